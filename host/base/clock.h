@@ -1,0 +1,26 @@
+// Clock: the seam through which everything with a time limit reads the time, so that tests move it by
+// hand. Monotonic: a jump of the wall clock fires no timeout. Any thread.
+#pragma once
+
+#include <chrono>
+
+namespace bentohost {
+
+using Duration = std::chrono::nanoseconds;
+using TimePoint = std::chrono::time_point<std::chrono::steady_clock, Duration>;
+inline constexpr TimePoint kNoDeadline = TimePoint::max();
+
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  virtual TimePoint now() const = 0;
+};
+
+class SteadyClock final : public Clock {
+ public:
+  TimePoint now() const override { return std::chrono::steady_clock::now(); }
+};
+
+inline double seconds(Duration d) { return std::chrono::duration<double>(d).count(); }
+
+}  // namespace bentohost

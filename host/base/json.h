@@ -1,0 +1,49 @@
+// JSON at the host's borders: parsing that tells line and column, and JSON Schema validation that tells
+// the JSON pointer. RapidJSON inside, always iterative and with a depth cap, for its recursive parser
+// overflows the stack on deep input. Documents are values; a Schema is immutable, any thread.
+#pragma once
+
+#include <rapidjson/document.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/status.h"
+
+namespace bentohost {
+
+inline constexpr std::size_t kMaxJsonDepth = 128;
+
+// "line 3 column 7": where byte `offset` of `text` is; both count from 1, columns in bytes.
+std::string json_position(std::string_view text, std::size_t offset);
+// INVALID_ARGUMENT: "line 1 column 8: missing a comma or ] after an array element".
+Status json_error(std::string_view text, std::size_t offset, std::string_view what);
+
+// Refuses NUL bytes, invalid UTF-8, NaN and Infinity, numbers beyond double, a second document, and
+// nesting deeper than kMaxJsonDepth: all INVALID_ARGUMENT with line and column.
+Result<rapidjson::Document> parse_json(std::string_view text);
+
+std::string write_json(const rapidjson::Value& value);
+
+// A JSON Schema in the subset that RapidJSON's validator enforces (draft 4). Annotations (title,
+// description, default, examples, format, $schema, id, ...) are allowed; a schema with a keyword that we
+// could not enforce (const, if, contains, unevaluatedProperties, ...) is refused, not ignored.
+class JsonSchema {
+ public:
+  static Result<JsonSchema> compile(std::string_view text);
+
+  // OK, or INVALID_ARGUMENT with HTTP status 422:
+  // "/features/0/sepal_len: must be of type number (keyword type)".
+  Status validate(const rapidjson::Value& value) const;
+  // Adds to an object each property that it lacks and for which the schema's `properties` has a default.
+  void fill_defaults(rapidjson::Document& object) const;
+  const rapidjson::Value& document() const;
+
+ private:
+  struct Impl;
+  explicit JsonSchema(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+  std::shared_ptr<const Impl> impl_;
+};
+
+}  // namespace bentohost

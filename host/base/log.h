@@ -1,0 +1,49 @@
+// The host's log: one line an event on stderr, as text or as JSON, through Poco's logging. It is for
+// events, not for requests (those have observe/access_log.h). Any thread; a line is one write.
+#pragma once
+
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace bentohost {
+
+enum class LogLevel { kTrace, kDebug, kInfo, kWarning, kError, kOff };
+enum class LogFormat { kText, kJson };
+
+// A name and a value that belong to an event; they become `name=value` or a JSON member.
+using LogField = std::pair<std::string_view, std::string_view>;
+
+// Before threads start. `component` is "host" or "runner:iris_clf:0".
+void configure_log(LogLevel level, LogFormat format, std::string_view component);
+
+bool log_enabled(LogLevel level);
+void log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields = {});
+// The same for a list that is only known at run time.
+void log_fields(LogLevel level, std::string_view message, const LogField* fields, std::size_t count);
+
+inline void log_info(std::string_view m, std::initializer_list<LogField> f = {}) {
+  log(LogLevel::kInfo, m, f);
+}
+inline void log_warning(std::string_view m, std::initializer_list<LogField> f = {}) {
+  log(LogLevel::kWarning, m, f);
+}
+inline void log_error(std::string_view m, std::initializer_list<LogField> f = {}) {
+  log(LogLevel::kError, m, f);
+}
+
+// "trace" "debug" "info" "warning" "error" "off"; false leaves `out` alone.
+bool parse_log_level(std::string_view text, LogLevel& out);
+bool parse_log_format(std::string_view text, LogFormat& out);
+std::string_view to_string(LogLevel level);
+std::string_view to_string(LogFormat format);
+
+// `text` as the inside of a JSON string: quotes, backslashes, control bytes and invalid UTF-8 escaped.
+void append_json_escaped(std::string& out, std::string_view text);
+// `text` on one line of a terminal: control bytes become \xNN.
+void append_printable(std::string& out, std::string_view text);
+// Now, as RFC 3339 in UTC with milliseconds: 2026-11-22T21:07:02.123Z.
+void append_timestamp(std::string& out);
+
+}  // namespace bentohost

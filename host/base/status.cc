@@ -1,0 +1,69 @@
+#include "base/status.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace bentohost {
+
+Status Status::from_plugin(bento_code code, const bento_error& error) {
+  const std::size_t length = strnlen(error.message, sizeof error.message);
+  std::string message(error.message, length);
+  if (message.empty()) message = code_name(code);
+  return with_http(error.http_status, code, std::move(message));
+}
+
+std::uint32_t Status::http_status() const {
+  return http_status_ != 0 ? http_status_ : http_from_code(code_);
+}
+
+Status Status::prefixed(std::string_view context) && {
+  message_.insert(0, context);
+  return std::move(*this);
+}
+
+bento_code Status::give(bento_error* error) const {
+  if (error == nullptr || ok()) return code_;
+  error->code = code_;
+  error->http_status = http_status_;
+  const std::size_t length = std::min(message_.size(), sizeof error->message - 1);
+  std::memcpy(error->message, message_.data(), length);
+  error->message[length] = '\0';
+  return code_;
+}
+
+std::uint32_t http_from_code(bento_code code) {
+  switch (code) {
+    case BENTO_OK: return 200;
+    case BENTO_CANCELLED: return 499;
+    case BENTO_INVALID_ARGUMENT: return 400;
+    case BENTO_DEADLINE_EXCEEDED: return 504;
+    case BENTO_NOT_FOUND: return 404;
+    case BENTO_PERMISSION_DENIED: return 403;
+    case BENTO_RESOURCE_EXHAUSTED: return 503;
+    case BENTO_FAILED_PRECONDITION: return 400;
+    case BENTO_UNIMPLEMENTED: return 501;
+    case BENTO_UNAVAILABLE: return 503;
+    case BENTO_UNAUTHENTICATED: return 401;
+    default: return 500;
+  }
+}
+
+std::string_view code_name(bento_code code) {
+  switch (code) {
+    case BENTO_OK: return "OK";
+    case BENTO_CANCELLED: return "CANCELLED";
+    case BENTO_INVALID_ARGUMENT: return "INVALID_ARGUMENT";
+    case BENTO_DEADLINE_EXCEEDED: return "DEADLINE_EXCEEDED";
+    case BENTO_NOT_FOUND: return "NOT_FOUND";
+    case BENTO_PERMISSION_DENIED: return "PERMISSION_DENIED";
+    case BENTO_RESOURCE_EXHAUSTED: return "RESOURCE_EXHAUSTED";
+    case BENTO_FAILED_PRECONDITION: return "FAILED_PRECONDITION";
+    case BENTO_UNIMPLEMENTED: return "UNIMPLEMENTED";
+    case BENTO_INTERNAL: return "INTERNAL";
+    case BENTO_UNAVAILABLE: return "UNAVAILABLE";
+    case BENTO_UNAUTHENTICATED: return "UNAUTHENTICATED";
+    default: return "UNKNOWN";
+  }
+}
+
+}  // namespace bentohost

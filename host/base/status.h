@@ -1,0 +1,79 @@
+// Status and Result<T>: how host code reports failure. Nothing here throws, and no room throws across
+// its border. The codes are the ABI's (google.rpc.Code numbers). Values; any thread.
+#pragma once
+
+#include <bento/abi.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+
+namespace bentohost {
+
+class [[nodiscard]] Status {
+ public:
+  Status() = default;  // OK
+  Status(bento_code code, std::string message) : code_(code), message_(std::move(message)) {}
+
+  // An error whose HTTP status is not the one that its code implies. 0 means: the implied one.
+  static Status with_http(std::uint32_t http_status, bento_code code, std::string message) {
+    Status status(code, std::move(message));
+    status.http_status_ = http_status;
+    return status;
+  }
+  // What a plugin left in `error`, for a call that returned `code`.
+  static Status from_plugin(bento_code code, const bento_error& error);
+
+  bool ok() const { return code_ == BENTO_OK; }
+  bento_code code() const { return code_; }
+  const std::string& message() const { return message_; }
+  // The HTTP status to answer with: the explicit one, else http_from_code().
+  std::uint32_t http_status() const;
+  // Puts context in front: "loading libiris.so: " + message.
+  Status prefixed(std::string_view context) &&;
+  // Fills a plugin's bento_error (truncating) and returns the code, for `return status.give(e)`.
+  bento_code give(bento_error* error) const;
+
+ private:
+  bento_code code_ = BENTO_OK;
+  std::uint32_t http_status_ = 0;
+  std::string message_;
+};
+
+// google.rpc.Code to HTTP, after the comments of google/rpc/code.proto; unknown codes are 500.
+std::uint32_t http_from_code(bento_code code);
+// "INVALID_ARGUMENT" and so on; "UNKNOWN" for what the ABI does not name.
+std::string_view code_name(bento_code code);
+
+// A T or the Status that says why there is none.
+template <typename T>
+class [[nodiscard]] Result {
+ public:
+  Result(T value) : state_(std::move(value)) {}             // NOLINT(google-explicit-constructor)
+  Result(Status status) : state_(std::move(status)) {}      // NOLINT(google-explicit-constructor)
+
+  bool ok() const { return std::holds_alternative<T>(state_); }
+  const Status& status() const {
+    static const Status kOk;
+    return ok() ? kOk : std::get<Status>(state_);
+  }
+  Status take_status() && { return ok() ? Status() : std::get<Status>(std::move(state_)); }
+
+  T& operator*() & { return std::get<T>(state_); }
+  const T& operator*() const& { return std::get<T>(state_); }
+  T&& operator*() && { return std::get<T>(std::move(state_)); }
+  T* operator->() { return &std::get<T>(state_); }
+  const T* operator->() const { return &std::get<T>(state_); }
+
+ private:
+  std::variant<T, Status> state_;
+};
+
+inline bento_str to_bento(std::string_view text) { return {text.data(), text.size()}; }
+inline std::string_view to_view(bento_str text) {
+  return text.ptr == nullptr ? std::string_view() : std::string_view(text.ptr, text.len);
+}
+
+}  // namespace bentohost

@@ -1,0 +1,23 @@
+# bento_room(<name> [USES <lower room>...] [LINK <library>...])
+# One static library per room, of all its sources. A room links only the rooms that it names, so an
+# include that goes up or sideways fails to build or to link; packaging/check_layering.py says why.
+set(BENTO_COMPILE_OPTIONS -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor)
+if(BENTO_WERROR)
+  list(APPEND BENTO_COMPILE_OPTIONS -Werror)
+endif()
+if(BENTO_SANITIZE)
+  add_compile_options(-fsanitize=${BENTO_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${BENTO_SANITIZE})
+endif()
+
+function(bento_room name)
+  cmake_parse_arguments(ARG "" "" "USES;LINK" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
+  add_library(room_${name} STATIC ${sources})
+  target_include_directories(room_${name} PUBLIC ${PROJECT_SOURCE_DIR}/host)
+  target_compile_options(room_${name} PRIVATE ${BENTO_COMPILE_OPTIONS})
+  target_link_libraries(room_${name} PUBLIC bento::abi ${ARG_LINK})
+  foreach(room IN LISTS ARG_USES)
+    target_link_libraries(room_${name} PUBLIC room_${room})
+  endforeach()
+endfunction()

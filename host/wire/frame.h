@@ -1,0 +1,105 @@
+// The frames of the pipe RPC between the host and its runner processes: pure encoding and decoding,
+// bytes in, values out; no descriptors, no threads. Little-endian. Layout of a frame:
+//
+//   0 u32 magic  4 u16 version  6 u8 type  7 u8 flags  8 u64 id  16 u32 method  20 u32 reserved
+//   24 u64 body length  32..63 zero, then the body, then zeros up to a multiple of 64
+//
+// The header is as long as the data's alignment, so that tensor data aligned within a frame is aligned
+// in memory when the frame is read into an AlignedBuffer. A decoder trusts nothing: each length is
+// checked against what is there, and against kMaxBody, before anything is allocated for it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "base/aligned_buffer.h"
+#include "base/status.h"
+#include "wire/value.h"
+
+namespace bentohost::wire {
+
+inline constexpr std::uint32_t kMagic = 0x4F544E42;  // "BNTO"
+inline constexpr std::uint16_t kVersion = 1;
+inline constexpr std::size_t kHeaderSize = 64;
+inline constexpr std::uint64_t kMaxBody = std::uint64_t{1} << 31;  // 2 GiB
+inline constexpr std::uint32_t kMaxCallers = 1u << 20;
+inline constexpr std::uint32_t kMaxValues = 1u << 10;
+
+enum class FrameType : std::uint8_t {
+  kHello = 1,   // host to runner, once: JSON with the options, the host's version
+  kReady = 2,   // runner to host, once: create() is done
+  kCall = 3,    // host to runner: one `run`: rows per caller, then the inputs
+  kResult = 4,  // runner to host, same id: the outputs
+  kError = 5,   // runner to host, same id (0: before kReady): code, HTTP status, message
+};
+
+struct FrameHeader {
+  FrameType type{};
+  std::uint8_t flags = 0;
+  std::uint64_t id = 0;
+  std::uint32_t method = 0;
+  std::uint64_t body_length = 0;
+};
+
+// Reads the first kHeaderSize bytes. INVALID_ARGUMENT: wrong magic, version or type, a body over kMaxBody.
+Result<FrameHeader> decode_header(std::span<const char> bytes);
+
+// A frame being written at the end of `out`; the body length is set by finish(). `out` must be empty or
+// hold whole frames, each padded to 64 bytes, so that data stays aligned.
+class FrameWriter {
+ public:
+  FrameWriter(AlignedBuffer& out, FrameType type, std::uint64_t id, std::uint32_t method);
+  void text(std::string_view text);                      // kHello
+  void rows(std::span<const std::uint32_t> rows, std::uint32_t n_values);  // kCall, first
+  void value_count(std::uint32_t n);                     // kResult, first
+  void value(const bento_value& value);                  // kCall, kResult; C order
+  // A tensor's header, and room for its data, which the caller fills before the next call: batching
+  // gathers the rows of many callers without a copy between. `data_length` must be the shape's.
+  char* tensor(std::string_view name, std::uint32_t dtype, std::span<const std::int64_t> shape,
+               std::size_t data_length);
+  void error(const Status& status);                      // kError
+  void finish();
+
+ private:
+  void append(const void* data, std::size_t length);
+  void pad();
+  AlignedBuffer& out_;
+  std::size_t start_;
+};
+
+// Bodies. Views point into `body`, which must stay; it must start at a 64-byte boundary. `shapes` of the
+// views are kept in the decoded object, so it must outlive them and must not be copied.
+struct DecodedValues {
+  std::vector<bento_value> values;
+  std::vector<std::uint32_t> rows;  // kCall
+  std::vector<std::int64_t> shapes;
+};
+Status decode_call(std::span<const char> body, DecodedValues& out);
+Status decode_result(std::span<const char> body, DecodedValues& out);
+// The error in a kError body; a body that is not one gives INTERNAL "malformed error frame".
+Status decode_error(std::span<const char> body);
+
+// Cuts a byte stream into frames. Feed it: read up to writable().size() bytes into writable(), then
+// commit(n), then take next() until it is empty; a header that is no header breaks the stream for good.
+// The buffer grows with what has arrived, doubling, not with what a header claims.
+class FrameReader {
+ public:
+  struct Frame {
+    FrameHeader header;
+    std::span<const char> body;  // 64-byte aligned; dies at the next call of writable()
+  };
+  std::span<char> writable();
+  void commit(std::size_t n);
+  Result<std::optional<Frame>> next();
+  // Bytes that have arrived of a frame that is not whole yet.
+  std::size_t pending() const { return end_ - begin_; }
+
+ private:
+  AlignedBuffer buffer_;
+  std::size_t begin_ = 0, end_ = 0;  // begin_ is always a multiple of 64
+};
+
+}  // namespace bentohost::wire

@@ -1,0 +1,48 @@
+// Value: one argument or result that the host owns (a tensor, JSON text or bytes), and the arithmetic
+// of tensors that batching needs. The ABI's bento_value is used as the view of one. Values; any thread.
+#pragma once
+
+#include <bento/abi.h>
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/aligned_buffer.h"
+#include "base/status.h"
+
+namespace bentohost::wire {
+
+inline constexpr std::uint32_t kMaxDims = 32;  // NumPy's limit before 2.0
+
+std::size_t dtype_size(std::uint32_t dtype);         // bytes; 0 for a number that is not a dtype
+std::string_view dtype_name(std::uint32_t dtype);    // "float64" and so on, NumPy's names; "any" for 0
+std::string shape_text(std::span<const std::int64_t> shape);  // "(2, 4)", "(3,)", "()"; -1 reads "n"
+// Elements of a shape; -1 for a negative extent or an overflow of int64.
+std::int64_t element_count(std::span<const std::int64_t> shape);
+
+struct Value {
+  std::uint32_t kind = 0;  // BENTO_JSON, BENTO_BYTES, BENTO_TENSOR
+  std::string name, mime;
+  AlignedBuffer data;      // JSON text, raw bytes, or the tensor in C order, little-endian
+  std::uint32_t dtype = 0;
+  std::vector<std::int64_t> shape;
+
+  // A view into this; it dies with it or with its next change.
+  bento_value view() const;
+  // An owned copy. Strided tensors become C order. Refuses what is not a value: an unknown kind or
+  // dtype, too many dimensions, a data length that is not that of the shape.
+  static Result<Value> copy(const bento_value& view);
+};
+
+// The extent of `axis`; INVALID_ARGUMENT when the value is no tensor or has no such axis.
+Result<std::int64_t> rows_of(const bento_value& value, std::int32_t axis);
+// Tensors joined along `axis`. All must be tensors that agree in dtype and in every other extent, else
+// INVALID_ARGUMENT. Inputs in C order (those of the host are).
+Result<Value> concat(std::span<const bento_value> parts, std::int32_t axis);
+// Rows [first, first + count) of `axis`, copied.
+Value slice(const bento_value& tensor, std::int32_t axis, std::int64_t first, std::int64_t count);
+
+}  // namespace bentohost::wire

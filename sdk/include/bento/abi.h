@@ -1,0 +1,243 @@
+/* bento/abi.h -- the C ABI between bentohost and a service plugin. C99; libc headers only.
+ *
+ * Every function below carries two tags:
+ *   thread  [loader] one thread: start, reload, stop    [worker] a request thread, many at once
+ *           [runner] the runner process's only compute thread    [any] any thread
+ *   block   (waits) may block for I/O                   (quick) returns promptly, no I/O
+ * Every pointer has one of these lifetimes:
+ *   CALL    until the function it was passed to returns
+ *   NEXT    until the next call on the same object
+ *   HOST, PLUGIN  owned by that side until the object it hangs from is destroyed
+ * Nothing crosses this line by throwing or longjmp; what one side allocates, that side frees.
+ * A function that returns an error never took ownership of anything. */
+#ifndef BENTO_ABI_H
+#define BENTO_ABI_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define BENTO_ABI_MAJOR 1 /* equal, or the plugin is refused                             */
+#define BENTO_ABI_MINOR 0 /* the host's must be >= the plugin's; grows with each append  */
+
+/* Structs only ever grow at the tail. `size` is sizeof as the writer knew it; the reader asks
+ * before it touches a field newer than x.0. So a sized struct is never a member of another one
+ * and never an array element: both hold pointers. Structs without `size` are frozen. */
+#define BENTO_HAS(p, field) \
+  ((p)->size >= (uint32_t)((const char *)(&(p)->field + 1) - (const char *)(p)))
+
+#define BENTO_EXPORT __attribute__((visibility("default")))
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- values ---------------------------------------------------------------------------- */
+typedef struct bento_str   { const char *ptr; size_t len; } bento_str; /* UTF-8, no NUL    */
+typedef struct bento_bytes { const void *ptr; size_t len; } bento_bytes;
+typedef struct bento_pair  { bento_str name, value; } bento_pair; /* header, label, field  */
+typedef struct bento_pairs { const bento_pair *ptr; size_t len; } bento_pairs;
+
+typedef int32_t bento_code; /* google.rpc.Code numbers; an unknown code reads as UNKNOWN */
+enum { BENTO_OK = 0, BENTO_CANCELLED = 1, BENTO_UNKNOWN = 2, BENTO_INVALID_ARGUMENT = 3,
+       BENTO_DEADLINE_EXCEEDED = 4, BENTO_NOT_FOUND = 5, BENTO_PERMISSION_DENIED = 7,
+       BENTO_RESOURCE_EXHAUSTED = 8, BENTO_FAILED_PRECONDITION = 9, BENTO_UNIMPLEMENTED = 12,
+       BENTO_INTERNAL = 13, BENTO_UNAVAILABLE = 14, BENTO_UNAUTHENTICATED = 16,
+       BENTO_PENDING = 1000 /* reserved for "bento.async/1" */ };
+
+/* Allocated by the caller, filled by the callee exactly when it returns non-OK. */
+typedef struct bento_error {
+  uint32_t   size;
+  bento_code code;
+  uint32_t   http_status;  /* 0: derived from code */
+  char       message[500]; /* NUL-terminated, truncated to fit */
+} bento_error;
+
+enum { BENTO_BOOL = 1, BENTO_I8, BENTO_I16, BENTO_I32, BENTO_I64, BENTO_U8, BENTO_U16,
+       BENTO_U32, BENTO_U64, BENTO_F16, BENTO_F32, BENTO_F64 };
+typedef struct bento_tensor {
+  uint32_t       dtype, ndim;
+  const int64_t *shape, *strides; /* strides in elements; NULL: C order */
+  bento_bytes    data;            /* little-endian. What the host passes in is 64-byte aligned and
+                                     in C order; what a plugin passes out may be neither */
+} bento_tensor;
+
+enum { BENTO_JSON = 1, BENTO_BYTES, BENTO_TENSOR };
+typedef struct bento_value {
+  uint32_t     size, kind;
+  bento_str    name, mime; /* name: argument or multipart part; may be empty */
+  bento_bytes  bytes;      /* JSON (valid UTF-8) or raw bytes */
+  bento_tensor tensor;
+} bento_value;
+
+/* What an API or a runner method accepts or returns: drives decoding, validation and OpenAPI. */
+enum { BENTO_IO_ENFORCE_SHAPE = 1u, BENTO_IO_ENFORCE_DTYPE = 2u };
+typedef struct bento_io {
+  uint32_t       size, kind, flags;
+  uint32_t       dtype, ndim, reserved; /* tensor: 0 = any */
+  const int64_t *shape;       /* -1 = any extent */
+  bento_str      descriptor;  /* "ndarray" "json" "text" "file" "image" "dataframe" "multipart" */
+  bento_str      mime, schema, sample; /* allowed types; JSON Schema text; a sample as JSON */
+} bento_io;
+
+/* Where results go: host memory first, give() for zero copy. */
+typedef struct bento_sink bento_sink;
+struct bento_sink {
+  uint32_t size, reserved;
+  void *(*tensor)(bento_sink *, bento_str name, uint32_t dtype, uint32_t ndim,
+                  const int64_t *shape, bento_error *);  /* HOST memory to fill, or NULL */
+  bento_code (*value)(bento_sink *, const bento_value *copied, bento_error *);
+  bento_code (*give)(bento_sink *, const bento_value *, void *owner,
+                     void (*release)(void *owner), bento_error *);
+                     /* release: [any] (quick), exactly once, also on error */
+};
+
+/* ---- one exchange: ASGI's scope, receive and send --------------------------------------- */
+typedef struct bento_ctx bento_ctx;       /* HOST, opaque: one request, or one runner batch */
+typedef struct bento_ticket bento_ticket; /* HOST, opaque: one runner call in flight */
+
+typedef struct bento_scope {
+  uint32_t    size, kind; /* 1 = http; other kinds reserved */
+  bento_str   scheme, method, path, root_path, query, http_version;
+  bento_str   client, server, request_id;
+  bento_pairs headers;     /* names in lower case, duplicates kept in order */
+  uint64_t    deadline_ns; /* CLOCK_MONOTONIC; 0 = none */
+} bento_scope;
+
+enum { BENTO_REQUEST_BODY = 1, BENTO_DISCONNECT, BENTO_RESPONSE_START, BENTO_RESPONSE_BODY };
+typedef struct bento_event {
+  uint32_t    size, type;
+  uint32_t    status, more; /* more: another body event follows */
+  bento_pairs headers;
+  bento_bytes body;
+} bento_event;
+
+typedef struct bento_channel bento_channel;
+struct bento_channel {
+  uint32_t size, reserved;
+  bento_code (*receive)(bento_channel *, bento_event *out, bento_error *);    /* [worker] (waits) NEXT */
+  bento_code (*send)(bento_channel *, const bento_event *, bento_error *);    /* [worker] (waits) CALL */
+};
+
+typedef struct bento_call {
+  uint32_t size, reserved;
+  bento_ctx *ctx;
+  const bento_scope *scope;
+  bento_channel *channel;
+} bento_call;
+
+/* An app answers a call. A middleware is an app that was handed the next one: it may answer by
+ * itself, pass on an altered scope, or pass on its own channel to see and change what comes back. */
+typedef struct bento_app { /* frozen */
+  void *self;
+  bento_code (*call)(void *self, const bento_call *, bento_error *); /* [worker] (waits) */
+} bento_app;
+
+typedef struct bento_middleware {
+  uint32_t size, reserved;
+  bento_str name;
+  bento_code (*around)(void *self, const bento_call *, const bento_app *next,
+                       bento_error *); /* [worker] (waits); next->call at most once */
+} bento_middleware;
+
+typedef struct bento_mount {
+  uint32_t size, reserved;
+  bento_str prefix, name;
+  bento_app app;     /* app.call == NULL: the app is a process, described by `process` */
+  bento_str process; /* JSON: {"kind": "asgi"|"wsgi"|"http", "app": "module:attr", "cwd", "env", ...} */
+} bento_mount;
+
+typedef struct bento_api {
+  uint32_t size, flags;
+  bento_str name, route, doc; /* route "": "/" + name */
+  const bento_io *in, *out;   /* in == NULL: `raw` answers; else the host decodes, then `invoke` */
+  bento_code (*invoke)(void *self, bento_ctx *, const bento_value *const *in, size_t n,
+                       bento_sink *, bento_error *);                     /* [worker] (waits) */
+  bento_code (*raw)(void *self, const bento_call *, bento_error *);     /* [worker] (waits) */
+  bento_str runner, method;   /* both set, invoke and raw NULL: a direct API. The host answers with this
+                                 runner method's result; no plugin code runs in the request's path */
+} bento_api;
+
+/* ---- runners: in their own processes, one instance per worker process ------------------- */
+typedef struct bento_host bento_host;
+
+enum { BENTO_BATCHABLE = 1u, BENTO_IDEMPOTENT = 2u /* may be retried after a crash */ };
+/* Only tensors are batched: a BENTO_BATCHABLE method has an `in` and an `out` of kind BENTO_TENSOR. */
+typedef struct bento_method {
+  uint32_t size, flags;
+  bento_str name;
+  int32_t  axis_in, axis_out; /* batch axes; not negative */
+  uint32_t max_batch;         /* rows of one `run`; a longer call is split. 0 = the host's default */
+  uint32_t max_latency_ms;    /* a call that queued longer is answered 503. 0 = only its deadline */
+  const bento_io *in, *out;
+  /* rows[i]: caller i's extent on axis_in; the output has as many rows on axis_out. */
+  bento_code (*run)(void *self, bento_ctx *, const bento_value *const *in, size_t n,
+                    const uint32_t *rows, size_t callers, bento_sink *, bento_error *); /* [runner] */
+} bento_method;
+
+typedef struct bento_runner {
+  uint32_t size, flags;
+  bento_str name, resources; /* "cpu", "nvidia.com/gpu" */
+  const bento_method *const *methods; size_t n_methods;
+  bento_code (*create)(const bento_host *, uint32_t worker, void **self,
+                       bento_error *); /* [runner] (waits) load the model; before any `run` */
+  void (*destroy)(void *self);         /* [runner] (waits) */
+} bento_runner;
+
+/* ---- the service, and the one exported symbol ------------------------------------------- */
+typedef struct bento_service {
+  uint32_t size, reserved;
+  bento_str name, version, doc, options_schema;
+  const bento_api *const *apis;              size_t n_apis;
+  const bento_middleware *const *middleware; size_t n_middleware; /* the first is outermost */
+  const bento_mount *const *mounts;          size_t n_mounts;
+  const bento_runner *const *runners;        size_t n_runners;
+  bento_code (*create)(const bento_host *, void **self, bento_error *); /* [loader] (quick)         */
+  bento_code (*on_startup)(void *self, bento_error *);                  /* [loader] (waits)         */
+  bento_code (*on_ready)(void *self, bento_error *);                    /* [loader] runners answer  */
+  bento_code (*on_shutdown)(void *self, bento_error *);                 /* [loader] after the drain */
+  void (*destroy)(void *self); /* [loader] returns when every thread the plugin made is joined */
+} bento_service;
+
+struct bento_host {
+  uint32_t size; uint16_t abi_major, abi_minor;
+  bento_str version;    /* of the host */
+  bento_str options;    /* a JSON object, valid against options_schema, its defaults filled in */
+  bento_str plugin_dir; /* the folder the library was found in: relative paths in options mean it */
+  void (*log)(const bento_host *, bento_ctx *or_null, int32_t level, bento_str, bento_pairs); /* [any] */
+  /* the request behind ctx, and its typed answer's status and headers */
+  const bento_scope *(*scope)(bento_ctx *);                                  /* [worker] (quick) HOST */
+  bento_code (*set_status)(bento_ctx *, uint32_t status, bento_error *);     /* [worker] (quick) */
+  bento_code (*add_header)(bento_ctx *, bento_pair, bento_error *);          /* [worker] (quick) */
+  int32_t (*cancelled)(bento_ctx *); /* [worker] (quick) client gone, deadline past, or stopping */
+  /* runners: submit many, then wait: calls to several runners overlap. Only in the host process:
+   * a runner that calls them is told UNIMPLEMENTED. The inputs are copied before submit returns. */
+  bento_code (*submit)(bento_ctx *, bento_str runner, bento_str method, const bento_value *const *in,
+                       size_t n, bento_ticket **out, bento_error *);         /* [worker] (quick) CALL */
+  bento_code (*wait)(bento_ticket *, const bento_value *const **out, size_t *n,
+                     bento_error *); /* [worker] (waits) the results live as long as the ticket */
+  void (*release)(bento_ticket *); /* the results die here; releasing unwaited cancels */
+  /* background: tasks of one ctx run in order after its response has been sent; the first that
+   * fails ends the row; drop runs exactly once for each, run or not. */
+  bento_code (*defer)(bento_ctx *, bento_code (*task)(void *, bento_error *), void *arg,
+                      void (*drop)(void *), bento_error *);                  /* [worker] (quick) */
+  const void *(*extension)(const bento_host *, const char *id); /* [any] NULL = not offered */
+};
+
+typedef struct bento_plugin_entry {
+  uint32_t size; uint16_t abi_major, abi_minor; /* read before any function here is called */
+  const char *built_with;                       /* "bento-sdk 1.0, gcc 12.2": for messages */
+  const bento_service *(*open)(const bento_host *, bento_error *); /* [loader] (quick) PLUGIN */
+  void (*close)(void);                                             /* [loader] the last call  */
+} bento_plugin_entry;
+extern BENTO_EXPORT const bento_plugin_entry bento_entry;
+
+/* ---- extensions: host->extension(id), id = "owner.name/revision" ------------------------- */
+#define BENTO_EXT_METRICS "bento.metrics/1" /* define in create(), then add and observe [any]    */
+#define BENTO_EXT_TRACE   "bento.trace/1"   /* spans on a bento_ctx [worker]                     */
+#define BENTO_EXT_TASKS   "bento.tasks/1"   /* periodic work on host threads, drained            */
+#define BENTO_EXT_MODELS  "bento.models/1"  /* "iris_clf:latest" -> name, version, folder [any]  */
+
+#ifdef __cplusplus
+}
+#endif
+#endif
