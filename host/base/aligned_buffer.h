@@ -1,5 +1,5 @@
-// AlignedBuffer: a growable byte buffer whose storage is 64-byte aligned, as the ABI promises of tensor
-// data, and which does not zero what it is about to have overwritten. One thread at a time.
+// AlignedBuffer: a growable byte buffer whose storage is 64-byte aligned, as the ABI promises of
+// tensor data, and which does not zero what it is about to have overwritten. One thread at a time.
 #pragma once
 
 #include <cstddef>
@@ -23,14 +23,18 @@ struct AlignedAllocator {
   AlignedAllocator(const AlignedAllocator<U>&) {}  // NOLINT(google-explicit-constructor)
 
   T* allocate(std::size_t n) {
-    return static_cast<T*>(::operator new(n * sizeof(T), std::align_val_t{kDataAlignment}));
+    return static_cast<T*>(::operator new (n * sizeof(T), std::align_val_t{kDataAlignment}));
   }
-  void deallocate(T* p, std::size_t) { ::operator delete(p, std::align_val_t{kDataAlignment}); }
+  void deallocate(T* p, std::size_t) { ::operator delete (p, std::align_val_t{kDataAlignment}); }
   // resize() leaves new bytes as they are: the next step writes them.
   template <typename U>
-  void construct(U* p) { ::new (static_cast<void*>(p)) U; }
+  void construct(U* p) {
+    ::new (static_cast<void*>(p)) U;
+  }
   template <typename U, typename... Args>
-  void construct(U* p, Args&&... args) { std::construct_at(p, static_cast<Args&&>(args)...); }
+  void construct(U* p, Args&&... args) {
+    std::construct_at(p, static_cast<Args&&>(args)...);
+  }
   friend bool operator==(const AlignedAllocator&, const AlignedAllocator&) { return true; }
 };
 

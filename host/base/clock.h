@@ -1,5 +1,5 @@
-// Clock: the seam through which everything with a time limit reads the time, so that tests move it by
-// hand. Monotonic: a jump of the wall clock fires no timeout. Any thread.
+// Clock: the seam through which everything with a time limit reads the time, so that tests move it
+// by hand. Monotonic: a jump of the wall clock fires no timeout. Any thread.
 #pragma once
 
 #include <chrono>

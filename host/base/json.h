@@ -1,6 +1,7 @@
-// JSON at the host's borders: parsing that tells line and column, and JSON Schema validation that tells
-// the JSON pointer. RapidJSON inside, always iterative and with a depth cap, for its recursive parser
-// overflows the stack on deep input. Documents are values; a Schema is immutable, any thread.
+// JSON at the host's borders: parsing that tells line and column, and JSON Schema validation that
+// tells the JSON pointer. RapidJSON inside, always iterative and with a depth cap, for its
+// recursive parser overflows the stack on deep input. Documents are values; a Schema is immutable,
+// any thread.
 #pragma once
 
 #include <rapidjson/document.h>
@@ -27,16 +28,21 @@ Result<rapidjson::Document> parse_json(std::string_view text);
 std::string write_json(const rapidjson::Value& value);
 
 // A JSON Schema in the subset that RapidJSON's validator enforces (draft 4). Annotations (title,
-// description, default, examples, format, $schema, id, ...) are allowed; a schema with a keyword that we
-// could not enforce (const, if, contains, unevaluatedProperties, ...) is refused, not ignored.
+// description, default, examples, format, $schema, ...) are allowed; a schema with a keyword that
+// we could not enforce (const, if, contains, a typing error, a remote $ref, ...) is refused, not
+// ignored, and json_schema_check.cc says why of each.
 class JsonSchema {
  public:
   static Result<JsonSchema> compile(std::string_view text);
 
   // OK, or INVALID_ARGUMENT with HTTP status 422:
-  // "/features/0/sepal_len: must be of type number (keyword type)".
+  // "/features/0/sepal_len: must be of type number (keyword type)". `value` is not nested deeper
+  // than parse_json() allows. Where the schema says uniqueItems, no array may have more than
+  // kMaxUniqueItems elements, for the check compares each with each.
+  static constexpr std::size_t kMaxUniqueItems = 4096;
   Status validate(const rapidjson::Value& value) const;
-  // Adds to an object each property that it lacks and for which the schema's `properties` has a default.
+  // Adds to an object each property that it lacks and for which the schema's `properties` has a
+  // default; not to objects inside it. Before validate(), so that the defaults are checked too.
   void fill_defaults(rapidjson::Document& object) const;
   const rapidjson::Value& document() const;
 

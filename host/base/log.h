@@ -1,5 +1,5 @@
-// The host's log: one line an event on stderr, as text or as JSON, through Poco's logging. It is for
-// events, not for requests (those have observe/access_log.h). Any thread; a line is one write.
+// The host's log: one line an event on stderr, as text or as JSON, through Poco's logging. It is
+// for events, not for requests (those have observe/access_log.h). Any thread; a line is one write.
 #pragma once
 
 #include <initializer_list>
@@ -21,7 +21,8 @@ void configure_log(LogLevel level, LogFormat format, std::string_view component)
 bool log_enabled(LogLevel level);
 void log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields = {});
 // The same for a list that is only known at run time.
-void log_fields(LogLevel level, std::string_view message, const LogField* fields, std::size_t count);
+void log_fields(LogLevel level, std::string_view message, const LogField* fields,
+                std::size_t count);
 
 inline void log_info(std::string_view m, std::initializer_list<LogField> f = {}) {
   log(LogLevel::kInfo, m, f);
@@ -39,10 +40,14 @@ bool parse_log_format(std::string_view text, LogFormat& out);
 std::string_view to_string(LogLevel level);
 std::string_view to_string(LogFormat format);
 
-// `text` as the inside of a JSON string: quotes, backslashes, control bytes and invalid UTF-8 escaped.
+// `text` as the inside of a JSON string: quotes, backslashes, control characters and invalid UTF-8
+// escaped. Fit for between quotes on a text line, too.
 void append_json_escaped(std::string& out, std::string_view text);
-// `text` on one line of a terminal: control bytes become \xNN.
+// `text` on one line of a terminal: control characters and invalid UTF-8 become \xNN.
 void append_printable(std::string& out, std::string_view text);
+// `text` as the value of `name=value`: as it is, or quoted where it holds more than printable ASCII
+// without blanks, quotes, backslashes and equals signs.
+void append_value(std::string& out, std::string_view text);
 // Now, as RFC 3339 in UTC with milliseconds: 2026-11-22T21:07:02.123Z.
 void append_timestamp(std::string& out);
 

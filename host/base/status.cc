@@ -33,36 +33,61 @@ bento_code Status::give(bento_error* error) const {
 
 std::uint32_t http_from_code(bento_code code) {
   switch (code) {
-    case BENTO_OK: return 200;
-    case BENTO_CANCELLED: return 499;
-    case BENTO_INVALID_ARGUMENT: return 400;
-    case BENTO_DEADLINE_EXCEEDED: return 504;
-    case BENTO_NOT_FOUND: return 404;
-    case BENTO_PERMISSION_DENIED: return 403;
-    case BENTO_RESOURCE_EXHAUSTED: return 503;
-    case BENTO_FAILED_PRECONDITION: return 400;
-    case BENTO_UNIMPLEMENTED: return 501;
-    case BENTO_UNAVAILABLE: return 503;
-    case BENTO_UNAUTHENTICATED: return 401;
-    default: return 500;
+    case BENTO_OK:
+      return 200;
+    case BENTO_CANCELLED:
+      return 499;
+    case BENTO_INVALID_ARGUMENT:
+      return 400;
+    case BENTO_DEADLINE_EXCEEDED:
+      return 504;
+    case BENTO_NOT_FOUND:
+      return 404;
+    case BENTO_PERMISSION_DENIED:
+      return 403;
+    case BENTO_RESOURCE_EXHAUSTED:
+      return 503;
+    case BENTO_FAILED_PRECONDITION:
+      return 400;
+    case BENTO_UNIMPLEMENTED:
+      return 501;
+    case BENTO_UNAVAILABLE:
+      return 503;
+    case BENTO_UNAUTHENTICATED:
+      return 401;
+    default:
+      return 500;
   }
 }
 
 std::string_view code_name(bento_code code) {
   switch (code) {
-    case BENTO_OK: return "OK";
-    case BENTO_CANCELLED: return "CANCELLED";
-    case BENTO_INVALID_ARGUMENT: return "INVALID_ARGUMENT";
-    case BENTO_DEADLINE_EXCEEDED: return "DEADLINE_EXCEEDED";
-    case BENTO_NOT_FOUND: return "NOT_FOUND";
-    case BENTO_PERMISSION_DENIED: return "PERMISSION_DENIED";
-    case BENTO_RESOURCE_EXHAUSTED: return "RESOURCE_EXHAUSTED";
-    case BENTO_FAILED_PRECONDITION: return "FAILED_PRECONDITION";
-    case BENTO_UNIMPLEMENTED: return "UNIMPLEMENTED";
-    case BENTO_INTERNAL: return "INTERNAL";
-    case BENTO_UNAVAILABLE: return "UNAVAILABLE";
-    case BENTO_UNAUTHENTICATED: return "UNAUTHENTICATED";
-    default: return "UNKNOWN";
+    case BENTO_OK:
+      return "OK";
+    case BENTO_CANCELLED:
+      return "CANCELLED";
+    case BENTO_INVALID_ARGUMENT:
+      return "INVALID_ARGUMENT";
+    case BENTO_DEADLINE_EXCEEDED:
+      return "DEADLINE_EXCEEDED";
+    case BENTO_NOT_FOUND:
+      return "NOT_FOUND";
+    case BENTO_PERMISSION_DENIED:
+      return "PERMISSION_DENIED";
+    case BENTO_RESOURCE_EXHAUSTED:
+      return "RESOURCE_EXHAUSTED";
+    case BENTO_FAILED_PRECONDITION:
+      return "FAILED_PRECONDITION";
+    case BENTO_UNIMPLEMENTED:
+      return "UNIMPLEMENTED";
+    case BENTO_INTERNAL:
+      return "INTERNAL";
+    case BENTO_UNAVAILABLE:
+      return "UNAVAILABLE";
+    case BENTO_UNAUTHENTICATED:
+      return "UNAUTHENTICATED";
+    default:
+      return "UNKNOWN";
   }
 }
 

@@ -1,5 +1,5 @@
-// Status and Result<T>: how host code reports failure. Nothing here throws, and no room throws across
-// its border. The codes are the ABI's (google.rpc.Code numbers). Values; any thread.
+// Status and Result<T>: how host code reports failure. Nothing here throws, and no room throws
+// across its border. The codes are the ABI's (google.rpc.Code numbers). Values; any thread.
 #pragma once
 
 #include <bento/abi.h>
@@ -51,8 +51,8 @@ std::string_view code_name(bento_code code);
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::move(value)) {}             // NOLINT(google-explicit-constructor)
-  Result(Status status) : state_(std::move(status)) {}      // NOLINT(google-explicit-constructor)
+  Result(T value) : state_(std::move(value)) {}         // NOLINT(google-explicit-constructor)
+  Result(Status status) : state_(std::move(status)) {}  // NOLINT(google-explicit-constructor)
 
   bool ok() const { return std::holds_alternative<T>(state_); }
   const Status& status() const {

@@ -1,4 +1,5 @@
-// Request, Response and Exchange: what the other rooms know of HTTP. No sockets, no cpp-httplib here.
+// Request, Response and Exchange: what the other rooms know of HTTP. No sockets, no cpp-httplib
+// here.
 #pragma once
 
 #include <cstdint>
@@ -31,16 +32,16 @@ struct Request {
   std::string server;   // "127.0.0.1:3000", the local end
   std::string_view scheme = "http";
   Headers headers;
-  std::string body;     // whole; de-chunked
-  TimePoint arrived;    // when the head was complete
+  std::string body;   // whole; de-chunked
+  TimePoint arrived;  // when the head was complete
 };
 
 struct Response {
   int status = 200;
   std::string content_type;  // empty: no Content-Type header
   std::string body;
-  Headers headers;           // others; not Content-Type, Content-Length, Connection or Date
-  bool close = false;        // end the connection after this response
+  Headers headers;     // others; not Content-Type, Content-Length, Connection or Date
+  bool close = false;  // end the connection after this response
 
   static Response text(int status, std::string body) {
     return {status, "text/plain; charset=utf-8", std::move(body), {}, false};
@@ -50,9 +51,10 @@ struct Response {
   }
 };
 
-// One request on its way to one response. The handler may answer from within its call or later, from any
-// thread; respond() must be called exactly once, after which neither the exchange nor its request may be
-// touched. Whatever the front does with the connection meanwhile is its own business.
+// One request on its way to one response. The handler may answer from within its call or later,
+// from any thread; respond() must be called exactly once, after which neither the exchange nor its
+// request may be touched. Whatever the front does with the connection meanwhile is its own
+// business.
 class Exchange {
  public:
   virtual const Request& request() const = 0;

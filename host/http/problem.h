@@ -8,11 +8,13 @@
 
 namespace bentohost::http {
 
-// "Not Found" for 404: the reason phrase of RFC 9110 section 15, or "Error" for what it does not name.
+// "Not Found" for 404: the reason phrase of RFC 9110 section 15, or "Error" for what it does not
+// name.
 std::string_view reason_phrase(int status);
 
-// {"type":"about:blank","title":"Not Found","status":404,"detail":...,"instance":...,"request_id":...}
-// `instance` is the request's path; empty members are left out. 503 gets Retry-After: 1.
+// {"type":"about:blank","title":"Not
+// Found","status":404,"detail":...,"instance":...,"request_id":...} `instance` is the request's
+// path; empty members are left out. 503 gets Retry-After: 1.
 Response problem(int status, std::string_view detail, std::string_view instance = {},
                  std::string_view request_id = {});
 

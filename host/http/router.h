@@ -1,5 +1,5 @@
-// Router: from a method and a path to one of T, by hash. Literal routes only, matched on the decoded path,
-// byte for byte ("//x" is not "/x"). Filled before serving, then read by any thread.
+// Router: from a method and a path to one of T, by hash. Literal routes only, matched on the
+// decoded path, byte for byte ("//x" is not "/x"). Filled before serving, then read by any thread.
 #pragma once
 
 #include <string>
@@ -12,7 +12,8 @@
 
 namespace bentohost::http {
 
-// INVALID_ARGUMENT unless `route` starts with one '/', and has no '?', '#', white space, control byte,
+// INVALID_ARGUMENT unless `route` starts with one '/', and has no '?', '#', white space, control
+// byte,
 // "{" or "}" (parameters are reserved), nor a "." or ".." segment.
 Status check_route(std::string_view route);
 
@@ -20,9 +21,9 @@ template <typename T>
 class Router {
  public:
   struct Match {
-    const T* target = nullptr;        // null: nothing answers this method here
-    std::string_view route;           // the template, for labels; empty: no such path (404)
-    std::string allow;                // "GET, HEAD": for 405 and OPTIONS; set when target is null
+    const T* target = nullptr;  // null: nothing answers this method here
+    std::string_view route;     // the template, for labels; empty: no such path (404)
+    std::string allow;          // "GET, HEAD": for 405 and OPTIONS; set when target is null
   };
 
   // FAILED_PRECONDITION when the pair is taken. GET answers HEAD too, unless HEAD has its own.

@@ -1,5 +1,6 @@
-// AccessLog: one line a request, written by a thread of its own in batches, so that neither a request nor
-// its latency pays for a slow disk. The queue is bounded; what does not fit is counted, not waited for.
+// AccessLog: one line a request, written by a thread of its own in batches, so that neither a
+// request nor its latency pays for a slow disk. The queue is bounded; what does not fit is counted,
+// not waited for.
 #pragma once
 
 #include <cstdint>
@@ -24,14 +25,16 @@ class AccessLog {
  public:
   static constexpr std::size_t kMaxQueuedBytes = 4u << 20;
 
-  // Writes to `fd` (1 in production), which it does not own. `dropped` is told how many lines were lost,
-  // to a full queue or a failing write; [any thread]. A failing disk is warned of once a minute.
+  // Writes to `fd` (1 in production), which it does not own. `dropped` is told how many lines were
+  // lost, to a full queue or a failing write; [any thread]. A failing disk is warned of once a
+  // minute.
   AccessLog(int fd, LogFormat format, std::function<void(std::size_t)> dropped);
   ~AccessLog();  // writes what is queued
 
   // Formats into the queue; never blocks on I/O. Text, one line:
   // 2026-11-22T21:07:02.123Z 127.0.0.1:37194 "POST /classify" 200 19 3 0.180ms request_id=5f1c...
-  // JSON: {"time":...,"client":...,"method":...,"path":...,"route":...,"status":200,"request_bytes":19,
+  // JSON:
+  // {"time":...,"client":...,"method":...,"path":...,"route":...,"status":200,"request_bytes":19,
   //        "response_bytes":3,"duration_ms":0.180,"request_id":...}
   void write(const AccessRecord& record);
 

@@ -1,6 +1,7 @@
-// The host's metrics, on prometheus-cpp's core (no HTTP server of its own). Names and labels are those of
-// the README's table; labels hold route templates, never raw paths. Handles are looked up once (a lookup
-// with labels costs up to 2 us) and then used by any thread; they live as long as the Metrics.
+// The host's metrics, on prometheus-cpp's core (no HTTP server of its own). Names and labels are
+// those of the README's table; labels hold route templates, never raw paths. Handles are looked up
+// once (a lookup with labels costs up to 2 us) and then used by any thread; they live as long as
+// the Metrics.
 #pragma once
 
 #include <array>
@@ -23,7 +24,8 @@ class Registry;
 namespace bentohost::observe {
 
 // One HTTP route: bentohost_http_requests_total{method,route,code},
-// bentohost_http_request_duration_seconds{method,route}, ..._request_size_bytes, ..._response_size_bytes.
+// bentohost_http_request_duration_seconds{method,route}, ..._request_size_bytes,
+// ..._response_size_bytes.
 class RouteMetrics {
  public:
   virtual void observe(std::string_view method, int code, Duration took, std::size_t request_bytes,
@@ -33,8 +35,9 @@ class RouteMetrics {
   ~RouteMetrics() = default;
 };
 
-// One method of one runner: bentohost_queue_depth, bentohost_queue_wait_seconds, bentohost_batch_size
-// (rows), bentohost_runner_call_duration_seconds, bentohost_runner_calls_total{result}.
+// One method of one runner: bentohost_queue_depth, bentohost_queue_wait_seconds,
+// bentohost_batch_size (rows), bentohost_runner_call_duration_seconds,
+// bentohost_runner_calls_total{result}.
 struct RunnerMethodMetrics {
   prometheus::Gauge* queue_depth;
   prometheus::Histogram* queue_wait;
@@ -49,16 +52,19 @@ class Metrics {
   explicit Metrics(std::string_view version);
   ~Metrics();
 
-  // The same pointer for the same route. "" is the route of requests that match none: "__unmatched__".
+  // The same pointer for the same route. "" is the route of requests that match none:
+  // "__unmatched__".
   RouteMetrics* route(std::string_view route);
   prometheus::Gauge& in_flight();  // bentohost_http_requests_in_flight
   RunnerMethodMetrics runner_method(std::string_view runner, std::string_view method,
                                     std::uint32_t max_batch);
-  prometheus::Gauge& runner_up(std::string_view runner, std::uint32_t worker);  // bentohost_runner_up
+  prometheus::Gauge& runner_up(std::string_view runner,
+                               std::uint32_t worker);  // bentohost_runner_up
   void count_runner_restart(std::string_view runner, std::string_view reason);
   prometheus::Counter& access_log_dropped();  // bentohost_access_log_dropped_total
 
-  // The whole text, "text/plain; version=0.0.4; charset=utf-8". Process figures are read at each call.
+  // The whole text, "text/plain; version=0.0.4; charset=utf-8". Process figures are read at each
+  // call.
   std::string text() const;
 
  private:

@@ -1,5 +1,5 @@
-// n-dimensional arrays as JSON, read and written as NumPy's asarray and tolist would: nested arrays, a
-// bare scalar for a 0-d array. One pass over the text each way, no DOM. Pure; any thread.
+// n-dimensional arrays as JSON, read and written as NumPy's asarray and tolist would: nested
+// arrays, a bare scalar for a 0-d array. One pass over the text each way, no DOM. Pure; any thread.
 #pragma once
 
 #include <bento/abi.h>
@@ -16,8 +16,8 @@ namespace bentohost::service {
 
 // What a tensor must look like: the host's copy of a bento_io of kind BENTO_TENSOR.
 struct TensorSpec {
-  std::uint32_t dtype = 0;  // 0: any. Then integers give int64, a fraction or exponent anywhere float64,
-                            // true and false bool
+  std::uint32_t dtype = 0;  // 0: any. Then integers give int64, a fraction or exponent anywhere
+                            // float64, true and false bool
   std::vector<std::int64_t> shape;  // -1: any extent
   bool any_shape = true;            // `shape` says nothing, not even ndim
 };
@@ -26,15 +26,17 @@ struct TensorSpec {
 //   broken JSON           "line 1 column 8: ..."
 //   a ragged array        "ragged array: [1] has 3 elements where [0] has 4"
 //   a wrong shape         "expected an array of shape (n, 4), got (1, 3)"
-//   a wrong element type  "expected float64, got a string at [0][2]"; a fraction or a number out of range
+//   a wrong element type  "expected float64, got a string at [0][2]"; a fraction or a number out of
+//   range
 //                         for an integer dtype likewise: "expected int8, got 300 at [2]"
-// An empty extent is an array too: [] is (0,), [[],[]] is (2, 0). With a declared shape of more dimensions
-// than an empty array shows, the missing extents are taken from the declaration (-1 reads 0).
+// An empty extent is an array too: [] is (0,), [[],[]] is (2, 0). With a declared shape of more
+// dimensions than an empty array shows, the missing extents are taken from the declaration (-1
+// reads 0).
 Result<wire::Value> parse_ndarray(std::string_view json, const TensorSpec& spec);
 
-// Appends. Floats are written in the shortest form that reads back the same, float32 and float16 as such;
-// integral floats keep ".0". INTERNAL for NaN and infinities, naming the place: JSON has no such numbers.
-// C order only.
+// Appends. Floats are written in the shortest form that reads back the same, float32 and float16 as
+// such; integral floats keep ".0". INTERNAL for NaN and infinities, naming the place: JSON has no
+// such numbers. C order only.
 Status write_ndarray(const bento_tensor& tensor, std::string& out);
 
 }  // namespace bentohost::service

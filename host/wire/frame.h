@@ -1,12 +1,25 @@
 // The frames of the pipe RPC between the host and its runner processes: pure encoding and decoding,
 // bytes in, values out; no descriptors, no threads. Little-endian. Layout of a frame:
 //
-//   0 u32 magic  4 u16 version  6 u8 type  7 u8 flags  8 u64 id  16 u32 method  20 u32 reserved
+//   0 u32 magic  4 u16 version  6 u8 type  7 u8 flags (0)  8 u64 id  16 u32 method  20 u32 zero
 //   24 u64 body length  32..63 zero, then the body, then zeros up to a multiple of 64
 //
-// The header is as long as the data's alignment, so that tensor data aligned within a frame is aligned
-// in memory when the frame is read into an AlignedBuffer. A decoder trusts nothing: each length is
-// checked against what is there, and against kMaxBody, before anything is allocated for it.
+// The header is as long as the data's alignment, so that tensor data aligned within a frame is
+// aligned in memory when the frame is read into an AlignedBuffer. Bodies, offsets from the body's
+// start:
+//
+//   kHello           the text
+//   kReady           nothing
+//   kCall, kResult   0 u32 callers (kResult: 0)  4 u32 values  8 u32 rows[callers], then the values
+//   kError           0 i32 code  4 u32 HTTP status, then the message
+//
+// A value begins at the next multiple of 64, offsets from there:
+//
+//   0 u32 kind  4 u32 dtype  8 u32 ndim  12 u32 name length  16 u32 MIME length  20 u32 zero
+//   24 u64 data length  32 i64 shape[ndim], name, MIME type, zeros up to a multiple of 64, data
+//
+// A decoder trusts nothing: each length is checked against what is there, and against kMaxBody,
+// before anything is allocated for it.
 #pragma once
 
 #include <cstdint>
@@ -27,6 +40,7 @@ inline constexpr std::size_t kHeaderSize = 64;
 inline constexpr std::uint64_t kMaxBody = std::uint64_t{1} << 31;  // 2 GiB
 inline constexpr std::uint32_t kMaxCallers = 1u << 20;
 inline constexpr std::uint32_t kMaxValues = 1u << 10;
+inline constexpr std::size_t kMaxMessage = 1u << 16;  // of a kError; a longer one is cut
 
 enum class FrameType : std::uint8_t {
   kHello = 1,   // host to runner, once: JSON with the options, the host's version
@@ -38,68 +52,87 @@ enum class FrameType : std::uint8_t {
 
 struct FrameHeader {
   FrameType type{};
-  std::uint8_t flags = 0;
   std::uint64_t id = 0;
   std::uint32_t method = 0;
   std::uint64_t body_length = 0;
 };
 
-// Reads the first kHeaderSize bytes. INVALID_ARGUMENT: wrong magic, version or type, a body over kMaxBody.
+// Reads the first kHeaderSize bytes. INVALID_ARGUMENT: wrong magic, version or type, a body over
+// kMaxBody, anything but zero in flags or the reserved bytes.
 Result<FrameHeader> decode_header(std::span<const char> bytes);
 
-// A frame being written at the end of `out`; the body length is set by finish(). `out` must be empty or
-// hold whole frames, each padded to 64 bytes, so that data stays aligned.
+// A frame being written at the end of `out`; the body length is set by finish(). `out` must be
+// empty or hold whole frames, each padded to 64 bytes, so that data stays aligned.
 class FrameWriter {
  public:
   FrameWriter(AlignedBuffer& out, FrameType type, std::uint64_t id, std::uint32_t method);
-  void text(std::string_view text);                      // kHello
+  void text(std::string_view text);                                        // kHello
   void rows(std::span<const std::uint32_t> rows, std::uint32_t n_values);  // kCall, first
-  void value_count(std::uint32_t n);                     // kResult, first
-  void value(const bento_value& value);                  // kCall, kResult; C order
+  void value_count(std::uint32_t n);                                       // kResult, first
+  // kCall, kResult. A value that check_value() took; a strided tensor is written in C order.
+  void value(const bento_value& value);
   // A tensor's header, and room for its data, which the caller fills before the next call: batching
   // gathers the rows of many callers without a copy between. `data_length` must be the shape's.
   char* tensor(std::string_view name, std::uint32_t dtype, std::span<const std::int64_t> shape,
                std::size_t data_length);
-  void error(const Status& status);                      // kError
-  void finish();
+  void error(const Status& status);  // kError; of a status that is not OK
+  // Of a frame that no peer would take (over kMaxBody, kMaxCallers, kMaxValues; fewer or more
+  // values than announced) it takes back every byte, and returns false.
+  bool finish();
 
  private:
-  void append(const void* data, std::size_t length);
-  void pad();
+  char* extend(std::size_t length);
+  char* extend_aligned(std::size_t length);
+  void counts(std::span<const std::uint32_t> rows, std::uint32_t n_values);
+  char* begin_value(const bento_value& value, std::size_t data_length);
+
   AlignedBuffer& out_;
   std::size_t start_;
+  std::uint32_t values_left_ = 0;
+  bool valid_ = true;
 };
 
-// Bodies. Views point into `body`, which must stay; it must start at a 64-byte boundary. `shapes` of the
-// views are kept in the decoded object, so it must outlive them and must not be copied.
+// What a kCall or kResult body holds. The views point into `body`, shapes too, which must outlive
+// them and start at a 64-byte boundary. Reuse one object: once it has the capacity, decoding
+// allocates nothing.
 struct DecodedValues {
   std::vector<bento_value> values;
   std::vector<std::uint32_t> rows;  // kCall
-  std::vector<std::int64_t> shapes;
 };
+// INVALID_ARGUMENT for a body that is not one, and then `out` is empty.
 Status decode_call(std::span<const char> body, DecodedValues& out);
 Status decode_result(std::span<const char> body, DecodedValues& out);
 // The error in a kError body; a body that is not one gives INTERNAL "malformed error frame".
 Status decode_error(std::span<const char> body);
 
 // Cuts a byte stream into frames. Feed it: read up to writable().size() bytes into writable(), then
-// commit(n), then take next() until it is empty; a header that is no header breaks the stream for good.
-// The buffer grows with what has arrived, doubling, not with what a header claims.
+// commit(n), then take next() until it is empty; a header that is no header breaks the stream for
+// good. The buffer grows with what has arrived, doubling, not with what a header claims.
 class FrameReader {
  public:
   struct Frame {
     FrameHeader header;
-    std::span<const char> body;  // 64-byte aligned; dies at the next call of writable()
+    std::span<const char>
+        body;  // 64-byte aligned; dies at the next call of writable() or recycle()
   };
-  std::span<char> writable();
+  std::span<char> writable();  // never empty
   void commit(std::size_t n);
   Result<std::optional<Frame>> next();
+  // Ends the life of the frames taken so far, and gives back what a huge one needed. writable()
+  // begins with it; a loop that will not read before the peer writes again calls it itself.
+  void recycle();
   // Bytes that have arrived of a frame that is not whole yet.
   std::size_t pending() const { return end_ - begin_; }
+  // Bytes of memory held.
+  std::size_t capacity() const { return buffer_.size(); }
 
  private:
+  void make_room();
+
   AlignedBuffer buffer_;
   std::size_t begin_ = 0, end_ = 0;  // begin_ is always a multiple of 64
+  std::size_t needed_ = 0;           // the size of the frame at begin_; 0: not known yet
+  Status broken_;
 };
 
 }  // namespace bentohost::wire

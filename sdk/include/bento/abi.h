@@ -132,12 +132,14 @@ typedef struct bento_app { /* frozen */
   bento_code (*call)(void *self, const bento_call *, bento_error *); /* [worker] (waits) */
 } bento_app;
 
-typedef struct bento_middleware {
+typedef struct bento_middleware bento_middleware;
+struct bento_middleware {
   uint32_t size, reserved;
   bento_str name;
-  bento_code (*around)(void *self, const bento_call *, const bento_app *next,
+  bento_code (*around)(void *self, const bento_middleware *, const bento_call *, const bento_app *next,
                        bento_error *); /* [worker] (waits); next->call at most once */
-} bento_middleware;
+  void *user;                          /* the plugin's; the host hands it back unread */
+};
 
 typedef struct bento_mount {
   uint32_t size, reserved;
@@ -146,23 +148,29 @@ typedef struct bento_mount {
   bento_str process; /* JSON: {"kind": "asgi"|"wsgi"|"http", "app": "module:attr", "cwd", "env", ...} */
 } bento_mount;
 
-typedef struct bento_api {
+/* `self` is what the service's create() left; the api itself is passed too, so that one function can serve
+ * many of them and find its own data in `user`. */
+typedef struct bento_api bento_api;
+struct bento_api {
   uint32_t size, flags;
   bento_str name, route, doc; /* route "": "/" + name */
   const bento_io *in, *out;   /* in == NULL: `raw` answers; else the host decodes, then `invoke` */
-  bento_code (*invoke)(void *self, bento_ctx *, const bento_value *const *in, size_t n,
-                       bento_sink *, bento_error *);                     /* [worker] (waits) */
-  bento_code (*raw)(void *self, const bento_call *, bento_error *);     /* [worker] (waits) */
+  bento_code (*invoke)(void *self, const bento_api *, bento_ctx *, const bento_value *const *in, size_t n,
+                       bento_sink *, bento_error *);                               /* [worker] (waits) */
+  bento_code (*raw)(void *self, const bento_api *, const bento_call *, bento_error *); /* [worker] (waits) */
   bento_str runner, method;   /* both set, invoke and raw NULL: a direct API. The host answers with this
-                                 runner method's result; no plugin code runs in the request's path */
-} bento_api;
+                                 runner method's result; no plugin code runs in the request's path. in and
+                                 out may then be NULL: the method's own */
+  void *user;                 /* the plugin's; the host hands it back unread */
+};
 
 /* ---- runners: in their own processes, one instance per worker process ------------------- */
 typedef struct bento_host bento_host;
 
 enum { BENTO_BATCHABLE = 1u, BENTO_IDEMPOTENT = 2u /* may be retried after a crash */ };
 /* Only tensors are batched: a BENTO_BATCHABLE method has an `in` and an `out` of kind BENTO_TENSOR. */
-typedef struct bento_method {
+typedef struct bento_method bento_method;
+struct bento_method {
   uint32_t size, flags;
   bento_str name;
   int32_t  axis_in, axis_out; /* batch axes; not negative */
@@ -170,9 +178,10 @@ typedef struct bento_method {
   uint32_t max_latency_ms;    /* a call that queued longer is answered 503. 0 = only its deadline */
   const bento_io *in, *out;
   /* rows[i]: caller i's extent on axis_in; the output has as many rows on axis_out. */
-  bento_code (*run)(void *self, bento_ctx *, const bento_value *const *in, size_t n,
+  bento_code (*run)(void *self, const bento_method *, bento_ctx *, const bento_value *const *in, size_t n,
                     const uint32_t *rows, size_t callers, bento_sink *, bento_error *); /* [runner] */
-} bento_method;
+  void *user;                 /* the plugin's; the host hands it back unread */
+};
 
 typedef struct bento_runner {
   uint32_t size, flags;
@@ -197,6 +206,8 @@ typedef struct bento_service {
   bento_code (*on_shutdown)(void *self, bento_error *);                 /* [loader] after the drain */
   void (*destroy)(void *self); /* [loader] returns when every thread the plugin made is joined */
 } bento_service;
+
+enum { BENTO_LOG_TRACE = 0, BENTO_LOG_DEBUG, BENTO_LOG_INFO, BENTO_LOG_WARNING, BENTO_LOG_ERROR };
 
 struct bento_host {
   uint32_t size; uint16_t abi_major, abi_minor;

@@ -1,0 +1,121 @@
+"""SIGKILL for every worker of bentohost's runner while 64 connections are busy. The promise: each request
+gets an answer, and a new runner serves within a second."""
+import asyncio
+import os
+import signal
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from . import load, procs
+
+CONNECTIONS = 64
+BEFORE_SECONDS = 1.0
+AFTER_SECONDS = 3.0
+ANSWER_TIMEOUT_SECONDS = 10.0
+REQUEST = (b"POST /classify HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+           b"Content-Length: %d\r\n\r\n%s" % (len(load.REQUEST_BODY), load.REQUEST_BODY))
+
+
+@dataclass
+class Outcome:
+    statuses: Counter = field(default_factory=Counter)
+    lost: int = 0                     # sent, and no whole answer: reset, closed or timed out
+    wrong: int = 0                    # 200 with another body than the model's
+    killed: int = 0                   # processes
+    runner_back_ms: float | None = None  # from the kill to the first sight of a new worker process
+    served_ms: float | None = None    # from the kill to the first 200 for a request sent after it
+
+    @property
+    def other(self) -> int:
+        return sum(count for status, count in self.statuses.items() if status not in (200, 503))
+
+    def text(self) -> str:
+        served = "never" if self.served_ms is None else f"{self.served_ms:.0f} ms"
+        back = "never" if self.runner_back_ms is None else f"{self.runner_back_ms:.0f} ms"
+        return (f"{self.killed} worker(s) killed under {CONNECTIONS} connections: lost {self.lost}, "
+                f"200s {self.statuses[200]}, 503s {self.statuses[503]}, other {self.other}, "
+                f"wrong {self.wrong}; new worker after {back}, next 200 after {served}")
+
+
+def runner_workers(host: int) -> list[int]:
+    """The host's child processes that were started as `bentohost runner ...`."""
+    found = []
+    for pid in procs.children(host):
+        try:
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if b"runner" in words:
+            found.append(pid)
+    return found
+
+
+class _Scenario:
+    def __init__(self, host: int, port: int) -> None:
+        self._host = host
+        self._port = port
+        self._killed_at = float("inf")
+        self._stop = False
+        self.outcome = Outcome()
+
+    async def run(self) -> Outcome:
+        clients = [asyncio.create_task(self._client()) for _ in range(CONNECTIONS)]
+        await asyncio.sleep(BEFORE_SECONDS)
+        await self._kill_and_watch()
+        self._stop = True
+        await asyncio.gather(*clients)
+        return self.outcome
+
+    async def _kill_and_watch(self) -> None:
+        old = set(runner_workers(self._host))
+        if not old:
+            raise RuntimeError("no runner process to kill")
+        for pid in old:
+            os.kill(pid, signal.SIGKILL)
+        self._killed_at = time.perf_counter()
+        self.outcome.killed = len(old)
+        while (passed := time.perf_counter() - self._killed_at) < AFTER_SECONDS:
+            if self.outcome.runner_back_ms is None and set(runner_workers(self._host)) - old:
+                self.outcome.runner_back_ms = passed * 1e3
+            await asyncio.sleep(0.02)
+
+    async def _client(self) -> None:
+        """One connection in a closed loop; opened again when the server closes it."""
+        while not self._stop:
+            writer = None
+            try:
+                reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+                while not self._stop and await self._exchange(reader, writer):
+                    pass
+            except (OSError, ValueError, KeyError, EOFError, asyncio.TimeoutError):
+                self.outcome.lost += 1
+                await asyncio.sleep(0.01)  # a server that is gone would be called in a tight loop
+            finally:
+                if writer is not None:
+                    writer.close()
+
+    async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """One request and its answer; False when the server will close the connection."""
+        sent = time.perf_counter()
+        writer.write(REQUEST)
+        status, keep, body = await asyncio.wait_for(_answer(reader), ANSWER_TIMEOUT_SECONDS)
+        self.outcome.statuses[status] += 1
+        if status == 200:
+            self.outcome.wrong += body.decode(errors="replace").strip() != load.REPLY_BODY
+            if sent > self._killed_at and self.outcome.served_ms is None:
+                self.outcome.served_ms = (time.perf_counter() - self._killed_at) * 1e3
+        return keep
+
+
+async def _answer(reader: asyncio.StreamReader) -> tuple[int, bool, bytes]:
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+    status_line, *lines = head.rstrip().split("\r\n")
+    fields = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    body = await reader.readexactly(int(fields["content-length"]))
+    return int(status_line.split()[1]), fields.get("connection", "").lower() != "close", body
+
+
+def run(host: int, port: int) -> Outcome:
+    return asyncio.run(_Scenario(host, port).run())

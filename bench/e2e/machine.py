@@ -1,0 +1,47 @@
+"""What the figures were made on: kinds and versions, no names of machines or folders."""
+import os
+import platform
+import re
+import shutil
+import subprocess
+from importlib import metadata
+from pathlib import Path
+
+PYTHON_PEERS = ("fastapi", "uvicorn", "uvloop", "httptools", "flask", "gunicorn", "scikit-learn")
+
+
+def _first_match(path: str, pattern: str) -> str:
+    match = re.search(pattern, Path(path).read_text(), re.MULTILINE)
+    return match[1] if match else "unknown"
+
+
+def _version_of(program: str, flag: str) -> list[str]:
+    """wrk and nginx print their version on either stream, and wrk with a failing exit code."""
+    if shutil.which(program) is None:
+        return []
+    done = subprocess.run([program, flag], capture_output=True, text=True, check=False)
+    match = re.search(r"\d+(\.\d+)+", done.stdout + done.stderr)
+    return [f"{program} {match[0]}"] if match else []
+
+
+def _python_versions() -> list[str]:
+    found = []
+    for package in PYTHON_PEERS:
+        try:
+            found.append(f"{package} {metadata.version(package)}")
+        except metadata.PackageNotFoundError:
+            pass
+    return found
+
+
+def describe() -> list[str]:
+    memory_gb = int(_first_match("/proc/meminfo", r"^MemTotal:\s+(\d+)")) / 2**20
+    kernel = ".".join(platform.release().split(".")[:2])
+    versions = (_version_of("nginx", "-v") + _version_of("wrk", "-v") +
+                [f"Python {platform.python_version()}"] + _python_versions())
+    return [f"{os.cpu_count()} cores of {_first_match('/proc/cpuinfo', r'^model name.*: (.*)')}, "
+            f"{memory_gb:.0f} GB, Linux {kernel}, "
+            + _first_match("/etc/os-release", r'^PRETTY_NAME="?([^"\n]*)') +
+            "; wrk and the server under test share the cores, over loopback, all other servers stopped",
+            ", ".join(versions),
+            "nginx, uvicorn and gunicorn with 2 workers each; bentohost with its defaults"]

@@ -1,0 +1,133 @@
+"""Servers as process trees: start, wait until they answer, weigh, stop. Reads /proc; Linux only."""
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import Callable
+
+POLL_SECONDS = 0.0005
+READY_TIMEOUT_SECONDS = 60.0
+STOP_TIMEOUT_SECONDS = 10.0
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+URL = re.compile(rb"http://127\.0\.0\.1:(\d+)")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _stat(pid: int) -> list[str]:
+    """The fields of /proc/<pid>/stat from the third (state) on; empty when the process is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+def children(pid: int) -> list[int]:
+    parents = {int(name): _stat(int(name)) for name in os.listdir("/proc") if name.isdigit()}
+    return sorted(child for child, stat in parents.items() if stat and int(stat[1]) == pid)
+
+
+def tree(root: int) -> list[int]:
+    found = [root]
+    for pid in found:  # grows as it is walked
+        found.extend(children(pid))
+    return found
+
+
+def cpu_seconds(root: int) -> float:
+    """User and system time of the tree, with that of children which have ended and been waited for."""
+    return sum(sum(int(ticks) for ticks in _stat(pid)[11:15]) for pid in tree(root)) / TICKS_PER_SECOND
+
+
+def scheduled_seconds(root: int) -> float:
+    """Time on a core of every live thread of the tree, in nanosecond steps: for what is nearly idle."""
+    total = 0
+    for pid in tree(root):
+        for schedstat in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+            total += int(schedstat.read_text().split()[0])
+    return total / 1e9
+
+
+def _kilobytes(path: Path, field: str) -> int:
+    try:
+        match = re.search(rf"^{field}:\s+(\d+) kB", path.read_text(), re.MULTILINE)
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return int(match[1]) if match else 0
+
+
+def rss_mb(root: int) -> float:
+    return sum(_kilobytes(Path(f"/proc/{pid}/status"), "VmRSS") for pid in tree(root)) / 1024
+
+
+def pss_mb(root: int) -> float:
+    """Like rss_mb, but a page that several processes share is divided among them."""
+    return sum(_kilobytes(Path(f"/proc/{pid}/smaps_rollup"), "Pss") for pid in tree(root)) / 1024
+
+
+class Server:
+    """One server in a session of its own. A context manager: leaving it stops the whole group."""
+
+    def __init__(self, argv: list[str], log: Path, port: int = 0, cwd: Path | None = None):
+        """Port 0: the server picks one, and says so on stdout with its URL."""
+        self.port = port
+        self._log = log
+        self._log_file = log.open("wb")
+        self._started = time.perf_counter()
+        self._process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=self._log_file,
+                                         stderr=subprocess.STDOUT, cwd=cwd, start_new_session=True)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def wait_ready(self, answers: Callable[[int], bool]) -> float:
+        """Seconds from the start to the first right answer."""
+        while time.perf_counter() - self._started < READY_TIMEOUT_SECONDS:
+            if self._process.poll() is not None:
+                raise RuntimeError(f"ended with {self._process.returncode}: {self.log_tail()}")
+            if not self.port:
+                announced = URL.search(self._log.read_bytes())
+                self.port = int(announced[1]) if announced else 0
+            if self.port and answers(self.port):
+                return time.perf_counter() - self._started
+            time.sleep(POLL_SECONDS)
+        raise RuntimeError(f"no answer in {READY_TIMEOUT_SECONDS:.0f} s: {self.log_tail()}")
+
+    def settle(self, limit_seconds: float = 10.0) -> None:
+        """Waits until the tree is quiet: a second worker may still be loading after a first answer."""
+        window, deadline = 0.1, time.perf_counter() + limit_seconds
+        while time.perf_counter() < deadline:
+            before = scheduled_seconds(self.pid)
+            time.sleep(window)
+            if scheduled_seconds(self.pid) - before < 0.05 * window:
+                return
+
+    def log_tail(self) -> str:
+        return self._log.read_bytes()[-2000:].decode(errors="replace")
+
+    def stop(self) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_TIMEOUT_SECONDS)
+        except subprocess.TimeoutExpired:
+            pass
+        try:
+            os.killpg(self.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self._process.wait()
+        self._log_file.close()
+
+    def __enter__(self) -> "Server":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.stop()

@@ -1,0 +1,98 @@
+#include "app/config.h"
+
+#include <charconv>
+#include <cmath>
+#include <utility>
+
+#include "base/json.h"
+#include "http/router.h"
+
+namespace bentohost::app {
+namespace {
+
+Status invalid(std::string message) { return Status(BENTO_INVALID_ARGUMENT, std::move(message)); }
+
+template <typename T>
+bool parse_whole(std::string_view text, T& out) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
+}  // namespace
+
+Result<PluginArg> parse_plugin(std::string_view text) {
+  PluginArg plugin;
+  const std::size_t equals = text.find('=');
+  if (equals != std::string_view::npos) {
+    plugin.prefix = text.substr(0, equals);
+    text.remove_prefix(equals + 1);
+    if (plugin.prefix == "/") plugin.prefix.clear();
+    if (!plugin.prefix.empty()) {
+      Status status = http::check_route(plugin.prefix);
+      if (!status.ok()) return std::move(status).prefixed("prefix: ");
+      if (plugin.prefix.back() == '/') plugin.prefix.pop_back();
+    }
+  }
+  if (text.empty()) return invalid("expected [/PREFIX=]LIBRARY, such as libiris.so or /iris=libiris.so");
+  plugin.library = text;
+  return plugin;
+}
+
+Result<Setting> parse_setting(std::string_view text) {
+  const std::size_t equals = text.find('=');
+  const std::size_t dot = text.substr(0, equals).find('.');
+  if (equals == std::string_view::npos || dot == std::string_view::npos || dot == 0 || dot + 1 == equals) {
+    return invalid("expected SERVICE.OPTION=VALUE, such as iris_classifier.model=/srv/iris.svm");
+  }
+  return Setting{std::string(text.substr(0, dot)), std::string(text.substr(dot + 1, equals - dot - 1)),
+                 std::string(text.substr(equals + 1))};
+}
+
+Result<std::size_t> parse_size(std::string_view text) {
+  std::size_t unit = 1;
+  std::string_view digits = text;
+  if (!digits.empty()) {
+    const char last = static_cast<char>(digits.back() | 0x20);
+    unit = last == 'k' ? 1u << 10 : last == 'm' ? 1u << 20 : last == 'g' ? 1u << 30 : 1;
+    if (unit != 1) digits.remove_suffix(1);
+  }
+  std::size_t number = 0;
+  if (!parse_whole(digits, number) || number > (std::size_t{1} << 40) / unit) {
+    return invalid("expected a size in bytes, such as 65536, 64k, 64m or 1g");
+  }
+  return number * unit;
+}
+
+Result<Duration> parse_seconds(std::string_view text) {
+  double number = 0;
+  constexpr double kDay = 86400;
+  if (!parse_whole(text, number) || !std::isfinite(number) || number <= 0 || number > kDay) {
+    return invalid("expected a number of seconds, more than 0 and at most 86400");
+  }
+  return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(number));
+}
+
+Result<std::uint32_t> parse_count(std::string_view text, std::uint32_t least, std::uint32_t most) {
+  std::uint32_t number = 0;
+  if (parse_whole(text, number) && number >= least && number <= most) return number;
+  return invalid("expected a number from " + std::to_string(least) + " to " + std::to_string(most));
+}
+
+std::string settings_json(const std::vector<Setting>& settings, std::string_view service) {
+  rapidjson::Document object(rapidjson::kObjectType);
+  auto& memory = object.GetAllocator();
+  for (const Setting& setting : settings) {
+    if (setting.service != service) continue;
+    rapidjson::Value value;
+    if (auto parsed = parse_json(setting.value); parsed.ok()) {
+      value.CopyFrom(*parsed, memory);
+    } else {
+      value.SetString(setting.value, memory);
+    }
+    object.RemoveMember(setting.option);  // the last one wins
+    object.AddMember(rapidjson::Value(setting.option, memory), value, memory);
+  }
+  return write_json(object);
+}
+
+}  // namespace bentohost::app

@@ -1,0 +1,66 @@
+// Config: what the command line says, checked as far as it can be without looking at a plugin. A value.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/status.h"
+
+namespace bentohost::app {
+
+// --plugin [/PREFIX=]LIBRARY
+struct PluginArg {
+  std::string prefix;   // "" or "/iris"
+  std::string library;  // a bare name or a path
+};
+
+// --set SERVICE.OPTION=VALUE
+struct Setting {
+  std::string service, option, value;
+};
+
+struct Config {
+  std::vector<PluginArg> plugins;
+  std::vector<Setting> settings;
+  std::string host = "127.0.0.1";
+  std::uint16_t port = 3000;
+  std::size_t threads = 512;
+  std::uint32_t runner_workers = 1;
+  std::map<std::string, std::uint32_t> runner_workers_of;
+  std::size_t max_queue = 1024;
+  Duration timeout = std::chrono::seconds(60);
+  Duration graceful_timeout = std::chrono::seconds(30);
+  std::size_t max_body = 64u << 20;
+  LogLevel log_level = LogLevel::kInfo;
+  LogFormat log_format = LogFormat::kText;
+  bool access_log = true;
+  bool debug = false;
+};
+
+// Pure parts, each INVALID_ARGUMENT with what was expected.
+Result<PluginArg> parse_plugin(std::string_view text);
+Result<Setting> parse_setting(std::string_view text);
+Result<std::size_t> parse_size(std::string_view text);     // bytes: "65536", "64k", "64m", "1g"
+Result<Duration> parse_seconds(std::string_view text);     // "0.5", "60"; more than 0, at most a day
+Result<std::uint32_t> parse_count(std::string_view text, std::uint32_t least, std::uint32_t most);
+
+// What the command line asks for.
+struct CommandLine {
+  enum class Action { kServe, kHelp, kVersion };
+  Action action = Action::kServe;
+  Config config;
+};
+// INVALID_ARGUMENT: "--port 99999: expected a number from 0 to 65535".
+Result<CommandLine> parse_command_line(const std::vector<std::string>& arguments);
+std::string help_text();
+
+// The options of `service` out of all settings, as a JSON object: each value is JSON if it parses as such,
+// else text.
+std::string settings_json(const std::vector<Setting>& settings, std::string_view service);
+
+}  // namespace bentohost::app

@@ -1,0 +1,191 @@
+#include "app/lifecycle.h"
+
+#include <prometheus/counter.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "app/signals.h"
+#include "app/staging.h"
+#include "base/log.h"
+#include "http/server.h"
+#include "observe/access_log.h"
+#include "observe/metrics.h"
+#include "runner/event_loop.h"
+#include "service/dispatcher.h"
+
+namespace bentohost::app {
+namespace {
+
+// After the requests: what the runners get to end by themselves.
+constexpr Duration kRunnerExitTime = std::chrono::seconds(2);
+constexpr Duration kSlowStart = std::chrono::seconds(10);
+
+class Lifecycle {
+ public:
+  Lifecycle(const Config& config, std::string exe)
+      : config_(config),
+        exe_(std::move(exe)),
+        metrics_(BENTO_VERSION),
+        environment_{clock_, metrics_},
+        dispatcher_(environment_),
+        loop_(clock_),
+        server_(server_options(), [this](http::Exchange& exchange) { dispatcher_.handle(exchange); },
+                [this](const http::Request& request, const http::Response& response) {
+                  dispatcher_.note_rejected(request, response);
+                }) {
+    if (config.access_log) {
+      access_log_ = std::make_unique<observe::AccessLog>(
+          STDOUT_FILENO, config.log_format,
+          [this](std::size_t lines) { metrics_.access_log_dropped().Increment(static_cast<double>(lines)); });
+    }
+    environment_.access_log = access_log_.get();
+    environment_.timeout = config.timeout;
+    environment_.debug = config.debug;
+  }
+
+  // Up to where requests are accepted and runners are starting. On error, what was begun is undone.
+  Status start() {
+    // The port first: it is the cheapest thing to find taken.
+    if (Status status = server_.bind(); !status.ok()) return status;
+    auto services = stage_plugins(config_, exe_);
+    if (!services.ok()) return std::move(services).take_status();
+    services_ = *std::move(services);
+
+    service::RunnerOptions runners{exe_, config_.runner_workers, config_.runner_workers_of, config_.max_queue};
+    if (Status status = check_runner_names(); !status.ok()) return status;
+    for (const auto& service : services_) {
+      if (Status status = service->start(runners, loop_, clock_, metrics_); !status.ok()) return status;
+      if (Status status = dispatcher_.add(*service); !status.ok()) return status;
+    }
+    loop_.start();
+    for (const auto& service : services_) service->start_runners();
+    dispatcher_.set_started();
+    server_.serve();
+    return {};
+  }
+
+  // Waits for the runners, says so, and returns with the first signal.
+  int wait() {
+    const TimePoint slow_at = clock_.now() + kSlowStart;
+    bool said_slow = false;
+    for (Status status = dispatcher_.readiness(); !status.ok(); status = dispatcher_.readiness()) {
+      if (!said_slow && clock_.now() > slow_at) {
+        said_slow = true;
+        log_warning("not ready yet: " + status.message());
+      }
+      const Duration pause = std::chrono::milliseconds(said_slow ? 200 : 1);
+      if (const int signal = wait_for_signal(pause)) return signal;
+    }
+    for (const auto& service : services_) {
+      if (Status status = service->ready(); !status.ok()) log_error(status.message());
+    }
+    announce();
+    return wait_for_signal(Duration::max());
+  }
+
+  void stop(int signal) {
+    log_info("stopping", {{"signal", signal == 2 ? "SIGINT" : "SIGTERM"},
+                          {"in_flight", std::to_string(environment_.in_flight.load())}});
+    exit_on_next_signal();
+    const TimePoint deadline = clock_.now() + config_.graceful_timeout;
+    environment_.draining = true;
+    server_.drain();
+    // The listener stays open while there is work, so that health probes see that we are going.
+    while (environment_.in_flight.load() != 0 && clock_.now() < deadline) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+    if (const std::size_t cut = server_.stop(deadline); cut != 0) {
+      log_warning("connections were cut at the end of --timeout-graceful-shutdown",
+                  {{"connections", std::to_string(cut)}});
+    }
+    const bool stuck = environment_.in_flight.load() != 0;
+    stop_services();
+    // A handler that never returned may still be looking at anything here.
+    if (stuck) {
+      access_log_.reset();
+      ::_exit(0);
+    }
+  }
+
+  void stop_services() {
+    for (const auto& service : services_) service->stop(clock_.now() + kRunnerExitTime);
+    loop_.stop();
+  }
+
+ private:
+  http::ServerOptions server_options() const {
+    http::ServerOptions options;
+    options.host = config_.host;
+    options.port = config_.port;
+    options.max_threads = config_.threads;
+    options.max_body = config_.max_body;
+    return options;
+  }
+
+  Status check_runner_names() const {
+    for (const auto& [name, workers] : config_.runner_workers_of) {
+      const bool known = std::any_of(services_.begin(), services_.end(), [&, &runner = name](const auto& service) {
+        return service->spec().find_runner(runner) != nullptr;
+      });
+      if (!known) return Status(BENTO_INVALID_ARGUMENT, "--runner-workers " + name + "=" + std::to_string(workers) + ": there is no such runner");
+    }
+    return {};
+  }
+
+  // One line on stdout, whatever the log level: people and scripts wait for it.
+  void announce() {
+    const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(clock_.now() - begun_);
+    std::string names;
+    for (const auto& service : services_) {
+      names += (names.empty() ? "" : ", ") + service->spec().name;
+      if (!service->spec().version.empty()) names += " " + service->spec().version;
+    }
+    std::string line;
+    if (config_.log_format == LogFormat::kJson) {
+      line = "{\"time\":\"";
+      append_timestamp(line);
+      line += "\",\"level\":\"info\",\"message\":\"ready\",\"url\":\"" + server_.url() + "\",\"services\":\"";
+      append_json_escaped(line, names);
+      line += "\",\"took_ms\":" + std::to_string(took.count()) + "}\n";
+    } else {
+      line = "bentohost " BENTO_VERSION " serves " + names + " at " + server_.url() + " (ready in " +
+             std::to_string(took.count()) + " ms)\n";
+    }
+    [[maybe_unused]] const ssize_t n = ::write(STDOUT_FILENO, line.data(), line.size());
+  }
+
+  const Config& config_;
+  const std::string exe_;
+  SteadyClock clock_;
+  const TimePoint begun_ = clock_.now();
+  observe::Metrics metrics_;
+  std::unique_ptr<observe::AccessLog> access_log_;
+  service::Environment environment_;
+  std::vector<std::unique_ptr<service::LiveService>> services_;
+  service::Dispatcher dispatcher_;
+  runner::EventLoop loop_;  // after the services: its callbacks end before they do
+  http::Server server_;
+};
+
+}  // namespace
+
+int serve(const Config& config, const std::string& exe) {
+  block_signals();
+  configure_log(config.log_level, config.log_format, "host");
+  Lifecycle lifecycle(config, exe);
+  if (Status status = lifecycle.start(); !status.ok()) {
+    lifecycle.stop_services();
+    std::fprintf(stderr, "bentohost: %s\n", status.message().c_str());
+    return 1;
+  }
+  lifecycle.stop(lifecycle.wait());
+  return 0;
+}
+
+}  // namespace bentohost::app

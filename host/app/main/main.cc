@@ -1,0 +1,56 @@
+// bentohost: the command. `bentohost --plugin ...` serves; `bentohost runner ...` and `bentohost probe ...`
+// are how it starts itself as a child, not for people.
+#include <cstdio>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "app/config.h"
+#include "app/lifecycle.h"
+#include "plugin/probe.h"
+#include "runner/worker_main.h"
+
+namespace {
+
+constexpr int kExitUsage = 2;
+
+int run_child(std::string_view role, const std::vector<std::string>& arguments) {
+  if (role == "probe" && arguments.size() == 2) {
+    return bentohost::plugin::run_probe(arguments[0], std::stoi(arguments[1]));
+  }
+  if (role == "runner" && arguments.size() == 4) {
+    return bentohost::runner::run_worker({arguments[0], arguments[1],
+                                          static_cast<std::uint32_t>(std::stoul(arguments[2])),
+                                          std::stoi(arguments[3]), BENTO_VERSION});
+  }
+  std::fputs("bentohost: probe and runner are for bentohost's own use\n", stderr);
+  return kExitUsage;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  if (!arguments.empty() && (arguments[0] == "runner" || arguments[0] == "probe")) {
+    return run_child(arguments[0], {arguments.begin() + 1, arguments.end()});
+  }
+  auto line = bentohost::app::parse_command_line(arguments);
+  if (!line.ok()) {
+    std::fprintf(stderr, "bentohost: %s\nTry bentohost --help.\n", line.status().message().c_str());
+    return kExitUsage;
+  }
+  switch (line->action) {
+    case bentohost::app::CommandLine::Action::kHelp:
+      std::fputs(bentohost::app::help_text().c_str(), stdout);
+      return 0;
+    case bentohost::app::CommandLine::Action::kVersion:
+      std::puts("bentohost " BENTO_VERSION);
+      return 0;
+    case bentohost::app::CommandLine::Action::kServe: break;
+  }
+  return bentohost::app::serve(line->config, std::filesystem::read_symlink("/proc/self/exe").string());
+} catch (const std::exception& e) {
+  std::fprintf(stderr, "bentohost: %s\n", e.what());
+  return 1;
+}

@@ -1,0 +1,46 @@
+#include "app/signals.h"
+
+#include <signal.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <thread>
+
+namespace bentohost::app {
+namespace {
+
+sigset_t stop_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
+  return set;
+}
+
+}  // namespace
+
+void block_signals() {
+  const sigset_t set = stop_signals();
+  ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+}
+
+int wait_for_signal(Duration longest) {
+  const sigset_t set = stop_signals();
+  if (longest == Duration::max()) {
+    int number = 0;
+    while (::sigwait(&set, &number) != 0) {
+    }
+    return number;
+  }
+  const auto whole = std::chrono::duration_cast<std::chrono::seconds>(longest);
+  const timespec timeout{static_cast<time_t>(whole.count()), static_cast<long>((longest - whole).count())};
+  const int number = ::sigtimedwait(&set, nullptr, &timeout);
+  return number > 0 ? number : 0;
+}
+
+void exit_on_next_signal() {
+  std::thread([] { ::_exit(128 + wait_for_signal(Duration::max())); }).detach();
+}
+
+}  // namespace bentohost::app

@@ -1,0 +1,32 @@
+#include "base/child_stdio.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace bentohost {
+
+Result<ChildPipes> take_stdio() {
+  ChildPipes pipes{UniqueFd(::fcntl(0, F_DUPFD_CLOEXEC, 3)),
+                   UniqueFd(::fcntl(1, F_DUPFD_CLOEXEC, 3))};
+  UniqueFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  if (!pipes.in || !pipes.out || !null || ::dup2(null.get(), 0) < 0 || ::dup2(2, 1) < 0) {
+    return Status(BENTO_INTERNAL, std::string("cannot move stdin and stdout: ") + strerror(errno));
+  }
+  return pipes;
+}
+
+void become_child(int parent_pid) {
+  sigset_t none;
+  sigemptyset(&none);
+  ::pthread_sigmask(SIG_SETMASK, &none, nullptr);
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  // The parent may have gone before the call above took effect.
+  if (::getppid() != parent_pid) ::_exit(1);
+}
+
+}  // namespace bentohost

@@ -1,0 +1,23 @@
+// What a child process of the host does first with the pipes it was given as stdin and stdout: it
+// moves them out of the way, so that a plugin that reads or prints cannot corrupt the protocol on
+// them.
+#pragma once
+
+#include "base/status.h"
+#include "base/unique_fd.h"
+
+namespace bentohost {
+
+struct ChildPipes {
+  UniqueFd in, out;
+};
+
+// Descriptors 0 and 1 become /dev/null and a copy of stderr; their old selves are returned,
+// close-on-exec.
+Result<ChildPipes> take_stdio();
+
+// The process gets SIGKILL when the thread that started it ends, and ends at once if its parent is no
+// longer `parent_pid`; signals that the host blocks for itself are unblocked. Call before anything else.
+void become_child(int parent_pid);
+
+}  // namespace bentohost

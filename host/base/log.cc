@@ -1,0 +1,194 @@
+#include "base/log.h"
+
+#include <Poco/AutoPtr.h>
+#include <Poco/Channel.h>
+#include <Poco/Formatter.h>
+#include <Poco/FormattingChannel.h>
+#include <Poco/Logger.h>
+#include <Poco/Message.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <exception>
+
+namespace bentohost {
+namespace {
+
+constexpr char kFieldsParameter[] = "fields";
+
+struct LevelNames {
+  LogLevel level;
+  std::string_view name;   // in options and in JSON
+  std::string_view label;  // in text, padded
+  int priority;            // Poco's
+};
+constexpr std::array kLevels{
+    LevelNames{LogLevel::kTrace, "trace", "TRACE", Poco::Message::PRIO_TRACE},
+    LevelNames{LogLevel::kDebug, "debug", "DEBUG", Poco::Message::PRIO_DEBUG},
+    LevelNames{LogLevel::kInfo, "info", "INFO ", Poco::Message::PRIO_INFORMATION},
+    LevelNames{LogLevel::kWarning, "warning", "WARN ", Poco::Message::PRIO_WARNING},
+    LevelNames{LogLevel::kError, "error", "ERROR", Poco::Message::PRIO_ERROR},
+    LevelNames{LogLevel::kOff, "off", "OFF  ", 0},
+};
+
+const LevelNames& names(LogLevel level) { return kLevels[static_cast<std::size_t>(level)]; }
+
+// The nearest of ours to a priority of Poco's, which also has notice, critical and fatal.
+const LevelNames& names_of_priority(int priority) {
+  for (const LevelNames& level : kLevels) {
+    if (priority >= level.priority && level.priority != 0) return level;
+  }
+  return names(LogLevel::kError);
+}
+
+void append_member(std::string& out, std::string_view name, std::string_view value) {
+  out += ",\"";
+  append_json_escaped(out, name);
+  out += "\":\"";
+  append_json_escaped(out, value);
+  out += '"';
+}
+
+// Both take the fields of log() ready to append, for Poco's own parameters would sort them.
+class TextFormatter final : public Poco::Formatter {
+ public:
+  void format(const Poco::Message& message, std::string& line) override {
+    append_timestamp(line);
+    line += ' ';
+    line += names_of_priority(message.getPriority()).label;
+    line += " [";
+    append_printable(line, message.getSource());
+    line += "] ";
+    append_printable(line, message.getText());
+    if (message.has(kFieldsParameter)) line += message[kFieldsParameter];
+    line += '\n';
+  }
+};
+
+class JsonFormatter final : public Poco::Formatter {
+ public:
+  void format(const Poco::Message& message, std::string& line) override {
+    line += "{\"time\":\"";
+    append_timestamp(line);
+    line += '"';
+    append_member(line, "level", names_of_priority(message.getPriority()).name);
+    append_member(line, "component", message.getSource());
+    append_member(line, "message", message.getText());
+    if (message.has(kFieldsParameter)) line += message[kFieldsParameter];
+    line += "}\n";
+  }
+};
+
+// Poco's ConsoleChannel goes through std::cerr and a mutex; this is one write(2) a line, which the
+// kernel does not interleave with those of the runners that share the descriptor.
+class StderrChannel final : public Poco::Channel {
+ public:
+  void log(const Poco::Message& message) override {
+    std::string_view rest = message.getText();
+    while (!rest.empty()) {
+      const ssize_t n = ::write(STDERR_FILENO, rest.data(), rest.size());
+      if (n < 0 && errno == EINTR) continue;
+      if (n <= 0) return;  // there is nowhere left to say so
+      rest.remove_prefix(static_cast<std::size_t>(n));
+    }
+  }
+};
+
+struct Log {
+  Poco::Logger* logger = nullptr;
+  std::string component;
+  LogFormat format = LogFormat::kText;
+  std::atomic<int> priority{0};
+};
+
+void configure(Log& log, LogLevel level, LogFormat format, std::string_view component) {
+  using Poco::AutoPtr;
+  const AutoPtr<Poco::Formatter> formatter(format == LogFormat::kJson
+                                               ? static_cast<Poco::Formatter*>(new JsonFormatter)
+                                               : new TextFormatter);
+  const AutoPtr<Poco::Channel> channel(new StderrChannel);
+  log.logger->setChannel(AutoPtr<Poco::Channel>(new Poco::FormattingChannel(formatter, channel)));
+  log.logger->setLevel(names(level).priority);
+  log.component = component;
+  log.format = format;
+  log.priority.store(names(level).priority, std::memory_order_relaxed);
+}
+
+// Usable before configure_log() and, being never destroyed, until the process ends.
+Log& the_log() {
+  static Log& log = []() -> Log& {
+    auto* made = new Log;
+    made->logger = &Poco::Logger::root();
+    made->logger->duplicate();  // outlives Poco's own shutdown at exit
+    configure(*made, LogLevel::kInfo, LogFormat::kText, "host");
+    return *made;
+  }();
+  return log;
+}
+
+}  // namespace
+
+void configure_log(LogLevel level, LogFormat format, std::string_view component) {
+  configure(the_log(), level, format, component);
+}
+
+bool log_enabled(LogLevel level) {
+  return level != LogLevel::kOff &&
+         names(level).priority <= the_log().priority.load(std::memory_order_relaxed);
+}
+
+void log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) {
+  log_fields(level, message, fields.begin(), fields.size());
+}
+
+void log_fields(LogLevel level, std::string_view message, const LogField* fields,
+                std::size_t count) {
+  if (!log_enabled(level)) return;
+  Log& log = the_log();
+  try {
+    std::string text;
+    for (const LogField* field = fields; field != fields + count; ++field) {
+      if (log.format == LogFormat::kJson) {
+        append_member(text, field->first, field->second);
+      } else {
+        text += ' ';
+        append_printable(text, field->first);
+        text += '=';
+        append_value(text, field->second);
+      }
+    }
+    Poco::Message event(log.component, std::string(message),
+                        static_cast<Poco::Message::Priority>(names(level).priority));
+    if (!text.empty()) event.set(kFieldsParameter, text);
+    log.logger->log(event);
+  } catch (const std::exception&) {
+    // A line that cannot be logged (no memory) is lost; the work that it was about goes on.
+  }
+}
+
+bool parse_log_level(std::string_view text, LogLevel& out) {
+  for (const LevelNames& level : kLevels) {
+    if (level.name != text) continue;
+    out = level.level;
+    return true;
+  }
+  return false;
+}
+
+bool parse_log_format(std::string_view text, LogFormat& out) {
+  for (const LogFormat format : {LogFormat::kText, LogFormat::kJson}) {
+    if (to_string(format) != text) continue;
+    out = format;
+    return true;
+  }
+  return false;
+}
+
+std::string_view to_string(LogLevel level) { return names(level).name; }
+std::string_view to_string(LogFormat format) {
+  return format == LogFormat::kJson ? "json" : "text";
+}
+
+}  // namespace bentohost

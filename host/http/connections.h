@@ -1,0 +1,65 @@
+// Connections: all open connections of a server, and what they are told: serve, drain, stop, or end
+// at once. Any thread. A thread that is left behind in a handler may use it after the server is
+// gone, so it is owned together with them.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <mutex>
+#include <unordered_set>
+
+#include "base/clock.h"
+
+namespace bentohost::http {
+
+// What other threads may do to a connection.
+class Interruptible {
+ public:
+  // Ends the wait for a next request, unless one is arriving.
+  virtual void end_idle_wait() = 0;
+  virtual void cut() = 0;
+
+ protected:
+  ~Interruptible() = default;
+};
+
+class Connections {
+ public:
+  enum class Mode {
+    kServing,
+    kDraining,  // answer what is asked, say Connection: close, keep nothing alive
+    kStopping,  // nobody waits for a first request either
+    kCut,       // nothing begins any more
+  };
+
+  // A connection is open from admit(), when it was accepted, to leave(). In between a thread takes
+  // it on: start(), then attach() and detach() while it can be interrupted.
+  void admit();
+  void start();
+  void attach(Interruptible& connection);
+  void detach(Interruptible& connection);
+  void leave();
+
+  Mode mode() const { return mode_.load(); }
+  // Whether accepted connections wait for a thread.
+  bool others_wait() const { return waiting_.load(std::memory_order_relaxed) > 0; }
+
+  void drain() { enter(Mode::kDraining); }
+  void stop() { enter(Mode::kStopping); }
+  bool wait_until_none(TimePoint deadline);
+  // Returns how many were open.
+  std::size_t cut();
+
+ private:
+  void enter(Mode mode);
+
+  std::atomic<Mode> mode_ = Mode::kServing;
+  std::atomic<std::size_t> waiting_ = 0;
+  std::mutex mutex_;
+  std::condition_variable left_;
+  std::size_t open_ = 0;
+  std::unordered_set<Interruptible*> attached_;
+};
+
+}  // namespace bentohost::http

@@ -1,0 +1,90 @@
+#include "http/syntax.h"
+
+#include <algorithm>
+#include <array>
+
+namespace bentohost::http {
+namespace {
+
+constexpr bool is_alnum(unsigned char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+constexpr char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
+
+using ByteSet = std::array<bool, 256>;
+
+template <typename Rule>
+constexpr ByteSet bytes_where(Rule rule) {
+  ByteSet set{};
+  for (unsigned c = 0; c < set.size(); ++c) set[c] = rule(static_cast<unsigned char>(c));
+  return set;
+}
+
+constexpr bool one_of(unsigned char c, std::string_view marks) {
+  return c != 0 && marks.find(static_cast<char>(c)) != std::string_view::npos;
+}
+
+constexpr ByteSet kToken =
+    bytes_where([](unsigned char c) { return is_alnum(c) || one_of(c, "!#$%&'*+-.^_`|~"); });
+constexpr ByteSet kFieldValue =
+    bytes_where([](unsigned char c) { return c == '\t' || (c >= ' ' && c != 0x7f); });
+constexpr ByteSet kTarget =
+    bytes_where([](unsigned char c) { return c > ' ' && c < 0x7f && c != '#'; });
+constexpr ByteSet kHost =
+    bytes_where([](unsigned char c) { return is_alnum(c) || one_of(c, "-._~%!$&'()*+,;=:[]"); });
+
+bool all_in(const ByteSet& set, std::string_view text) {
+  return std::all_of(text.begin(), text.end(),
+                     [&set](char c) { return set[static_cast<unsigned char>(c)]; });
+}
+
+}  // namespace
+
+bool append_lower_token(std::string_view name, std::string& out) {
+  if (!is_token(name)) return false;
+  for (const char c : name) out.push_back(to_lower(c));
+  return true;
+}
+
+bool is_token(std::string_view text) { return !text.empty() && all_in(kToken, text); }
+bool is_field_value(std::string_view text) { return all_in(kFieldValue, text); }
+bool is_request_target(std::string_view text) { return !text.empty() && all_in(kTarget, text); }
+bool is_host(std::string_view text) { return all_in(kHost, text); }
+
+bool equals_ignoring_case(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](char x, char y) { return to_lower(x) == to_lower(y); });
+}
+
+std::string_view trim(std::string_view text) {
+  const auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
+  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  const char lower = to_lower(c);
+  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
+bool percent_decode(std::string_view text, std::string& out) {
+  out.clear();
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      out.push_back(text[i]);
+      continue;
+    }
+    if (text.size() - i < 3) return false;
+    const int high = hex_digit(text[i + 1]);
+    const int low = hex_digit(text[i + 2]);
+    if (high < 0 || low < 0 || (high == 0 && low == 0)) return false;
+    out.push_back(static_cast<char>(high << 4 | low));
+    i += 2;
+  }
+  return true;
+}
+
+}  // namespace bentohost::http

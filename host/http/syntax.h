@@ -1,0 +1,31 @@
+// The characters of HTTP: which bytes may stand in a token, in a field value, in a request target,
+// and percent-encoding. Pure; any thread.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace bentohost::http {
+
+// Appends `name` in lower case to `out`; false if it is no token (RFC 9110 5.6.2) or empty.
+bool append_lower_token(std::string_view name, std::string& out);
+bool is_token(std::string_view text);
+// No control byte but the tab. Bytes above 0x7f pass: RFC 9110 5.5 calls them obs-text.
+bool is_field_value(std::string_view text);
+// Visible ASCII but '#', which no request target has (RFC 9112 3.2).
+bool is_request_target(std::string_view text);
+// Letters, digits and the marks of an authority (RFC 3986 3.2.2 and 3.2.3), without user
+// information.
+bool is_host(std::string_view text);
+
+bool equals_ignoring_case(std::string_view a, std::string_view b);
+// `text` without spaces and tabs at its ends (OWS).
+std::string_view trim(std::string_view text);
+
+// Replaces `out` by `text` with each %xx decoded; '+' stays as it is. False, with `out` in pieces,
+// for an incomplete or non-hexadecimal escape and for %00.
+bool percent_decode(std::string_view text, std::string& out);
+// 0 to 15, or -1.
+int hex_digit(char c);
+
+}  // namespace bentohost::http

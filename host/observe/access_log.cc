@@ -1,0 +1,231 @@
+#include "observe/access_log.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+namespace bentohost::observe {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kGatherTime = 20ms;        // from the first line of a batch to its write
+constexpr int kWritableTimeoutMs = 1000;  // for a descriptor that is non-blocking and full
+constexpr auto kWarnEvery = 1min;
+constexpr std::size_t kKeptCapacity = 256u << 10;  // of a buffer, after a burst has gone through
+
+template <typename Integer>
+void append_number(std::string& out, Integer value) {
+  char digits[24];
+  const auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;
+  out.append(digits, end);
+}
+
+// 0.180: milliseconds with three digits.
+void append_milliseconds(std::string& out, Duration took) {
+  const auto us =
+      std::max<std::int64_t>(0, std::chrono::floor<std::chrono::microseconds>(took).count());
+  append_number(out, us / 1000);
+  out += '.';
+  out += static_cast<char>('0' + us / 100 % 10);
+  out += static_cast<char>('0' + us / 10 % 10);
+  out += static_cast<char>('0' + us % 10);
+}
+
+void append_text_line(std::string& out, const AccessRecord& record) {
+  append_timestamp(out);
+  out += ' ';
+  append_value(out, record.client.empty() ? "-" : record.client);
+  out += " \"";
+  append_json_escaped(out, record.method);
+  out += ' ';
+  append_json_escaped(out, record.path);
+  out += "\" ";
+  append_number(out, record.status);
+  out += ' ';
+  append_number(out, record.request_bytes);
+  out += ' ';
+  append_number(out, record.response_bytes);
+  out += ' ';
+  append_milliseconds(out, record.took);
+  out += "ms request_id=";
+  append_value(out, record.request_id);
+  out += '\n';
+}
+
+void append_string_member(std::string& out, std::string_view start, std::string_view value) {
+  out += start;
+  append_json_escaped(out, value);
+  out += '"';
+}
+
+void append_json_line(std::string& out, const AccessRecord& record) {
+  out += "{\"time\":\"";
+  append_timestamp(out);
+  append_string_member(out, "\",\"client\":\"", record.client);
+  append_string_member(out, ",\"method\":\"", record.method);
+  append_string_member(out, ",\"path\":\"", record.path);
+  append_string_member(out, ",\"route\":\"", record.route);
+  out += ",\"status\":";
+  append_number(out, record.status);
+  out += ",\"request_bytes\":";
+  append_number(out, record.request_bytes);
+  out += ",\"response_bytes\":";
+  append_number(out, record.response_bytes);
+  out += ",\"duration_ms\":";
+  append_milliseconds(out, record.took);
+  append_string_member(out, ",\"request_id\":\"", record.request_id);
+  out += "}\n";
+}
+
+void clear(std::string& buffer) {
+  buffer.clear();
+  if (buffer.capacity() > kKeptCapacity) buffer.shrink_to_fit();
+}
+
+// Signals are for the threads that wait for them; and a reader that has gone is EPIPE, not SIGPIPE.
+template <typename Body>
+std::thread thread_without_signals(Body body) {
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  std::thread thread(std::move(body));
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return thread;
+}
+
+}  // namespace
+
+struct AccessLog::Impl {
+  Impl(int output, LogFormat line_format, std::function<void(std::size_t)> on_dropped)
+      : fd(output), format(line_format), dropped(std::move(on_dropped)) {
+    thread = thread_without_signals([this] { run(); });
+    pthread_setname_np(thread.native_handle(), "access-log");
+  }
+  ~Impl() {
+    {
+      std::lock_guard lock(mutex);
+      stop = true;
+    }
+    changed.notify_one();
+    thread.join();
+  }
+
+  void enqueue(const std::string& line);
+  void run();
+  void write_batch(std::string_view batch);
+  std::string_view write_all(std::string_view text) const;
+  void warn(int error);
+
+  const int fd;
+  const LogFormat format;
+  const std::function<void(std::size_t)> dropped;
+
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::string queue;  // guarded by mutex
+  bool stop = false;  // guarded by mutex
+
+  // Of the writing thread alone.
+  bool inside_a_line = false;
+  std::optional<std::chrono::steady_clock::time_point> warned;
+  std::thread thread;
+};
+
+void AccessLog::Impl::enqueue(const std::string& line) {
+  constexpr std::size_t kHalf = kMaxQueuedBytes / 2;
+  bool fits = false, wake = false;
+  {
+    std::lock_guard lock(mutex);
+    const std::size_t before = queue.size(), after = before + line.size();
+    fits = after <= kMaxQueuedBytes;
+    // The thread sleeps until there is a line, and then gathers until half of the room is gone.
+    wake = fits && (before == 0 || (before < kHalf && after >= kHalf));
+    if (fits) queue += line;
+  }
+  if (wake) changed.notify_one();
+  if (!fits) dropped(1);
+}
+
+void AccessLog::Impl::run() {
+  std::string batch;
+  std::unique_lock lock(mutex);
+  for (;;) {
+    changed.wait(lock, [this] { return stop || !queue.empty(); });
+    changed.wait_for(lock, kGatherTime,
+                     [this] { return stop || queue.size() >= kMaxQueuedBytes / 2; });
+    if (queue.empty()) return;  // only when told to stop
+    batch.swap(queue);
+    lock.unlock();
+    write_batch(batch);
+    clear(batch);
+    lock.lock();
+  }
+}
+
+void AccessLog::Impl::write_batch(std::string_view batch) {
+  // A batch that broke off within a line must not make one line with the next.
+  if (inside_a_line) inside_a_line = !write_all("\n").empty();
+  const std::string_view lost = inside_a_line ? batch : write_all(batch);
+  if (lost.empty()) return;
+  const int error = errno;
+  if (lost.size() < batch.size()) inside_a_line = lost.data()[-1] != '\n';
+  dropped(static_cast<std::size_t>(std::count(lost.begin(), lost.end(), '\n')));
+  warn(error);
+}
+
+// What could not be written, with errno; empty is success.
+std::string_view AccessLog::Impl::write_all(std::string_view text) const {
+  while (!text.empty()) {
+    const ssize_t n = ::write(fd, text.data(), text.size());
+    if (n >= 0) {
+      text.remove_prefix(static_cast<std::size_t>(n));
+    } else if (errno == EAGAIN) {
+      pollfd writable{fd, POLLOUT, 0};
+      if (::poll(&writable, 1, kWritableTimeoutMs) == 0) {
+        errno = EAGAIN;
+        return text;
+      }
+    } else if (errno != EINTR) {
+      return text;
+    }
+  }
+  return {};
+}
+
+void AccessLog::Impl::warn(int error) {
+  const auto now = std::chrono::steady_clock::now();
+  if (warned && now - *warned < kWarnEvery) return;
+  warned = now;
+  log_warning("the access log cannot be written; lines are lost",
+              {{"error", std::system_category().message(error)}});
+}
+
+AccessLog::AccessLog(int fd, LogFormat format, std::function<void(std::size_t)> dropped)
+    : impl_(std::make_unique<Impl>(fd, format, std::move(dropped))) {}
+
+AccessLog::~AccessLog() = default;
+
+void AccessLog::write(const AccessRecord& record) {
+  thread_local std::string line;
+  if (impl_->format == LogFormat::kJson) {
+    append_json_line(line, record);
+  } else {
+    append_text_line(line, record);
+  }
+  impl_->enqueue(line);
+  clear(line);
+}
+
+}  // namespace bentohost::observe

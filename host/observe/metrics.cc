@@ -1,0 +1,139 @@
+#include "observe/metrics.h"
+
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
+
+#include <iterator>
+#include <sstream>
+#include <vector>
+
+#include "observe/process_metrics.h"
+#include "observe/route_metrics.h"
+
+namespace bentohost::observe {
+namespace {
+
+using prometheus::Counter;
+using prometheus::Family;
+using prometheus::Gauge;
+using prometheus::Histogram;
+using prometheus::Registry;
+
+// Finer at the lower end than those of HTTP: a batch of a small model takes well under 1 ms.
+const Histogram::BucketBoundaries kRunnerSeconds{.0001, .00025, .0005, .001, .0025, .005, .01, .025,
+                                                 .05,   .1,     .25,   .5,   1,     2.5,  5,   10};
+
+Family<Counter>& counter(Registry& registry, const char* name, const char* help) {
+  return prometheus::BuildCounter().Name(name).Help(help).Register(registry);
+}
+Family<Gauge>& gauge(Registry& registry, const char* name, const char* help) {
+  return prometheus::BuildGauge().Name(name).Help(help).Register(registry);
+}
+Family<Histogram>& histogram(Registry& registry, const char* name, const char* help) {
+  return prometheus::BuildHistogram().Name(name).Help(help).Register(registry);
+}
+
+// 1, 2, 4, ... and the limit itself, so that the last bucket before +Inf means "full".
+Histogram::BucketBoundaries batch_buckets(std::uint32_t max_batch) {
+  Histogram::BucketBoundaries buckets;
+  for (std::uint64_t rows = 1; rows < max_batch; rows *= 2) {
+    buckets.push_back(static_cast<double>(rows));
+  }
+  buckets.push_back(max_batch == 0 ? 1.0 : static_cast<double>(max_batch));
+  return buckets;
+}
+
+std::string compiler() {
+#if defined(__clang__)
+  return "clang " + std::to_string(__clang_major__) + '.' + std::to_string(__clang_minor__) + '.' +
+         std::to_string(__clang_patchlevel__);
+#else
+  return "gcc " + std::to_string(__GNUC__) + '.' + std::to_string(__GNUC_MINOR__) + '.' +
+         std::to_string(__GNUC_PATCHLEVEL__);
+#endif
+}
+
+}  // namespace
+
+struct Metrics::Impl {
+  Registry registry;
+  ProcessMetrics process;
+  RouteMetricsTable routes{registry};
+
+  Gauge& in_flight =
+      gauge(registry, "bentohost_http_requests_in_flight", "HTTP requests being answered.").Add({});
+  Family<Gauge>& queue_depth =
+      gauge(registry, "bentohost_queue_depth", "Requests that wait for a worker of the runner.");
+  Family<Histogram>& queue_wait =
+      histogram(registry, "bentohost_queue_wait_seconds",
+                "From a request's submission to the start of its batch, in seconds.");
+  Family<Histogram>& batch_size =
+      histogram(registry, "bentohost_batch_size", "Rows in a batch given to a runner.");
+  Family<Histogram>& run_duration =
+      histogram(registry, "bentohost_runner_call_duration_seconds",
+                "From a batch written to a runner to its result read, in seconds.");
+  Family<Counter>& runner_calls =
+      counter(registry, "bentohost_runner_calls_total", "Batches given to a runner, by result.");
+  Family<Gauge>& runner_up = gauge(registry, "bentohost_runner_up",
+                                   "1 while the worker of the runner is healthy, else 0.");
+  Family<Counter>& runner_restarts = counter(registry, "bentohost_runner_restarts_total",
+                                             "Restarts of a runner's workers, by reason.");
+  Counter& access_log_dropped = counter(registry, "bentohost_access_log_dropped_total",
+                                        "Lines of the access log that were lost.")
+                                    .Add({});
+};
+
+Metrics::Metrics(std::string_view version) : impl_(std::make_unique<Impl>()) {
+  gauge(impl_->registry, "bentohost_build_info", "1; the labels say what is running.")
+      .Add({{"version", std::string(version)}, {"compiler", compiler()}})
+      .Set(1);
+}
+
+Metrics::~Metrics() = default;
+
+RouteMetrics* Metrics::route(std::string_view route) { return impl_->routes.route(route); }
+
+Gauge& Metrics::in_flight() { return impl_->in_flight; }
+
+RunnerMethodMetrics Metrics::runner_method(std::string_view runner, std::string_view method,
+                                           std::uint32_t max_batch) {
+  const prometheus::Labels labels{{"runner", std::string(runner)}, {"method", std::string(method)}};
+  const auto with_result = [&labels](const char* result) {
+    prometheus::Labels all = labels;
+    all.emplace("result", result);
+    return all;
+  };
+  return {&impl_->queue_depth.Add(labels),
+          &impl_->queue_wait.Add(labels, kRunnerSeconds),
+          &impl_->batch_size.Add(labels, batch_buckets(max_batch)),
+          &impl_->run_duration.Add(labels, kRunnerSeconds),
+          &impl_->runner_calls.Add(with_result("ok")),
+          &impl_->runner_calls.Add(with_result("error"))};
+}
+
+Gauge& Metrics::runner_up(std::string_view runner, std::uint32_t worker) {
+  return impl_->runner_up.Add(
+      {{"runner", std::string(runner)}, {"worker", std::to_string(worker)}});
+}
+
+void Metrics::count_runner_restart(std::string_view runner, std::string_view reason) {
+  impl_->runner_restarts.Add({{"runner", std::string(runner)}, {"reason", std::string(reason)}})
+      .Increment();
+}
+
+Counter& Metrics::access_log_dropped() { return impl_->access_log_dropped; }
+
+std::string Metrics::text() const {
+  std::vector<prometheus::MetricFamily> families = impl_->registry.Collect();
+  std::vector<prometheus::MetricFamily> process = impl_->process.Collect();
+  families.insert(families.end(), std::make_move_iterator(process.begin()),
+                  std::make_move_iterator(process.end()));
+  std::ostringstream out;
+  prometheus::TextSerializer().Serialize(out, families);
+  return std::move(out).str();
+}
+
+}  // namespace bentohost::observe

@@ -1,0 +1,32 @@
+// The bodies of the ABI's opaque handles: what the host table calls for a plugin. The service room
+// implements them for a request, the runner room for a batch. The plugin sees only pointers.
+#pragma once
+
+#include <bento/abi.h>
+
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "base/status.h"
+
+// One runner call in flight. Destroying it unwaited cancels the call.
+struct bento_ticket {
+  virtual ~bento_ticket() = default;
+  // Waits; the values live as long as the ticket. Once it returned, it returns the same again.
+  virtual bentohost::Result<std::span<const bento_value* const>> wait() = 0;
+};
+
+// One request, or one batch of a runner. What is not overridden is refused as UNIMPLEMENTED.
+struct bento_ctx {
+  virtual const bento_scope* scope() { return nullptr; }
+  virtual std::string_view request_id() const { return {}; }
+  virtual bentohost::Status set_status(std::uint32_t status);
+  virtual bentohost::Status add_header(std::string_view name, std::string_view value);
+  virtual bool cancelled() const { return false; }
+  virtual bentohost::Result<std::unique_ptr<bento_ticket>> submit(
+      std::string_view runner, std::string_view method, std::span<const bento_value* const> inputs);
+
+ protected:
+  ~bento_ctx() = default;
+};

@@ -1,0 +1,295 @@
+#include "plugin/description.h"
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <utility>
+
+#include "http/router.h"
+#include "wire/value.h"
+
+namespace bentohost::plugin {
+namespace {
+
+// BentoML's reserved words, for names and for the routes that they would get.
+constexpr std::array<std::string_view, 7> kReserved = {"index",   "swagger", "docs",  "metrics",
+                                                       "healthz", "livez",   "readyz"};
+
+Status refuse(std::string message) { return Status(BENTO_FAILED_PRECONDITION, std::move(message)); }
+
+// A Python-like identifier, as BentoML asks of service, API and runner names.
+bool is_identifier(std::string_view name) {
+  const auto word = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  };
+  return !name.empty() && name.size() <= 128 && !(name[0] >= '0' && name[0] <= '9') &&
+         std::all_of(name.begin(), name.end(), word);
+}
+
+Status check_name(std::string_view what, std::string_view name) {
+  if (is_identifier(name)) return {};
+  return refuse(std::string(what) + " name \"" + std::string(name) +
+                "\" is not an identifier (letters, digits and _, not beginning with a digit)");
+}
+
+template <typename T>
+Status check_size(const T* thing, std::string_view what) {
+  if (thing == nullptr) return refuse("a null " + std::string(what));
+  if (thing->size >= sizeof(T)) return {};
+  return refuse("a " + std::string(what) + " of size " + std::to_string(thing->size) +
+                ", expected " + std::to_string(sizeof(T)) +
+                " at least: built with another header?");
+}
+
+std::string text(bento_str s) { return std::string(to_view(s)); }
+
+std::uint32_t kind_of_descriptor(std::string_view descriptor) {
+  if (descriptor == "ndarray") return BENTO_TENSOR;
+  if (descriptor == "json") return BENTO_JSON;
+  if (descriptor == "text" || descriptor == "file") return BENTO_BYTES;
+  return 0;
+}
+
+Result<IoSpec> describe_io(const bento_io* io, std::string_view what) {
+  if (Status status = check_size(io, "bento_io"); !status.ok()) return status;
+  IoSpec spec;
+  spec.kind = io->kind;
+  spec.descriptor = text(io->descriptor);
+  spec.mime = text(io->mime);
+  spec.sample = text(io->sample);
+  if (spec.descriptor.empty()) {
+    spec.descriptor = io->kind == BENTO_TENSOR ? "ndarray"
+                      : io->kind == BENTO_JSON ? "json"
+                                               : "file";
+  }
+  if (kind_of_descriptor(spec.descriptor) == 0) {
+    return refuse(std::string(what) + " has descriptor \"" + spec.descriptor +
+                  "\"; this bentohost knows ndarray, json, text and file");
+  }
+  if (kind_of_descriptor(spec.descriptor) != io->kind) {
+    return refuse(std::string(what) + " has descriptor \"" + spec.descriptor +
+                  "\" but is of kind " + std::to_string(io->kind));
+  }
+  if (io->kind == BENTO_TENSOR) {
+    if (io->dtype != 0 && wire::dtype_size(io->dtype) == 0) {
+      return refuse(std::string(what) + " has an unknown dtype " + std::to_string(io->dtype));
+    }
+    if (io->ndim > wire::kMaxDims) {
+      return refuse(std::string(what) + " has more than " + std::to_string(wire::kMaxDims) +
+                    " dimensions");
+    }
+    spec.dtype = io->flags & BENTO_IO_ENFORCE_DTYPE ? io->dtype : 0;
+    spec.any_shape = (io->flags & BENTO_IO_ENFORCE_SHAPE) == 0;
+    if (io->shape != nullptr) spec.shape.assign(io->shape, io->shape + io->ndim);
+  }
+  if (io->schema.len != 0) {
+    auto schema = JsonSchema::compile(to_view(io->schema));
+    if (!schema.ok()) {
+      return Status(BENTO_FAILED_PRECONDITION,
+                    std::string(what) + " has a bad schema: " + schema.status().message());
+    }
+    spec.schema = *std::move(schema);
+  }
+  return spec;
+}
+
+Result<MethodSpec> describe_method(const bento_method* method, const std::string& runner) {
+  if (Status status = check_size(method, "bento_method"); !status.ok()) return status;
+  MethodSpec spec;
+  spec.abi = method;
+  spec.name = text(method->name);
+  const std::string what = "method " + runner + "." + spec.name;
+  if (Status status = check_name(what, spec.name); !status.ok()) return status;
+  if (method->run == nullptr) return refuse(what + " has no run function");
+  spec.batchable = (method->flags & BENTO_BATCHABLE) != 0;
+  spec.idempotent = (method->flags & BENTO_IDEMPOTENT) != 0;
+  spec.axis_in = method->axis_in;
+  spec.axis_out = method->axis_out;
+  spec.max_batch = method->max_batch != 0 ? method->max_batch : kDefaultMaxBatch;
+  spec.max_latency_ms = method->max_latency_ms;
+  auto in = describe_io(method->in, what + "'s input");
+  if (!in.ok()) return std::move(in).take_status();
+  auto out = describe_io(method->out, what + "'s output");
+  if (!out.ok()) return std::move(out).take_status();
+  spec.in = *std::move(in);
+  spec.out = *std::move(out);
+  if (spec.batchable && (spec.in.kind != BENTO_TENSOR || spec.out.kind != BENTO_TENSOR)) {
+    return refuse(what + " is batchable, but only tensors can be batched");
+  }
+  if (spec.axis_in < 0 || spec.axis_out < 0) return refuse(what + " has a negative batch axis");
+  return spec;
+}
+
+Result<RunnerSpec> describe_runner(const bento_runner* runner) {
+  if (Status status = check_size(runner, "bento_runner"); !status.ok()) return status;
+  RunnerSpec spec;
+  spec.abi = runner;
+  spec.name = text(runner->name);
+  spec.resources = text(runner->resources);
+  if (Status status = check_name("runner", spec.name); !status.ok()) return status;
+  if (runner->create == nullptr || runner->destroy == nullptr) {
+    return refuse("runner " + spec.name + " lacks create or destroy");
+  }
+  for (std::size_t i = 0; i < runner->n_methods; ++i) {
+    auto method = describe_method(runner->methods[i], spec.name);
+    if (!method.ok()) return std::move(method).take_status();
+    if (spec.find_method((*method).name) >= 0) {
+      return refuse("runner " + spec.name + " has two methods named " + (*method).name);
+    }
+    spec.methods.push_back(*std::move(method));
+  }
+  if (spec.methods.empty()) return refuse("runner " + spec.name + " has no methods");
+  return spec;
+}
+
+Status describe_form(const bento_api& api, const std::string& what, ApiSpec& spec) {
+  spec.runner = text(api.runner);
+  spec.method = text(api.method);
+  if (!spec.runner.empty() || !spec.method.empty()) {
+    if (api.invoke != nullptr || api.raw != nullptr || spec.runner.empty() || spec.method.empty()) {
+      return refuse(what + ": a direct API has runner and method, and neither invoke nor raw");
+    }
+    spec.form = ApiSpec::Form::kDirect;
+  } else if (api.in == nullptr) {
+    if (api.raw == nullptr || api.invoke != nullptr) {
+      return refuse(what + ": without an input description it must have raw, and not invoke");
+    }
+    spec.form = ApiSpec::Form::kRaw;
+    return {};
+  } else {
+    if (api.invoke == nullptr || api.raw != nullptr) {
+      return refuse(what + ": with an input description it must have invoke, and not raw");
+    }
+    spec.form = ApiSpec::Form::kInvoke;
+  }
+  return {};
+}
+
+Result<ApiSpec> describe_api(const bento_api* api, const ServiceSpec& service) {
+  if (Status status = check_size(api, "bento_api"); !status.ok()) return status;
+  ApiSpec spec;
+  spec.abi = api;
+  spec.name = text(api->name);
+  spec.doc = text(api->doc);
+  const std::string what = "api " + spec.name;
+  if (Status status = check_name("api", spec.name); !status.ok()) return status;
+  spec.route = api->route.len != 0 ? text(api->route) : "/" + spec.name;
+  if (Status status = http::check_route(spec.route); !status.ok()) {
+    return refuse(what + ": " + status.message());
+  }
+  for (const std::string_view word : kReserved) {
+    if (spec.name == word || spec.route == "/" + std::string(word)) {
+      return refuse(what + ": " + std::string(word) + " is a reserved name; give it another");
+    }
+  }
+  if (Status status = describe_form(*api, what, spec); !status.ok()) return status;
+  if (spec.form == ApiSpec::Form::kRaw) return spec;
+
+  const MethodSpec* method = nullptr;
+  if (spec.form == ApiSpec::Form::kDirect) {
+    const RunnerSpec* runner = service.find_runner(spec.runner);
+    const int index = runner == nullptr ? -1 : runner->find_method(spec.method);
+    if (index < 0)
+      return refuse(what + ": there is no runner method " + spec.runner + "." + spec.method);
+    method = &runner->methods[static_cast<std::size_t>(index)];
+  }
+  // A direct API may leave its descriptions to the method.
+  for (const auto& [given, of_method, target, side] :
+       {std::tuple{api->in, method ? &method->in : nullptr, &spec.in, "'s input"},
+        std::tuple{api->out, method ? &method->out : nullptr, &spec.out, "'s output"}}) {
+    if (given == nullptr && of_method != nullptr) {
+      *target = *of_method;
+      continue;
+    }
+    auto io = describe_io(given, what + side);
+    if (!io.ok()) return std::move(io).take_status();
+    *target = *std::move(io);
+    if (of_method != nullptr && of_method->kind != target->kind) {
+      return refuse(what + side + " is not of the kind that " + spec.runner + "." + spec.method +
+                    " has");
+    }
+  }
+  return spec;
+}
+
+Status describe_apis(const bento_service& service, ServiceSpec& spec) {
+  std::set<std::string> names;
+  std::vector<std::pair<std::string, std::string>> routes;
+  for (std::size_t i = 0; i < service.n_apis; ++i) {
+    auto api = describe_api(service.apis[i], spec);
+    if (!api.ok()) return std::move(api).take_status();
+    if (!names.insert((*api).name).second) return refuse("two apis are named " + (*api).name);
+    for (const auto& [route, owner] : routes) {
+      if (route == (*api).route) {
+        return refuse("api " + (*api).name + ": route " + route + " is also that of api " + owner);
+      }
+    }
+    routes.emplace_back((*api).route, (*api).name);
+    spec.apis.push_back(*std::move(api));
+  }
+  return {};
+}
+
+}  // namespace
+
+int RunnerSpec::find_method(std::string_view method) const {
+  for (std::size_t i = 0; i < methods.size(); ++i) {
+    if (methods[i].name == method) return static_cast<int>(i);
+  }
+  return -1;
+}
+
+const RunnerSpec* ServiceSpec::find_runner(std::string_view runner) const {
+  for (const RunnerSpec& candidate : runners) {
+    if (candidate.name == runner) return &candidate;
+  }
+  return nullptr;
+}
+
+Result<ServiceSpec> describe(const bento_service* service) {
+  if (Status status = check_size(service, "bento_service"); !status.ok()) return status;
+  ServiceSpec spec;
+  spec.abi = service;
+  spec.name = text(service->name);
+  spec.version = text(service->version);
+  spec.doc = text(service->doc);
+  spec.options_schema = text(service->options_schema);
+  if (Status status = check_name("service", spec.name); !status.ok()) return status;
+  const auto of_service = [&](Status status) {
+    return std::move(status).prefixed("service " + spec.name + ": ");
+  };
+  if (service->n_middleware != 0)
+    return of_service(refuse("has middleware, which this bentohost does not run"));
+  if (service->n_mounts != 0)
+    return of_service(refuse("has mounts, which this bentohost does not serve"));
+  if (!spec.options_schema.empty()) {
+    auto schema = JsonSchema::compile(spec.options_schema);
+    if (!schema.ok()) return of_service(refuse("bad options schema: " + schema.status().message()));
+  }
+  for (std::size_t i = 0; i < service->n_runners; ++i) {
+    auto runner = describe_runner(service->runners[i]);
+    if (!runner.ok()) return of_service(std::move(runner).take_status());
+    if (spec.find_runner((*runner).name) != nullptr) {
+      return of_service(refuse("two runners are named " + (*runner).name));
+    }
+    spec.runners.push_back(*std::move(runner));
+  }
+  if (Status status = describe_apis(*service, spec); !status.ok())
+    return of_service(std::move(status));
+  return spec;
+}
+
+Result<std::string> check_options(std::string_view schema_text, rapidjson::Document given) {
+  if (schema_text.empty()) {
+    if (given.MemberCount() == 0) return std::string("{}");
+    return Status(BENTO_INVALID_ARGUMENT, std::string("it takes no options, but was given ") +
+                                              given.MemberBegin()->name.GetString());
+  }
+  auto schema = JsonSchema::compile(schema_text);
+  if (!schema.ok()) return std::move(schema).take_status();
+  if (Status status = (*schema).validate(given); !status.ok()) return status;
+  (*schema).fill_defaults(given);
+  return write_json(given);
+}
+
+}  // namespace bentohost::plugin

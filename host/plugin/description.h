@@ -1,0 +1,77 @@
+// Descriptions: what a plugin says of its service, checked once and copied into values of the
+// host's own. Everything after this room may rely on what stands here; nothing of it is read from
+// the plugin again but the function pointers behind `abi`. Pure but for reading the plugin's
+// structs; any thread.
+#pragma once
+
+#include <bento/abi.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+#include "base/status.h"
+
+namespace bentohost::plugin {
+
+inline constexpr std::uint32_t kDefaultMaxBatch = 100;  // BentoML's default, in rows
+
+struct IoSpec {
+  std::uint32_t kind = 0;   // BENTO_JSON, BENTO_BYTES, BENTO_TENSOR
+  std::uint32_t dtype = 0;  // tensor; 0 = any
+  bool any_shape = true;    // tensor; `shape` says nothing
+  std::vector<std::int64_t> shape;
+  std::string descriptor;  // "ndarray" "json" "text" "file"
+  std::string mime, sample;
+  std::optional<JsonSchema> schema;
+};
+
+struct MethodSpec {
+  std::string name;
+  bool batchable = false, idempotent = false;
+  std::int32_t axis_in = 0, axis_out = 0;
+  std::uint32_t max_batch = kDefaultMaxBatch, max_latency_ms = 0;
+  IoSpec in, out;
+  const bento_method* abi = nullptr;
+};
+
+struct RunnerSpec {
+  std::string name, resources;
+  std::vector<MethodSpec> methods;
+  const bento_runner* abi = nullptr;
+
+  // The method's index, or -1.
+  int find_method(std::string_view method) const;
+};
+
+struct ApiSpec {
+  enum class Form { kDirect, kInvoke, kRaw };
+  std::string name, route, doc;
+  Form form = Form::kInvoke;
+  IoSpec in, out;              // not for kRaw
+  std::string runner, method;  // kDirect
+  const bento_api* abi = nullptr;
+};
+
+struct ServiceSpec {
+  std::string name, version, doc, options_schema;  // the schema's text; empty: takes no options
+  std::vector<ApiSpec> apis;
+  std::vector<RunnerSpec> runners;
+  const bento_service* abi = nullptr;
+
+  const RunnerSpec* find_runner(std::string_view runner) const;
+};
+
+// FAILED_PRECONDITION, naming the thing at fault: "api classify: route /x is also that of api
+// other". Refuses what this host does not offer (middleware, mounts, other descriptors) rather than
+// ignoring it.
+Result<ServiceSpec> describe(const bento_service* service);
+
+// Options as a JSON object, checked against `schema_text`, defaults filled in. `given` must be an
+// object.
+Result<std::string> check_options(std::string_view schema_text, rapidjson::Document given);
+
+}  // namespace bentohost::plugin

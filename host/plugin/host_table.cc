@@ -1,0 +1,111 @@
+#include "plugin/host_table.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "plugin/context.h"
+
+using bentohost::Status;
+using bentohost::to_view;
+
+Status bento_ctx::set_status(std::uint32_t) {
+  return Status(BENTO_UNIMPLEMENTED, "set_status: there is no response here");
+}
+
+Status bento_ctx::add_header(std::string_view, std::string_view) {
+  return Status(BENTO_UNIMPLEMENTED, "add_header: there is no response here");
+}
+
+bentohost::Result<std::unique_ptr<bento_ticket>> bento_ctx::submit(
+    std::string_view, std::string_view, std::span<const bento_value* const>) {
+  return Status(BENTO_UNIMPLEMENTED, "submit: runners are called from the host process only");
+}
+
+namespace bentohost::plugin {
+namespace {
+
+const bento_scope* scope(bento_ctx* ctx) { return ctx->scope(); }
+
+bento_code set_status(bento_ctx* ctx, std::uint32_t status, bento_error* error) {
+  return ctx->set_status(status).give(error);
+}
+
+bento_code add_header(bento_ctx* ctx, bento_pair header, bento_error* error) {
+  return ctx->add_header(to_view(header.name), to_view(header.value)).give(error);
+}
+
+std::int32_t cancelled(bento_ctx* ctx) { return ctx->cancelled() ? 1 : 0; }
+
+bento_code submit(bento_ctx* ctx, bento_str runner, bento_str method, const bento_value* const* in,
+                  std::size_t n, bento_ticket** out, bento_error* error) {
+  auto ticket = ctx->submit(to_view(runner), to_view(method), {in, n});
+  if (!ticket.ok()) return ticket.status().give(error);
+  *out = (*ticket).release();
+  return BENTO_OK;
+}
+
+bento_code wait(bento_ticket* ticket, const bento_value* const** out, std::size_t* n,
+                bento_error* error) {
+  auto values = ticket->wait();
+  if (!values.ok()) return values.status().give(error);
+  *out = (*values).data();
+  *n = (*values).size();
+  return BENTO_OK;
+}
+
+void release(bento_ticket* ticket) { delete ticket; }
+
+bento_code defer(bento_ctx*, bento_code (*)(void*, bento_error*), void*, void (*)(void*),
+                 bento_error* error) {
+  return Status(BENTO_UNIMPLEMENTED, "this bentohost has no background tasks").give(error);
+}
+
+const void* extension(const bento_host*, const char*) { return nullptr; }
+
+LogLevel level_from_abi(std::int32_t level) {
+  return static_cast<LogLevel>(
+      std::clamp<std::int32_t>(level, 0, static_cast<int>(LogLevel::kError)));
+}
+
+}  // namespace
+
+HostTable::HostTable(std::string version, std::string options_json, std::string plugin_dir,
+                     LogSink log)
+    : version_(std::move(version)),
+      options_(std::move(options_json)),
+      plugin_dir_(std::move(plugin_dir)),
+      log_(std::move(log)) {
+  bento_host& host = table_.host;
+  table_.owner = this;
+  host.size = sizeof host;
+  host.abi_major = BENTO_ABI_MAJOR;
+  host.abi_minor = BENTO_ABI_MINOR;
+  host.version = to_bento(version_);
+  host.options = to_bento(options_);
+  host.plugin_dir = to_bento(plugin_dir_);
+  host.log = &HostTable::log;
+  host.scope = &scope;
+  host.set_status = &set_status;
+  host.add_header = &add_header;
+  host.cancelled = &cancelled;
+  host.submit = &submit;
+  host.wait = &wait;
+  host.release = &release;
+  host.defer = &defer;
+  host.extension = &extension;
+}
+
+void HostTable::log(const bento_host* host, bento_ctx* ctx, std::int32_t level, bento_str message,
+                    bento_pairs fields) {
+  std::vector<LogField> all;
+  if (ctx != nullptr && !ctx->request_id().empty())
+    all.emplace_back("request_id", ctx->request_id());
+  for (std::size_t i = 0; i < fields.len; ++i) {
+    all.emplace_back(to_view(fields.ptr[i].name), to_view(fields.ptr[i].value));
+  }
+  const HostTable* self = reinterpret_cast<const Table*>(host)->owner;
+  self->log_(level_from_abi(level), to_view(message), all);
+}
+
+}  // namespace bentohost::plugin

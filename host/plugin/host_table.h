@@ -1,0 +1,40 @@
+// HostTable: the bento_host that a plugin is given: function pointers that lead to bento_ctx and
+// bento_ticket, and to a log. It must outlive the plugin's last call. Its functions: any thread.
+#pragma once
+
+#include <bento/abi.h>
+
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/log.h"
+
+namespace bentohost::plugin {
+
+class HostTable {
+ public:
+  // Where a plugin's log lines go; fields include those of the request, if there is one.
+  using LogSink = std::function<void(LogLevel, std::string_view, std::span<const LogField>)>;
+
+  HostTable(std::string version, std::string options_json, std::string plugin_dir, LogSink log);
+  HostTable(const HostTable&) = delete;
+  HostTable& operator=(const HostTable&) = delete;
+
+  const bento_host* get() const { return &table_.host; }
+
+ private:
+  struct Table {
+    bento_host host;  // first: its address is the table's
+    HostTable* owner;
+  };
+  static void log(const bento_host* host, bento_ctx* ctx, std::int32_t level, bento_str message,
+                  bento_pairs fields);
+
+  std::string version_, options_, plugin_dir_;
+  LogSink log_;
+  Table table_{};
+};
+
+}  // namespace bentohost::plugin

@@ -1,0 +1,69 @@
+#include "plugin/instance.h"
+
+#include <utility>
+
+#include "base/log.h"
+
+namespace bentohost::plugin {
+namespace {
+
+bento_error empty_error() {
+  bento_error error{};
+  error.size = sizeof error;
+  return error;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Instance>> Instance::load(PluginConfig config, HostTable::LogSink log) {
+  auto library = Library::open(config.path);
+  if (!library.ok()) return std::move(library).take_status();
+
+  std::unique_ptr<Instance> instance(new Instance(std::move(config), std::move(log)));
+  const std::string context = instance->config_.path + ": ";
+  bento_error error = empty_error();
+  const bento_service* service = (*library).entry().open(instance->table_.get(), &error);
+  if (service == nullptr) return Status::from_plugin(error.code, error).prefixed(context + "open failed: ");
+  instance->entry_ = &(*library).entry();
+
+  auto spec = describe(service);
+  if (!spec.ok()) return std::move(spec).take_status().prefixed(context);
+  instance->spec_ = *std::move(spec);
+  return instance;
+}
+
+Status Instance::start() {
+  if (spec_.abi->create != nullptr) {
+    bento_error error = empty_error();
+    const bento_code code = spec_.abi->create(table_.get(), &self_, &error);
+    if (code != BENTO_OK) {
+      return Status::from_plugin(code, error).prefixed("service " + spec_.name + ": create failed: ");
+    }
+  }
+  created_ = true;
+  Status status = call("on_startup", spec_.abi->on_startup);
+  started_ = status.ok();
+  return status;
+}
+
+Status Instance::ready() { return call("on_ready", spec_.abi->on_ready); }
+
+void Instance::stop() {
+  if (std::exchange(started_, false)) {
+    if (Status status = call("on_shutdown", spec_.abi->on_shutdown); !status.ok()) {
+      log_error(status.message());
+    }
+  }
+  if (std::exchange(created_, false) && spec_.abi->destroy != nullptr) spec_.abi->destroy(self_);
+  if (const auto* entry = std::exchange(entry_, nullptr)) entry->close();
+}
+
+Status Instance::call(const char* step, bento_code (*hook)(void*, bento_error*)) {
+  if (hook == nullptr) return {};
+  bento_error error = empty_error();
+  const bento_code code = hook(self_, &error);
+  if (code == BENTO_OK) return {};
+  return Status::from_plugin(code, error).prefixed("service " + spec_.name + ": " + step + " failed: ");
+}
+
+}  // namespace bentohost::plugin

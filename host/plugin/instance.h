@@ -1,0 +1,57 @@
+// Instance: a service that is loaded and alive in the host process: its library, its description, its host
+// table and its `self`. Lifecycle, each step once and in this order, from one thread:
+//
+//   load -> start (create, on_startup) -> ready (on_ready) -> stop (on_shutdown, destroy, close)
+//
+// stop() may follow any of them. What it describes is immutable: any thread.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/status.h"
+#include "plugin/description.h"
+#include "plugin/host_table.h"
+#include "plugin/library.h"
+
+namespace bentohost::plugin {
+
+// A plugin's file and what it was told: enough to load it again in a runner process.
+struct PluginConfig {
+  std::string path;          // absolute
+  std::string options_json;  // checked, defaults filled in
+  std::string host_version;
+
+  std::string dir() const { return path.substr(0, path.rfind('/')); }
+};
+
+class Instance {
+ public:
+  // dlopen, bento_entry.open, describe. Errors name the path.
+  static Result<std::unique_ptr<Instance>> load(PluginConfig config, HostTable::LogSink log);
+  ~Instance() { stop(); }
+
+  Status start();
+  Status ready();
+  void stop();  // failures are logged: there is nobody left to tell
+
+  const PluginConfig& config() const { return config_; }
+  const ServiceSpec& spec() const { return spec_; }
+  const bento_host* host() const { return table_.get(); }
+  void* self() const { return self_; }
+
+ private:
+  Instance(PluginConfig config, HostTable::LogSink log)
+      : config_(std::move(config)),
+        table_(config_.host_version, config_.options_json, config_.dir(), std::move(log)) {}
+  Status call(const char* step, bento_code (*hook)(void*, bento_error*));
+
+  PluginConfig config_;
+  HostTable table_;
+  const bento_plugin_entry* entry_ = nullptr;  // set while open
+  ServiceSpec spec_;
+  void* self_ = nullptr;
+  bool created_ = false, started_ = false;
+};
+
+}  // namespace bentohost::plugin

@@ -1,0 +1,90 @@
+#include "plugin/library.h"
+
+#include <dlfcn.h>
+
+#include <cstddef>
+#include <filesystem>
+#include <mutex>
+
+#include "plugin/elf_check.h"
+
+namespace bentohost::plugin {
+namespace {
+
+std::string version_text(unsigned major, unsigned minor) {
+  return std::to_string(major) + "." + std::to_string(minor);
+}
+
+std::string built_with_text(const bento_plugin_entry& entry) {
+  if (!BENTO_HAS(&entry, built_with) || entry.built_with == nullptr) return "unknown";
+  return entry.built_with;
+}
+
+}  // namespace
+
+Status check_entry(const bento_plugin_entry& entry) {
+  constexpr std::size_t kSmallest = offsetof(bento_plugin_entry, built_with);
+  if (entry.size < kSmallest) {
+    return Status(
+        BENTO_FAILED_PRECONDITION,
+        "its bento_entry has size " + std::to_string(entry.size) + ": not a plugin entry");
+  }
+  if (entry.abi_major != BENTO_ABI_MAJOR || entry.abi_minor > BENTO_ABI_MINOR) {
+    return Status(BENTO_FAILED_PRECONDITION,
+                  "built for plugin ABI " + version_text(entry.abi_major, entry.abi_minor) + " (" +
+                      built_with_text(entry) + "), this bentohost speaks " +
+                      version_text(BENTO_ABI_MAJOR, BENTO_ABI_MINOR) +
+                      "; rebuild the plugin with this version's SDK, or use a matching bentohost");
+  }
+  if (!BENTO_HAS(&entry, close) || entry.open == nullptr || entry.close == nullptr) {
+    return Status(BENTO_FAILED_PRECONDITION, "its bento_entry lacks open or close");
+  }
+  return {};
+}
+
+Result<Library> Library::open(const std::string& path) {
+  const auto context = path + ": ";
+  if (Status status = check_elf_file(path); !status.ok())
+    return std::move(status).prefixed(context);
+
+  static std::mutex mutex;
+  std::lock_guard lock(mutex);
+  void* handle = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (handle == nullptr) {
+    // dlerror() already begins with the path in most cases; say it once.
+    std::string reason = ::dlerror();
+    if (reason.starts_with(context)) reason.erase(0, context.size());
+    return Status(BENTO_FAILED_PRECONDITION, context + reason);
+  }
+  const auto* entry = static_cast<const bento_plugin_entry*>(::dlsym(handle, "bento_entry"));
+  if (entry == nullptr) {
+    return Status(BENTO_FAILED_PRECONDITION,
+                  context + "exports no bento_entry: not a bentohost plugin");
+  }
+  if (Status status = check_entry(*entry); !status.ok()) return std::move(status).prefixed(context);
+  return Library(path, entry);
+}
+
+std::string Library::built_with() const { return built_with_text(*entry_); }
+
+Result<std::string> find_plugin(std::string_view name, const std::vector<std::string>& folders) {
+  namespace fs = std::filesystem;
+  std::error_code ignored;
+  if (name.find('/') != std::string_view::npos) {
+    const fs::path path = fs::absolute(fs::path(name), ignored);
+    if (fs::exists(path, ignored)) return path.string();
+    return Status(BENTO_NOT_FOUND, std::string(name) + ": no such file");
+  }
+  std::string tried;
+  for (const std::string& folder : folders) {
+    if (folder.empty()) continue;
+    const fs::path path = fs::absolute(fs::path(folder) / name, ignored);
+    if (fs::exists(path, ignored)) return path.string();
+    tried += (tried.empty() ? "" : ", ") + folder;
+  }
+  return Status(BENTO_NOT_FOUND, "plugin " + std::string(name) + " is not in " + tried +
+                                     "; give a path (./" + std::string(name) +
+                                     ") or set BENTOHOST_PLUGIN_PATH");
+}
+
+}  // namespace bentohost::plugin

@@ -1,0 +1,67 @@
+#include "runner/batch_queue.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace bentohost::runner {
+
+bool BatchQueue::push(CallPtr call) {
+  if (calls_.size() >= policy_.max_queue) return false;
+  calls_.push_back(std::move(call));
+  return true;
+}
+
+std::vector<CallPtr> BatchQueue::take(TimePoint now, std::vector<CallPtr>& late) {
+  std::vector<CallPtr> batch;
+  std::uint64_t rows = 0;
+  while (!calls_.empty()) {
+    CallPtr& next = calls_.front();
+    if (next->abandoned.load(std::memory_order_relaxed)) {
+      calls_.pop_front();
+      continue;
+    }
+    if (is_late(*next, now)) {
+      late.push_back(std::move(next));
+      calls_.pop_front();
+      continue;
+    }
+    if (!batch.empty() && (rows + next->rows > policy_.max_batch || !joins(*batch.front(), *next))) break;
+    rows += next->rows;
+    batch.push_back(std::move(next));
+    calls_.pop_front();
+    if (!policy_.batchable || batch.front()->alone) break;
+  }
+  return batch;
+}
+
+void BatchQueue::expire(TimePoint now, std::vector<CallPtr>& late) {
+  const auto first_late = std::stable_partition(
+      calls_.begin(), calls_.end(), [&](const CallPtr& call) { return !is_late(*call, now); });
+  std::move(first_late, calls_.end(), std::back_inserter(late));
+  calls_.erase(first_late, calls_.end());
+}
+
+std::vector<CallPtr> BatchQueue::take_all() {
+  std::vector<CallPtr> all(std::move_iterator(calls_.begin()), std::move_iterator(calls_.end()));
+  calls_.clear();
+  return all;
+}
+
+bool BatchQueue::is_late(const Call& call, TimePoint now) const {
+  return now >= call.deadline || now - call.enqueued > policy_.max_latency;
+}
+
+bool BatchQueue::joins(const Call& first, const Call& next) const {
+  if (next.alone || next.inputs.size() != first.inputs.size()) return false;
+  for (std::size_t i = 0; i < first.inputs.size(); ++i) {
+    const wire::Value& a = first.inputs[i];
+    const wire::Value& b = next.inputs[i];
+    if (a.dtype != b.dtype || a.shape.size() != b.shape.size()) return false;
+    for (std::size_t axis = 0; axis < a.shape.size(); ++axis) {
+      if (axis != static_cast<std::size_t>(policy_.axis) && a.shape[axis] != b.shape[axis]) return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace bentohost::runner

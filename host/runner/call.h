@@ -1,0 +1,51 @@
+// Call: one caller's work for a runner method, from submit to its one completion. Batch: the calls that
+// travel in one frame. Inputs are immutable once submitted; the rest is guarded by the pool that holds it.
+#pragma once
+
+#include <bento/abi.h>
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/status.h"
+#include "wire/value.h"
+
+namespace bentohost::runner {
+
+// What becomes of a call. `values` are views that die when the callback returns.
+struct Outcome {
+  Status status;
+  std::span<const bento_value> values;
+};
+
+// Called exactly once, on the runners' event loop or in the caller's own submit(); it must be brief.
+using Done = std::function<void(const Outcome&)>;
+
+struct Call {
+  std::vector<wire::Value> inputs;
+  std::uint32_t rows = 1;  // on the method's axis_in; 1 for what is not batched
+  TimePoint enqueued{};
+  TimePoint deadline = kNoDeadline;
+  Done done;
+
+  std::atomic<bool> abandoned = false;  // nobody waits any more: not started if it has not been yet
+  bool alone = false;                   // travels in a frame of its own: it was in a batch that failed
+  bool retried = false;
+  bool finished = false;                // `done` has been or is being called
+};
+using CallPtr = std::shared_ptr<Call>;
+
+struct Batch {
+  std::uint64_t id = 0;
+  std::uint32_t method = 0;
+  std::uint32_t rows = 0;
+  TimePoint sent{};
+  std::vector<CallPtr> calls;
+};
+
+}  // namespace bentohost::runner

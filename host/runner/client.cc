@@ -1,0 +1,252 @@
+#include "runner/client.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <utility>
+
+namespace bentohost::runner {
+namespace {
+
+Status invalid(std::string message) { return Status(BENTO_INVALID_ARGUMENT, std::move(message)); }
+
+// A ticket whose results are copied out of the frame when it arrives, for the thread that waits.
+class WaitingTicket final : public bento_ticket {
+ public:
+  struct State {
+    std::mutex mutex;
+    std::condition_variable arrived;
+    bool done = false;
+    Status status;
+    std::vector<wire::Value> values;
+  };
+
+  ~WaitingTicket() override {
+    for (const CallPtr& call : calls) call->abandoned = true;
+  }
+
+  Result<std::span<const bento_value* const>> wait() override {
+    std::unique_lock lock(state->mutex);
+    state->arrived.wait(lock, [this] { return state->done; });
+    if (!state->status.ok()) return state->status;
+    if (pointers_.size() != state->values.size()) {
+      views_.clear();
+      pointers_.clear();
+      for (const wire::Value& value : state->values) views_.push_back(value.view());
+      for (const bento_value& view : views_) pointers_.push_back(&view);
+    }
+    return std::span<const bento_value* const>(pointers_);
+  }
+
+  std::shared_ptr<State> state = std::make_shared<State>();
+  std::vector<CallPtr> calls;
+
+ private:
+  std::vector<bento_value> views_;
+  std::vector<const bento_value*> pointers_;
+};
+
+void copy_outcome(const Outcome& outcome, WaitingTicket::State& state) {
+  Status status = outcome.status;
+  std::vector<wire::Value> values;
+  for (const bento_value& view : outcome.values) {
+    auto value = wire::Value::copy(view);
+    if (!value.ok()) {
+      status = value.status();
+      break;
+    }
+    values.push_back(*std::move(value));
+  }
+  std::lock_guard lock(state.mutex);
+  state.status = std::move(status);
+  state.values = std::move(values);
+  state.done = true;
+  state.arrived.notify_all();
+}
+
+// Gathers the parts of a call that was split; the last one to arrive puts them together.
+class Joiner {
+ public:
+  Joiner(std::size_t parts, std::int32_t axis, Done done)
+      : parts_(parts), missing_(parts), axis_(axis), done_(std::move(done)) {}
+
+  void arrived(std::size_t part, const Outcome& outcome) {
+    {
+      std::lock_guard lock(mutex_);
+      if (status_.ok()) status_ = outcome.status;
+      for (std::size_t i = 0; status_.ok() && i < outcome.values.size(); ++i) {
+        auto value = wire::Value::copy(outcome.values[i]);
+        if (!value.ok()) {
+          status_ = value.status();
+        } else {
+          parts_[part].push_back(*std::move(value));
+        }
+      }
+      if (--missing_ != 0) return;
+    }
+    finish();
+  }
+
+ private:
+  void finish() {
+    std::vector<wire::Value> whole;
+    for (std::size_t i = 0; status_.ok() && i < parts_[0].size(); ++i) {
+      std::vector<bento_value> column;
+      for (const auto& part : parts_) {
+        if (i < part.size()) column.push_back(part[i].view());
+      }
+      auto joined = wire::concat(column, axis_);
+      if (joined.ok()) {
+        whole.push_back(*std::move(joined));
+      } else {
+        status_ = joined.status();
+      }
+    }
+    std::vector<bento_value> views;
+    for (const wire::Value& value : whole) views.push_back(value.view());
+    done_({status_, status_.ok() ? std::span<const bento_value>(views) : std::span<const bento_value>()});
+  }
+
+  std::mutex mutex_;
+  std::vector<std::vector<wire::Value>> parts_;  // guarded by mutex_ until the last has arrived
+  std::size_t missing_;
+  Status status_;
+  const std::int32_t axis_;
+  const Done done_;
+};
+
+Status submit_one(const Target& target, std::vector<wire::Value> inputs, std::uint32_t rows,
+                  TimePoint deadline, Done done, std::vector<CallPtr>& calls) {
+  auto call = std::make_shared<Call>();
+  call->inputs = std::move(inputs);
+  call->rows = rows;
+  call->deadline = deadline;
+  call->done = std::move(done);
+  calls.push_back(call);
+  return target.pool->submit(target.method, std::move(call));
+}
+
+Result<std::vector<CallPtr>> submit_split(const Target& target, const std::vector<wire::Value>& inputs,
+                                          std::int64_t rows, TimePoint deadline, Done done) {
+  const plugin::MethodSpec& method = target.spec();
+  const std::int64_t part_rows = method.max_batch;
+  const auto parts = static_cast<std::size_t>((rows + part_rows - 1) / part_rows);
+  const auto joiner = std::make_shared<Joiner>(parts, method.axis_out, std::move(done));
+  std::vector<CallPtr> calls;
+  for (std::size_t part = 0; part < parts; ++part) {
+    const std::int64_t first = static_cast<std::int64_t>(part) * part_rows;
+    const std::int64_t count = std::min(part_rows, rows - first);
+    std::vector<wire::Value> slices;
+    for (const wire::Value& input : inputs) {
+      slices.push_back(wire::slice(input.view(), method.axis_in, first, count));
+    }
+    Status status = submit_one(
+        target, std::move(slices), static_cast<std::uint32_t>(count), deadline,
+        [joiner, part](const Outcome& outcome) { joiner->arrived(part, outcome); }, calls);
+    if (status.ok()) continue;
+    // Parts before this one are on their way, so the joiner must hear of all; then it reports the first
+    // error once, through `done`.
+    for (std::size_t rest = part; rest < parts; ++rest) joiner->arrived(rest, {status, {}});
+    for (const CallPtr& call : calls) call->abandoned = true;
+    break;
+  }
+  return calls;
+}
+
+Result<std::int64_t> rows_of_inputs(const std::vector<wire::Value>& inputs, const plugin::MethodSpec& method) {
+  if (!method.batchable) return std::int64_t{1};
+  std::int64_t rows = -1;
+  for (const wire::Value& input : inputs) {
+    auto extent = wire::rows_of(input.view(), method.axis_in);
+    if (!extent.ok()) return extent;
+    if (rows >= 0 && *extent != rows) {
+      return invalid("the inputs have " + std::to_string(rows) + " and " + std::to_string(*extent) +
+                     " rows on the batch axis: they must agree");
+    }
+    rows = *extent;
+  }
+  return rows;
+}
+
+}  // namespace
+
+Status check_value(const bento_value& value, const plugin::IoSpec& spec, std::string_view what) {
+  if (value.kind != spec.kind) {
+    const auto kind = [](std::uint32_t k) {
+      return k == BENTO_TENSOR ? "a tensor" : k == BENTO_JSON ? "JSON" : "bytes";
+    };
+    return invalid(std::string(what) + " takes " + kind(spec.kind) + ", got " + kind(value.kind));
+  }
+  if (value.kind != BENTO_TENSOR) return {};
+  if (spec.dtype != 0 && value.tensor.dtype != spec.dtype) {
+    return invalid(std::string(what) + " takes " + std::string(wire::dtype_name(spec.dtype)) + ", got " +
+                   std::string(wire::dtype_name(value.tensor.dtype)));
+  }
+  if (spec.any_shape) return {};
+  const std::span<const std::int64_t> shape(value.tensor.shape, value.tensor.ndim);
+  bool same = shape.size() == spec.shape.size();
+  for (std::size_t i = 0; same && i < shape.size(); ++i) same = spec.shape[i] < 0 || spec.shape[i] == shape[i];
+  if (same) return {};
+  return invalid(std::string(what) + " takes shape " + wire::shape_text(spec.shape) + ", got " +
+                 wire::shape_text(shape));
+}
+
+Result<Target> Client::find(std::string_view runner, std::string_view method) const {
+  for (Pool* pool : pools_) {
+    if (pool->spec().name != runner) continue;
+    const int index = pool->spec().find_method(method);
+    if (index >= 0) return Target{pool, static_cast<std::uint32_t>(index)};
+    return Status(BENTO_NOT_FOUND,
+                  "runner " + std::string(runner) + " has no method \"" + std::string(method) + "\"");
+  }
+  return Status(BENTO_NOT_FOUND, "there is no runner \"" + std::string(runner) + "\"");
+}
+
+Result<std::vector<CallPtr>> Client::submit(const Target& target, std::vector<wire::Value> inputs,
+                                            TimePoint deadline, Done done) {
+  const plugin::MethodSpec& method = target.spec();
+  if (inputs.empty()) return invalid("a runner call needs an input");
+  for (const wire::Value& input : inputs) {
+    Status status = check_value(input.view(), method.in, target.pool->spec().name + "." + method.name);
+    if (!status.ok()) return status;
+  }
+  auto rows = rows_of_inputs(inputs, method);
+  if (!rows.ok()) return std::move(rows).take_status();
+  if (method.batchable && *rows > method.max_batch) {
+    return submit_split(target, inputs, *rows, deadline, std::move(done));
+  }
+  std::vector<CallPtr> calls;
+  Status status = submit_one(target, std::move(inputs), static_cast<std::uint32_t>(*rows), deadline,
+                             std::move(done), calls);
+  if (!status.ok()) return status;
+  return calls;
+}
+
+Result<std::unique_ptr<bento_ticket>> Client::submit(const Target& target,
+                                                     std::span<const bento_value* const> inputs,
+                                                     TimePoint deadline) {
+  std::vector<wire::Value> copies;
+  for (const bento_value* input : inputs) {
+    auto copy = wire::Value::copy(*input);
+    if (!copy.ok()) return std::move(copy).take_status();
+    copies.push_back(*std::move(copy));
+  }
+  auto ticket = std::make_unique<WaitingTicket>();
+  auto calls = submit(target, std::move(copies), deadline,
+                      [state = ticket->state](const Outcome& outcome) { copy_outcome(outcome, *state); });
+  if (!calls.ok()) return std::move(calls).take_status();
+  ticket->calls = *std::move(calls);
+  return std::unique_ptr<bento_ticket>(std::move(ticket));
+}
+
+Status Client::readiness() const {
+  std::string reasons;
+  for (const Pool* pool : pools_) {
+    if (Status status = pool->readiness(); !status.ok()) {
+      reasons += (reasons.empty() ? "" : "; ") + status.message();
+    }
+  }
+  return reasons.empty() ? Status() : Status(BENTO_UNAVAILABLE, std::move(reasons));
+}
+
+}  // namespace bentohost::runner

@@ -1,0 +1,52 @@
+// Client: how the host process calls the runners of one service: it checks the inputs against the method,
+// splits what is longer than a batch and puts it together again, and waits for those who want to wait.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "plugin/context.h"
+#include "runner/pool.h"
+
+namespace bentohost::runner {
+
+// A runner method, resolved once.
+struct Target {
+  Pool* pool = nullptr;
+  std::uint32_t method = 0;
+
+  const plugin::MethodSpec& spec() const { return pool->spec().methods[method]; }
+};
+
+class Client {
+ public:
+  // The pools must outlive the client.
+  explicit Client(std::vector<Pool*> pools) : pools_(std::move(pools)) {}
+
+  // NOT_FOUND names what there is no such thing of.
+  Result<Target> find(std::string_view runner, std::string_view method) const;
+
+  // [any] `done` is called exactly once, unless an error is returned: INVALID_ARGUMENT for inputs that the
+  // method does not take, else what Pool::submit says. Returns the calls in flight: set `abandoned` in
+  // them when nobody waits any more.
+  static Result<std::vector<CallPtr>> submit(const Target& target, std::vector<wire::Value> inputs,
+                                             TimePoint deadline, Done done);
+
+  // [any] The same for one who will wait. Inputs are copied.
+  static Result<std::unique_ptr<bento_ticket>> submit(const Target& target,
+                                                      std::span<const bento_value* const> inputs,
+                                                      TimePoint deadline);
+
+  // OK when every runner has a warm worker; else UNAVAILABLE with the reasons of all that have none.
+  Status readiness() const;
+
+ private:
+  std::vector<Pool*> pools_;
+};
+
+// OK when `value` is what `spec` describes: kind, dtype, shape. INVALID_ARGUMENT says what was expected.
+Status check_value(const bento_value& value, const plugin::IoSpec& spec, std::string_view what);
+
+}  // namespace bentohost::runner

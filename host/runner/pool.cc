@@ -1,0 +1,267 @@
+#include "runner/pool.h"
+
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+
+namespace bentohost::runner {
+namespace {
+
+// A thread's frame buffer is given back after a larger frame than this.
+constexpr std::size_t kKeptFrameBytes = 1u << 20;
+
+BatchPolicy policy_of(const plugin::MethodSpec& method, std::size_t max_queue) {
+  BatchPolicy policy;
+  policy.batchable = method.batchable;
+  policy.max_batch = method.batchable ? method.max_batch : 1;
+  policy.axis = method.axis_in;
+  policy.max_queue = max_queue;
+  if (method.max_latency_ms != 0) policy.max_latency = std::chrono::milliseconds(method.max_latency_ms);
+  return policy;
+}
+
+}  // namespace
+
+Pool::Pool(const plugin::RunnerSpec& spec, PoolOptions options, Deps deps)
+    : spec_(spec), options_(std::move(options)), deps_(deps), slots_(options_.workers) {
+  for (const plugin::MethodSpec& method : spec_.methods) {
+    methods_.push_back({BatchQueue(policy_of(method, options_.max_queue)),
+                        deps_.metrics.runner_method(spec_.name, method.name, method.max_batch)});
+  }
+  for (std::uint32_t i = 0; i < options_.workers; ++i) deps_.metrics.runner_up(spec_.name, i).Set(0);
+  deps_.loop.add_ticker([this](TimePoint now) { return tick(now); });
+}
+
+Pool::~Pool() = default;
+
+void Pool::start() {
+  deps_.loop.post([this] {
+    for (std::uint32_t i = 0; i < slots_.size(); ++i) spawn(i);
+  });
+}
+
+Status Pool::submit(std::uint32_t method, CallPtr call) {
+  Failures failures;
+  Dispatch dispatch;
+  {
+    std::lock_guard lock(mutex_);
+    if (stopping_) return Status(BENTO_UNAVAILABLE, "runner " + spec_.name + " is shutting down");
+    if (hopeless_locked()) {
+      return Status(BENTO_UNAVAILABLE, "runner " + spec_.name + " is not available: " + why_not_ready_locked());
+    }
+    call->enqueued = deps_.clock.now();
+    Method& target = methods_[method];
+    const TimePoint now = call->enqueued;
+    if (!target.queue.push(std::move(call))) {
+      return Status(BENTO_RESOURCE_EXHAUSTED, "runner " + spec_.name + " is overloaded: " +
+                                                  std::to_string(options_.max_queue) + " calls of " +
+                                                  spec_.methods[method].name + " are waiting");
+    }
+    dispatch = take_dispatch_locked(now, failures);
+    target.metrics.queue_depth->Set(static_cast<double>(target.queue.size()));
+  }
+  if (dispatch) send(dispatch);
+  complete(failures);
+  deps_.loop.ensure_ticking();
+  return {};
+}
+
+Status Pool::readiness() const {
+  std::lock_guard lock(mutex_);
+  if (stopping_) return Status(BENTO_UNAVAILABLE, "runner " + spec_.name + " is shutting down");
+  for (const Slot& slot : slots_) {
+    if (slot.worker == nullptr) continue;
+    const auto state = slot.worker->state;
+    if (state == Worker::State::kIdle || state == Worker::State::kBusy) return {};
+  }
+  return Status(BENTO_UNAVAILABLE, "runner " + spec_.name + ": " + why_not_ready_locked());
+}
+
+void Pool::stop(TimePoint deadline) {
+  Failures failures;
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+    fail_queues_locked(failures, Status(BENTO_UNAVAILABLE, "runner " + spec_.name + " is shutting down"));
+  }
+  complete(failures);
+  const auto on_loop = [this](auto&& each) {
+    deps_.loop.post([this, each] {
+      std::lock_guard lock(mutex_);
+      for (Slot& slot : slots_) {
+        if (slot.worker != nullptr) each(*slot.worker);
+      }
+    });
+  };
+  // The end of its stdin is how a worker learns that it may go; a busy one learns it after its batch.
+  on_loop([this](Worker& worker) {
+    if (worker.state != Worker::State::kBusy) end_locked(worker);
+  });
+  std::unique_lock lock(mutex_);
+  if (worker_gone_.wait_until(lock, deadline, [this] { return all_gone_locked(); })) return;
+  on_loop([](Worker& worker) { worker.kill("it did not end in time"); });
+  worker_gone_.wait_for(lock, options_.kill_grace, [this] { return all_gone_locked(); });
+}
+
+// ---- under the mutex -------------------------------------------------------------------------
+
+Pool::Dispatch Pool::take_dispatch_locked(TimePoint now, Failures& failures) {
+  const auto idle = std::find_if(slots_.begin(), slots_.end(), [](const Slot& slot) {
+    return slot.worker != nullptr && slot.worker->state == Worker::State::kIdle;
+  });
+  if (idle == slots_.end()) return {};
+  for (std::size_t turn = 0; turn < methods_.size(); ++turn) {
+    const std::size_t index = (next_method_ + turn) % methods_.size();
+    Method& method = methods_[index];
+    if (method.queue.size() == 0) continue;
+
+    std::vector<CallPtr> late;
+    std::vector<CallPtr> calls = method.queue.take(now, late);
+    late_locked(method, std::move(late), failures, now);
+    method.metrics.queue_depth->Set(static_cast<double>(method.queue.size()));
+    if (calls.empty()) continue;
+
+    next_method_ = index + 1;
+    auto batch = std::make_shared<Batch>();
+    batch->id = next_batch_++;
+    batch->method = static_cast<std::uint32_t>(index);
+    batch->sent = now;
+    TimePoint last_deadline{};
+    for (const CallPtr& call : calls) {
+      batch->rows += call->rows;
+      last_deadline = std::max(last_deadline, call->deadline);
+      method.metrics.queue_wait->Observe(seconds(now - call->enqueued));
+    }
+    batch->calls = std::move(calls);
+    method.metrics.batch_size->Observe(batch->rows);
+
+    Worker& worker = *idle->worker;
+    worker.state = Worker::State::kBusy;
+    worker.batch = batch;
+    worker.kill_at = last_deadline == kNoDeadline ? kNoDeadline : last_deadline + options_.kill_grace;
+    return {idle->worker, std::move(batch)};
+  }
+  return {};
+}
+
+void Pool::fail_later_locked(Failures& failures, std::vector<CallPtr> calls, const Status& status) {
+  std::erase_if(calls, [](const CallPtr& call) { return std::exchange(call->finished, true); });
+  if (!calls.empty()) failures.push_back({std::move(calls), status});
+}
+
+void Pool::fail_queues_locked(Failures& failures, const Status& status) {
+  for (Method& method : methods_) {
+    fail_later_locked(failures, method.queue.take_all(), status);
+    method.metrics.queue_depth->Set(0);
+  }
+}
+
+void Pool::late_locked(Method& method, std::vector<CallPtr> late, Failures& failures, TimePoint now) {
+  if (late.empty()) return;
+  method.metrics.calls_failed->Increment(static_cast<double>(late.size()));
+  const auto past = std::stable_partition(late.begin(), late.end(),
+                                          [&](const CallPtr& call) { return now < call->deadline; });
+  std::vector<CallPtr> past_deadline(past, late.end());
+  late.erase(past, late.end());
+  fail_later_locked(failures, std::move(past_deadline),
+                    Status(BENTO_DEADLINE_EXCEEDED, "no worker of runner " + spec_.name +
+                                                        " was free before the deadline"));
+  fail_later_locked(failures, std::move(late),
+                    Status(BENTO_RESOURCE_EXHAUSTED,
+                           "the call waited longer for runner " + spec_.name + " than its max_latency_ms"));
+}
+
+bool Pool::all_gone_locked() const {
+  return std::all_of(slots_.begin(), slots_.end(), [](const Slot& slot) { return slot.worker == nullptr; });
+}
+
+bool Pool::hopeless_locked() const {
+  return std::all_of(slots_.begin(), slots_.end(), [](const Slot& slot) {
+    return slot.gave_up || (slot.backoff.hopeless() && slot.worker == nullptr);
+  });
+}
+
+std::string Pool::why_not_ready_locked() const {
+  std::string why;
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    const Slot& slot = slots_[i];
+    why += (why.empty() ? "worker " : "; worker ") + std::to_string(i);
+    if (slot.gave_up) {
+      why += " failed for good: " + slot.last_end;
+    } else if (slot.worker != nullptr) {
+      why += " is starting";
+    } else {
+      why += " will be started again";
+    }
+    if (!slot.gave_up && !slot.last_end.empty()) why += " (it was " + slot.last_end + ")";
+  }
+  return why;
+}
+
+// ---- sending and completing ------------------------------------------------------------------
+
+void Pool::send(const Dispatch& dispatch) {
+  thread_local AlignedBuffer frame;
+  encode_batch(*dispatch.batch, spec_.methods[dispatch.batch->method].axis_in, frame);
+  if (!dispatch.worker->to.send(frame)) deps_.loop.set_events(dispatch.worker->to.fd(), EPOLLOUT);
+  frame.clear();
+  if (frame.capacity() > kKeptFrameBytes) AlignedBuffer().swap(frame);
+}
+
+void Pool::complete(const Failures& failures) {
+  for (const Failure& failure : failures) {
+    for (const CallPtr& call : failure.calls) call->done({failure.status, {}});
+  }
+}
+
+// ---- time ------------------------------------------------------------------------------------
+
+bool Pool::tick(TimePoint now) {
+  Failures failures;
+  bool need = false;
+  std::vector<std::uint32_t> due;
+  {
+    std::lock_guard lock(mutex_);
+    for (std::uint32_t i = 0; i < slots_.size(); ++i) {
+      Slot& slot = slots_[i];
+      if (slot.worker != nullptr) {
+        tick_worker_locked(*slot.worker, now, failures);
+        need = need || slot.worker->state == Worker::State::kBusy;
+      } else if (!slot.gave_up && !stopping_ && slot.restart_at != TimePoint{}) {
+        need = true;
+        if (now >= slot.restart_at) due.push_back(i);
+      }
+    }
+    for (Method& method : methods_) {
+      if (method.queue.size() == 0) continue;
+      need = true;
+      std::vector<CallPtr> late;
+      method.queue.expire(now, late);
+      late_locked(method, std::move(late), failures, now);
+      method.metrics.queue_depth->Set(static_cast<double>(method.queue.size()));
+    }
+  }
+  complete(failures);
+  for (const std::uint32_t index : due) spawn(index);
+  return need;
+}
+
+void Pool::tick_worker_locked(Worker& worker, TimePoint now, Failures& failures) {
+  if (worker.state != Worker::State::kBusy) return;
+  for (const CallPtr& call : worker.batch->calls) {
+    if (now < call->deadline) continue;
+    fail_later_locked(failures, {call},
+                      Status(BENTO_DEADLINE_EXCEEDED, "runner " + spec_.name + "." +
+                                                          spec_.methods[worker.batch->method].name +
+                                                          " did not answer before the deadline"));
+  }
+  if (now < worker.kill_at || !worker.killed_for.empty()) return;
+  worker.kill("it did not answer before its deadline");
+}
+
+}  // namespace bentohost::runner

@@ -1,0 +1,286 @@
+// Pool, the half that deals with its worker processes: their start, their frames and their end. All of it
+// runs on the event loop.
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include "base/log.h"
+#include "base/process_exit.h"
+#include "runner/pool.h"
+
+namespace bentohost::runner {
+namespace {
+
+constexpr int kExitConfig = 78;  // EX_CONFIG of sysexits.h: trying again is useless
+// A pipe is drained in so many reads at a time, so that a worker that floods it cannot keep the loop.
+constexpr int kReadsPerEvent = 16;
+
+// Reaps the process, which has ended or is made to: -1 when there is none.
+int reap(int pid) {
+  if (pid <= 0) return -1;
+  ::kill(pid, SIGKILL);  // its pipes are closed: whatever it still does, it does for nobody
+  int status = 0;
+  while (::waitpid(pid, &status, 0) < 0) {
+    if (errno != EINTR) return -1;
+  }
+  return status;
+}
+
+}  // namespace
+
+void Pool::spawn(std::uint32_t index) {
+  auto child = deps_.spawner.spawn(spec_.name, index);
+  std::unique_lock lock(mutex_);
+  Slot& slot = slots_[index];
+  if (!child.ok()) {
+    slot.last_end = "not started: " + child.status().message();
+    slot.restart_at = deps_.clock.now() + slot.backoff.next(false);
+    lock.unlock();
+    log_error("cannot start a runner process: " + child.status().message(), {{"runner", spec_.name}});
+    return;
+  }
+  slot.restart_at = {};
+  slot.worker = std::make_shared<Worker>(spec_.name, index, *std::move(child));
+  const WorkerPtr worker = slot.worker;
+  lock.unlock();
+
+  watch(worker);
+  AlignedBuffer frame;
+  wire::FrameWriter hello(frame, wire::FrameType::kHello, 0, 0);
+  hello.text(options_.hello);
+  hello.finish();
+  if (!worker->to.send(frame)) deps_.loop.set_events(worker->to.fd(), EPOLLOUT);
+}
+
+void Pool::watch(const WorkerPtr& worker) {
+  EventLoop& loop = deps_.loop;
+  loop.watch(worker->from.get(), EPOLLIN, [this, worker](std::uint32_t) { on_readable(worker, false); });
+  loop.watch(worker->err.get(), EPOLLIN, [this, worker](std::uint32_t) { on_stderr(worker); });
+  loop.watch(worker->to.fd(), 0, [this, worker](std::uint32_t events) {
+    if ((events & EPOLLERR) != 0) return on_protocol_error(worker, "it closed its stdin");
+    if (worker->to.flush()) deps_.loop.set_events(worker->to.fd(), 0);
+  });
+  if (worker->pidfd) {
+    loop.watch(worker->pidfd.get(), EPOLLIN, [this, worker](std::uint32_t) { on_readable(worker, true); });
+  }
+}
+
+void Pool::on_readable(const WorkerPtr& worker, bool ended) {
+  for (int i = 0; i < kReadsPerEvent; ++i) {
+    const std::span<char> room = worker->reader.writable();
+    const ssize_t n = ::read(worker->from.get(), room.data(), room.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && errno == EAGAIN && !ended) return;
+    if (n <= 0) return on_death(worker);
+    worker->reader.commit(static_cast<std::size_t>(n));
+    for (;;) {
+      auto frame = worker->reader.next();
+      if (!frame.ok()) return on_protocol_error(worker, frame.status().message());
+      if (!(*frame).has_value()) break;
+      on_frame(worker, **frame);
+      if (worker->state == Worker::State::kDead) return;
+    }
+    if (static_cast<std::size_t>(n) < room.size() && !ended) return;
+  }
+}
+
+void Pool::on_frame(const WorkerPtr& worker, const wire::FrameReader::Frame& frame) {
+  switch (frame.header.type) {
+    case wire::FrameType::kReady: return on_ready(worker);
+    case wire::FrameType::kResult: return on_result(worker, frame);
+    case wire::FrameType::kError: return on_error(worker, frame);
+    default: return on_protocol_error(worker, "it sent a frame that only the host sends");
+  }
+}
+
+void Pool::on_ready(const WorkerPtr& worker) {
+  Failures failures;
+  Dispatch dispatch;
+  {
+    std::lock_guard lock(mutex_);
+    if (worker->state != Worker::State::kStarting) return;
+    worker->state = Worker::State::kIdle;
+    slots_[worker->index].last_end.clear();
+    dispatch = take_dispatch_locked(deps_.clock.now(), failures);
+  }
+  deps_.metrics.runner_up(spec_.name, worker->index).Set(1);
+  log(LogLevel::kDebug, "runner is ready",
+      {{"runner", spec_.name}, {"worker", std::to_string(worker->index)}});
+  if (dispatch) send(dispatch);
+  complete(failures);
+}
+
+std::shared_ptr<const Batch> Pool::finish_batch(const WorkerPtr& worker, std::uint64_t id) {
+  std::shared_ptr<const Batch> batch;
+  Failures failures;
+  Dispatch dispatch;
+  const TimePoint now = deps_.clock.now();
+  {
+    std::lock_guard lock(mutex_);
+    if (worker->batch == nullptr || worker->batch->id != id) return nullptr;
+    batch = std::move(worker->batch);
+    worker->served = true;
+    if (stopping_ || !worker->killed_for.empty()) {
+      end_locked(*worker);
+    } else {
+      worker->state = Worker::State::kIdle;
+      dispatch = take_dispatch_locked(now, failures);
+    }
+  }
+  // The next batch first: the worker computes while the answers to this one are written.
+  if (dispatch) send(dispatch);
+  complete(failures);
+  methods_[batch->method].metrics.run_duration->Observe(seconds(now - batch->sent));
+  return batch;
+}
+
+void Pool::on_result(const WorkerPtr& worker, const wire::FrameReader::Frame& frame) {
+  if (Status status = wire::decode_result(frame.body, decoded_); !status.ok()) {
+    return on_protocol_error(worker, status.message());
+  }
+  const auto batch = finish_batch(worker, frame.header.id);
+  if (batch == nullptr) return on_protocol_error(worker, "it answered a call that is not in flight");
+
+  const plugin::MethodSpec& method = spec_.methods[batch->method];
+  const observe::RunnerMethodMetrics& metrics = methods_[batch->method].metrics;
+  const auto calls = static_cast<double>(batch->calls.size());
+  Status status = deliver_batch(*batch, decoded_.values, method.axis_out);
+  if (status.ok()) return metrics.calls_ok->Increment(calls);
+
+  metrics.calls_failed->Increment(calls);
+  Failures failures;
+  {
+    std::lock_guard lock(mutex_);
+    fail_later_locked(failures, batch->calls,
+                      Status::with_http(502, BENTO_INTERNAL, "runner " + spec_.name + "." + method.name +
+                                                                 ": " + status.message()));
+  }
+  complete(failures);
+}
+
+void Pool::on_error(const WorkerPtr& worker, const wire::FrameReader::Frame& frame) {
+  Status status = wire::decode_error(frame.body);
+  if (frame.header.id == 0) {
+    worker->start_error = status.message();  // it ends now, and on_death reports it
+    return;
+  }
+  const auto batch = finish_batch(worker, frame.header.id);
+  if (batch == nullptr) return on_protocol_error(worker, "it failed a call that is not in flight");
+  Failures failures;
+  Dispatch dispatch;
+  {
+    std::lock_guard lock(mutex_);
+    // One caller's bad rows must not fail the others that happened to share its batch.
+    if (batch->calls.size() > 1) {
+      rescue_locked(*batch, status, failures);
+    } else {
+      methods_[batch->method].metrics.calls_failed->Increment();
+      fail_later_locked(failures, batch->calls, status);
+    }
+    dispatch = take_dispatch_locked(deps_.clock.now(), failures);
+  }
+  if (dispatch) send(dispatch);
+  complete(failures);
+}
+
+void Pool::on_stderr(const WorkerPtr& worker) {
+  std::array<char, 16384> buffer;
+  const ssize_t n = ::read(worker->err.get(), buffer.data(), buffer.size());
+  if (n > 0) {
+    worker->stderr_relay.feed({buffer.data(), static_cast<std::size_t>(n)}, deps_.clock.now());
+  } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+    deps_.loop.unwatch(worker->err.get());
+  }
+}
+
+void Pool::on_protocol_error(const WorkerPtr& worker, const std::string& what) {
+  log_error("runner broke the protocol: " + what, {{"runner", spec_.name}});
+  worker->kill("it broke the protocol: " + what);
+  on_death(worker);
+}
+
+void Pool::on_death(const WorkerPtr& worker) {
+  if (worker->state == Worker::State::kDead) return;
+  for (const int fd : {worker->from.get(), worker->err.get(), worker->to.fd(), worker->pidfd.get()}) {
+    if (fd >= 0) deps_.loop.unwatch(fd);
+  }
+  const int status = reap(worker->pid);
+  const TimePoint now = deps_.clock.now();
+  std::array<char, 16384> buffer;
+  const ssize_t n = ::read(worker->err.get(), buffer.data(), buffer.size());
+  if (n > 0) worker->stderr_relay.feed({buffer.data(), static_cast<std::size_t>(n)}, now);
+  worker->stderr_relay.finish(now);
+
+  std::string end = !worker->killed_for.empty() ? "killed by the host: " + worker->killed_for
+                    : status < 0                ? std::string("gone")
+                                                : exit_text(status);
+  if (!worker->start_error.empty()) end += ": " + worker->start_error;
+
+  Failures failures;
+  bool restart_now = false, expected = false;
+  {
+    std::lock_guard lock(mutex_);
+    Slot& slot = slots_[worker->index];
+    expected = stopping_;
+    worker->state = Worker::State::kDead;
+    slot.worker = nullptr;
+    slot.last_end = end;
+    slot.gave_up = status >= 0 && WIFEXITED(status) && WEXITSTATUS(status) == kExitConfig;
+    if (const auto batch = std::exchange(worker->batch, nullptr)) {
+      rescue_locked(*batch, Status(BENTO_UNAVAILABLE, "runner " + spec_.name + " was " + end), failures);
+    }
+    if (!stopping_ && !slot.gave_up) {
+      const Duration delay = slot.backoff.next(worker->served);
+      restart_now = delay == Duration::zero();
+      slot.restart_at = now + delay;
+    }
+    if (hopeless_locked()) {
+      fail_queues_locked(failures, Status(BENTO_UNAVAILABLE, "runner " + spec_.name +
+                                                                 " is not available: " +
+                                                                 why_not_ready_locked()));
+    }
+  }
+  deps_.metrics.runner_up(spec_.name, worker->index).Set(0);
+  if (!expected) {
+    const std::string reason = !worker->killed_for.empty() ? "killed" : status < 0 ? "gone" : exit_label(status);
+    deps_.metrics.count_runner_restart(spec_.name, reason);
+    log_error("runner ended: it was " + end, {{"runner", spec_.name},
+                                              {"worker", std::to_string(worker->index)},
+                                              {"pid", std::to_string(worker->pid)},
+                                              {"last_output", worker->stderr_relay.last_lines()}});
+  }
+  if (restart_now) spawn(worker->index);
+  complete(failures);
+  worker_gone_.notify_all();
+}
+
+void Pool::end_locked(Worker& worker) {
+  worker.state = Worker::State::kEnding;
+  deps_.loop.unwatch(worker.to.fd());
+  worker.to.close();
+}
+
+void Pool::rescue_locked(const Batch& batch, const Status& status, Failures& failures) {
+  Method& method = methods_[batch.method];
+  std::vector<CallPtr> lost;
+  for (auto it = batch.calls.rbegin(); it != batch.calls.rend(); ++it) {
+    const CallPtr& call = *it;
+    if (call->finished) continue;
+    if (!spec_.methods[batch.method].idempotent || call->retried || stopping_) {
+      lost.push_back(call);
+      continue;
+    }
+    call->retried = call->alone = true;
+    method.queue.push_front(call);
+  }
+  method.metrics.calls_failed->Increment(static_cast<double>(lost.size()));
+  fail_later_locked(failures, std::move(lost), status);
+}
+
+}  // namespace bentohost::runner

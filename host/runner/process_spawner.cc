@@ -1,0 +1,39 @@
+#include <Poco/Exception.h>
+#include <Poco/Pipe.h>
+#include <Poco/Process.h>
+#include <fcntl.h>
+extern "C" {  // glibc 2.36 forgot it in the header
+#include <sys/pidfd.h>
+}
+#include <unistd.h>
+
+#include "runner/spawner.h"
+
+namespace bentohost::runner {
+namespace {
+
+// Poco's pipes close their descriptors when the last copy goes; the duplicate is ours to keep.
+UniqueFd keep(int fd) {
+  UniqueFd copy(::fcntl(fd, F_DUPFD_CLOEXEC, 3));
+  if (copy) ::fcntl(copy.get(), F_SETFL, ::fcntl(copy.get(), F_GETFL) | O_NONBLOCK);
+  return copy;
+}
+
+}  // namespace
+
+Result<Child> ProcessSpawner::spawn(const std::string& runner, std::uint32_t worker) {
+  try {
+    Poco::Pipe in, out, err;
+    const Poco::Process::Args args = {"runner", plugin_path_, runner, std::to_string(worker),
+                                      std::to_string(::getpid())};
+    const int pid = Poco::Process::launch(exe_, args, &in, &out, &err).id();
+    Child child{pid, keep(in.writeHandle()), keep(out.readHandle()), keep(err.readHandle()),
+                UniqueFd(::pidfd_open(pid, 0))};
+    if (child.to && child.from && child.err) return child;
+    return Status(BENTO_RESOURCE_EXHAUSTED, "no descriptors left for its pipes");
+  } catch (const Poco::Exception& e) {
+    return Status(BENTO_INTERNAL, e.displayText());
+  }
+}
+
+}  // namespace bentohost::runner

@@ -1,0 +1,67 @@
+#include "runner/stderr_relay.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+
+namespace bentohost::runner {
+namespace {
+
+// Takes "<3>" off the front of a line. syslog's levels: 3 error, 4 warning, 6 info, 7 debug.
+LogLevel take_level(std::string_view& line) {
+  if (line.size() < 3 || line[0] != '<' || line[2] != '>' || line[1] < '0' || line[1] > '7') {
+    return LogLevel::kInfo;
+  }
+  const char level = line[1];
+  line.remove_prefix(3);
+  if (level <= '3') return LogLevel::kError;
+  if (level == '4') return LogLevel::kWarning;
+  return level == '7' ? LogLevel::kDebug : LogLevel::kInfo;
+}
+
+}  // namespace
+
+void StderrRelay::feed(std::string_view bytes, TimePoint now) {
+  while (!bytes.empty()) {
+    const std::size_t end = bytes.find('\n');
+    const std::size_t room = kLongestLine - std::min(kLongestLine, partial_.size());
+    partial_.append(bytes.substr(0, std::min(end, room)));
+    if (end == std::string_view::npos) return;
+    line(partial_, now);
+    partial_.clear();
+    bytes.remove_prefix(end + 1);
+  }
+}
+
+void StderrRelay::finish(TimePoint now) {
+  if (!partial_.empty()) line(partial_, now);
+  partial_.clear();
+}
+
+std::string StderrRelay::last_lines() const {
+  std::string joined;
+  for (const std::string& text : kept_) joined += (joined.empty() ? "" : " | ") + text;
+  return joined;
+}
+
+void StderrRelay::line(std::string_view text, TimePoint now) {
+  const LogLevel level = take_level(text);
+  kept_.emplace_back(text.substr(0, 500));
+  if (kept_.size() > kKeptLines) kept_.pop_front();
+
+  if (now - window_ >= std::chrono::seconds(1)) {
+    if (suppressed_ != 0) {
+      log_warning(std::to_string(suppressed_) + " lines of output were left out",
+                  {{"runner", runner_}, {"worker", worker_}});
+    }
+    window_ = now;
+    in_window_ = suppressed_ = 0;
+  }
+  if (++in_window_ > kLinesPerSecond) {
+    ++suppressed_;
+    return;
+  }
+  log(level, text, {{"runner", runner_}, {"worker", worker_}});
+}
+
+}  // namespace bentohost::runner

@@ -1,0 +1,160 @@
+#include "runner/worker.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+namespace bentohost::runner {
+namespace {
+
+// A tensor seen as `outer` blocks, each of `rows` rows of `row_bytes`: joining and cutting along an axis is
+// copying runs of rows between blocks.
+struct Blocks {
+  std::size_t outer = 1, row_bytes = 1;
+};
+
+Blocks blocks_of(std::span<const std::int64_t> shape, std::int32_t axis, std::uint32_t dtype) {
+  Blocks blocks;
+  blocks.row_bytes = wire::dtype_size(dtype);
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    if (i < static_cast<std::size_t>(axis)) blocks.outer *= static_cast<std::size_t>(shape[i]);
+    if (i > static_cast<std::size_t>(axis)) blocks.row_bytes *= static_cast<std::size_t>(shape[i]);
+  }
+  return blocks;
+}
+
+void join_input(const Batch& batch, std::size_t input, std::int32_t axis, wire::FrameWriter& frame) {
+  const wire::Value& first = batch.calls.front()->inputs[input];
+  std::array<std::int64_t, wire::kMaxDims> shape;
+  std::copy(first.shape.begin(), first.shape.end(), shape.begin());
+  shape[static_cast<std::size_t>(axis)] = batch.rows;
+  const std::span<const std::int64_t> joined(shape.data(), first.shape.size());
+  const Blocks blocks = blocks_of(joined, axis, first.dtype);
+
+  char* to = frame.tensor(first.name, first.dtype, joined, blocks.outer * batch.rows * blocks.row_bytes);
+  for (std::size_t block = 0; block < blocks.outer; ++block) {
+    for (const CallPtr& call : batch.calls) {
+      const std::size_t bytes = call->rows * blocks.row_bytes;
+      if (bytes == 0) continue;
+      std::memcpy(to, call->inputs[input].data.data() + block * bytes, bytes);
+      to += bytes;
+    }
+  }
+}
+
+// One call's rows of a result, without a copy where they are one run of memory.
+class RowsOfCall {
+ public:
+  bento_value cut(const bento_value& whole, std::int32_t axis, std::int64_t first, std::int64_t count) {
+    if (axis != 0) {
+      owned_ = wire::slice(whole, axis, first, count);
+      return owned_.view();
+    }
+    bento_value part = whole;
+    const std::size_t ndim = whole.tensor.ndim;
+    std::copy_n(whole.tensor.shape, ndim, shape_.begin());
+    shape_[0] = count;
+    const Blocks blocks = blocks_of({shape_.data(), ndim}, 0, whole.tensor.dtype);
+    part.tensor.shape = shape_.data();
+    part.tensor.data.ptr = static_cast<const char*>(whole.tensor.data.ptr) +
+                           static_cast<std::size_t>(first) * blocks.row_bytes;
+    part.tensor.data.len = static_cast<std::size_t>(count) * blocks.row_bytes;
+    return part;
+  }
+
+ private:
+  std::array<std::int64_t, wire::kMaxDims> shape_;
+  wire::Value owned_;
+};
+
+}  // namespace
+
+std::size_t Outlet::write_some(const char* data, std::size_t length) {
+  std::size_t sent = 0;
+  while (sent < length) {
+    const ssize_t n = ::write(fd_.get(), data + sent, length - sent);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && errno == EAGAIN) return sent;
+    if (n < 0) return length;
+    sent += static_cast<std::size_t>(n);
+  }
+  return sent;
+}
+
+bool Outlet::send(const AlignedBuffer& frame) {
+  std::lock_guard lock(mutex_);
+  if (!fd_) return true;
+  const std::size_t sent = rest_.empty() ? write_some(frame.data(), frame.size()) : 0;
+  rest_.insert(rest_.end(), frame.begin() + static_cast<std::ptrdiff_t>(sent), frame.end());
+  return rest_.empty();
+}
+
+bool Outlet::flush() {
+  std::lock_guard lock(mutex_);
+  if (!fd_) return true;
+  rest_sent_ += write_some(rest_.data() + rest_sent_, rest_.size() - rest_sent_);
+  if (rest_sent_ < rest_.size()) return false;
+  AlignedBuffer().swap(rest_);
+  rest_sent_ = 0;
+  return true;
+}
+
+void Outlet::close() {
+  std::lock_guard lock(mutex_);
+  fd_.reset();
+}
+
+void Worker::kill(std::string why) {
+  killed_for = std::move(why);
+  if (pid > 0) ::kill(pid, SIGKILL);
+}
+
+void encode_batch(const Batch& batch, std::int32_t axis, AlignedBuffer& out) {
+  std::vector<std::uint32_t> rows;
+  rows.reserve(batch.calls.size());
+  for (const CallPtr& call : batch.calls) rows.push_back(call->rows);
+
+  const std::vector<wire::Value>& inputs = batch.calls.front()->inputs;
+  wire::FrameWriter frame(out, wire::FrameType::kCall, batch.id, batch.method);
+  frame.rows(rows, static_cast<std::uint32_t>(inputs.size()));
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (batch.calls.size() == 1) {
+      frame.value(inputs[i].view());
+    } else {
+      join_input(batch, i, axis, frame);
+    }
+  }
+  frame.finish();
+}
+
+Status deliver_batch(const Batch& batch, std::span<const bento_value> values, std::int32_t axis) {
+  if (batch.calls.size() == 1) {
+    if (!std::exchange(batch.calls.front()->finished, true)) batch.calls.front()->done({Status(), values});
+    return {};
+  }
+  for (const bento_value& value : values) {
+    auto rows = wire::rows_of(value, axis);
+    if (!rows.ok()) return std::move(rows).take_status();
+    if (*rows != batch.rows) {
+      return Status(BENTO_INTERNAL, "it returned " + std::to_string(*rows) + " rows for " +
+                                        std::to_string(batch.rows));
+    }
+  }
+  std::vector<RowsOfCall> cuts(values.size());
+  std::vector<bento_value> parts(values.size());
+  std::int64_t first = 0;
+  for (const CallPtr& call : batch.calls) {
+    for (std::size_t i = 0; i < values.size(); ++i) parts[i] = cuts[i].cut(values[i], axis, first, call->rows);
+    first += call->rows;
+    if (!std::exchange(call->finished, true)) call->done({Status(), parts});
+  }
+  return {};
+}
+
+}  // namespace bentohost::runner

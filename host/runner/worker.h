@@ -1,0 +1,84 @@
+// Worker: the host's side of one runner process: its pipes, what is on its way to it and what has come back.
+// Its legal states: starting -> idle <-> busy, from each of them to ending (it gets no more work), and from
+// each to dead.
+//
+// Threads: `state`, `batch` and `kill_at` are guarded by the pool's mutex; Pipe locks for itself, as whoever
+// has work for an idle worker writes to it; the rest is the event loop's.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+
+#include "base/aligned_buffer.h"
+#include "base/clock.h"
+#include "runner/call.h"
+#include "runner/spawner.h"
+#include "runner/stderr_relay.h"
+#include "wire/frame.h"
+
+namespace bentohost::runner {
+
+// The writing end of a worker's stdin: what the pipe does not take at once is kept, and sent when it does.
+// A broken pipe swallows what is written: the worker's death is noticed where its answers are read.
+class Outlet {
+ public:
+  explicit Outlet(UniqueFd fd) : fd_(std::move(fd)) {}
+
+  // [any] False when something is left to be flushed once the pipe is writable.
+  bool send(const AlignedBuffer& frame);
+  bool flush();
+  void close();
+  int fd() const { return fd_.get(); }
+
+ private:
+  std::size_t write_some(const char* data, std::size_t length);
+
+  std::mutex mutex_;
+  UniqueFd fd_;
+  AlignedBuffer rest_;
+  std::size_t rest_sent_ = 0;
+};
+
+struct Worker {
+  enum class State { kStarting, kIdle, kBusy, kEnding, kDead };
+
+  Worker(std::string runner, std::uint32_t i, Child child)
+      : index(i),
+        pid(child.pid),
+        to(std::move(child.to)),
+        from(std::move(child.from)),
+        err(std::move(child.err)),
+        pidfd(std::move(child.pidfd)),
+        stderr_relay(std::move(runner), i) {}
+
+  // SIGKILL; `why` goes into the report of its death.
+  void kill(std::string why);
+
+  const std::uint32_t index;
+  const int pid;  // -1: there is no process behind the pipes (tests)
+  Outlet to;
+  UniqueFd from, err, pidfd;
+
+  State state = State::kStarting;
+  bool served = false;                 // a result has come back from it
+  std::shared_ptr<const Batch> batch;  // while busy
+  TimePoint kill_at = kNoDeadline;     // while busy: when it counts as hung
+
+  wire::FrameReader reader;
+  StderrRelay stderr_relay;
+  std::string start_error;  // what it said when it could not start
+  std::string killed_for;   // why the host killed it, if it did
+};
+using WorkerPtr = std::shared_ptr<Worker>;
+
+// Writes `batch` as one call frame into `out`; the inputs of several calls are joined along `axis`.
+void encode_batch(const Batch& batch, std::int32_t axis, AlignedBuffer& out);
+
+// Completes each call of `batch` that is not finished with its rows of `values` (those of the result frame).
+// Returns the error for which they cannot be handed out (too few rows, ...); then no call was completed.
+Status deliver_batch(const Batch& batch, std::span<const bento_value> values, std::int32_t axis);
+
+}  // namespace bentohost::runner

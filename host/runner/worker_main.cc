@@ -1,0 +1,212 @@
+#include "runner/worker_main.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "base/child_stdio.h"
+#include "base/json.h"
+#include "plugin/context.h"
+#include "plugin/description.h"
+#include "plugin/host_table.h"
+#include "plugin/library.h"
+#include "runner/output_sink.h"
+#include "wire/frame.h"
+
+namespace bentohost::runner {
+namespace {
+
+constexpr int kExitRetry = 1, kExitConfig = 78;
+
+struct BatchContext final : bento_ctx {};
+
+// A line on stderr, where the host reads it; the level in front as in sd-daemon(3).
+void log_to_host(LogLevel level, std::string_view message, std::span<const LogField> fields) {
+  const char* prefix = level >= LogLevel::kError     ? "<3>"
+                       : level == LogLevel::kWarning ? "<4>"
+                       : level <= LogLevel::kDebug   ? "<7>"
+                                                     : "<6>";
+  std::string line = prefix;
+  append_printable(line, message);
+  for (const LogField& field : fields) {
+    line += ' ';
+    append_printable(line, field.first);
+    line += '=';
+    append_printable(line, field.second);
+  }
+  line += '\n';
+  [[maybe_unused]] const ssize_t n = ::write(2, line.data(), line.size());
+}
+
+// The blocking ends of the pipes, seen as frames.
+class Link {
+ public:
+  explicit Link(ChildPipes pipes) : pipes_(std::move(pipes)) {}
+
+  // The next frame, or nothing at the end of stdin. The frame dies with the next call.
+  Result<std::optional<wire::FrameReader::Frame>> read() {
+    for (;;) {
+      auto frame = reader_.next();
+      if (!frame.ok() || (*frame).has_value()) return frame;
+      const std::span<char> room = reader_.writable();
+      const ssize_t n = ::read(pipes_.in.get(), room.data(), room.size());
+      if (n < 0 && errno == EINTR) continue;
+      if (n <= 0) return std::optional<wire::FrameReader::Frame>();
+      reader_.commit(static_cast<std::size_t>(n));
+    }
+  }
+
+  // False when the host is gone.
+  bool write(AlignedBuffer& frame) {
+    for (std::size_t sent = 0; sent < frame.size();) {
+      const ssize_t n = ::write(pipes_.out.get(), frame.data() + sent, frame.size() - sent);
+      if (n < 0 && errno == EINTR) continue;
+      if (n <= 0) return false;
+      sent += static_cast<std::size_t>(n);
+    }
+    frame.clear();
+    return true;
+  }
+
+ private:
+  ChildPipes pipes_;
+  wire::FrameReader reader_;
+};
+
+class WorkerProcess {
+ public:
+  WorkerProcess(const WorkerConfig& config, Link link) : config_(config), link_(std::move(link)) {}
+
+  int run() {
+    if (Status status = start(); !status.ok()) {
+      send_error(0, status);
+      return status.code() == BENTO_INVALID_ARGUMENT ? kExitConfig : kExitRetry;
+    }
+    wire::FrameWriter(out_, wire::FrameType::kReady, 0, 0).finish();
+    bool more = link_.write(out_);
+    while (more) {
+      auto frame = link_.read();
+      if (!frame.ok()) {
+        log_to_host(LogLevel::kError, "the host broke the protocol: " + frame.status().message(), {});
+        return kExitRetry;
+      }
+      if (!(*frame).has_value()) break;
+      more = answer(**frame);
+    }
+    runner_->abi->destroy(self_);
+    return 0;
+  }
+
+ private:
+  Status start() {
+    auto hello = link_.read();
+    if (!hello.ok()) return hello.status();
+    if (!(*hello).has_value() || (**hello).header.type != wire::FrameType::kHello) {
+      return Status(BENTO_UNAVAILABLE, "the host went away");
+    }
+    const std::string options((**hello).body.data(), (**hello).body.size());
+    auto library = plugin::Library::open(config_.plugin_path);
+    if (!library.ok()) return library.status();
+    table_ = std::make_unique<plugin::HostTable>(
+        config_.host_version, options, config_.plugin_path.substr(0, config_.plugin_path.rfind('/')),
+        &log_to_host);
+
+    bento_error error{};
+    error.size = sizeof error;
+    const bento_service* service = (*library).entry().open(table_->get(), &error);
+    if (service == nullptr) return Status::from_plugin(error.code, error).prefixed("open failed: ");
+    auto spec = plugin::describe(service);
+    if (!spec.ok()) return spec.status();
+    spec_ = *std::move(spec);
+    runner_ = spec_.find_runner(config_.runner);
+    if (runner_ == nullptr) {
+      return Status(BENTO_INVALID_ARGUMENT, "the plugin has no runner " + config_.runner + " any more");
+    }
+    const bento_code code = runner_->abi->create(table_->get(), config_.worker, &self_, &error);
+    return code == BENTO_OK ? Status() : Status::from_plugin(code, error);
+  }
+
+  // False when there is nobody left to answer.
+  bool answer(const wire::FrameReader::Frame& frame) {
+    sink_.clear();
+    Status status = compute(frame);
+    if (!status.ok()) return send_error(frame.header.id, status);
+    wire::FrameWriter result(out_, wire::FrameType::kResult, frame.header.id, frame.header.method);
+    result.value_count(static_cast<std::uint32_t>(sink_.values().size()));
+    for (const wire::Value& value : sink_.values()) result.value(value.view());
+    result.finish();
+    return link_.write(out_);
+  }
+
+  Status compute(const wire::FrameReader::Frame& frame) {
+    if (frame.header.type != wire::FrameType::kCall || frame.header.method >= runner_->methods.size()) {
+      return Status(BENTO_INTERNAL, "not a call of a method of this runner");
+    }
+    if (Status status = wire::decode_call(frame.body, inputs_); !status.ok()) return status;
+    const plugin::MethodSpec& method = runner_->methods[frame.header.method];
+    pointers_.clear();
+    for (const bento_value& input : inputs_.values) pointers_.push_back(&input);
+    bento_error error{};
+    error.size = sizeof error;
+    const bento_code code =
+        method.abi->run(self_, method.abi, &context_, pointers_.data(), pointers_.size(), inputs_.rows.data(),
+                        inputs_.rows.size(), sink_.get(), &error);
+    if (code != BENTO_OK) return Status::from_plugin(code, error);
+    return check_outputs(method);
+  }
+
+  Status check_outputs(const plugin::MethodSpec& method) const {
+    if (sink_.values().empty()) return Status(BENTO_INTERNAL, method.name + " returned nothing");
+    if (!method.batchable) return {};
+    std::int64_t rows = 0;
+    for (const std::uint32_t n : inputs_.rows) rows += n;
+    for (const wire::Value& value : sink_.values()) {
+      auto got = wire::rows_of(value.view(), method.axis_out);
+      if (!got.ok()) return std::move(got).take_status().prefixed(method.name + ": its output: ");
+      if (*got != rows) {
+        return Status(BENTO_INTERNAL, method.name + " returned " + std::to_string(*got) + " rows for " +
+                                          std::to_string(rows));
+      }
+    }
+    return {};
+  }
+
+  bool send_error(std::uint64_t id, const Status& status) {
+    wire::FrameWriter frame(out_, wire::FrameType::kError, id, 0);
+    frame.error(status);
+    frame.finish();
+    return link_.write(out_);
+  }
+
+  const WorkerConfig& config_;
+  Link link_;
+  std::unique_ptr<plugin::HostTable> table_;
+  plugin::ServiceSpec spec_;
+  const plugin::RunnerSpec* runner_ = nullptr;
+  void* self_ = nullptr;
+
+  BatchContext context_;
+  OutputSink sink_;
+  AlignedBuffer out_;
+  wire::DecodedValues inputs_;
+  std::vector<const bento_value*> pointers_;
+};
+
+}  // namespace
+
+int run_worker(const WorkerConfig& config) {
+  become_child(config.parent_pid);
+  // Ctrl-C reaches the whole process group; when to end is the host's decision.
+  ::signal(SIGINT, SIG_IGN);
+  ::signal(SIGPIPE, SIG_IGN);
+  auto pipes = take_stdio();
+  if (!pipes.ok()) return kExitRetry;
+  return WorkerProcess(config, Link(*std::move(pipes))).run();
+}
+
+}  // namespace bentohost::runner

@@ -1,0 +1,54 @@
+// Dispatcher: the handler of all requests: the host's duties around them (id, deadline, log, metrics), routing,
+// and the host's own endpoints. Filled before serving; then any thread.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "http/router.h"
+#include "service/endpoint.h"
+#include "service/request.h"
+
+namespace bentohost::service {
+
+class Dispatcher {
+ public:
+  explicit Dispatcher(Environment& environment) : environment_(environment) { add_builtin_routes(); }
+  Dispatcher(const Dispatcher&) = delete;
+  Dispatcher& operator=(const Dispatcher&) = delete;
+
+  // The routes of a started service, behind its prefix. FAILED_PRECONDITION names the two that collide.
+  Status add(const LiveService& service);
+  // From now on readyz asks the services, not only whether we have begun.
+  void set_started() { started_ = true; }
+
+  void handle(http::Exchange& exchange);
+  // For requests that the HTTP front refused by itself: only logged and counted.
+  void note_rejected(const http::Request& request, const http::Response& response);
+
+  // OK, or UNAVAILABLE with all reasons.
+  Status readiness() const;
+
+ private:
+  struct Route {
+    std::function<void(const RequestPtr&)> call;
+    observe::RouteMetrics* metrics = nullptr;
+    const LiveService* service = nullptr;  // null: the host's own
+    std::string owner;                     // "api iris_classifier.classify", for messages
+  };
+
+  void add_builtin_routes();
+  Status add_route(std::string_view method, const std::string& path, Route route);
+
+  Environment& environment_;
+  http::Router<const Route*> router_;
+  std::deque<Route> routes_;
+  std::deque<Endpoint> endpoints_;
+  std::vector<const LiveService*> services_;
+  observe::RouteMetrics* unmatched_ = nullptr;
+  std::atomic<bool> started_ = false;
+};
+
+}  // namespace bentohost::service

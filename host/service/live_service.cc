@@ -1,0 +1,48 @@
+#include "service/live_service.h"
+
+#include <utility>
+
+#include "base/log.h"
+
+namespace bentohost::service {
+
+Result<std::unique_ptr<LiveService>> LiveService::load(plugin::PluginConfig config, std::string prefix) {
+  auto instance = plugin::Instance::load(
+      std::move(config), [](LogLevel level, std::string_view message, std::span<const LogField> fields) {
+        log_fields(level, message, fields.data(), fields.size());
+      });
+  if (!instance.ok()) return std::move(instance).take_status();
+  return std::unique_ptr<LiveService>(new LiveService(*std::move(instance), std::move(prefix)));
+}
+
+LiveService::~LiveService() = default;
+
+Status LiveService::start(const RunnerOptions& options, runner::EventLoop& loop, const Clock& clock,
+                          observe::Metrics& metrics) {
+  if (Status status = instance_->start(); !status.ok()) return status;
+  spawner_ = std::make_unique<runner::ProcessSpawner>(options.exe, instance_->config().path);
+  std::vector<runner::Pool*> pools;
+  for (const plugin::RunnerSpec& runner : spec().runners) {
+    runner::PoolOptions pool;
+    const auto own = options.workers_of.find(runner.name);
+    pool.workers = own != options.workers_of.end() ? own->second : options.workers;
+    pool.max_queue = options.max_queue;
+    pool.hello = instance_->config().options_json;
+    pools_.push_back(std::make_unique<runner::Pool>(
+        runner, std::move(pool), runner::Pool::Deps{loop, *spawner_, clock, metrics}));
+    pools.push_back(pools_.back().get());
+  }
+  client_ = std::make_unique<runner::Client>(std::move(pools));
+  return {};
+}
+
+void LiveService::start_runners() {
+  for (const auto& pool : pools_) pool->start();
+}
+
+void LiveService::stop(TimePoint deadline) {
+  for (const auto& pool : pools_) pool->stop(deadline);
+  instance_->stop();
+}
+
+}  // namespace bentohost::service

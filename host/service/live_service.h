@@ -1,0 +1,58 @@
+// LiveService: one plugin at work: its instance in this process, and the pools of its runners. Immutable
+// once started; any thread. (A reload makes a new one beside it.)
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/status.h"
+#include "observe/metrics.h"
+#include "plugin/instance.h"
+#include "runner/client.h"
+#include "runner/event_loop.h"
+#include "runner/pool.h"
+#include "runner/spawner.h"
+
+namespace bentohost::service {
+
+struct RunnerOptions {
+  std::string exe;                          // this program, started again as `exe runner ...`
+  std::uint32_t workers = 1;                // for runners that `workers_of` does not name
+  std::map<std::string, std::uint32_t> workers_of;
+  std::size_t max_queue = 1024;
+};
+
+class LiveService {
+ public:
+  // Loads the plugin. `prefix` goes in front of its routes: "" or "/iris".
+  static Result<std::unique_ptr<LiveService>> load(plugin::PluginConfig config, std::string prefix);
+  ~LiveService();
+
+  // create, on_startup, then the runner processes begin to start. The loop is not running yet.
+  Status start(const RunnerOptions& options, runner::EventLoop& loop, const Clock& clock,
+               observe::Metrics& metrics);
+  void start_runners();  // once the loop runs
+  Status ready() { return instance_->ready(); }
+  // on_shutdown and destroy, after the runners have ended; those not ended by `deadline` are killed.
+  void stop(TimePoint deadline);
+
+  const plugin::Instance& instance() const { return *instance_; }
+  const plugin::ServiceSpec& spec() const { return instance_->spec(); }
+  const std::string& prefix() const { return prefix_; }
+  const runner::Client& runners() const { return *client_; }
+
+ private:
+  LiveService(std::unique_ptr<plugin::Instance> instance, std::string prefix)
+      : instance_(std::move(instance)), prefix_(std::move(prefix)) {}
+
+  std::unique_ptr<plugin::Instance> instance_;
+  std::string prefix_;
+  std::unique_ptr<runner::Spawner> spawner_;
+  std::vector<std::unique_ptr<runner::Pool>> pools_;
+  std::unique_ptr<runner::Client> client_;
+};
+
+}  // namespace bentohost::service

@@ -1,0 +1,152 @@
+#include "service/request.h"
+
+#include <algorithm>
+#include <array>
+#include <random>
+#include <utility>
+
+#include "base/log.h"
+#include <prometheus/gauge.h>
+
+#include "http/problem.h"
+
+namespace bentohost::service {
+namespace {
+
+// SplitMix64 (Steele, Lea, Flood 2014), seeded by the system for each thread: ids need to be unlikely to
+// repeat, not unguessable.
+std::uint64_t next_id() {
+  thread_local std::uint64_t state = [] {
+    std::random_device device;
+    return (std::uint64_t{device()} << 32) ^ device();
+  }();
+  std::uint64_t z = (state += 0x9E3779B97F4A7C15u);
+  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+  z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+  return z ^ (z >> 31);
+}
+
+std::string hex16(std::uint64_t value) {
+  std::string text(16, '0');
+  for (auto digit = text.rbegin(); digit != text.rend(); ++digit, value >>= 4) {
+    *digit = "0123456789abcdef"[value & 15];
+  }
+  return text;
+}
+
+// A client's id is taken over when it is short and can neither break a log line nor a header.
+bool is_usable_id(std::string_view id) {
+  return !id.empty() && id.size() <= 128 && std::all_of(id.begin(), id.end(), [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
+           c == '_' || c == '.';
+  });
+}
+
+bool is_header_safe(std::string_view text) {
+  return std::none_of(text.begin(), text.end(),
+                      [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
+}
+
+}  // namespace
+
+RequestContext::RequestContext(Environment& environment, http::Exchange& exchange)
+    : environment_(environment),
+      exchange_(exchange),
+      deadline_(request().arrived + environment.timeout) {
+  const std::string_view given = http::find_header(request().headers, "x-request-id");
+  request_id_ = is_usable_id(given) ? std::string(given) : hex16(next_id());
+}
+
+void RequestContext::set_service(const LiveService* service) {
+  service_ = service;
+  environment_.in_flight.fetch_add(1);
+}
+
+void RequestContext::answer(http::Response response) {
+  if (status_ != 0) response.status = status_;
+  for (http::Header& header : headers_) response.headers.push_back(std::move(header));
+  send(std::move(response));
+}
+
+void RequestContext::fail(const Status& status) {
+  const auto code = static_cast<int>(status.http_status());
+  if (code < 500) return fail(code, status.message());
+  log(code == 500 ? LogLevel::kError : LogLevel::kWarning, status.message(),
+      {{"status", std::to_string(code)}, {"path", request().path}, {"request_id", request_id_}});
+  // A 500 is a plugin's failure in its own words, which are not for strangers. The other 5xx are the
+  // host's words, and tell a client whether to try again.
+  const bool secret = code == 500 && !environment_.debug;
+  fail(code, secret ? "the service failed on this request; its log says why, under the request id"
+                    : status.message());
+}
+
+void RequestContext::fail(int http_status, std::string_view detail, http::Headers headers) {
+  http::Response response = http::problem(http_status, detail, request().path, request_id_);
+  for (http::Header& header : headers) response.headers.push_back(std::move(header));
+  send(std::move(response));
+}
+
+void RequestContext::send(http::Response response) {
+  response.headers.push_back({"X-Request-Id", request_id_});
+  const http::Request& from = request();
+  const Duration took = environment_.clock.now() - from.arrived;
+  metrics_->observe(from.method, response.status, took, from.body.size(), response.body.size());
+  if (environment_.access_log != nullptr) {
+    environment_.access_log->write({from.client, from.method, from.path, route_, request_id_, response.status,
+                                    from.body.size(), response.body.size(), took});
+  }
+  environment_.metrics.in_flight().Decrement();
+  if (service_ != nullptr) environment_.in_flight.fetch_sub(1);
+  exchange_.respond(std::move(response));
+}
+
+const bento_scope* RequestContext::scope() {
+  if (scope_.size != 0) return &scope_;
+  const http::Request& from = request();
+  for (const http::Header& header : from.headers) {
+    scope_headers_.push_back({to_bento(header.name), to_bento(header.value)});
+  }
+  scope_.kind = 1;
+  scope_.scheme = to_bento(from.scheme);
+  scope_.method = to_bento(from.method);
+  scope_.path = to_bento(from.path);
+  scope_.root_path = to_bento(service_ != nullptr ? std::string_view(service_->prefix()) : "");
+  scope_.query = to_bento(from.query);
+  scope_.http_version = to_bento(from.version);
+  scope_.client = to_bento(from.client);
+  scope_.server = to_bento(from.server);
+  scope_.request_id = to_bento(request_id_);
+  scope_.headers = {scope_headers_.data(), scope_headers_.size()};
+  scope_.deadline_ns = static_cast<std::uint64_t>(deadline_.time_since_epoch().count());
+  scope_.size = sizeof scope_;
+  return &scope_;
+}
+
+Status RequestContext::set_status(std::uint32_t status) {
+  if (status < 200 || status > 599) {
+    return Status(BENTO_INVALID_ARGUMENT, "status " + std::to_string(status) + " is not between 200 and 599");
+  }
+  status_ = static_cast<int>(status);
+  return {};
+}
+
+Status RequestContext::add_header(std::string_view name, std::string_view value) {
+  if (name.empty() || !is_header_safe(name) || !is_header_safe(value) ||
+      name.find_first_of(": \t") != std::string_view::npos) {
+    return Status(BENTO_INVALID_ARGUMENT, "header \"" + std::string(name) +
+                                              "\": a name without blanks and colons, and no line breaks");
+  }
+  headers_.push_back({std::string(name), std::string(value)});
+  return {};
+}
+
+bool RequestContext::cancelled() const { return environment_.clock.now() >= deadline_; }
+
+Result<std::unique_ptr<bento_ticket>> RequestContext::submit(std::string_view runner, std::string_view method,
+                                                             std::span<const bento_value* const> inputs) {
+  auto target = service_->runners().find(runner, method);
+  if (!target.ok()) return std::move(target).take_status();
+  return runner::Client::submit(*target, inputs, deadline_);
+}
+
+}  // namespace bentohost::service

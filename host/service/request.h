@@ -1,0 +1,79 @@
+// RequestContext: one request on its way through the service room: its id, deadline and lease on the service,
+// what a handler says of the answer, and the one place where the answer goes out and is logged and counted.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/status.h"
+#include "http/message.h"
+#include "observe/access_log.h"
+#include "observe/metrics.h"
+#include "plugin/context.h"
+#include "service/live_service.h"
+
+namespace bentohost::service {
+
+// What all requests share; the dispatcher owns it.
+struct Environment {
+  const Clock& clock;
+  observe::Metrics& metrics;
+  observe::AccessLog* access_log = nullptr;  // null: off
+  Duration timeout = std::chrono::seconds(60);
+  bool debug = false;  // the details of 500s go to the client too
+  std::atomic<bool> draining = false;
+  std::atomic<std::size_t> in_flight = 0;  // of APIs; health and metrics do not count
+};
+
+class RequestContext final : public bento_ctx {
+ public:
+  RequestContext(Environment& environment, http::Exchange& exchange);
+
+  const http::Request& request() const { return exchange_.request(); }
+  TimePoint deadline() const { return deadline_; }
+  std::string_view request_id() const override { return request_id_; }
+
+  // Where it was routed to. `service` is null for the host's own endpoints.
+  void set_route(observe::RouteMetrics* metrics, std::string_view route) {
+    metrics_ = metrics;
+    route_ = route;
+  }
+  void set_service(const LiveService* service);
+
+  // Exactly one of these, once; the exchange is over after it. answer() adds the status and headers that
+  // the handler set; fail() writes a problem and logs what the client is not told.
+  void answer(http::Response response);
+  void fail(const Status& status);
+  void fail(int http_status, std::string_view detail, http::Headers headers = {});
+
+  // bento_ctx
+  const bento_scope* scope() override;
+  Status set_status(std::uint32_t status) override;
+  Status add_header(std::string_view name, std::string_view value) override;
+  bool cancelled() const override;
+  Result<std::unique_ptr<bento_ticket>> submit(std::string_view runner, std::string_view method,
+                                               std::span<const bento_value* const> inputs) override;
+
+ private:
+  void send(http::Response response);
+
+  Environment& environment_;
+  http::Exchange& exchange_;
+  std::string request_id_;
+  TimePoint deadline_;
+  observe::RouteMetrics* metrics_ = nullptr;
+  std::string_view route_;
+  const LiveService* service_ = nullptr;
+
+  int status_ = 0;         // set by the handler
+  http::Headers headers_;  // set by the handler
+  bento_scope scope_{};
+  std::vector<bento_pair> scope_headers_;
+};
+using RequestPtr = std::shared_ptr<RequestContext>;
+
+}  // namespace bentohost::service

@@ -1,0 +1,181 @@
+#include <cstring>
+
+#include "wire/frame.h"
+#include "wire/frame_layout.h"
+
+namespace bentohost::wire {
+namespace {
+
+Status malformed(const char* what) {
+  return {BENTO_INVALID_ARGUMENT, std::string("malformed frame: ") + what};
+}
+
+// Walks a body from its start; every step is checked against what is left.
+class Cursor {
+ public:
+  explicit Cursor(std::span<const char> body) : body_(body) {}
+
+  std::size_t left() const { return body_.size() - at_; }
+  // The next `length` bytes, which the caller knows to be there.
+  const char* take(std::size_t length) {
+    const char* bytes = body_.data() + at_;
+    at_ += length;
+    return bytes;
+  }
+  template <typename T>
+  bool read(T& out) {
+    if (left() < sizeof out) return false;
+    std::memcpy(&out, take(sizeof out), sizeof out);
+    return true;
+  }
+  // Steps to the next multiple of 64; false when the body ends before it.
+  bool align() {
+    const std::size_t skip = align_up(at_) - at_;
+    if (skip > left()) return false;
+    at_ += skip;
+    return true;
+  }
+
+ private:
+  std::span<const char> body_;
+  std::size_t at_ = 0;
+};
+
+Status decode_tensor(const layout::Value& fixed, const char* shape, bento_tensor& tensor) {
+  // At a multiple of 8 in an aligned body, so that the shape may be used where it is.
+  tensor.shape = reinterpret_cast<const std::int64_t*>(shape);
+  tensor.dtype = fixed.dtype;
+  tensor.ndim = fixed.ndim;
+  const std::int64_t bytes = tensor_bytes(tensor.dtype, shape_of(tensor));
+  if (bytes < 0) return malformed("no tensor has this dtype and shape");
+  if (static_cast<std::uint64_t>(bytes) != fixed.data_length) {
+    return malformed("the data is not as long as the shape says");
+  }
+  return {};
+}
+
+Status check_fixed(const layout::Value& fixed) {
+  const bool is_tensor = fixed.kind == BENTO_TENSOR;
+  if (!is_tensor && fixed.kind != BENTO_JSON && fixed.kind != BENTO_BYTES) {
+    return malformed("unknown kind of value");
+  }
+  if (!is_tensor && (fixed.dtype != 0 || fixed.ndim != 0)) return malformed("a shape of no tensor");
+  if (fixed.ndim > kMaxDims) return malformed("too many dimensions");
+  if (fixed.name_length > kMaxLabel || fixed.mime_length > kMaxLabel) {
+    return malformed("a name or a MIME type is too long");
+  }
+  if (fixed.reserved != 0) return malformed("a reserved field of a value is used");
+  return {};
+}
+
+Status decode_value(Cursor& cursor, bento_value& value) {
+  layout::Value fixed;
+  if (!cursor.align() || !cursor.read(fixed)) return malformed("a value is cut short");
+  if (Status status = check_fixed(fixed); !status.ok()) return status;
+
+  // No overflow: ndim and the labels' lengths have just been found to be small.
+  const std::size_t shape_length = fixed.ndim * sizeof(std::int64_t);
+  if (cursor.left() < shape_length + fixed.name_length + fixed.mime_length) {
+    return malformed("a value's name or shape is cut short");
+  }
+  const char* shape = cursor.take(shape_length);
+  value = {};
+  value.size = sizeof value;
+  value.kind = fixed.kind;
+  value.name = {cursor.take(fixed.name_length), fixed.name_length};
+  value.mime = {cursor.take(fixed.mime_length), fixed.mime_length};
+  if (!cursor.align() || cursor.left() < fixed.data_length) {
+    return malformed("a value's data is cut short");
+  }
+  const bento_bytes data = {cursor.take(fixed.data_length), fixed.data_length};
+  if (fixed.kind != BENTO_TENSOR) {
+    value.bytes = data;
+    return {};
+  }
+  value.tensor.data = data;
+  return decode_tensor(fixed, shape, value.tensor);
+}
+
+// The counts are held against the bytes that are left before a vector takes their size.
+Status decode_counts(Cursor& cursor, DecodedValues& out) {
+  layout::Counts counts;
+  if (!cursor.read(counts)) return malformed("the counts are cut short");
+  if (counts.callers > kMaxCallers || counts.values > kMaxValues) {
+    return malformed("too many callers or values");
+  }
+  const std::size_t rows_length = counts.callers * sizeof(std::uint32_t);
+  if (cursor.left() < rows_length) return malformed("the callers' rows are cut short");
+  out.rows.resize(counts.callers);
+  if (rows_length > 0) std::memcpy(out.rows.data(), cursor.take(rows_length), rows_length);
+  if (cursor.left() / sizeof(layout::Value) < counts.values) {
+    return malformed("more values are announced than there is room for");
+  }
+  out.values.resize(counts.values);
+  return {};
+}
+
+Status decode_values(std::span<const char> body, DecodedValues& out) {
+  if (reinterpret_cast<std::uintptr_t>(body.data()) % kDataAlignment != 0) {
+    return malformed("the body is not aligned");
+  }
+  if (body.size() > kMaxBody) return malformed("the body is over the cap");
+  Cursor cursor(body);
+  if (Status status = decode_counts(cursor, out); !status.ok()) return status;
+  for (bento_value& value : out.values) {
+    if (Status status = decode_value(cursor, value); !status.ok()) return status;
+  }
+  return cursor.left() == 0 ? Status() : malformed("bytes after the last value");
+}
+
+Status or_empty(Status status, DecodedValues& out) {
+  if (!status.ok()) {
+    out.values.clear();
+    out.rows.clear();
+  }
+  return status;
+}
+
+}  // namespace
+
+Result<FrameHeader> decode_header(std::span<const char> bytes) {
+  layout::Header header;
+  if (bytes.size() < sizeof header) return malformed("the header is cut short");
+  std::memcpy(&header, bytes.data(), sizeof header);
+  if (header.magic != kMagic) return malformed("wrong magic");
+  if (header.version != kVersion) return malformed("wrong version");
+  if (header.type < static_cast<std::uint8_t>(FrameType::kHello) ||
+      header.type > static_cast<std::uint8_t>(FrameType::kError)) {
+    return malformed("unknown type");
+  }
+  if (header.body_length > kMaxBody) return malformed("the body is over the cap");
+  std::uint64_t zero = header.flags | header.reserved;
+  for (const std::uint64_t word : header.zero) zero |= word;
+  if (zero != 0) return malformed("a reserved field of the header is used");
+  return FrameHeader{static_cast<FrameType>(header.type), header.id, header.method,
+                     header.body_length};
+}
+
+Status decode_call(std::span<const char> body, DecodedValues& out) {
+  return or_empty(decode_values(body, out), out);
+}
+
+Status decode_result(std::span<const char> body, DecodedValues& out) {
+  Status status = decode_values(body, out);
+  if (status.ok() && !out.rows.empty()) status = malformed("a result with callers");
+  return or_empty(std::move(status), out);
+}
+
+Status decode_error(std::span<const char> body) {
+  layout::Error error{};
+  Cursor cursor(body);
+  if (!cursor.read(error) || error.code == BENTO_OK || cursor.left() > kMaxMessage) {
+    return {BENTO_INTERNAL, "malformed error frame"};
+  }
+  // What is not the status of an HTTP error is left to the code, for it would go out in a status
+  // line.
+  if (error.http_status < 400 || error.http_status > 599) error.http_status = 0;
+  const std::size_t length = cursor.left();
+  return Status::with_http(error.http_status, error.code, std::string(cursor.take(length), length));
+}
+
+}  // namespace bentohost::wire

@@ -1,0 +1,45 @@
+// The fixed parts of a frame, as frame.h documents them, for memcpy. Private to this room.
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+
+#include "base/aligned_buffer.h"
+
+namespace bentohost::wire::layout {
+
+static_assert(std::endian::native == std::endian::little, "frames are little-endian");
+
+struct Header {
+  std::uint32_t magic;
+  std::uint16_t version;
+  std::uint8_t type, flags;
+  std::uint64_t id;
+  std::uint32_t method, reserved;
+  std::uint64_t body_length;
+  std::uint64_t zero[4];
+};
+static_assert(sizeof(Header) == kDataAlignment);
+
+// At the start of a kCall or kResult body.
+struct Counts {
+  std::uint32_t callers, values;
+};
+static_assert(sizeof(Counts) == 8);
+
+// At the start of each value.
+struct Value {
+  std::uint32_t kind, dtype, ndim, name_length, mime_length, reserved;
+  std::uint64_t data_length;
+};
+static_assert(sizeof(Value) == 32);
+
+// At the start of a kError body.
+struct Error {
+  std::int32_t code;
+  std::uint32_t http_status;
+};
+static_assert(sizeof(Error) == 8);
+
+}  // namespace bentohost::wire::layout

@@ -1,0 +1,74 @@
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+
+#include "wire/frame.h"
+
+namespace bentohost::wire {
+namespace {
+
+constexpr std::size_t kFirstBuffer = 64 * 1024;   // what a Linux pipe holds
+constexpr std::size_t kLeastRoom = 16 * 1024;     // less is not worth a read
+constexpr std::size_t kKeptBuffer = 1024 * 1024;  // a larger one is given back when it is empty
+
+AlignedBuffer sized(std::size_t size) {
+  AlignedBuffer buffer;
+  buffer.resize(size);
+  return buffer;
+}
+
+}  // namespace
+
+std::span<char> FrameReader::writable() {
+  recycle();
+  if (buffer_.size() - end_ < kLeastRoom) make_room();
+  return std::span(buffer_).subspan(end_);
+}
+
+void FrameReader::commit(std::size_t n) {
+  assert(n <= buffer_.size() - end_);
+  end_ += n;
+}
+
+Result<std::optional<FrameReader::Frame>> FrameReader::next() {
+  if (!broken_.ok()) return broken_;
+  needed_ = 0;
+  if (pending() < kHeaderSize) return std::optional<Frame>();
+  const char* at = buffer_.data() + begin_;
+  Result<FrameHeader> header = decode_header({at, kHeaderSize});
+  if (!header.ok()) {
+    broken_ = header.status();
+    return broken_;
+  }
+  const auto body_length = static_cast<std::size_t>(header->body_length);
+  needed_ = kHeaderSize + align_up(body_length);
+  if (pending() < needed_) return std::optional<Frame>();
+  begin_ += std::exchange(needed_, 0);
+  return std::optional<Frame>({*header, {at + kHeaderSize, body_length}});
+}
+
+void FrameReader::recycle() {
+  if (!broken_.ok()) begin_ = end_;  // nothing after a break is looked at
+  if (begin_ != end_) return;
+  begin_ = end_ = 0;
+  if (buffer_.size() > kKeptBuffer) buffer_ = sized(kFirstBuffer);
+}
+
+// Compacts when that frees at least half of the buffer, so that the bytes moved stay fewer than
+// those read; else doubles it, though not beyond what the frame at begin_ needs.
+void FrameReader::make_room() {
+  const std::size_t live = pending();
+  if (!buffer_.empty() && live <= buffer_.size() / 2) {
+    std::memmove(buffer_.data(), buffer_.data() + begin_, live);
+  } else {
+    std::size_t size = std::max(kFirstBuffer, 2 * buffer_.size());
+    if (needed_ > live) size = std::min(size, needed_ + kLeastRoom);
+    AlignedBuffer larger = sized(size);
+    if (live > 0) std::memcpy(larger.data(), buffer_.data() + begin_, live);
+    buffer_ = std::move(larger);
+  }
+  begin_ = 0;
+  end_ = live;
+}
+
+}  // namespace bentohost::wire

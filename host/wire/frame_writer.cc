@@ -1,0 +1,142 @@
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+
+#include "wire/frame.h"
+#include "wire/frame_layout.h"
+
+namespace bentohost::wire {
+namespace {
+
+constexpr std::size_t kFirstCapacity = 4096;
+
+template <typename T>
+char* put(char* at, const T& fixed) {
+  std::memcpy(at, &fixed, sizeof fixed);
+  return at + sizeof fixed;
+}
+
+char* put(char* at, const void* data, std::size_t length) {
+  if (length > 0) std::memcpy(at, data, length);
+  return at + length;
+}
+
+}  // namespace
+
+FrameWriter::FrameWriter(AlignedBuffer& out, FrameType type, std::uint64_t id, std::uint32_t method)
+    : out_(out), start_(out.size()) {
+  assert(start_ % kDataAlignment == 0);
+  if (out_.capacity() == 0) out_.reserve(kFirstCapacity);
+  layout::Header header{};
+  header.magic = kMagic;
+  header.version = kVersion;
+  header.type = static_cast<std::uint8_t>(type);
+  header.id = id;
+  header.method = method;
+  put(extend(sizeof header), header);
+}
+
+void FrameWriter::text(std::string_view text) {
+  put(extend(text.size()), text.data(), text.size());
+}
+
+void FrameWriter::rows(std::span<const std::uint32_t> rows, std::uint32_t n_values) {
+  counts(rows, n_values);
+}
+
+void FrameWriter::value_count(std::uint32_t n) { counts({}, n); }
+
+void FrameWriter::value(const bento_value& value) {
+  if (!valid_) return;
+  if (value.kind == BENTO_TENSOR) {
+    const std::int64_t bytes = tensor_bytes(value.tensor.dtype, shape_of(value.tensor));
+    copy_c_order(value.tensor, begin_value(value, static_cast<std::size_t>(bytes)));
+  } else {
+    put(begin_value(value, value.bytes.len), value.bytes.ptr, value.bytes.len);
+  }
+}
+
+char* FrameWriter::tensor(std::string_view name, std::uint32_t dtype,
+                          std::span<const std::int64_t> shape, std::size_t data_length) {
+  assert(tensor_bytes(dtype, shape) == static_cast<std::int64_t>(data_length));
+  bento_value value{};
+  value.kind = BENTO_TENSOR;
+  value.name = to_bento(name);
+  value.tensor.dtype = dtype;
+  value.tensor.ndim = static_cast<std::uint32_t>(shape.size());
+  value.tensor.shape = shape.data();
+  return begin_value(value, data_length);
+}
+
+void FrameWriter::error(const Status& status) {
+  assert(!status.ok());
+  const std::size_t length = std::min(status.message().size(), kMaxMessage);
+  const layout::Error error{status.code(), status.http_status()};
+  char* at = extend(sizeof error + length);
+  put(put(at, error), status.message().data(), length);
+}
+
+bool FrameWriter::finish() {
+  const std::uint64_t body_length = out_.size() - start_ - kHeaderSize;
+  if (!valid_ || values_left_ != 0 || body_length > kMaxBody) {
+    out_.resize(start_);
+    return false;
+  }
+  put(out_.data() + start_ + offsetof(layout::Header, body_length), body_length);
+  extend_aligned(0);
+  return true;
+}
+
+// Room for `length` bytes at the end, to be overwritten.
+char* FrameWriter::extend(std::size_t length) {
+  const std::size_t at = out_.size();
+  out_.resize(at + length);
+  return out_.data() + at;
+}
+
+// The same, from the next multiple of 64 on. What is skipped is zeroed: old memory tells no peer
+// anything.
+char* FrameWriter::extend_aligned(std::size_t length) {
+  const std::size_t end = out_.size();
+  const std::size_t at = align_up(end);
+  out_.resize(at + length);
+  std::memset(out_.data() + end, 0, at - end);
+  return out_.data() + at;
+}
+
+void FrameWriter::counts(std::span<const std::uint32_t> rows, std::uint32_t n_values) {
+  valid_ = valid_ && rows.size() <= kMaxCallers && n_values <= kMaxValues;
+  values_left_ = n_values;
+  const layout::Counts counts{static_cast<std::uint32_t>(rows.size()), n_values};
+  char* at = extend(sizeof counts + rows.size_bytes());
+  put(put(at, counts), rows.data(), rows.size_bytes());
+}
+
+// Writes all of a value but its data, and returns the room for that. The value's own data is not
+// looked at.
+char* FrameWriter::begin_value(const bento_value& value, std::size_t data_length) {
+  const std::string_view name = to_view(value.name), mime = to_view(value.mime);
+  valid_ = valid_ && values_left_ > 0 && name.size() <= kMaxLabel && mime.size() <= kMaxLabel;
+  --values_left_;
+  const bool is_tensor = value.kind == BENTO_TENSOR;
+  layout::Value fixed{};
+  fixed.kind = value.kind;
+  fixed.dtype = is_tensor ? value.tensor.dtype : 0;
+  fixed.ndim = is_tensor ? value.tensor.ndim : 0;
+  fixed.name_length = static_cast<std::uint32_t>(name.size());
+  fixed.mime_length = static_cast<std::uint32_t>(mime.size());
+  fixed.data_length = data_length;
+
+  const std::size_t shape_length = fixed.ndim * sizeof(std::int64_t);
+  const std::size_t head_length = sizeof fixed + shape_length + name.size() + mime.size();
+  const std::size_t data_at = align_up(head_length);
+  char* head = extend_aligned(data_at + data_length);
+  char* at = put(head, fixed);
+  at = put(at, value.tensor.shape, shape_length);
+  at = put(at, name.data(), name.size());
+  at = put(at, mime.data(), mime.size());
+  std::memset(at, 0, data_at - head_length);
+  return head + data_at;
+}
+
+}  // namespace bentohost::wire

@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# check_format.sh [--fix]: do the C and C++ sources read as .clang-format says?
+# Debian 12's clang-format 14 is the one that counts: other versions differ in details.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+clang_format=$(command -v clang-format-14 || command -v clang-format) ||
+  { echo "check_format.sh: clang-format-14 is not installed" >&2; exit 1; }
+mode=(--dry-run --Werror)
+[[ ${1:-} != --fix ]] || mode=(-i)
+
+# abi.h is laid out by hand, as a table: its columns are part of the prose.
+mapfile -d '' sources < <(find host sdk plugins samples bench tests -type f \
+  -regex '.*\.\(c\|h\|cc\|hpp\)' -not -path sdk/include/bento/abi.h -print0 2>/dev/null)
+"$clang_format" "${mode[@]}" "${sources[@]}"
+echo "check_format: ${#sources[@]} files are well-formed"

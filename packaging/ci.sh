@@ -1,0 +1,106 @@
+#!/usr/bin/env bash
+# ci.sh: everything that must hold before a change lands, each step named and timed.
+# Needs no terminal and no input; all it builds is in build*/ of this clone.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+exec </dev/null
+jobs=$(nproc)
+fuzz_seconds=60         # each target ...
+fuzz_budget_seconds=180 # ... but no more of the clock than this for all of them
+
+# A step runs as a plain command, so that `set -e` holds inside; the table is printed at any end.
+present=""
+table=""
+began=0
+step() { # <name> <command>...
+  present=$1
+  began=$SECONDS
+  printf '\n==== %s\n' "$present"
+  "${@:2}"
+  table+=$(printf '%5d s  %s' $((SECONDS - began)) "$present")$'\n'
+  present=""
+}
+print_table() {
+  local status=$?
+  [[ -z $present ]] || table+=$(printf '%5d s  %s: FAILED' $((SECONDS - began)) "$present")$'\n'
+  printf '\n%s%5d s  in all\n' "$table" "$SECONDS"
+  exit "$status"
+}
+trap print_table EXIT
+
+configure() { # <build folder> <cmake option>...
+  cmake -S . -B "$1" -G Ninja -DBENTO_BUILD_BENCH=OFF -DCMAKE_BUILD_TYPE=Debug \
+    -DCMAKE_CXX_FLAGS_DEBUG='-O1 -g1' -DCMAKE_C_FLAGS_DEBUG='-O1 -g1' "${@:2}"
+}
+
+# `static` tests read files, `bench` ones only keep benchmarks from rotting, `install` builds a plugin
+# that no sanitizer has seen: none of them tells anything new here.
+run_tests() { # <build folder> <ctest option>...
+  ctest --test-dir "$1" -j "$jobs" --output-on-failure -LE '^(static|bench|install)$' "${@:2}"
+}
+
+address_sanitizer() {
+  configure build-asan -DBENTO_SANITIZE=address,undefined
+  cmake --build build-asan
+  UBSAN_OPTIONS=print_stacktrace=1 run_tests build-asan
+}
+
+# The rooms with threads in them, and the host as a whole. The sanitizer's shadow memory clashes with a
+# randomized address space on newer kernels, hence setarch, where it is permitted.
+thread_sanitizer() {
+  configure build-tsan -DBENTO_SANITIZE=thread
+  cmake --build build-tsan
+  local fixed_addresses=()
+  if setarch -R true 2>/dev/null; then fixed_addresses=(setarch -R); fi
+  export -f run_tests
+  jobs=$jobs TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 "${fixed_addresses[@]}" \
+    bash -c 'run_tests build-tsan -R "^(runner|http|observe|service|e2e)\."'
+}
+
+fuzz_one() { # <target> <seconds>
+  local name=${1##*/}
+  local corpus=(build-fuzz/corpus/"$name") log=build-fuzz/$name.log
+  mkdir -p "${corpus[0]}"
+  [[ ! -d tests/fuzz/corpus/${name#fuzz_} ]] || corpus+=(tests/fuzz/corpus/"${name#fuzz_}")
+  if "$1" -max_total_time="$2" -timeout=10 -rss_limit_mb=1024 -artifact_prefix="build-fuzz/$name-" \
+    "${corpus[@]}" >"$log" 2>&1; then
+    echo "$name: $(grep -h '^Done' "$log")"
+  else
+    echo "$name: FAILED, its input is kept as build-fuzz/$name-*"
+    tail -n 60 "$log"
+    return 1
+  fi
+}
+
+# This build is also the one with clang: all rooms, and warnings are errors.
+fuzz() {
+  CC=clang-14 CXX=clang++-14 configure build-fuzz -DBENTO_BUILD_FUZZ=ON -DBENTO_WERROR=ON \
+    -DBENTO_SANITIZE=address,undefined,fuzzer-no-link
+  cmake --build build-fuzz --target host/all samples/all tests/fuzz/all
+  local targets
+  mapfile -t targets < <(find build-fuzz -type f -executable -name 'fuzz_*' | sort)
+  [[ ${#targets[@]} -gt 0 ]] || { echo "no fuzz targets were built" >&2; return 1; }
+  local share=$((fuzz_budget_seconds * jobs / ${#targets[@]}))
+  local seconds=$((share < fuzz_seconds ? share : fuzz_seconds))
+  export -f fuzz_one
+  printf '%s\0' "${targets[@]}" | xargs -0 -P "$jobs" -I{} bash -c 'fuzz_one {} '"$seconds"
+}
+
+micro_benchmarks() {
+  local benchmark
+  for benchmark in build/bench/bench_*; do
+    "$benchmark" --benchmark_min_time=0.01
+  done
+}
+
+export BENTO_CMAKE_ARGS="-DBENTO_WERROR=ON -DBENTO_BUILD_BENCH=ON"
+step "packages" packaging/install.sh build test bench ci
+step "build and test (g++, Release)" packaging/test.sh
+step "format" packaging/check_format.sh
+step "layering" packaging/check_layering.py
+step "exports" packaging/check_exports.sh
+step "address and undefined-behaviour sanitizers" address_sanitizer
+step "thread sanitizer" thread_sanitizer
+step "clang, and fuzzing" fuzz
+step "micro-benchmarks, a moment each" micro_benchmarks
+step "end-to-end benchmark, a moment" bench/run.sh --quick

@@ -1,0 +1,12 @@
+// <bento/bento.hpp>: everything that a service in C++20 needs, on top of the C ABI in <bento/abi.h>. Header
+// only; nothing of it crosses the line to the host but the ABI's structs. See sdk/README.md.
+#pragma once
+
+#include <bento/abi.h>
+#include <bento/context.hpp>
+#include <bento/entry.hpp>
+#include <bento/error.hpp>
+#include <bento/io.hpp>
+#include <bento/runner.hpp>
+#include <bento/service.hpp>
+#include <bento/tensor.hpp>

@@ -1,0 +1,251 @@
+// Service: the description of a service, filled in by the function body after BENTO_SERVICE. Part of
+// <bento/bento.hpp>.
+#pragma once
+
+#include <bento/abi.h>
+#include <bento/context.hpp>
+#include <bento/error.hpp>
+#include <bento/io.hpp>
+#include <bento/runner.hpp>
+#include <bento/signature.hpp>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace bento {
+
+struct ApiOptions {
+  std::string route = {};  // empty: "/" + name
+  std::string doc = {};
+  std::optional<Io> input = {}, output = {};  // say more than the C++ types
+};
+
+class Service;
+
+namespace detail {
+
+// What the service's create() leaves as its `self`, in the host process.
+struct ServiceState {
+  explicit ServiceState(const bento_host* h) : host(h), options(h) {}
+  const bento_host* host;
+  Options options;
+};
+
+struct ApiRecord {
+  using Handler = std::function<void(Context&, const bento_value&, bento_sink*)>;
+
+  ApiRecord(std::string_view api, const ApiOptions& options)
+      : name(api), route(options.route), doc(options.doc), in(options.input), out(options.output) {
+    abi.size = sizeof abi;
+    abi.name = str(name);
+    abi.route = str(route);
+    abi.doc = str(doc);
+    abi.user = this;
+  }
+  ApiRecord(const ApiRecord&) = delete;
+
+  void describe_io() {
+    if (in) abi.in = &(in_abi = in->abi());
+    if (out) abi.out = &(out_abi = out->abi());
+  }
+
+  static bento_code invoke(void* self, const bento_api* api, bento_ctx* ctx, const bento_value* const* in,
+                           std::size_t n, bento_sink* sink, bento_error* error) {
+    return guard(error, [&] {
+      const auto& state = *static_cast<const ServiceState*>(self);
+      if (n != 1) throw Error(BENTO_INVALID_ARGUMENT, "the API takes one input");
+      Context context(state.host, ctx, state.options);
+      static_cast<const ApiRecord*>(api->user)->handler(context, *in[0], sink);
+    });
+  }
+
+  std::string name, route, doc, runner, method;
+  std::optional<Io> in, out;
+  bento_io in_abi{}, out_abi{};
+  Handler handler;
+  bento_api abi{};
+};
+
+template <void (*Describe)(Service&)>
+struct Plugin;
+
+}  // namespace detail
+
+class Service {
+ public:
+  Service() { abi_.size = sizeof abi_; }
+  Service(const Service&) = delete;
+
+  Service& name(std::string text) { return set(name_, abi_.name, std::move(text)); }
+  Service& version(std::string text) { return set(version_, abi_.version, std::move(text)); }
+  Service& doc(std::string text) { return set(doc_, abi_.doc, std::move(text)); }
+
+  // An option with its default, which also says its type: text, a number, a whole number, a truth value or
+  // a list of texts. Set with --set SERVICE.OPTION=VALUE.
+  template <typename T>
+  Service& option(std::string name, const T& initial, std::string doc = {}) {
+    Option option{std::move(name), {}, {}, std::move(doc)};
+    rapidjson::StringBuffer text;
+    rapidjson::Writer<rapidjson::StringBuffer> json(text);
+    if constexpr (std::is_same_v<T, bool>) {
+      option.type = R"("type":"boolean")";
+      json.Bool(initial);
+    } else if constexpr (std::is_integral_v<T>) {
+      option.type = R"("type":"integer")";
+      json.Int64(initial);
+    } else if constexpr (std::is_floating_point_v<T>) {
+      option.type = R"("type":"number")";
+      json.Double(initial);
+    } else if constexpr (std::is_convertible_v<const T&, std::string_view>) {
+      option.type = R"("type":"string")";
+      write(json, initial);
+    } else {
+      option.type = R"("type":"array","items":{"type":"string"})";
+      json.StartArray();
+      for (const auto& item : initial) write(json, item);
+      json.EndArray();
+    }
+    option.initial = text.GetString();
+    options_.push_back(std::move(option));
+    return *this;
+  }
+
+  template <typename Model>
+  Runner<Model> runner(std::string_view name) {
+    detail::RunnerRecord& record = runners_.emplace_back(name);
+    runner_pointers_.push_back(&record.abi);
+    return Runner<Model>(record);
+  }
+
+  // An API that answers with a runner method's result, with none of this library's code in between.
+  template <typename Out, typename In>
+  Service& api(std::string_view name, const Method<Out, In>& method, const ApiOptions& options = {}) {
+    detail::ApiRecord& record = add_api(name, options);
+    record.runner = method.runner_name();
+    record.method = method.name();
+    record.abi.runner = detail::str(record.runner);
+    record.abi.method = detail::str(record.method);
+    record.describe_io();
+    return *this;
+  }
+
+  // An API with a handler: Out(In) or Out(Context&, In), where In and Out are types of <bento/io.hpp>. It is
+  // called by many threads at once.
+  template <typename F, typename = decltype(&std::decay_t<F>::operator())>
+  Service& api(std::string_view name, const ApiOptions& options, F handler) {
+    using Signature = detail::Signature<F>;
+    using In = typename Signature::Last;
+    using Out = typename Signature::Result;
+    detail::ApiRecord& record = add_api(name, options);
+    if (!record.in) record.in = detail::IoTraits<In>::io();
+    if (!record.out) record.out = detail::IoTraits<Out>::io();
+    record.handler = [handler = std::move(handler)](Context& ctx, const bento_value& in, bento_sink* sink) {
+      if constexpr (Signature::kCount == 1) {
+        detail::put(sink, handler(detail::IoTraits<In>::get(in)));
+      } else {
+        static_assert(Signature::kCount == 2 && std::is_same_v<typename Signature::First, Context&>,
+                      "a handler is Out(In) or Out(bento::Context&, In)");
+        detail::put(sink, handler(ctx, detail::IoTraits<In>::get(in)));
+      }
+    };
+    record.abi.invoke = &detail::ApiRecord::invoke;
+    record.describe_io();
+    return *this;
+  }
+  template <typename F, typename = decltype(&std::decay_t<F>::operator())>
+  Service& api(std::string_view name, F handler) {
+    return api(name, ApiOptions{}, std::move(handler));
+  }
+  // The same for an ordinary function.
+  template <typename R, typename... Args>
+  Service& api(std::string_view name, const ApiOptions& options, R (*function)(Args...)) {
+    return api(name, options, [function](Args... args) { return function(std::forward<Args>(args)...); });
+  }
+  template <typename R, typename... Args>
+  Service& api(std::string_view name, R (*function)(Args...)) {
+    return api(name, ApiOptions{}, function);
+  }
+
+  // Hooks of the host process: before the runners start, when all of them
+  // answer, and after the last request.
+  using Hook = std::function<void(const Options&)>;
+  Service& on_startup(Hook hook) { return set_hook(on_startup_, std::move(hook)); }
+  Service& on_ready(Hook hook) { return set_hook(on_ready_, std::move(hook)); }
+  Service& on_shutdown(Hook hook) { return set_hook(on_shutdown_, std::move(hook)); }
+
+  // The description for the host; it lives as long as this.
+  const bento_service* abi() {
+    write_options_schema();
+    abi_.options_schema = detail::str(options_schema_);
+    abi_.apis = api_pointers_.data();
+    abi_.n_apis = api_pointers_.size();
+    abi_.runners = runner_pointers_.data();
+    abi_.n_runners = runner_pointers_.size();
+    return &abi_;
+  }
+
+ private:
+  template <void (*Describe)(Service&)>
+  friend struct detail::Plugin;
+  struct Option {
+    std::string name, type, initial, doc;
+  };
+  using Writer = rapidjson::Writer<rapidjson::StringBuffer>;
+
+  static void write(Writer& json, std::string_view text) {
+    json.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
+  }
+  Service& set(std::string& field, bento_str& abi, std::string text) {
+    field = std::move(text);
+    abi = detail::str(field);
+    return *this;
+  }
+  Service& set_hook(Hook& field, Hook hook) {
+    field = std::move(hook);
+    return *this;
+  }
+  detail::ApiRecord& add_api(std::string_view name, const ApiOptions& options) {
+    detail::ApiRecord& record = apis_.emplace_back(name, options);
+    api_pointers_.push_back(&record.abi);
+    return record;
+  }
+  void write_options_schema() {
+    if (options_.empty()) return;
+    rapidjson::StringBuffer text;
+    Writer json(text);
+    options_schema_ = R"({"type":"object","additionalProperties":false,"properties":{)";
+    for (const Option& option : options_) {
+      text.Clear();
+      json.Reset(text);
+      write(json, option.name);
+      options_schema_ += (options_schema_.back() == '{' ? "" : ",") + std::string(text.GetString()) + ":{" +
+                         option.type + ",\"default\":" + option.initial + ",\"description\":";
+      text.Clear();
+      json.Reset(text);
+      write(json, option.doc);
+      options_schema_ += std::string(text.GetString()) + "}";
+    }
+    options_schema_ += "}}";
+  }
+
+  std::string name_, version_, doc_, options_schema_;
+  Hook on_startup_, on_ready_, on_shutdown_;
+  std::vector<Option> options_;
+  std::deque<detail::RunnerRecord> runners_;  // deques: the ABI's structs stay where they are
+  std::deque<detail::ApiRecord> apis_;
+  std::vector<const bento_runner*> runner_pointers_;
+  std::vector<const bento_api*> api_pointers_;
+  bento_service abi_{};
+};
+
+}  // namespace bento

@@ -1,0 +1,284 @@
+/* Prints the ABI as a table: each constant's value, and each struct's fields with offset and size.
+ *
+ * layout_check.py compares it to layout.golden. A line of that file that changes or goes is an ABI
+ * break: BENTO_ABI_MAJOR. Lines that are added for new constants, and for new fields at the tail of
+ * a struct with `size`, are a BENTO_ABI_MINOR; that also changes such a struct's total. To
+ * regenerate: `build/tests/abi/abi_layout > tests/abi/layout.golden`, and read the diff.
+ *
+ * Valid as C99 and as C++17, and without padding: it is also what the header's compile tests
+ * compile. */
+#include <bento/abi.h>
+#include <stdio.h>
+
+static size_t covered; /* bytes of the present struct that are listed so far */
+static int holes;
+
+static void field(const char* type, const char* name, size_t offset, size_t size) {
+  printf("%s.%s %lu %lu\n", type, name, (unsigned long)offset, (unsigned long)size);
+  if (offset != covered) {
+    fprintf(stderr, "%s: a field before %s is not listed in layout.c\n", type, name);
+    holes = 1;
+  }
+  covered = offset + size;
+}
+
+static void end(const char* type, size_t size) {
+  printf("%s %lu\n", type, (unsigned long)size);
+  if (size != covered) {
+    fprintf(stderr, "%s: the last fields are not listed in layout.c\n", type);
+    holes = 1;
+  }
+  covered = 0;
+}
+
+#define FIELD(type, name) field(#type, #name, offsetof(type, name), sizeof(((type*)0)->name))
+#define END(type) end(#type, sizeof(type))
+#define CONSTANT(name) printf("%s %ld\n", #name, (long)(name))
+#define TEXT(name) printf("%s \"%s\"\n", #name, name)
+
+static void constants(void) {
+  CONSTANT(BENTO_ABI_MAJOR);
+  CONSTANT(BENTO_ABI_MINOR);
+  CONSTANT(BENTO_OK);
+  CONSTANT(BENTO_CANCELLED);
+  CONSTANT(BENTO_UNKNOWN);
+  CONSTANT(BENTO_INVALID_ARGUMENT);
+  CONSTANT(BENTO_DEADLINE_EXCEEDED);
+  CONSTANT(BENTO_NOT_FOUND);
+  CONSTANT(BENTO_PERMISSION_DENIED);
+  CONSTANT(BENTO_RESOURCE_EXHAUSTED);
+  CONSTANT(BENTO_FAILED_PRECONDITION);
+  CONSTANT(BENTO_UNIMPLEMENTED);
+  CONSTANT(BENTO_INTERNAL);
+  CONSTANT(BENTO_UNAVAILABLE);
+  CONSTANT(BENTO_UNAUTHENTICATED);
+  CONSTANT(BENTO_PENDING);
+  CONSTANT(BENTO_BOOL);
+  CONSTANT(BENTO_I8);
+  CONSTANT(BENTO_I16);
+  CONSTANT(BENTO_I32);
+  CONSTANT(BENTO_I64);
+  CONSTANT(BENTO_U8);
+  CONSTANT(BENTO_U16);
+  CONSTANT(BENTO_U32);
+  CONSTANT(BENTO_U64);
+  CONSTANT(BENTO_F16);
+  CONSTANT(BENTO_F32);
+  CONSTANT(BENTO_F64);
+  CONSTANT(BENTO_JSON);
+  CONSTANT(BENTO_BYTES);
+  CONSTANT(BENTO_TENSOR);
+  CONSTANT(BENTO_IO_ENFORCE_SHAPE);
+  CONSTANT(BENTO_IO_ENFORCE_DTYPE);
+  CONSTANT(BENTO_REQUEST_BODY);
+  CONSTANT(BENTO_DISCONNECT);
+  CONSTANT(BENTO_RESPONSE_START);
+  CONSTANT(BENTO_RESPONSE_BODY);
+  CONSTANT(BENTO_BATCHABLE);
+  CONSTANT(BENTO_IDEMPOTENT);
+  CONSTANT(BENTO_LOG_TRACE);
+  CONSTANT(BENTO_LOG_DEBUG);
+  CONSTANT(BENTO_LOG_INFO);
+  CONSTANT(BENTO_LOG_WARNING);
+  CONSTANT(BENTO_LOG_ERROR);
+  TEXT(BENTO_EXT_METRICS);
+  TEXT(BENTO_EXT_TRACE);
+  TEXT(BENTO_EXT_TASKS);
+  TEXT(BENTO_EXT_MODELS);
+}
+
+static void values(void) {
+  FIELD(bento_str, ptr);
+  FIELD(bento_str, len);
+  END(bento_str);
+  FIELD(bento_bytes, ptr);
+  FIELD(bento_bytes, len);
+  END(bento_bytes);
+  FIELD(bento_pair, name);
+  FIELD(bento_pair, value);
+  END(bento_pair);
+  FIELD(bento_pairs, ptr);
+  FIELD(bento_pairs, len);
+  END(bento_pairs);
+  FIELD(bento_error, size);
+  FIELD(bento_error, code);
+  FIELD(bento_error, http_status);
+  FIELD(bento_error, message);
+  END(bento_error);
+  FIELD(bento_tensor, dtype);
+  FIELD(bento_tensor, ndim);
+  FIELD(bento_tensor, shape);
+  FIELD(bento_tensor, strides);
+  FIELD(bento_tensor, data);
+  END(bento_tensor);
+  FIELD(bento_value, size);
+  FIELD(bento_value, kind);
+  FIELD(bento_value, name);
+  FIELD(bento_value, mime);
+  FIELD(bento_value, bytes);
+  FIELD(bento_value, tensor);
+  END(bento_value);
+  FIELD(bento_io, size);
+  FIELD(bento_io, kind);
+  FIELD(bento_io, flags);
+  FIELD(bento_io, dtype);
+  FIELD(bento_io, ndim);
+  FIELD(bento_io, reserved);
+  FIELD(bento_io, shape);
+  FIELD(bento_io, descriptor);
+  FIELD(bento_io, mime);
+  FIELD(bento_io, schema);
+  FIELD(bento_io, sample);
+  END(bento_io);
+  FIELD(bento_sink, size);
+  FIELD(bento_sink, reserved);
+  FIELD(bento_sink, tensor);
+  FIELD(bento_sink, value);
+  FIELD(bento_sink, give);
+  END(bento_sink);
+}
+
+static void exchange(void) {
+  FIELD(bento_scope, size);
+  FIELD(bento_scope, kind);
+  FIELD(bento_scope, scheme);
+  FIELD(bento_scope, method);
+  FIELD(bento_scope, path);
+  FIELD(bento_scope, root_path);
+  FIELD(bento_scope, query);
+  FIELD(bento_scope, http_version);
+  FIELD(bento_scope, client);
+  FIELD(bento_scope, server);
+  FIELD(bento_scope, request_id);
+  FIELD(bento_scope, headers);
+  FIELD(bento_scope, deadline_ns);
+  END(bento_scope);
+  FIELD(bento_event, size);
+  FIELD(bento_event, type);
+  FIELD(bento_event, status);
+  FIELD(bento_event, more);
+  FIELD(bento_event, headers);
+  FIELD(bento_event, body);
+  END(bento_event);
+  FIELD(bento_channel, size);
+  FIELD(bento_channel, reserved);
+  FIELD(bento_channel, receive);
+  FIELD(bento_channel, send);
+  END(bento_channel);
+  FIELD(bento_call, size);
+  FIELD(bento_call, reserved);
+  FIELD(bento_call, ctx);
+  FIELD(bento_call, scope);
+  FIELD(bento_call, channel);
+  END(bento_call);
+  FIELD(bento_app, self);
+  FIELD(bento_app, call);
+  END(bento_app);
+  FIELD(bento_middleware, size);
+  FIELD(bento_middleware, reserved);
+  FIELD(bento_middleware, name);
+  FIELD(bento_middleware, around);
+  FIELD(bento_middleware, user);
+  END(bento_middleware);
+  FIELD(bento_mount, size);
+  FIELD(bento_mount, reserved);
+  FIELD(bento_mount, prefix);
+  FIELD(bento_mount, name);
+  FIELD(bento_mount, app);
+  FIELD(bento_mount, process);
+  END(bento_mount);
+  FIELD(bento_api, size);
+  FIELD(bento_api, flags);
+  FIELD(bento_api, name);
+  FIELD(bento_api, route);
+  FIELD(bento_api, doc);
+  FIELD(bento_api, in);
+  FIELD(bento_api, out);
+  FIELD(bento_api, invoke);
+  FIELD(bento_api, raw);
+  FIELD(bento_api, runner);
+  FIELD(bento_api, method);
+  FIELD(bento_api, user);
+  END(bento_api);
+}
+
+static void runners(void) {
+  FIELD(bento_method, size);
+  FIELD(bento_method, flags);
+  FIELD(bento_method, name);
+  FIELD(bento_method, axis_in);
+  FIELD(bento_method, axis_out);
+  FIELD(bento_method, max_batch);
+  FIELD(bento_method, max_latency_ms);
+  FIELD(bento_method, in);
+  FIELD(bento_method, out);
+  FIELD(bento_method, run);
+  FIELD(bento_method, user);
+  END(bento_method);
+  FIELD(bento_runner, size);
+  FIELD(bento_runner, flags);
+  FIELD(bento_runner, name);
+  FIELD(bento_runner, resources);
+  FIELD(bento_runner, methods);
+  FIELD(bento_runner, n_methods);
+  FIELD(bento_runner, create);
+  FIELD(bento_runner, destroy);
+  END(bento_runner);
+}
+
+static void service(void) {
+  FIELD(bento_service, size);
+  FIELD(bento_service, reserved);
+  FIELD(bento_service, name);
+  FIELD(bento_service, version);
+  FIELD(bento_service, doc);
+  FIELD(bento_service, options_schema);
+  FIELD(bento_service, apis);
+  FIELD(bento_service, n_apis);
+  FIELD(bento_service, middleware);
+  FIELD(bento_service, n_middleware);
+  FIELD(bento_service, mounts);
+  FIELD(bento_service, n_mounts);
+  FIELD(bento_service, runners);
+  FIELD(bento_service, n_runners);
+  FIELD(bento_service, create);
+  FIELD(bento_service, on_startup);
+  FIELD(bento_service, on_ready);
+  FIELD(bento_service, on_shutdown);
+  FIELD(bento_service, destroy);
+  END(bento_service);
+  FIELD(bento_host, size);
+  FIELD(bento_host, abi_major);
+  FIELD(bento_host, abi_minor);
+  FIELD(bento_host, version);
+  FIELD(bento_host, options);
+  FIELD(bento_host, plugin_dir);
+  FIELD(bento_host, log);
+  FIELD(bento_host, scope);
+  FIELD(bento_host, set_status);
+  FIELD(bento_host, add_header);
+  FIELD(bento_host, cancelled);
+  FIELD(bento_host, submit);
+  FIELD(bento_host, wait);
+  FIELD(bento_host, release);
+  FIELD(bento_host, defer);
+  FIELD(bento_host, extension);
+  END(bento_host);
+  FIELD(bento_plugin_entry, size);
+  FIELD(bento_plugin_entry, abi_major);
+  FIELD(bento_plugin_entry, abi_minor);
+  FIELD(bento_plugin_entry, built_with);
+  FIELD(bento_plugin_entry, open);
+  FIELD(bento_plugin_entry, close);
+  END(bento_plugin_entry);
+}
+
+int main(void) {
+  bento_error error = {sizeof error, BENTO_OK, 0, {0}};
+  constants();
+  values();
+  exchange();
+  runners();
+  service();
+  return holes || !BENTO_HAS(&error, message);
+}

@@ -1,0 +1,128 @@
+#!/usr/bin/env python3
+"""install_test.py <source tree> <build tree> <C compiler> <C++ compiler>
+
+What a stranger does: installs bentohost, copies a sample, builds it against the installed SDK, once
+with CMake and a plugin in C with pkg-config, and serves it with the installed program.
+"""
+
+import json
+import os
+import pathlib
+import re
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+SETOSA = [[4.9, 3.0, 1.4, 0.2]]
+START_SECONDS = 60
+STOP_SECONDS = 30
+
+
+def run(*command, **options):
+    """The command's stdout; ends the test with its whole output if it fails."""
+    done = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)
+    if done.returncode != 0:
+        sys.exit(f"{done.stdout}\nexit status {done.returncode} of: {done.args}")
+    return done.stdout
+
+
+def only(folder, pattern):
+    found = list(folder.rglob(pattern))
+    if len(found) != 1:
+        sys.exit(f"expected one {pattern} below {folder}, found {found}")
+    return found[0]
+
+
+def build_sample(source, prefix, work, c_compiler, cxx_compiler):
+    """Builds a copy of samples/iris outside the tree and installs it to its own prefix: the plugin."""
+    shutil.copytree(source / "samples" / "iris", work / "iris")
+    run("cmake", "-S", work / "iris", "-B", work / "build", "-G", "Ninja",
+        f"-DCMAKE_PREFIX_PATH={prefix}", f"-DCMAKE_C_COMPILER={c_compiler}",
+        f"-DCMAKE_CXX_COMPILER={cxx_compiler}", "-DCMAKE_BUILD_TYPE=Debug")
+    run("cmake", "--build", work / "build")
+    run("cmake", "--install", work / "build", "--prefix", work / "its_prefix")
+    return only(work / "its_prefix", "libiris.so")
+
+
+def build_with_pkg_config(source, prefix, work, compiler):
+    folder = work / "by_pkg_config"
+    folder.mkdir()
+    environment = dict(os.environ, PKG_CONFIG_PATH=str(only(prefix, "bento.pc").parent))
+    flags = [run("pkg-config", option, "bento", env=environment).split()
+             for option in ("--cflags", "--variable=plugin_flags")]
+    run(compiler, "-std=c99", *flags[0], *flags[1], source / "tests" / "abi" / "minimal.c",
+        "-o", folder / "libminimal.so")
+    return folder
+
+
+class Host:
+    """The installed bentohost on a port of its choice; stopped at the end of a `with`."""
+
+    def __init__(self, program, plugin):
+        self.process = subprocess.Popen(
+            [program, "--plugin", plugin, "--host", "127.0.0.1", "--port", "0"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.output = b""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+
+    def port(self):
+        """Reads the output up to the line that tells the address."""
+        deadline = time.monotonic() + START_SECONDS
+        pipe = self.process.stdout.fileno()
+        while not (told := re.search(rb"127\.0\.0\.1:([1-9]\d*)\b", self.output)):
+            ready, _, _ = select.select([pipe], [], [], max(0, deadline - time.monotonic()))
+            chunk = os.read(pipe, 65536) if ready else b""
+            if not chunk:
+                sys.exit(f"bentohost told no address; its output:\n{self.output.decode()}")
+            self.output += chunk
+        return int(told[1])
+
+    def stop(self):
+        """Asks it to stop, reads to the end of its output, and returns the exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        self.output += self.process.communicate(timeout=STOP_SECONDS)[0]
+        return self.process.returncode
+
+
+def classify(port, rows):
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/classify", data=json.dumps(rows).encode(),
+        headers={"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=START_SECONDS) as response:
+        return json.load(response)
+
+
+def main(source, build, c_compiler, cxx_compiler):
+    with tempfile.TemporaryDirectory(prefix="bento_install_") as folder:
+        work, prefix = pathlib.Path(folder), pathlib.Path(folder) / "prefix"
+        run("cmake", "--install", build, "--prefix", prefix)
+
+        plugin = build_sample(source, prefix, work, c_compiler, cxx_compiler)
+        by_hand = build_with_pkg_config(source, prefix, work, c_compiler)
+        for plugins in (plugin.parent, by_hand):
+            print(run(source / "packaging" / "check_exports.sh", plugins))
+
+        with Host(prefix / "bin" / "bentohost", plugin) as host:
+            classes = classify(host.port(), SETOSA)
+            if classes != [0]:
+                sys.exit(f"/classify answered {classes} for a setosa")
+            status = host.stop()
+            if status != 0:
+                sys.exit(f"bentohost ended with {status}:\n{host.output.decode()}")
+
+
+if __name__ == "__main__":
+    main(pathlib.Path(sys.argv[1]), *sys.argv[2:])
