@@ -42,7 +42,8 @@ Result<bool> parse_switch(std::string_view text) {
 Status apply_runner_workers(CommandLine& line, std::string_view text) {
   const std::size_t equals = text.find('=');
   auto count = parse_count(text.substr(equals == std::string_view::npos ? 0 : equals + 1), 1, 1024);
-  if (!count.ok()) return Status(BENTO_INVALID_ARGUMENT, count.status().message() + ", or RUNNER=N");
+  if (!count.ok())
+    return Status(BENTO_INVALID_ARGUMENT, count.status().message() + ", or RUNNER=N");
   if (equals == std::string_view::npos) {
     line.config.runner_workers = *count;
   } else {
@@ -54,15 +55,18 @@ Status apply_runner_workers(CommandLine& line, std::string_view text) {
 const std::vector<Entry>& entries() {
   static const std::vector<Entry> kEntries = {
       {"plugin", "[/PREFIX=]LIBRARY",
-       "serve this plugin; a bare name is looked up in $BENTOHOST_PLUGIN_PATH, the plugin folder and here. "
-       "Repeatable; a prefix goes in front of its routes", true,
+       "serve this plugin; a bare name is looked up in $BENTOHOST_PLUGIN_PATH, the plugin folder "
+       "and here. "
+       "Repeatable; a prefix goes in front of its routes",
+       true,
        [](CommandLine& line, std::string_view text) -> Status {
          auto plugin = parse_plugin(text);
          if (!plugin.ok()) return std::move(plugin).take_status();
          line.config.plugins.push_back(*std::move(plugin));
          return {};
        }},
-      {"set", "SERVICE.OPTION=VALUE", "set a service's option: JSON if it parses, else text. Repeatable", true,
+      {"set", "SERVICE.OPTION=VALUE",
+       "set a service's option: JSON if it parses, else text. Repeatable", true,
        [](CommandLine& line, std::string_view text) -> Status {
          auto setting = parse_setting(text);
          if (!setting.ok()) return std::move(setting).take_status();
@@ -76,25 +80,31 @@ const std::vector<Entry>& entries() {
        }},
       {"port", "N", "port to listen on (3000); 0 picks a free one", false,
        store([](std::string_view text) { return parse_count(text, 0, 65535); },
-             [](Config& c) -> auto& { return c.port; })},
+             [](Config & c) -> auto& { return c.port; })},
       {"threads", "N", "most connections served at once, a thread for each (512)", false,
        store([](std::string_view text) { return parse_count(text, 1, 65536); },
-             [](Config& c) -> auto& { return c.threads; })},
+             [](Config & c) -> auto& { return c.threads; })},
       {"runner-workers", "[RUNNER=]N", "processes of each runner (1), or of one. Repeatable", true,
        apply_runner_workers},
-      {"max-queue", "N", "calls that may wait for a runner method (1024); more are answered 503", false,
+      {"max-queue", "N", "calls that may wait for a runner method (1024); more are answered 503",
+       false,
        store([](std::string_view text) { return parse_count(text, 1, 1u << 24); },
-             [](Config& c) -> auto& { return c.max_queue; })},
+             [](Config & c) -> auto& { return c.max_queue; })},
       {"timeout", "SECONDS", "longest time for a request (60); then 504", false,
-       store(parse_seconds, [](Config& c) -> auto& { return c.timeout; })},
-      {"timeout-graceful-shutdown", "SECONDS", "longest wait for requests in flight when told to stop (30)",
-       false, store(parse_seconds, [](Config& c) -> auto& { return c.graceful_timeout; })},
+       store(
+           parse_seconds, [](Config & c) -> auto& { return c.timeout; })},
+      {"timeout-graceful-shutdown", "SECONDS",
+       "longest wait for requests in flight when told to stop (30)", false,
+       store(
+           parse_seconds, [](Config & c) -> auto& { return c.graceful_timeout; })},
       {"max-body", "BYTES", "largest request body (64m); larger ones are answered 413", false,
-       store(parse_size, [](Config& c) -> auto& { return c.max_body; })},
+       store(
+           parse_size, [](Config & c) -> auto& { return c.max_body; })},
       {"log-level", "LEVEL", "trace, debug, info, warning, error or off (info)", false,
        [](CommandLine& line, std::string_view text) -> Status {
          if (parse_log_level(text, line.config.log_level)) return {};
-         return Status(BENTO_INVALID_ARGUMENT, "expected trace, debug, info, warning, error or off");
+         return Status(BENTO_INVALID_ARGUMENT,
+                       "expected trace, debug, info, warning, error or off");
        }},
       {"log-format", "FORMAT", "text or json (text)", false,
        [](CommandLine& line, std::string_view text) -> Status {
@@ -102,7 +112,8 @@ const std::vector<Entry>& entries() {
          return Status(BENTO_INVALID_ARGUMENT, "expected text or json");
        }},
       {"access-log", "on|off", "a line on stdout for each request (on)", false,
-       store(parse_switch, [](Config& c) -> auto& { return c.access_log; })},
+       store(
+           parse_switch, [](Config & c) -> auto& { return c.access_log; })},
       {"debug", nullptr, "tell clients the details of errors 500", false,
        [](CommandLine& line, std::string_view) {
          line.config.debug = true;
@@ -136,7 +147,8 @@ Poco::Util::OptionSet option_set() {
 Status apply(CommandLine& line, const std::string& name, const std::string& value) {
   for (const Entry& entry : entries()) {
     if (name != entry.name) continue;
-    return entry.apply(line, value).prefixed("--" + name + (value.empty() ? "" : " " + value) + ": ");
+    return entry.apply(line, value)
+        .prefixed("--" + name + (value.empty() ? "" : " " + value) + ": ");
   }
   return {};
 }
@@ -165,7 +177,8 @@ Result<CommandLine> parse_command_line(const std::vector<std::string>& arguments
     return Status(BENTO_INVALID_ARGUMENT, e.message().empty() ? e.displayText() : e.displayText());
   }
   if (line.config.plugins.empty()) {
-    return Status(BENTO_INVALID_ARGUMENT, "no plugin to serve; give one with --plugin, such as --plugin libiris.so");
+    return Status(BENTO_INVALID_ARGUMENT,
+                  "no plugin to serve; give one with --plugin, such as --plugin libiris.so");
   }
   return line;
 }
@@ -175,8 +188,10 @@ std::string help_text() {
   Poco::Util::HelpFormatter help(options);
   help.setCommand("bentohost");
   help.setUsage("--plugin LIBRARY [option...]");
-  help.setHeader("Serves the services of plugins over HTTP, their runners in processes of their own.");
-  help.setFooter("SIGTERM and SIGINT end it after the requests in flight; a second one ends it at once.");
+  help.setHeader(
+      "Serves the services of plugins over HTTP, their runners in processes of their own.");
+  help.setFooter(
+      "SIGTERM and SIGINT end it after the requests in flight; a second one ends it at once.");
   help.setUnixStyle(true);
   help.setWidth(100);
   std::ostringstream out;

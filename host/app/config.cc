@@ -33,7 +33,8 @@ Result<PluginArg> parse_plugin(std::string_view text) {
       if (plugin.prefix.back() == '/') plugin.prefix.pop_back();
     }
   }
-  if (text.empty()) return invalid("expected [/PREFIX=]LIBRARY, such as libiris.so or /iris=libiris.so");
+  if (text.empty())
+    return invalid("expected [/PREFIX=]LIBRARY, such as libiris.so or /iris=libiris.so");
   plugin.library = text;
   return plugin;
 }
@@ -41,10 +42,12 @@ Result<PluginArg> parse_plugin(std::string_view text) {
 Result<Setting> parse_setting(std::string_view text) {
   const std::size_t equals = text.find('=');
   const std::size_t dot = text.substr(0, equals).find('.');
-  if (equals == std::string_view::npos || dot == std::string_view::npos || dot == 0 || dot + 1 == equals) {
+  if (equals == std::string_view::npos || dot == std::string_view::npos || dot == 0 ||
+      dot + 1 == equals) {
     return invalid("expected SERVICE.OPTION=VALUE, such as iris_classifier.model=/srv/iris.svm");
   }
-  return Setting{std::string(text.substr(0, dot)), std::string(text.substr(dot + 1, equals - dot - 1)),
+  return Setting{std::string(text.substr(0, dot)),
+                 std::string(text.substr(dot + 1, equals - dot - 1)),
                  std::string(text.substr(equals + 1))};
 }
 

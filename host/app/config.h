@@ -1,4 +1,5 @@
-// Config: what the command line says, checked as far as it can be without looking at a plugin. A value.
+// Config: what the command line says, checked as far as it can be without looking at a plugin. A
+// value.
 #pragma once
 
 #include <cstdint>
@@ -45,8 +46,8 @@ struct Config {
 // Pure parts, each INVALID_ARGUMENT with what was expected.
 Result<PluginArg> parse_plugin(std::string_view text);
 Result<Setting> parse_setting(std::string_view text);
-Result<std::size_t> parse_size(std::string_view text);     // bytes: "65536", "64k", "64m", "1g"
-Result<Duration> parse_seconds(std::string_view text);     // "0.5", "60"; more than 0, at most a day
+Result<std::size_t> parse_size(std::string_view text);  // bytes: "65536", "64k", "64m", "1g"
+Result<Duration> parse_seconds(std::string_view text);  // "0.5", "60"; more than 0, at most a day
 Result<std::uint32_t> parse_count(std::string_view text, std::uint32_t least, std::uint32_t most);
 
 // What the command line asks for.
@@ -59,8 +60,8 @@ struct CommandLine {
 Result<CommandLine> parse_command_line(const std::vector<std::string>& arguments);
 std::string help_text();
 
-// The options of `service` out of all settings, as a JSON object: each value is JSON if it parses as such,
-// else text.
+// The options of `service` out of all settings, as a JSON object: each value is JSON if it parses
+// as such, else text.
 std::string settings_json(const std::vector<Setting>& settings, std::string_view service);
 
 }  // namespace bentohost::app

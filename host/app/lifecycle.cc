@@ -35,14 +35,16 @@ class Lifecycle {
         environment_{clock_, metrics_},
         dispatcher_(environment_),
         loop_(clock_),
-        server_(server_options(), [this](http::Exchange& exchange) { dispatcher_.handle(exchange); },
-                [this](const http::Request& request, const http::Response& response) {
-                  dispatcher_.note_rejected(request, response);
-                }) {
+        server_(
+            server_options(), [this](http::Exchange& exchange) { dispatcher_.handle(exchange); },
+            [this](const http::Request& request, const http::Response& response) {
+              dispatcher_.note_rejected(request, response);
+            }) {
     if (config.access_log) {
       access_log_ = std::make_unique<observe::AccessLog>(
-          STDOUT_FILENO, config.log_format,
-          [this](std::size_t lines) { metrics_.access_log_dropped().Increment(static_cast<double>(lines)); });
+          STDOUT_FILENO, config.log_format, [this](std::size_t lines) {
+            metrics_.access_log_dropped().Increment(static_cast<double>(lines));
+          });
     }
     environment_.access_log = access_log_.get();
     environment_.timeout = config.timeout;
@@ -57,10 +59,12 @@ class Lifecycle {
     if (!services.ok()) return std::move(services).take_status();
     services_ = *std::move(services);
 
-    service::RunnerOptions runners{exe_, config_.runner_workers, config_.runner_workers_of, config_.max_queue};
+    service::RunnerOptions runners{exe_, config_.runner_workers, config_.runner_workers_of,
+                                   config_.max_queue};
     if (Status status = check_runner_names(); !status.ok()) return status;
     for (const auto& service : services_) {
-      if (Status status = service->start(runners, loop_, clock_, metrics_); !status.ok()) return status;
+      if (Status status = service->start(runners, loop_, clock_, metrics_); !status.ok())
+        return status;
       if (Status status = dispatcher_.add(*service); !status.ok()) return status;
     }
     loop_.start();
@@ -130,10 +134,14 @@ class Lifecycle {
 
   Status check_runner_names() const {
     for (const auto& [name, workers] : config_.runner_workers_of) {
-      const bool known = std::any_of(services_.begin(), services_.end(), [&, &runner = name](const auto& service) {
-        return service->spec().find_runner(runner) != nullptr;
-      });
-      if (!known) return Status(BENTO_INVALID_ARGUMENT, "--runner-workers " + name + "=" + std::to_string(workers) + ": there is no such runner");
+      const bool known =
+          std::any_of(services_.begin(), services_.end(), [&, &runner = name](const auto& service) {
+            return service->spec().find_runner(runner) != nullptr;
+          });
+      if (!known)
+        return Status(BENTO_INVALID_ARGUMENT, "--runner-workers " + name + "=" +
+                                                  std::to_string(workers) +
+                                                  ": there is no such runner");
     }
     return {};
   }
@@ -150,12 +158,13 @@ class Lifecycle {
     if (config_.log_format == LogFormat::kJson) {
       line = "{\"time\":\"";
       append_timestamp(line);
-      line += "\",\"level\":\"info\",\"message\":\"ready\",\"url\":\"" + server_.url() + "\",\"services\":\"";
+      line += "\",\"level\":\"info\",\"message\":\"ready\",\"url\":\"" + server_.url() +
+              "\",\"services\":\"";
       append_json_escaped(line, names);
       line += "\",\"took_ms\":" + std::to_string(took.count()) + "}\n";
     } else {
-      line = "bentohost " BENTO_VERSION " serves " + names + " at " + server_.url() + " (ready in " +
-             std::to_string(took.count()) + " ms)\n";
+      line = "bentohost " BENTO_VERSION " serves " + names + " at " + server_.url() +
+             " (ready in " + std::to_string(took.count()) + " ms)\n";
     }
     [[maybe_unused]] const ssize_t n = ::write(STDOUT_FILENO, line.data(), line.size());
   }

@@ -1,5 +1,5 @@
-// The life of the serving process, from its configuration to its exit code. Here, and only here, the rooms
-// are wired together.
+// The life of the serving process, from its configuration to its exit code. Here, and only here,
+// the rooms are wired together.
 #pragma once
 
 #include <string>
@@ -8,8 +8,9 @@
 
 namespace bentohost::app {
 
-// Serves until SIGTERM or SIGINT; returns the exit code: 0, or 1 when it could not start (one line on stderr
-// says why). `exe` is this program's own file. The caller's thread must be the process's only one.
+// Serves until SIGTERM or SIGINT; returns the exit code: 0, or 1 when it could not start (one line
+// on stderr says why). `exe` is this program's own file. The caller's thread must be the process's
+// only one.
 int serve(const Config& config, const std::string& exe);
 
 }  // namespace bentohost::app

@@ -34,7 +34,8 @@ int wait_for_signal(Duration longest) {
     return number;
   }
   const auto whole = std::chrono::duration_cast<std::chrono::seconds>(longest);
-  const timespec timeout{static_cast<time_t>(whole.count()), static_cast<long>((longest - whole).count())};
+  const timespec timeout{static_cast<time_t>(whole.count()),
+                         static_cast<long>((longest - whole).count())};
   const int number = ::sigtimedwait(&set, nullptr, &timeout);
   return number > 0 ? number : 0;
 }

@@ -1,4 +1,5 @@
-// Signals as values: SIGTERM and SIGINT are blocked in all threads and taken where the lifecycle waits.
+// Signals as values: SIGTERM and SIGINT are blocked in all threads and taken where the lifecycle
+// waits.
 #pragma once
 
 #include "base/clock.h"

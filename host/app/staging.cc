@@ -40,17 +40,20 @@ Result<Staged> stage(const PluginArg& argument, const Config& config, const std:
 Status check_names(const std::vector<Staged>& staged, const Config& config) {
   std::string names;
   for (const Staged& one : staged) {
-    const auto same = std::count_if(staged.begin(), staged.end(),
-                                    [&](const Staged& other) { return other.service == one.service; });
-    if (same > 1) return invalid("two plugins are called " + one.service + ": a service's name is its own");
+    const auto same = std::count_if(staged.begin(), staged.end(), [&](const Staged& other) {
+      return other.service == one.service;
+    });
+    if (same > 1)
+      return invalid("two plugins are called " + one.service + ": a service's name is its own");
     names += (names.empty() ? "" : ", ") + one.service;
   }
   for (const Setting& setting : config.settings) {
-    const bool known = std::any_of(staged.begin(), staged.end(),
-                                   [&](const Staged& one) { return one.service == setting.service; });
+    const bool known = std::any_of(staged.begin(), staged.end(), [&](const Staged& one) {
+      return one.service == setting.service;
+    });
     if (!known) {
-      return invalid("--set " + setting.service + "." + setting.option + ": there is no such service; here is " +
-                     names);
+      return invalid("--set " + setting.service + "." + setting.option +
+                     ": there is no such service; here is " + names);
     }
   }
   return {};

@@ -1,5 +1,6 @@
-// Staging: from a plugin's name on the command line to a service that is loaded: finding the file, trying it
-// out in a child process, checking its options. No plugin code runs in this process before all of it passed.
+// Staging: from a plugin's name on the command line to a service that is loaded: finding the file,
+// trying it out in a child process, checking its options. No plugin code runs in this process
+// before all of it passed.
 #pragma once
 
 #include <memory>
@@ -11,11 +12,12 @@
 
 namespace bentohost::app {
 
-// Where bare plugin names are looked for: $BENTOHOST_PLUGIN_PATH (colons between), the plugin folder of the
-// build or installation that `exe` belongs to, the working directory.
+// Where bare plugin names are looked for: $BENTOHOST_PLUGIN_PATH (colons between), the plugin
+// folder of the build or installation that `exe` belongs to, the working directory.
 std::vector<std::string> plugin_folders(const std::string& exe);
 
-// All of them or an error that names the plugin and the step. Refuses a --set that is for none of them.
+// All of them or an error that names the plugin and the step. Refuses a --set that is for none of
+// them.
 Result<std::vector<std::unique_ptr<service::LiveService>>> stage_plugins(const Config& config,
                                                                          const std::string& exe);
 

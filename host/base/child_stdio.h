@@ -16,8 +16,9 @@ struct ChildPipes {
 // close-on-exec.
 Result<ChildPipes> take_stdio();
 
-// The process gets SIGKILL when the thread that started it ends, and ends at once if its parent is no
-// longer `parent_pid`; signals that the host blocks for itself are unblocked. Call before anything else.
+// The process gets SIGKILL when the thread that started it ends, and ends at once if its parent is
+// no longer `parent_pid`; signals that the host blocks for itself are unblocked. Call before
+// anything else.
 void become_child(int parent_pid);
 
 }  // namespace bentohost

@@ -23,7 +23,8 @@ Result<std::unique_ptr<Instance>> Instance::load(PluginConfig config, HostTable:
   const std::string context = instance->config_.path + ": ";
   bento_error error = empty_error();
   const bento_service* service = (*library).entry().open(instance->table_.get(), &error);
-  if (service == nullptr) return Status::from_plugin(error.code, error).prefixed(context + "open failed: ");
+  if (service == nullptr)
+    return Status::from_plugin(error.code, error).prefixed(context + "open failed: ");
   instance->entry_ = &(*library).entry();
 
   auto spec = describe(service);
@@ -37,7 +38,8 @@ Status Instance::start() {
     bento_error error = empty_error();
     const bento_code code = spec_.abi->create(table_.get(), &self_, &error);
     if (code != BENTO_OK) {
-      return Status::from_plugin(code, error).prefixed("service " + spec_.name + ": create failed: ");
+      return Status::from_plugin(code, error)
+          .prefixed("service " + spec_.name + ": create failed: ");
     }
   }
   created_ = true;
@@ -63,7 +65,8 @@ Status Instance::call(const char* step, bento_code (*hook)(void*, bento_error*))
   bento_error error = empty_error();
   const bento_code code = hook(self_, &error);
   if (code == BENTO_OK) return {};
-  return Status::from_plugin(code, error).prefixed("service " + spec_.name + ": " + step + " failed: ");
+  return Status::from_plugin(code, error)
+      .prefixed("service " + spec_.name + ": " + step + " failed: ");
 }
 
 }  // namespace bentohost::plugin

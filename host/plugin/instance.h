@@ -1,5 +1,5 @@
-// Instance: a service that is loaded and alive in the host process: its library, its description, its host
-// table and its `self`. Lifecycle, each step once and in this order, from one thread:
+// Instance: a service that is loaded and alive in the host process: its library, its description,
+// its host table and its `self`. Lifecycle, each step once and in this order, from one thread:
 //
 //   load -> start (create, on_startup) -> ready (on_ready) -> stop (on_shutdown, destroy, close)
 //

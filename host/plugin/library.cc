@@ -71,14 +71,14 @@ Result<std::string> find_plugin(std::string_view name, const std::vector<std::st
   namespace fs = std::filesystem;
   std::error_code ignored;
   if (name.find('/') != std::string_view::npos) {
-    const fs::path path = fs::absolute(fs::path(name), ignored);
+    const fs::path path = fs::absolute(fs::path(name), ignored).lexically_normal();
     if (fs::exists(path, ignored)) return path.string();
     return Status(BENTO_NOT_FOUND, std::string(name) + ": no such file");
   }
   std::string tried;
   for (const std::string& folder : folders) {
     if (folder.empty()) continue;
-    const fs::path path = fs::absolute(fs::path(folder) / name, ignored);
+    const fs::path path = fs::absolute(fs::path(folder) / name, ignored).lexically_normal();
     if (fs::exists(path, ignored)) return path.string();
     tried += (tried.empty() ? "" : ", ") + folder;
   }

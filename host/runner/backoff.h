@@ -1,6 +1,6 @@
-// Backoff: when a worker that ended is started again. Pure. A worker that had served is replaced at once;
-// one that fails before it has served is given 0.1 s, 0.2 s, ... up to 10 s; exit code 78 (EX_CONFIG of
-// sysexits.h) says that trying again is useless.
+// Backoff: when a worker that ended is started again. Pure. A worker that had served is replaced at
+// once; one that fails before it has served is given 0.1 s, 0.2 s, ... up to 10 s; exit code 78
+// (EX_CONFIG of sysexits.h) says that trying again is useless.
 #pragma once
 
 #include <algorithm>

@@ -25,7 +25,8 @@ std::vector<CallPtr> BatchQueue::take(TimePoint now, std::vector<CallPtr>& late)
       calls_.pop_front();
       continue;
     }
-    if (!batch.empty() && (rows + next->rows > policy_.max_batch || !joins(*batch.front(), *next))) break;
+    if (!batch.empty() && (rows + next->rows > policy_.max_batch || !joins(*batch.front(), *next)))
+      break;
     rows += next->rows;
     batch.push_back(std::move(next));
     calls_.pop_front();
@@ -58,7 +59,8 @@ bool BatchQueue::joins(const Call& first, const Call& next) const {
     const wire::Value& b = next.inputs[i];
     if (a.dtype != b.dtype || a.shape.size() != b.shape.size()) return false;
     for (std::size_t axis = 0; axis < a.shape.size(); ++axis) {
-      if (axis != static_cast<std::size_t>(policy_.axis) && a.shape[axis] != b.shape[axis]) return false;
+      if (axis != static_cast<std::size_t>(policy_.axis) && a.shape[axis] != b.shape[axis])
+        return false;
     }
   }
   return true;

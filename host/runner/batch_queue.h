@@ -1,9 +1,10 @@
-// BatchQueue: the calls that wait for a worker, for one runner method, and the policy by which they become
-// batches. Pure: no threads, no descriptors, time is an argument.
+// BatchQueue: the calls that wait for a worker, for one runner method, and the policy by which they
+// become batches. Pure: no threads, no descriptors, time is an argument.
 //
-// The policy: whoever has an idle worker takes at once, so that an idle worker never waits; batches form
-// because calls arrive while all workers are busy. First in, first out; a batch is the longest run of calls
-// from the front that together have at most `max_batch` rows and whose tensors can be joined.
+// The policy: whoever has an idle worker takes at once, so that an idle worker never waits; batches
+// form because calls arrive while all workers are busy. First in, first out; a batch is the longest
+// run of calls from the front that together have at most `max_batch` rows and whose tensors can be
+// joined.
 #pragma once
 
 #include <cstdint>
@@ -17,10 +18,10 @@
 namespace bentohost::runner {
 
 struct BatchPolicy {
-  std::uint32_t max_batch = 1;      // rows; 1 for a method that is not batchable
+  std::uint32_t max_batch = 1;  // rows; 1 for a method that is not batchable
   bool batchable = false;
   std::int32_t axis = 0;
-  std::size_t max_queue = 1024;     // calls
+  std::size_t max_queue = 1024;            // calls
   Duration max_latency = Duration::max();  // a call that waited longer is late
 };
 
@@ -33,7 +34,8 @@ class BatchQueue {
   // A call that was taken before and is to run again; never refused.
   void push_front(CallPtr call) { calls_.push_front(std::move(call)); }
 
-  // The next batch, possibly empty. Calls found abandoned are dropped, expired ones moved to `late`.
+  // The next batch, possibly empty. Calls found abandoned are dropped, expired ones moved to
+  // `late`.
   std::vector<CallPtr> take(TimePoint now, std::vector<CallPtr>& late);
   // Moves every call whose deadline or latency is past to `late`.
   void expire(TimePoint now, std::vector<CallPtr>& late);

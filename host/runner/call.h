@@ -1,5 +1,6 @@
-// Call: one caller's work for a runner method, from submit to its one completion. Batch: the calls that
-// travel in one frame. Inputs are immutable once submitted; the rest is guarded by the pool that holds it.
+// Call: one caller's work for a runner method, from submit to its one completion. Batch: the calls
+// that travel in one frame. Inputs are immutable once submitted; the rest is guarded by the pool
+// that holds it.
 #pragma once
 
 #include <bento/abi.h>
@@ -23,7 +24,8 @@ struct Outcome {
   std::span<const bento_value> values;
 };
 
-// Called exactly once, on the runners' event loop or in the caller's own submit(); it must be brief.
+// Called exactly once, on the runners' event loop or in the caller's own submit(); it must be
+// brief.
 using Done = std::function<void(const Outcome&)>;
 
 struct Call {
@@ -34,9 +36,9 @@ struct Call {
   Done done;
 
   std::atomic<bool> abandoned = false;  // nobody waits any more: not started if it has not been yet
-  bool alone = false;                   // travels in a frame of its own: it was in a batch that failed
+  bool alone = false;  // travels in a frame of its own: it was in a batch that failed
   bool retried = false;
-  bool finished = false;                // `done` has been or is being called
+  bool finished = false;  // `done` has been or is being called
 };
 using CallPtr = std::shared_ptr<Call>;
 

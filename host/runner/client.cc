@@ -104,7 +104,8 @@ class Joiner {
     }
     std::vector<bento_value> views;
     for (const wire::Value& value : whole) views.push_back(value.view());
-    done_({status_, status_.ok() ? std::span<const bento_value>(views) : std::span<const bento_value>()});
+    done_({status_,
+           status_.ok() ? std::span<const bento_value>(views) : std::span<const bento_value>()});
   }
 
   std::mutex mutex_;
@@ -126,8 +127,9 @@ Status submit_one(const Target& target, std::vector<wire::Value> inputs, std::ui
   return target.pool->submit(target.method, std::move(call));
 }
 
-Result<std::vector<CallPtr>> submit_split(const Target& target, const std::vector<wire::Value>& inputs,
-                                          std::int64_t rows, TimePoint deadline, Done done) {
+Result<std::vector<CallPtr>> submit_split(const Target& target,
+                                          const std::vector<wire::Value>& inputs, std::int64_t rows,
+                                          TimePoint deadline, Done done) {
   const plugin::MethodSpec& method = target.spec();
   const std::int64_t part_rows = method.max_batch;
   const auto parts = static_cast<std::size_t>((rows + part_rows - 1) / part_rows);
@@ -144,8 +146,8 @@ Result<std::vector<CallPtr>> submit_split(const Target& target, const std::vecto
         target, std::move(slices), static_cast<std::uint32_t>(count), deadline,
         [joiner, part](const Outcome& outcome) { joiner->arrived(part, outcome); }, calls);
     if (status.ok()) continue;
-    // Parts before this one are on their way, so the joiner must hear of all; then it reports the first
-    // error once, through `done`.
+    // Parts before this one are on their way, so the joiner must hear of all; then it reports the
+    // first error once, through `done`.
     for (std::size_t rest = part; rest < parts; ++rest) joiner->arrived(rest, {status, {}});
     for (const CallPtr& call : calls) call->abandoned = true;
     break;
@@ -153,7 +155,8 @@ Result<std::vector<CallPtr>> submit_split(const Target& target, const std::vecto
   return calls;
 }
 
-Result<std::int64_t> rows_of_inputs(const std::vector<wire::Value>& inputs, const plugin::MethodSpec& method) {
+Result<std::int64_t> rows_of_inputs(const std::vector<wire::Value>& inputs,
+                                    const plugin::MethodSpec& method) {
   if (!method.batchable) return std::int64_t{1};
   std::int64_t rows = -1;
   for (const wire::Value& input : inputs) {
@@ -179,13 +182,14 @@ Status check_value(const bento_value& value, const plugin::IoSpec& spec, std::st
   }
   if (value.kind != BENTO_TENSOR) return {};
   if (spec.dtype != 0 && value.tensor.dtype != spec.dtype) {
-    return invalid(std::string(what) + " takes " + std::string(wire::dtype_name(spec.dtype)) + ", got " +
-                   std::string(wire::dtype_name(value.tensor.dtype)));
+    return invalid(std::string(what) + " takes " + std::string(wire::dtype_name(spec.dtype)) +
+                   ", got " + std::string(wire::dtype_name(value.tensor.dtype)));
   }
   if (spec.any_shape) return {};
   const std::span<const std::int64_t> shape(value.tensor.shape, value.tensor.ndim);
   bool same = shape.size() == spec.shape.size();
-  for (std::size_t i = 0; same && i < shape.size(); ++i) same = spec.shape[i] < 0 || spec.shape[i] == shape[i];
+  for (std::size_t i = 0; same && i < shape.size(); ++i)
+    same = spec.shape[i] < 0 || spec.shape[i] == shape[i];
   if (same) return {};
   return invalid(std::string(what) + " takes shape " + wire::shape_text(spec.shape) + ", got " +
                  wire::shape_text(shape));
@@ -196,8 +200,8 @@ Result<Target> Client::find(std::string_view runner, std::string_view method) co
     if (pool->spec().name != runner) continue;
     const int index = pool->spec().find_method(method);
     if (index >= 0) return Target{pool, static_cast<std::uint32_t>(index)};
-    return Status(BENTO_NOT_FOUND,
-                  "runner " + std::string(runner) + " has no method \"" + std::string(method) + "\"");
+    return Status(BENTO_NOT_FOUND, "runner " + std::string(runner) + " has no method \"" +
+                                       std::string(method) + "\"");
   }
   return Status(BENTO_NOT_FOUND, "there is no runner \"" + std::string(runner) + "\"");
 }
@@ -207,7 +211,8 @@ Result<std::vector<CallPtr>> Client::submit(const Target& target, std::vector<wi
   const plugin::MethodSpec& method = target.spec();
   if (inputs.empty()) return invalid("a runner call needs an input");
   for (const wire::Value& input : inputs) {
-    Status status = check_value(input.view(), method.in, target.pool->spec().name + "." + method.name);
+    Status status =
+        check_value(input.view(), method.in, target.pool->spec().name + "." + method.name);
     if (!status.ok()) return status;
   }
   auto rows = rows_of_inputs(inputs, method);
@@ -232,8 +237,9 @@ Result<std::unique_ptr<bento_ticket>> Client::submit(const Target& target,
     copies.push_back(*std::move(copy));
   }
   auto ticket = std::make_unique<WaitingTicket>();
-  auto calls = submit(target, std::move(copies), deadline,
-                      [state = ticket->state](const Outcome& outcome) { copy_outcome(outcome, *state); });
+  auto calls =
+      submit(target, std::move(copies), deadline,
+             [state = ticket->state](const Outcome& outcome) { copy_outcome(outcome, *state); });
   if (!calls.ok()) return std::move(calls).take_status();
   ticket->calls = *std::move(calls);
   return std::unique_ptr<bento_ticket>(std::move(ticket));

@@ -1,5 +1,6 @@
-// Client: how the host process calls the runners of one service: it checks the inputs against the method,
-// splits what is longer than a batch and puts it together again, and waits for those who want to wait.
+// Client: how the host process calls the runners of one service: it checks the inputs against the
+// method, splits what is longer than a batch and puts it together again, and waits for those who
+// want to wait.
 #pragma once
 
 #include <memory>
@@ -28,9 +29,9 @@ class Client {
   // NOT_FOUND names what there is no such thing of.
   Result<Target> find(std::string_view runner, std::string_view method) const;
 
-  // [any] `done` is called exactly once, unless an error is returned: INVALID_ARGUMENT for inputs that the
-  // method does not take, else what Pool::submit says. Returns the calls in flight: set `abandoned` in
-  // them when nobody waits any more.
+  // [any] `done` is called exactly once, unless an error is returned: INVALID_ARGUMENT for inputs
+  // that the method does not take, else what Pool::submit says. Returns the calls in flight: set
+  // `abandoned` in them when nobody waits any more.
   static Result<std::vector<CallPtr>> submit(const Target& target, std::vector<wire::Value> inputs,
                                              TimePoint deadline, Done done);
 
@@ -39,14 +40,16 @@ class Client {
                                                       std::span<const bento_value* const> inputs,
                                                       TimePoint deadline);
 
-  // OK when every runner has a warm worker; else UNAVAILABLE with the reasons of all that have none.
+  // OK when every runner has a warm worker; else UNAVAILABLE with the reasons of all that have
+  // none.
   Status readiness() const;
 
  private:
   std::vector<Pool*> pools_;
 };
 
-// OK when `value` is what `spec` describes: kind, dtype, shape. INVALID_ARGUMENT says what was expected.
+// OK when `value` is what `spec` describes: kind, dtype, shape. INVALID_ARGUMENT says what was
+// expected.
 Status check_value(const bento_value& value, const plugin::IoSpec& spec, std::string_view what);
 
 }  // namespace bentohost::runner

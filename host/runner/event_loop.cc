@@ -71,8 +71,8 @@ bool EventLoop::tick() {
     ticking_ = true;
     return true;
   }
-  // Say first that nobody ticks, then look once more: a need that came in between either is seen here or
-  // sees the flag and wakes the loop.
+  // Say first that nobody ticks, then look once more: a need that came in between either is seen
+  // here or sees the flag and wakes the loop.
   if (!ticking_.exchange(false)) return false;
   if (any_need()) {
     last_need_ = now;

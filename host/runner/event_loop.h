@@ -1,5 +1,5 @@
-// EventLoop: one thread that waits for descriptors, posted functions and time, for all runners of the
-// process. Callbacks run on that thread and must not block.
+// EventLoop: one thread that waits for descriptors, posted functions and time, for all runners of
+// the process. Callbacks run on that thread and must not block.
 #pragma once
 
 #include <sys/epoll.h>
@@ -36,25 +36,27 @@ class EventLoop {
   // [any] Runs `f` on the loop, in the order posted.
   void post(std::function<void()> f);
 
-  // [loop] Level-triggered; `on_event` gets the epoll events. An fd must be unwatched before it is closed.
+  // [loop] Level-triggered; `on_event` gets the epoll events. An fd must be unwatched before it is
+  // closed.
   void watch(int fd, std::uint32_t events, std::function<void(std::uint32_t)> on_event);
   // [any] for an fd that is watched.
   void set_events(int fd, std::uint32_t events);
   void unwatch(int fd);  // [loop]
 
-  // A ticker looks after time limits: called with now, it returns whether it has any that run, and then
-  // is called again within kTick. When no ticker has, the loop sleeps without end.
+  // A ticker looks after time limits: called with now, it returns whether it has any that run, and
+  // then is called again within kTick. When no ticker has, the loop sleeps without end.
   using Ticker = std::function<bool(TimePoint now)>;
   void add_ticker(Ticker ticker);  // [before start]
-  // [any] Says that a ticker has a time limit to look after from now on. Cheap while the loop ticks.
+  // [any] Says that a ticker has a time limit to look after from now on. Cheap while the loop
+  // ticks.
   void ensure_ticking();
 
  private:
   struct Watch {
     std::function<void(std::uint32_t)> on_event;
   };
-  // The loop ticks on for a second after the last need, so that a steady trickle of calls does not have
-  // to wake it for each.
+  // The loop ticks on for a second after the last need, so that a steady trickle of calls does not
+  // have to wake it for each.
   static constexpr Duration kLinger = std::chrono::seconds(1);
 
   int timeout_ms(Duration longest);

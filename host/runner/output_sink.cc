@@ -32,7 +32,8 @@ void* OutputSink::tensor(bento_sink* sink, bento_str name, std::uint32_t dtype, 
   const std::size_t item = wire::dtype_size(dtype);
   const std::int64_t count = ndim <= wire::kMaxDims ? wire::element_count({shape, ndim}) : -1;
   if (item == 0 || count < 0 || count > kMaxOutputBytes / static_cast<std::int64_t>(item)) {
-    (void)Status(BENTO_INVALID_ARGUMENT, "output tensor: bad dtype or shape, or over 1 GiB").give(error);
+    (void)Status(BENTO_INVALID_ARGUMENT, "output tensor: bad dtype or shape, or over 1 GiB")
+        .give(error);
     return nullptr;
   }
   if (self.values_.size() >= kMaxOutputs) {

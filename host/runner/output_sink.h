@@ -1,4 +1,5 @@
-// OutputSink: the bento_sink that a runner method or an API writes its results to: it owns them. One thread.
+// OutputSink: the bento_sink that a runner method or an API writes its results to: it owns them.
+// One thread.
 #pragma once
 
 #include <bento/abi.h>

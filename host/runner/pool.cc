@@ -21,7 +21,8 @@ BatchPolicy policy_of(const plugin::MethodSpec& method, std::size_t max_queue) {
   policy.max_batch = method.batchable ? method.max_batch : 1;
   policy.axis = method.axis_in;
   policy.max_queue = max_queue;
-  if (method.max_latency_ms != 0) policy.max_latency = std::chrono::milliseconds(method.max_latency_ms);
+  if (method.max_latency_ms != 0)
+    policy.max_latency = std::chrono::milliseconds(method.max_latency_ms);
   return policy;
 }
 
@@ -33,7 +34,8 @@ Pool::Pool(const plugin::RunnerSpec& spec, PoolOptions options, Deps deps)
     methods_.push_back({BatchQueue(policy_of(method, options_.max_queue)),
                         deps_.metrics.runner_method(spec_.name, method.name, method.max_batch)});
   }
-  for (std::uint32_t i = 0; i < options_.workers; ++i) deps_.metrics.runner_up(spec_.name, i).Set(0);
+  for (std::uint32_t i = 0; i < options_.workers; ++i)
+    deps_.metrics.runner_up(spec_.name, i).Set(0);
   deps_.loop.add_ticker([this](TimePoint now) { return tick(now); });
 }
 
@@ -52,15 +54,17 @@ Status Pool::submit(std::uint32_t method, CallPtr call) {
     std::lock_guard lock(mutex_);
     if (stopping_) return Status(BENTO_UNAVAILABLE, "runner " + spec_.name + " is shutting down");
     if (hopeless_locked()) {
-      return Status(BENTO_UNAVAILABLE, "runner " + spec_.name + " is not available: " + why_not_ready_locked());
+      return Status(BENTO_UNAVAILABLE,
+                    "runner " + spec_.name + " is not available: " + why_not_ready_locked());
     }
     call->enqueued = deps_.clock.now();
     Method& target = methods_[method];
     const TimePoint now = call->enqueued;
     if (!target.queue.push(std::move(call))) {
-      return Status(BENTO_RESOURCE_EXHAUSTED, "runner " + spec_.name + " is overloaded: " +
-                                                  std::to_string(options_.max_queue) + " calls of " +
-                                                  spec_.methods[method].name + " are waiting");
+      return Status(BENTO_RESOURCE_EXHAUSTED,
+                    "runner " + spec_.name +
+                        " is overloaded: " + std::to_string(options_.max_queue) + " calls of " +
+                        spec_.methods[method].name + " are waiting");
     }
     dispatch = take_dispatch_locked(now, failures);
     target.metrics.queue_depth->Set(static_cast<double>(target.queue.size()));
@@ -87,7 +91,8 @@ void Pool::stop(TimePoint deadline) {
   {
     std::lock_guard lock(mutex_);
     stopping_ = true;
-    fail_queues_locked(failures, Status(BENTO_UNAVAILABLE, "runner " + spec_.name + " is shutting down"));
+    fail_queues_locked(failures,
+                       Status(BENTO_UNAVAILABLE, "runner " + spec_.name + " is shutting down"));
   }
   complete(failures);
   const auto on_loop = [this](auto&& each) {
@@ -98,7 +103,8 @@ void Pool::stop(TimePoint deadline) {
       }
     });
   };
-  // The end of its stdin is how a worker learns that it may go; a busy one learns it after its batch.
+  // The end of its stdin is how a worker learns that it may go; a busy one learns it after its
+  // batch.
   on_loop([this](Worker& worker) {
     if (worker.state != Worker::State::kBusy) end_locked(worker);
   });
@@ -143,7 +149,8 @@ Pool::Dispatch Pool::take_dispatch_locked(TimePoint now, Failures& failures) {
     Worker& worker = *idle->worker;
     worker.state = Worker::State::kBusy;
     worker.batch = batch;
-    worker.kill_at = last_deadline == kNoDeadline ? kNoDeadline : last_deadline + options_.kill_grace;
+    worker.kill_at =
+        last_deadline == kNoDeadline ? kNoDeadline : last_deadline + options_.kill_grace;
     return {idle->worker, std::move(batch)};
   }
   return {};
@@ -161,23 +168,25 @@ void Pool::fail_queues_locked(Failures& failures, const Status& status) {
   }
 }
 
-void Pool::late_locked(Method& method, std::vector<CallPtr> late, Failures& failures, TimePoint now) {
+void Pool::late_locked(Method& method, std::vector<CallPtr> late, Failures& failures,
+                       TimePoint now) {
   if (late.empty()) return;
   method.metrics.calls_failed->Increment(static_cast<double>(late.size()));
-  const auto past = std::stable_partition(late.begin(), late.end(),
-                                          [&](const CallPtr& call) { return now < call->deadline; });
+  const auto past = std::stable_partition(
+      late.begin(), late.end(), [&](const CallPtr& call) { return now < call->deadline; });
   std::vector<CallPtr> past_deadline(past, late.end());
   late.erase(past, late.end());
   fail_later_locked(failures, std::move(past_deadline),
-                    Status(BENTO_DEADLINE_EXCEEDED, "no worker of runner " + spec_.name +
-                                                        " was free before the deadline"));
+                    Status(BENTO_DEADLINE_EXCEEDED,
+                           "no worker of runner " + spec_.name + " was free before the deadline"));
   fail_later_locked(failures, std::move(late),
-                    Status(BENTO_RESOURCE_EXHAUSTED,
-                           "the call waited longer for runner " + spec_.name + " than its max_latency_ms"));
+                    Status(BENTO_RESOURCE_EXHAUSTED, "the call waited longer for runner " +
+                                                         spec_.name + " than its max_latency_ms"));
 }
 
 bool Pool::all_gone_locked() const {
-  return std::all_of(slots_.begin(), slots_.end(), [](const Slot& slot) { return slot.worker == nullptr; });
+  return std::all_of(slots_.begin(), slots_.end(),
+                     [](const Slot& slot) { return slot.worker == nullptr; });
 }
 
 bool Pool::hopeless_locked() const {

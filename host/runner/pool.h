@@ -1,6 +1,6 @@
-// Pool: the workers of one runner, and the queues of its methods. It gives batches to idle workers, hands
-// results to callers, notices deaths at once, answers or retries what was in flight and starts workers
-// again. One mutex guards queues and worker states; completions run outside it.
+// Pool: the workers of one runner, and the queues of its methods. It gives batches to idle workers,
+// hands results to callers, notices deaths at once, answers or retries what was in flight and
+// starts workers again. One mutex guards queues and worker states; completions run outside it.
 #pragma once
 
 #include <condition_variable>
@@ -26,9 +26,10 @@ namespace bentohost::runner {
 
 struct PoolOptions {
   std::uint32_t workers = 1;
-  std::size_t max_queue = 1024;                 // calls per method: beyond that 503
-  Duration kill_grace = std::chrono::seconds(2);  // after the last deadline in a batch: then it is hung
-  std::string hello;                            // the JSON that a worker is greeted with
+  std::size_t max_queue = 1024;  // calls per method: beyond that 503
+  Duration kill_grace =
+      std::chrono::seconds(2);  // after the last deadline in a batch: then it is hung
+  std::string hello;            // the JSON that a worker is greeted with
 };
 
 class Pool {
@@ -45,16 +46,17 @@ class Pool {
 
   void start();  // spawns on the loop
 
-  // [any] Queues the call, or gives it to an idle worker. On error the call's `done` is never called.
-  // RESOURCE_EXHAUSTED: the queue is full. UNAVAILABLE: stopping, or all workers failed for good.
+  // [any] Queues the call, or gives it to an idle worker. On error the call's `done` is never
+  // called. RESOURCE_EXHAUSTED: the queue is full. UNAVAILABLE: stopping, or all workers failed for
+  // good.
   Status submit(std::uint32_t method, CallPtr call);
 
   // [any] OK when a worker is warm, else UNAVAILABLE with what each worker is doing.
   Status readiness() const;
   const plugin::RunnerSpec& spec() const { return spec_; }
 
-  // [any, not loop] Refuses new calls, fails queued ones, lets workers end, kills those that have not by
-  // `deadline`, and returns when all are gone.
+  // [any, not loop] Refuses new calls, fails queued ones, lets workers end, kills those that have
+  // not by `deadline`, and returns when all are gone.
   void stop(TimePoint deadline);
 
  private:
@@ -92,7 +94,7 @@ class Pool {
 
   void send(const Dispatch& dispatch);
   void complete(const Failures& failures);
-  bool tick(TimePoint now);                                       // loop
+  bool tick(TimePoint now);  // loop
   void tick_worker_locked(Worker& worker, TimePoint now, Failures& failures);
 
   // The worker processes (pool_workers.cc); all on the loop.
@@ -106,11 +108,13 @@ class Pool {
   void on_stderr(const WorkerPtr& worker);
   void on_death(const WorkerPtr& worker);
   void on_protocol_error(const WorkerPtr& worker, const std::string& what);
-  // Frees the worker of the batch with this id and gives it the next; null when it has no such batch.
+  // Frees the worker of the batch with this id and gives it the next; null when it has no such
+  // batch.
   std::shared_ptr<const Batch> finish_batch(const WorkerPtr& worker, std::uint64_t id);
   // No more work for it: it ends when it has read the end of its stdin.
   void end_locked(Worker& worker);
-  // Puts the calls that may run again back into the queue, each in a frame of its own; fails the others.
+  // Puts the calls that may run again back into the queue, each in a frame of its own; fails the
+  // others.
   void rescue_locked(const Batch& batch, const Status& status, Failures& failures);
 
   const plugin::RunnerSpec& spec_;
@@ -119,12 +123,12 @@ class Pool {
 
   mutable std::mutex mutex_;
   std::condition_variable worker_gone_;
-  std::vector<Method> methods_;    // queues are guarded by mutex_
-  std::vector<Slot> slots_;        // guarded by mutex_; changed on the loop only
-  std::size_t next_method_ = 0;    // guarded by mutex_: methods take turns
-  std::uint64_t next_batch_ = 1;   // guarded by mutex_
-  bool stopping_ = false;          // guarded by mutex_
-  wire::DecodedValues decoded_;    // loop
+  std::vector<Method> methods_;   // queues are guarded by mutex_
+  std::vector<Slot> slots_;       // guarded by mutex_; changed on the loop only
+  std::size_t next_method_ = 0;   // guarded by mutex_: methods take turns
+  std::uint64_t next_batch_ = 1;  // guarded by mutex_
+  bool stopping_ = false;         // guarded by mutex_
+  wire::DecodedValues decoded_;   // loop
 };
 
 }  // namespace bentohost::runner

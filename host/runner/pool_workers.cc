@@ -1,5 +1,5 @@
-// Pool, the half that deals with its worker processes: their start, their frames and their end. All of it
-// runs on the event loop.
+// Pool, the half that deals with its worker processes: their start, their frames and their end. All
+// of it runs on the event loop.
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
@@ -18,7 +18,8 @@ namespace bentohost::runner {
 namespace {
 
 constexpr int kExitConfig = 78;  // EX_CONFIG of sysexits.h: trying again is useless
-// A pipe is drained in so many reads at a time, so that a worker that floods it cannot keep the loop.
+// A pipe is drained in so many reads at a time, so that a worker that floods it cannot keep the
+// loop.
 constexpr int kReadsPerEvent = 16;
 
 // Reaps the process, which has ended or is made to: -1 when there is none.
@@ -42,7 +43,8 @@ void Pool::spawn(std::uint32_t index) {
     slot.last_end = "not started: " + child.status().message();
     slot.restart_at = deps_.clock.now() + slot.backoff.next(false);
     lock.unlock();
-    log_error("cannot start a runner process: " + child.status().message(), {{"runner", spec_.name}});
+    log_error("cannot start a runner process: " + child.status().message(),
+              {{"runner", spec_.name}});
     return;
   }
   slot.restart_at = {};
@@ -60,14 +62,16 @@ void Pool::spawn(std::uint32_t index) {
 
 void Pool::watch(const WorkerPtr& worker) {
   EventLoop& loop = deps_.loop;
-  loop.watch(worker->from.get(), EPOLLIN, [this, worker](std::uint32_t) { on_readable(worker, false); });
+  loop.watch(worker->from.get(), EPOLLIN,
+             [this, worker](std::uint32_t) { on_readable(worker, false); });
   loop.watch(worker->err.get(), EPOLLIN, [this, worker](std::uint32_t) { on_stderr(worker); });
   loop.watch(worker->to.fd(), 0, [this, worker](std::uint32_t events) {
     if ((events & EPOLLERR) != 0) return on_protocol_error(worker, "it closed its stdin");
     if (worker->to.flush()) deps_.loop.set_events(worker->to.fd(), 0);
   });
   if (worker->pidfd) {
-    loop.watch(worker->pidfd.get(), EPOLLIN, [this, worker](std::uint32_t) { on_readable(worker, true); });
+    loop.watch(worker->pidfd.get(), EPOLLIN,
+               [this, worker](std::uint32_t) { on_readable(worker, true); });
   }
 }
 
@@ -92,10 +96,14 @@ void Pool::on_readable(const WorkerPtr& worker, bool ended) {
 
 void Pool::on_frame(const WorkerPtr& worker, const wire::FrameReader::Frame& frame) {
   switch (frame.header.type) {
-    case wire::FrameType::kReady: return on_ready(worker);
-    case wire::FrameType::kResult: return on_result(worker, frame);
-    case wire::FrameType::kError: return on_error(worker, frame);
-    default: return on_protocol_error(worker, "it sent a frame that only the host sends");
+    case wire::FrameType::kReady:
+      return on_ready(worker);
+    case wire::FrameType::kResult:
+      return on_result(worker, frame);
+    case wire::FrameType::kError:
+      return on_error(worker, frame);
+    default:
+      return on_protocol_error(worker, "it sent a frame that only the host sends");
   }
 }
 
@@ -145,7 +153,8 @@ void Pool::on_result(const WorkerPtr& worker, const wire::FrameReader::Frame& fr
     return on_protocol_error(worker, status.message());
   }
   const auto batch = finish_batch(worker, frame.header.id);
-  if (batch == nullptr) return on_protocol_error(worker, "it answered a call that is not in flight");
+  if (batch == nullptr)
+    return on_protocol_error(worker, "it answered a call that is not in flight");
 
   const plugin::MethodSpec& method = spec_.methods[batch->method];
   const observe::RunnerMethodMetrics& metrics = methods_[batch->method].metrics;
@@ -157,9 +166,10 @@ void Pool::on_result(const WorkerPtr& worker, const wire::FrameReader::Frame& fr
   Failures failures;
   {
     std::lock_guard lock(mutex_);
-    fail_later_locked(failures, batch->calls,
-                      Status::with_http(502, BENTO_INTERNAL, "runner " + spec_.name + "." + method.name +
-                                                                 ": " + status.message()));
+    fail_later_locked(
+        failures, batch->calls,
+        Status::with_http(502, BENTO_INTERNAL,
+                          "runner " + spec_.name + "." + method.name + ": " + status.message()));
   }
   complete(failures);
 }
@@ -207,7 +217,8 @@ void Pool::on_protocol_error(const WorkerPtr& worker, const std::string& what) {
 
 void Pool::on_death(const WorkerPtr& worker) {
   if (worker->state == Worker::State::kDead) return;
-  for (const int fd : {worker->from.get(), worker->err.get(), worker->to.fd(), worker->pidfd.get()}) {
+  for (const int fd :
+       {worker->from.get(), worker->err.get(), worker->to.fd(), worker->pidfd.get()}) {
     if (fd >= 0) deps_.loop.unwatch(fd);
   }
   const int status = reap(worker->pid);
@@ -233,7 +244,8 @@ void Pool::on_death(const WorkerPtr& worker) {
     slot.last_end = end;
     slot.gave_up = status >= 0 && WIFEXITED(status) && WEXITSTATUS(status) == kExitConfig;
     if (const auto batch = std::exchange(worker->batch, nullptr)) {
-      rescue_locked(*batch, Status(BENTO_UNAVAILABLE, "runner " + spec_.name + " was " + end), failures);
+      rescue_locked(*batch, Status(BENTO_UNAVAILABLE, "runner " + spec_.name + " was " + end),
+                    failures);
     }
     if (!stopping_ && !slot.gave_up) {
       const Duration delay = slot.backoff.next(worker->served);
@@ -241,14 +253,16 @@ void Pool::on_death(const WorkerPtr& worker) {
       slot.restart_at = now + delay;
     }
     if (hopeless_locked()) {
-      fail_queues_locked(failures, Status(BENTO_UNAVAILABLE, "runner " + spec_.name +
-                                                                 " is not available: " +
-                                                                 why_not_ready_locked()));
+      fail_queues_locked(
+          failures, Status(BENTO_UNAVAILABLE, "runner " + spec_.name +
+                                                  " is not available: " + why_not_ready_locked()));
     }
   }
   deps_.metrics.runner_up(spec_.name, worker->index).Set(0);
   if (!expected) {
-    const std::string reason = !worker->killed_for.empty() ? "killed" : status < 0 ? "gone" : exit_label(status);
+    const std::string reason = !worker->killed_for.empty() ? "killed"
+                               : status < 0                ? "gone"
+                                                           : exit_label(status);
     deps_.metrics.count_runner_restart(spec_.name, reason);
     log_error("runner ended: it was " + end, {{"runner", spec_.name},
                                               {"worker", std::to_string(worker->index)},

@@ -1,5 +1,5 @@
-// Spawner: the seam through which a pool gets worker processes. The real one starts `bentohost runner` with
-// Poco::Process; tests hand out pipes whose other ends they hold themselves.
+// Spawner: the seam through which a pool gets worker processes. The real one starts `bentohost
+// runner` with Poco::Process; tests hand out pipes whose other ends they hold themselves.
 #pragma once
 
 #include <string>
@@ -21,7 +21,8 @@ struct Child {
 class Spawner {
  public:
   virtual ~Spawner() = default;
-  // [loop] The process dies with the thread that calls this: it must be one that lives as long as the host.
+  // [loop] The process dies with the thread that calls this: it must be one that lives as long as
+  // the host.
   virtual Result<Child> spawn(const std::string& runner, std::uint32_t worker) = 0;
 };
 

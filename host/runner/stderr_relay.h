@@ -1,6 +1,7 @@
-// StderrRelay: a worker's stderr, line by line, into the host's log: rate-limited, so that a plugin that
-// prints without end costs nobody anything, and with the last lines kept for the report of its death.
-// A line may begin with a level as systemd's services write it, "<3>" (sd-daemon(3)). One thread.
+// StderrRelay: a worker's stderr, line by line, into the host's log: rate-limited, so that a plugin
+// that prints without end costs nobody anything, and with the last lines kept for the report of its
+// death. A line may begin with a level as systemd's services write it, "<3>" (sd-daemon(3)). One
+// thread.
 #pragma once
 
 #include <cstddef>

@@ -13,8 +13,8 @@
 namespace bentohost::runner {
 namespace {
 
-// A tensor seen as `outer` blocks, each of `rows` rows of `row_bytes`: joining and cutting along an axis is
-// copying runs of rows between blocks.
+// A tensor seen as `outer` blocks, each of `rows` rows of `row_bytes`: joining and cutting along an
+// axis is copying runs of rows between blocks.
 struct Blocks {
   std::size_t outer = 1, row_bytes = 1;
 };
@@ -29,7 +29,8 @@ Blocks blocks_of(std::span<const std::int64_t> shape, std::int32_t axis, std::ui
   return blocks;
 }
 
-void join_input(const Batch& batch, std::size_t input, std::int32_t axis, wire::FrameWriter& frame) {
+void join_input(const Batch& batch, std::size_t input, std::int32_t axis,
+                wire::FrameWriter& frame) {
   const wire::Value& first = batch.calls.front()->inputs[input];
   std::array<std::int64_t, wire::kMaxDims> shape;
   std::copy(first.shape.begin(), first.shape.end(), shape.begin());
@@ -37,7 +38,8 @@ void join_input(const Batch& batch, std::size_t input, std::int32_t axis, wire::
   const std::span<const std::int64_t> joined(shape.data(), first.shape.size());
   const Blocks blocks = blocks_of(joined, axis, first.dtype);
 
-  char* to = frame.tensor(first.name, first.dtype, joined, blocks.outer * batch.rows * blocks.row_bytes);
+  char* to =
+      frame.tensor(first.name, first.dtype, joined, blocks.outer * batch.rows * blocks.row_bytes);
   for (std::size_t block = 0; block < blocks.outer; ++block) {
     for (const CallPtr& call : batch.calls) {
       const std::size_t bytes = call->rows * blocks.row_bytes;
@@ -51,7 +53,8 @@ void join_input(const Batch& batch, std::size_t input, std::int32_t axis, wire::
 // One call's rows of a result, without a copy where they are one run of memory.
 class RowsOfCall {
  public:
-  bento_value cut(const bento_value& whole, std::int32_t axis, std::int64_t first, std::int64_t count) {
+  bento_value cut(const bento_value& whole, std::int32_t axis, std::int64_t first,
+                  std::int64_t count) {
     if (axis != 0) {
       owned_ = wire::slice(whole, axis, first, count);
       return owned_.view();
@@ -135,7 +138,8 @@ void encode_batch(const Batch& batch, std::int32_t axis, AlignedBuffer& out) {
 
 Status deliver_batch(const Batch& batch, std::span<const bento_value> values, std::int32_t axis) {
   if (batch.calls.size() == 1) {
-    if (!std::exchange(batch.calls.front()->finished, true)) batch.calls.front()->done({Status(), values});
+    if (!std::exchange(batch.calls.front()->finished, true))
+      batch.calls.front()->done({Status(), values});
     return {};
   }
   for (const bento_value& value : values) {
@@ -150,7 +154,8 @@ Status deliver_batch(const Batch& batch, std::span<const bento_value> values, st
   std::vector<bento_value> parts(values.size());
   std::int64_t first = 0;
   for (const CallPtr& call : batch.calls) {
-    for (std::size_t i = 0; i < values.size(); ++i) parts[i] = cuts[i].cut(values[i], axis, first, call->rows);
+    for (std::size_t i = 0; i < values.size(); ++i)
+      parts[i] = cuts[i].cut(values[i], axis, first, call->rows);
     first += call->rows;
     if (!std::exchange(call->finished, true)) call->done({Status(), parts});
   }

@@ -1,9 +1,9 @@
-// Worker: the host's side of one runner process: its pipes, what is on its way to it and what has come back.
-// Its legal states: starting -> idle <-> busy, from each of them to ending (it gets no more work), and from
-// each to dead.
+// Worker: the host's side of one runner process: its pipes, what is on its way to it and what has
+// come back. Its legal states: starting -> idle <-> busy, from each of them to ending (it gets no
+// more work), and from each to dead.
 //
-// Threads: `state`, `batch` and `kill_at` are guarded by the pool's mutex; Pipe locks for itself, as whoever
-// has work for an idle worker writes to it; the rest is the event loop's.
+// Threads: `state`, `batch` and `kill_at` are guarded by the pool's mutex; Pipe locks for itself,
+// as whoever has work for an idle worker writes to it; the rest is the event loop's.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +21,9 @@
 
 namespace bentohost::runner {
 
-// The writing end of a worker's stdin: what the pipe does not take at once is kept, and sent when it does.
-// A broken pipe swallows what is written: the worker's death is noticed where its answers are read.
+// The writing end of a worker's stdin: what the pipe does not take at once is kept, and sent when
+// it does. A broken pipe swallows what is written: the worker's death is noticed where its answers
+// are read.
 class Outlet {
  public:
   explicit Outlet(UniqueFd fd) : fd_(std::move(fd)) {}
@@ -77,8 +78,9 @@ using WorkerPtr = std::shared_ptr<Worker>;
 // Writes `batch` as one call frame into `out`; the inputs of several calls are joined along `axis`.
 void encode_batch(const Batch& batch, std::int32_t axis, AlignedBuffer& out);
 
-// Completes each call of `batch` that is not finished with its rows of `values` (those of the result frame).
-// Returns the error for which they cannot be handed out (too few rows, ...); then no call was completed.
+// Completes each call of `batch` that is not finished with its rows of `values` (those of the
+// result frame). Returns the error for which they cannot be handed out (too few rows, ...); then no
+// call was completed.
 Status deliver_batch(const Batch& batch, std::span<const bento_value> values, std::int32_t axis);
 
 }  // namespace bentohost::runner

@@ -92,7 +92,8 @@ class WorkerProcess {
     while (more) {
       auto frame = link_.read();
       if (!frame.ok()) {
-        log_to_host(LogLevel::kError, "the host broke the protocol: " + frame.status().message(), {});
+        log_to_host(LogLevel::kError, "the host broke the protocol: " + frame.status().message(),
+                    {});
         return kExitRetry;
       }
       if (!(*frame).has_value()) break;
@@ -113,8 +114,8 @@ class WorkerProcess {
     auto library = plugin::Library::open(config_.plugin_path);
     if (!library.ok()) return library.status();
     table_ = std::make_unique<plugin::HostTable>(
-        config_.host_version, options, config_.plugin_path.substr(0, config_.plugin_path.rfind('/')),
-        &log_to_host);
+        config_.host_version, options,
+        config_.plugin_path.substr(0, config_.plugin_path.rfind('/')), &log_to_host);
 
     bento_error error{};
     error.size = sizeof error;
@@ -125,7 +126,8 @@ class WorkerProcess {
     spec_ = *std::move(spec);
     runner_ = spec_.find_runner(config_.runner);
     if (runner_ == nullptr) {
-      return Status(BENTO_INVALID_ARGUMENT, "the plugin has no runner " + config_.runner + " any more");
+      return Status(BENTO_INVALID_ARGUMENT,
+                    "the plugin has no runner " + config_.runner + " any more");
     }
     const bento_code code = runner_->abi->create(table_->get(), config_.worker, &self_, &error);
     return code == BENTO_OK ? Status() : Status::from_plugin(code, error);
@@ -144,7 +146,8 @@ class WorkerProcess {
   }
 
   Status compute(const wire::FrameReader::Frame& frame) {
-    if (frame.header.type != wire::FrameType::kCall || frame.header.method >= runner_->methods.size()) {
+    if (frame.header.type != wire::FrameType::kCall ||
+        frame.header.method >= runner_->methods.size()) {
       return Status(BENTO_INTERNAL, "not a call of a method of this runner");
     }
     if (Status status = wire::decode_call(frame.body, inputs_); !status.ok()) return status;
@@ -154,8 +157,8 @@ class WorkerProcess {
     bento_error error{};
     error.size = sizeof error;
     const bento_code code =
-        method.abi->run(self_, method.abi, &context_, pointers_.data(), pointers_.size(), inputs_.rows.data(),
-                        inputs_.rows.size(), sink_.get(), &error);
+        method.abi->run(self_, method.abi, &context_, pointers_.data(), pointers_.size(),
+                        inputs_.rows.data(), inputs_.rows.size(), sink_.get(), &error);
     if (code != BENTO_OK) return Status::from_plugin(code, error);
     return check_outputs(method);
   }
@@ -169,8 +172,8 @@ class WorkerProcess {
       auto got = wire::rows_of(value.view(), method.axis_out);
       if (!got.ok()) return std::move(got).take_status().prefixed(method.name + ": its output: ");
       if (*got != rows) {
-        return Status(BENTO_INTERNAL, method.name + " returned " + std::to_string(*got) + " rows for " +
-                                          std::to_string(rows));
+        return Status(BENTO_INTERNAL, method.name + " returned " + std::to_string(*got) +
+                                          " rows for " + std::to_string(rows));
       }
     }
     return {};

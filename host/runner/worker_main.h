@@ -1,5 +1,6 @@
-// The runner process: `bentohost runner PLUGIN RUNNER WORKER PARENT_PID`. It loads the plugin, creates
-// one instance of the runner, answers call frames one after the other, and ends when its stdin does.
+// The runner process: `bentohost runner PLUGIN RUNNER WORKER PARENT_PID`. It loads the plugin,
+// creates one instance of the runner, answers call frames one after the other, and ends when its
+// stdin does.
 #pragma once
 
 #include <string>
@@ -13,8 +14,9 @@ struct WorkerConfig {
   std::string host_version;
 };
 
-// Returns the exit code: 0 after the end of stdin, 1 for what may work when tried again, 78 (EX_CONFIG) for
-// what will not, such as options that the runner's create() refuses with INVALID_ARGUMENT.
+// Returns the exit code: 0 after the end of stdin, 1 for what may work when tried again, 78
+// (EX_CONFIG) for what will not, such as options that the runner's create() refuses with
+// INVALID_ARGUMENT.
 int run_worker(const WorkerConfig& config);
 
 }  // namespace bentohost::runner

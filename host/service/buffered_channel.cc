@@ -30,11 +30,13 @@ bento_code BufferedChannel::receive(bento_channel* channel, bento_event* out, be
   out->size = size;
   // After the body there is nothing more to hear but that the client is gone.
   out->type = self.received_ ? BENTO_DISCONNECT : BENTO_REQUEST_BODY;
-  if (!std::exchange(self.received_, true)) out->body = {self.request_.body.data(), self.request_.body.size()};
+  if (!std::exchange(self.received_, true))
+    out->body = {self.request_.body.data(), self.request_.body.size()};
   return BENTO_OK;
 }
 
-bento_code BufferedChannel::send(bento_channel* channel, const bento_event* event, bento_error* error) {
+bento_code BufferedChannel::send(bento_channel* channel, const bento_event* event,
+                                 bento_error* error) {
   BufferedChannel& self = *reinterpret_cast<Table*>(channel)->owner;
   if (event->type == BENTO_RESPONSE_START) return self.start(*event).give(error);
   if (event->type == BENTO_RESPONSE_BODY) return self.body(*event).give(error);
@@ -54,7 +56,8 @@ Status BufferedChannel::start(const bento_event& event) {
     if (name == "content-type") {
       response_.content_type = value;
     } else {
-      response_.headers.push_back({std::string(to_view(event.headers.ptr[i].name)), std::string(value)});
+      response_.headers.push_back(
+          {std::string(to_view(event.headers.ptr[i].name)), std::string(value)});
     }
   }
   return {};

@@ -1,5 +1,5 @@
-// BufferedChannel: the bento_channel of a raw API: the body was read before, the response is collected and
-// sent when it is whole. One thread.
+// BufferedChannel: the bento_channel of a raw API: the body was read before, the response is
+// collected and sent when it is whole. One thread.
 #pragma once
 
 #include <bento/abi.h>

@@ -63,7 +63,8 @@ Result<wire::Value> Decoder::decode(const http::Request& request) const {
 
   const std::string type = media_type(http::find_header(request.headers, "content-type"));
   if (spec_.descriptor == "text") {
-    if (!is_utf8(request.body)) return Status(BENTO_INVALID_ARGUMENT, "the body is not valid UTF-8");
+    if (!is_utf8(request.body))
+      return Status(BENTO_INVALID_ARGUMENT, "the body is not valid UTF-8");
     return bytes_value(BENTO_BYTES, request.body, "text/plain");
   }
   if (!spec_.mime.empty() && type != spec_.mime) {
@@ -79,7 +80,8 @@ Result<http::Response> encode(std::span<const bento_value> values, const plugin:
     return Status(BENTO_INTERNAL, "expected one result, got " + std::to_string(values.size()));
   }
   const bento_value& value = values[0];
-  if (value.kind != spec.kind) return Status(BENTO_INTERNAL, "the result is of another kind than was declared");
+  if (value.kind != spec.kind)
+    return Status(BENTO_INTERNAL, "the result is of another kind than was declared");
   http::Response response;
   if (value.kind == BENTO_TENSOR) {
     response.content_type = "application/json";
@@ -93,7 +95,7 @@ Result<http::Response> encode(std::span<const bento_value> values, const plugin:
     response.content_type = "text/plain; charset=utf-8";
   } else {
     const std::string_view mime = to_view(value.mime);
-    response.content_type = !mime.empty() ? std::string(mime)
+    response.content_type = !mime.empty()        ? std::string(mime)
                             : !spec.mime.empty() ? spec.mime
                                                  : "application/octet-stream";
   }

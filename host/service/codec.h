@@ -1,5 +1,5 @@
-// From a request's body to a value and from a result to a response, as an API's descriptors say: one decoder
-// and one encoder for all APIs. Pure; any thread.
+// From a request's body to a value and from a result to a response, as an API's descriptors say:
+// one decoder and one encoder for all APIs. Pure; any thread.
 #pragma once
 
 #include <span>
@@ -12,8 +12,9 @@
 
 namespace bentohost::service {
 
-// Errors carry their HTTP status: 400 what cannot be read, 415 a media type that is not taken, 422 JSON that
-// breaks the schema. The Content-Type of JSON and arrays is not looked at, as BentoML does not.
+// Errors carry their HTTP status: 400 what cannot be read, 415 a media type that is not taken, 422
+// JSON that breaks the schema. The Content-Type of JSON and arrays is not looked at, as BentoML
+// does not.
 class Decoder {
  public:
   explicit Decoder(const plugin::IoSpec& spec);

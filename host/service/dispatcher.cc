@@ -8,10 +8,13 @@ namespace bentohost::service {
 
 void Dispatcher::add_builtin_routes() {
   unmatched_ = environment_.metrics.route("");
-  const auto builtin = [this](const std::string& path, std::function<void(const RequestPtr&)> call) {
+  const auto builtin = [this](const std::string& path,
+                              std::function<void(const RequestPtr&)> call) {
     (void)add_route("GET", path, {std::move(call), nullptr, nullptr, "bentohost's own " + path});
   };
-  const auto alive = [](const RequestPtr& request) { request->answer(http::Response::text(200, "ok\n")); };
+  const auto alive = [](const RequestPtr& request) {
+    request->answer(http::Response::text(200, "ok\n"));
+  };
   builtin("/livez", alive);
   builtin("/healthz", alive);
   builtin("/readyz", [this](const RequestPtr& request) {
@@ -33,16 +36,16 @@ Status Dispatcher::add_route(std::string_view method, const std::string& path, R
   if (router_.add(method, path, target).ok()) return {};
   const auto taken = router_.find(method, path);
   return Status(BENTO_FAILED_PRECONDITION,
-                "two routes collide: " + std::string(method) + " " + path + " is asked for by " + owner +
-                    " and by " + (*taken.target)->owner +
+                "two routes collide: " + std::string(method) + " " + path + " is asked for by " +
+                    owner + " and by " + (*taken.target)->owner +
                     "; put one plugin under a prefix: --plugin /PREFIX=LIBRARY");
 }
 
 Status Dispatcher::add(const LiveService& service) {
   for (const plugin::ApiSpec& api : service.spec().apis) {
     const Endpoint& endpoint = endpoints_.emplace_back(service, api);
-    Route route{[&endpoint](const RequestPtr& request) { endpoint.call(request); }, nullptr, &service,
-                "api " + service.spec().name + "." + api.name};
+    Route route{[&endpoint](const RequestPtr& request) { endpoint.call(request); }, nullptr,
+                &service, "api " + service.spec().name + "." + api.name};
     Status status = add_route("POST", service.prefix() + api.route, std::move(route));
     if (!status.ok()) return status;
   }
@@ -56,7 +59,8 @@ void Dispatcher::handle(http::Exchange& exchange) {
   const auto request = std::make_shared<RequestContext>(environment_, exchange);
   const auto match = router_.find(from.method, from.path);
   if (match.target == nullptr) {
-    request->set_route(match.route.empty() ? unmatched_ : environment_.metrics.route(match.route), match.route);
+    request->set_route(match.route.empty() ? unmatched_ : environment_.metrics.route(match.route),
+                       match.route);
     if (match.route.empty()) return request->fail(404, "there is nothing at " + from.path);
     return request->fail(405, from.path + " takes " + match.allow + ", not " + from.method,
                          {{"Allow", match.allow}});
@@ -74,10 +78,12 @@ void Dispatcher::handle(http::Exchange& exchange) {
 
 void Dispatcher::note_rejected(const http::Request& request, const http::Response& response) {
   const Duration took = environment_.clock.now() - request.arrived;
-  unmatched_->observe(request.method, response.status, took, request.body.size(), response.body.size());
+  unmatched_->observe(request.method, response.status, took, request.body.size(),
+                      response.body.size());
   if (environment_.access_log == nullptr) return;
-  environment_.access_log->write({request.client, request.method, request.path, "", "", response.status,
-                                  request.body.size(), response.body.size(), took});
+  environment_.access_log->write({request.client, request.method, request.path, "", "",
+                                  response.status, request.body.size(), response.body.size(),
+                                  took});
 }
 
 Status Dispatcher::readiness() const {

@@ -1,5 +1,5 @@
-// Dispatcher: the handler of all requests: the host's duties around them (id, deadline, log, metrics), routing,
-// and the host's own endpoints. Filled before serving; then any thread.
+// Dispatcher: the handler of all requests: the host's duties around them (id, deadline, log,
+// metrics), routing, and the host's own endpoints. Filled before serving; then any thread.
 #pragma once
 
 #include <deque>
@@ -15,11 +15,14 @@ namespace bentohost::service {
 
 class Dispatcher {
  public:
-  explicit Dispatcher(Environment& environment) : environment_(environment) { add_builtin_routes(); }
+  explicit Dispatcher(Environment& environment) : environment_(environment) {
+    add_builtin_routes();
+  }
   Dispatcher(const Dispatcher&) = delete;
   Dispatcher& operator=(const Dispatcher&) = delete;
 
-  // The routes of a started service, behind its prefix. FAILED_PRECONDITION names the two that collide.
+  // The routes of a started service, behind its prefix. FAILED_PRECONDITION names the two that
+  // collide.
   Status add(const LiveService& service);
   // From now on readyz asks the services, not only whether we have begun.
   void set_started() { started_ = true; }

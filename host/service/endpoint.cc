@@ -14,7 +14,8 @@ bento_error empty_error() {
   return error;
 }
 
-void answer_with(RequestContext& request, std::span<const bento_value> values, const plugin::IoSpec& out) {
+void answer_with(RequestContext& request, std::span<const bento_value> values,
+                 const plugin::IoSpec& out) {
   auto response = encode(values, out);
   if (!response.ok()) return request.fail(response.status());
   request.answer(*std::move(response));
@@ -31,9 +32,12 @@ Endpoint::Endpoint(const LiveService& service, const plugin::ApiSpec& api)
 
 void Endpoint::call(const RequestPtr& request) const {
   switch (api_.form) {
-    case plugin::ApiSpec::Form::kDirect: return call_direct(request);
-    case plugin::ApiSpec::Form::kInvoke: return call_invoke(*request);
-    case plugin::ApiSpec::Form::kRaw: return call_raw(*request);
+    case plugin::ApiSpec::Form::kDirect:
+      return call_direct(request);
+    case plugin::ApiSpec::Form::kInvoke:
+      return call_invoke(*request);
+    case plugin::ApiSpec::Form::kRaw:
+      return call_raw(*request);
   }
 }
 
@@ -44,7 +48,8 @@ void Endpoint::call_direct(const RequestPtr& request) const {
   inputs.push_back(*std::move(value));
   auto calls = runner::Client::submit(target_, std::move(inputs), request->deadline(),
                                       [this, request](const runner::Outcome& outcome) {
-                                        if (!outcome.status.ok()) return request->fail(outcome.status);
+                                        if (!outcome.status.ok())
+                                          return request->fail(outcome.status);
                                         answer_with(*request, outcome.values, api_.out);
                                       });
   if (!calls.ok()) request->fail(calls.status());
@@ -57,8 +62,8 @@ void Endpoint::call_invoke(RequestContext& request) const {
   const bento_value* const inputs[] = {&view};
   runner::OutputSink sink;
   bento_error error = empty_error();
-  const bento_code code =
-      api_.abi->invoke(service_.instance().self(), api_.abi, &request, inputs, 1, sink.get(), &error);
+  const bento_code code = api_.abi->invoke(service_.instance().self(), api_.abi, &request, inputs,
+                                           1, sink.get(), &error);
   if (code != BENTO_OK) return request.fail(Status::from_plugin(code, error));
   answer_with(request, sink.views(), api_.out);
 }
@@ -71,7 +76,8 @@ void Endpoint::call_raw(RequestContext& request) const {
   if (code != BENTO_OK) return request.fail(Status::from_plugin(code, error));
   auto response = channel.take_response();
   if (!response.ok()) {
-    return request.fail(Status(BENTO_INTERNAL, "api " + api_.name + ": " + response.status().message()));
+    return request.fail(
+        Status(BENTO_INTERNAL, "api " + api_.name + ": " + response.status().message()));
   }
   request.answer(*std::move(response));
 }

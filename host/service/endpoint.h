@@ -1,5 +1,5 @@
-// Endpoint: what answers requests of one API, in one of its three forms: direct (the host calls the runner),
-// invoke (the host decodes, the plugin handles) and raw (the plugin handles the exchange).
+// Endpoint: what answers requests of one API, in one of its three forms: direct (the host calls the
+// runner), invoke (the host decodes, the plugin handles) and raw (the plugin handles the exchange).
 #pragma once
 
 #include "plugin/description.h"

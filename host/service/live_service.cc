@@ -6,9 +6,11 @@
 
 namespace bentohost::service {
 
-Result<std::unique_ptr<LiveService>> LiveService::load(plugin::PluginConfig config, std::string prefix) {
+Result<std::unique_ptr<LiveService>> LiveService::load(plugin::PluginConfig config,
+                                                       std::string prefix) {
   auto instance = plugin::Instance::load(
-      std::move(config), [](LogLevel level, std::string_view message, std::span<const LogField> fields) {
+      std::move(config),
+      [](LogLevel level, std::string_view message, std::span<const LogField> fields) {
         log_fields(level, message, fields.data(), fields.size());
       });
   if (!instance.ok()) return std::move(instance).take_status();

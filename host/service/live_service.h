@@ -1,5 +1,5 @@
-// LiveService: one plugin at work: its instance in this process, and the pools of its runners. Immutable
-// once started; any thread. (A reload makes a new one beside it.)
+// LiveService: one plugin at work: its instance in this process, and the pools of its runners.
+// Immutable once started; any thread. (A reload makes a new one beside it.)
 #pragma once
 
 #include <map>
@@ -19,8 +19,8 @@
 namespace bentohost::service {
 
 struct RunnerOptions {
-  std::string exe;                          // this program, started again as `exe runner ...`
-  std::uint32_t workers = 1;                // for runners that `workers_of` does not name
+  std::string exe;            // this program, started again as `exe runner ...`
+  std::uint32_t workers = 1;  // for runners that `workers_of` does not name
   std::map<std::string, std::uint32_t> workers_of;
   std::size_t max_queue = 1024;
 };
@@ -36,7 +36,8 @@ class LiveService {
                observe::Metrics& metrics);
   void start_runners();  // once the loop runs
   Status ready() { return instance_->ready(); }
-  // on_shutdown and destroy, after the runners have ended; those not ended by `deadline` are killed.
+  // on_shutdown and destroy, after the runners have ended; those not ended by `deadline` are
+  // killed.
   void stop(TimePoint deadline);
 
   const plugin::Instance& instance() const { return *instance_; }

@@ -1,20 +1,20 @@
 #include "service/request.h"
 
+#include <prometheus/gauge.h>
+
 #include <algorithm>
 #include <array>
 #include <random>
 #include <utility>
 
 #include "base/log.h"
-#include <prometheus/gauge.h>
-
 #include "http/problem.h"
 
 namespace bentohost::service {
 namespace {
 
-// SplitMix64 (Steele, Lea, Flood 2014), seeded by the system for each thread: ids need to be unlikely to
-// repeat, not unguessable.
+// SplitMix64 (Steele, Lea, Flood 2014), seeded by the system for each thread: ids need to be
+// unlikely to repeat, not unguessable.
 std::uint64_t next_id() {
   thread_local std::uint64_t state = [] {
     std::random_device device;
@@ -73,8 +73,8 @@ void RequestContext::fail(const Status& status) {
   if (code < 500) return fail(code, status.message());
   log(code == 500 ? LogLevel::kError : LogLevel::kWarning, status.message(),
       {{"status", std::to_string(code)}, {"path", request().path}, {"request_id", request_id_}});
-  // A 500 is a plugin's failure in its own words, which are not for strangers. The other 5xx are the
-  // host's words, and tell a client whether to try again.
+  // A 500 is a plugin's failure in its own words, which are not for strangers. The other 5xx are
+  // the host's words, and tell a client whether to try again.
   const bool secret = code == 500 && !environment_.debug;
   fail(code, secret ? "the service failed on this request; its log says why, under the request id"
                     : status.message());
@@ -92,8 +92,8 @@ void RequestContext::send(http::Response response) {
   const Duration took = environment_.clock.now() - from.arrived;
   metrics_->observe(from.method, response.status, took, from.body.size(), response.body.size());
   if (environment_.access_log != nullptr) {
-    environment_.access_log->write({from.client, from.method, from.path, route_, request_id_, response.status,
-                                    from.body.size(), response.body.size(), took});
+    environment_.access_log->write({from.client, from.method, from.path, route_, request_id_,
+                                    response.status, from.body.size(), response.body.size(), took});
   }
   environment_.metrics.in_flight().Decrement();
   if (service_ != nullptr) environment_.in_flight.fetch_sub(1);
@@ -124,7 +124,8 @@ const bento_scope* RequestContext::scope() {
 
 Status RequestContext::set_status(std::uint32_t status) {
   if (status < 200 || status > 599) {
-    return Status(BENTO_INVALID_ARGUMENT, "status " + std::to_string(status) + " is not between 200 and 599");
+    return Status(BENTO_INVALID_ARGUMENT,
+                  "status " + std::to_string(status) + " is not between 200 and 599");
   }
   status_ = static_cast<int>(status);
   return {};
@@ -133,8 +134,9 @@ Status RequestContext::set_status(std::uint32_t status) {
 Status RequestContext::add_header(std::string_view name, std::string_view value) {
   if (name.empty() || !is_header_safe(name) || !is_header_safe(value) ||
       name.find_first_of(": \t") != std::string_view::npos) {
-    return Status(BENTO_INVALID_ARGUMENT, "header \"" + std::string(name) +
-                                              "\": a name without blanks and colons, and no line breaks");
+    return Status(BENTO_INVALID_ARGUMENT,
+                  "header \"" + std::string(name) +
+                      "\": a name without blanks and colons, and no line breaks");
   }
   headers_.push_back({std::string(name), std::string(value)});
   return {};
@@ -142,8 +144,8 @@ Status RequestContext::add_header(std::string_view name, std::string_view value)
 
 bool RequestContext::cancelled() const { return environment_.clock.now() >= deadline_; }
 
-Result<std::unique_ptr<bento_ticket>> RequestContext::submit(std::string_view runner, std::string_view method,
-                                                             std::span<const bento_value* const> inputs) {
+Result<std::unique_ptr<bento_ticket>> RequestContext::submit(
+    std::string_view runner, std::string_view method, std::span<const bento_value* const> inputs) {
   auto target = service_->runners().find(runner, method);
   if (!target.ok()) return std::move(target).take_status();
   return runner::Client::submit(*target, inputs, deadline_);

@@ -1,5 +1,6 @@
-// RequestContext: one request on its way through the service room: its id, deadline and lease on the service,
-// what a handler says of the answer, and the one place where the answer goes out and is logged and counted.
+// RequestContext: one request on its way through the service room: its id, deadline and lease on
+// the service, what a handler says of the answer, and the one place where the answer goes out and
+// is logged and counted.
 #pragma once
 
 #include <atomic>
@@ -44,8 +45,8 @@ class RequestContext final : public bento_ctx {
   }
   void set_service(const LiveService* service);
 
-  // Exactly one of these, once; the exchange is over after it. answer() adds the status and headers that
-  // the handler set; fail() writes a problem and logs what the client is not told.
+  // Exactly one of these, once; the exchange is over after it. answer() adds the status and headers
+  // that the handler set; fail() writes a problem and logs what the client is not told.
   void answer(http::Response response);
   void fail(const Status& status);
   void fail(int http_status, std::string_view detail, http::Headers headers = {});

@@ -27,7 +27,8 @@ BENTO_SERVICE(svc) {
                   .input = bento::NDArray<double>({-1, 4}).sample({{4.9, 3.0, 1.4, 0.2}})});
 
   // Answered by the host with the runner's result: no code of this file runs in the request's path.
-  svc.api("classify", predict, {.doc = "The class of each flower: 0 setosa, 1 versicolor, 2 virginica."});
+  svc.api("classify", predict,
+          {.doc = "The class of each flower: 0 setosa, 1 versicolor, 2 virginica."});
 
   // The same through a handler, at a route of its own.
   svc.api("any_name", {.route = "/v1/models/iris_classifier/predict"},

@@ -1,10 +1,10 @@
 // SvmModel: a libsvm classifier, loaded from the file that train.cc writes. One thread at a time.
 #pragma once
 
-#include <bento/error.hpp>
 #include <libsvm/svm.h>
 
 #include <array>
+#include <bento/error.hpp>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -13,7 +13,8 @@
 class SvmModel {
  public:
   explicit SvmModel(const std::string& path) : model_(svm_load_model(path.c_str())) {
-    if (model_ == nullptr) throw bento::Error(BENTO_NOT_FOUND, path + ": not a libsvm model file, or not there");
+    if (model_ == nullptr)
+      throw bento::Error(BENTO_NOT_FOUND, path + ": not a libsvm model file, or not there");
   }
 
   std::int64_t classify(std::span<const double> features) const {

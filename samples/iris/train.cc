@@ -1,6 +1,7 @@
-// Trains iris.svm from iris.csv, as scikit-learn's SVC(gamma="scale") would: C-SVC, RBF kernel, C = 1,
-// tolerance 0.001, and gamma = 1 / (number of features * variance of all feature values), see "gamma" at
-// https://scikit-learn.org/stable/modules/generated/sklearn.svm.SVC.html. Run at build time:
+// Trains iris.svm from iris.csv, as scikit-learn's SVC(gamma="scale") would: C-SVC, RBF kernel, C =
+// 1, tolerance 0.001, and gamma = 1 / (number of features * variance of all feature values), see
+// "gamma" at https://scikit-learn.org/stable/modules/generated/sklearn.svm.SVC.html. Run at build
+// time:
 //   iris_train iris.csv iris.svm
 #include <libsvm/svm.h>
 
@@ -67,7 +68,8 @@ int main(int argc, char** argv) try {
   std::vector<svm_node*> x;
   std::vector<double> y;
   for (std::size_t i = 0; i < flowers.size(); ++i) {
-    for (std::size_t j = 0; j < kFeatures; ++j) rows[i][j] = {static_cast<int>(j + 1), flowers[i].features[j]};
+    for (std::size_t j = 0; j < kFeatures; ++j)
+      rows[i][j] = {static_cast<int>(j + 1), flowers[i].features[j]};
     rows[i][kFeatures] = {-1, 0};
     x.push_back(rows[i].data());
     y.push_back(flowers[i].label);

@@ -1,5 +1,5 @@
-// bentohost: the command. `bentohost --plugin ...` serves; `bentohost runner ...` and `bentohost probe ...`
-// are how it starts itself as a child, not for people.
+// bentohost: the command. `bentohost --plugin ...` serves; `bentohost runner ...` and `bentohost
+// probe ...` are how it starts itself as a child, not for people.
 #include <cstdio>
 #include <filesystem>
 #include <string>
@@ -47,9 +47,11 @@ int main(int argc, char** argv) try {
     case bentohost::app::CommandLine::Action::kVersion:
       std::puts("bentohost " BENTO_VERSION);
       return 0;
-    case bentohost::app::CommandLine::Action::kServe: break;
+    case bentohost::app::CommandLine::Action::kServe:
+      break;
   }
-  return bentohost::app::serve(line->config, std::filesystem::read_symlink("/proc/self/exe").string());
+  return bentohost::app::serve(line->config,
+                               std::filesystem::read_symlink("/proc/self/exe").string());
 } catch (const std::exception& e) {
   std::fprintf(stderr, "bentohost: %s\n", e.what());
   return 1;

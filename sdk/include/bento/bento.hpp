@@ -1,8 +1,10 @@
-// <bento/bento.hpp>: everything that a service in C++20 needs, on top of the C ABI in <bento/abi.h>. Header
-// only; nothing of it crosses the line to the host but the ABI's structs. See sdk/README.md.
+// <bento/bento.hpp>: everything that a service in C++20 needs, on top of the C ABI in
+// <bento/abi.h>. Header only; nothing of it crosses the line to the host but the ABI's structs. See
+// sdk/README.md.
 #pragma once
 
 #include <bento/abi.h>
+
 #include <bento/context.hpp>
 #include <bento/entry.hpp>
 #include <bento/error.hpp>

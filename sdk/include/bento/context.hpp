@@ -1,11 +1,11 @@
-// Options, RunnerContext and Context: what a service is told, and what a handler sees of its request. Part
-// of <bento/bento.hpp>.
+// Options, RunnerContext and Context: what a service is told, and what a handler sees of its
+// request. Part of <bento/bento.hpp>.
 #pragma once
 
 #include <bento/abi.h>
-#include <bento/error.hpp>
 #include <rapidjson/document.h>
 
+#include <bento/error.hpp>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -13,8 +13,9 @@
 
 namespace bento {
 
-// The service's options: declared with Service::option, set with --set, checked by the host and with their
-// defaults filled in. Asking for one that was not declared, or as another type, throws Error.
+// The service's options: declared with Service::option, set with --set, checked by the host and
+// with their defaults filled in. Asking for one that was not declared, or as another type, throws
+// Error.
 class Options {
  public:
   explicit Options(const bento_host* host) : host_(host) {
@@ -22,14 +23,23 @@ class Options {
     if (document_.HasParseError() || !document_.IsObject()) document_.SetObject();
   }
 
-  std::string text(const char* name) const { return get(name, &rapidjson::Value::IsString, "text").GetString(); }
-  double number(const char* name) const { return get(name, &rapidjson::Value::IsNumber, "a number").GetDouble(); }
-  std::int64_t integer(const char* name) const { return get(name, &rapidjson::Value::IsInt64, "an integer").GetInt64(); }
-  bool boolean(const char* name) const { return get(name, &rapidjson::Value::IsBool, "a boolean").GetBool(); }
+  std::string text(const char* name) const {
+    return get(name, &rapidjson::Value::IsString, "text").GetString();
+  }
+  double number(const char* name) const {
+    return get(name, &rapidjson::Value::IsNumber, "a number").GetDouble();
+  }
+  std::int64_t integer(const char* name) const {
+    return get(name, &rapidjson::Value::IsInt64, "an integer").GetInt64();
+  }
+  bool boolean(const char* name) const {
+    return get(name, &rapidjson::Value::IsBool, "a boolean").GetBool();
+  }
   std::vector<std::string> strings(const char* name) const {
     std::vector<std::string> all;
     for (const auto& item : get(name, &rapidjson::Value::IsArray, "a list").GetArray()) {
-      if (!item.IsString()) throw Error(BENTO_INVALID_ARGUMENT, std::string("option ") + name + " holds no text");
+      if (!item.IsString())
+        throw Error(BENTO_INVALID_ARGUMENT, std::string("option ") + name + " holds no text");
       all.emplace_back(item.GetString(), item.GetStringLength());
     }
     return all;
@@ -42,7 +52,8 @@ class Options {
   }
 
  private:
-  const rapidjson::Value& get(const char* name, bool (rapidjson::Value::*is)() const, const char* what) const {
+  const rapidjson::Value& get(const char* name, bool (rapidjson::Value::*is)() const,
+                              const char* what) const {
     const auto member = document_.FindMember(name);
     if (member == document_.MemberEnd()) {
       throw Error(BENTO_INVALID_ARGUMENT, std::string("there is no option ") + name);
@@ -67,7 +78,8 @@ enum class Log : std::int32_t {
 // What a runner's constructor is given, in the runner's own process.
 class RunnerContext {
  public:
-  RunnerContext(const bento_host* host, std::uint32_t worker) : host_(host), options_(host), worker_(worker) {}
+  RunnerContext(const bento_host* host, std::uint32_t worker)
+      : host_(host), options_(host), worker_(worker) {}
   const Options& options() const { return options_; }
   std::uint32_t worker() const { return worker_; }  // 0, 1, ... of --runner-workers
   void log(Log level, std::string_view message) const {
@@ -97,7 +109,8 @@ class Context {
     }
     return {};
   }
-  // True when the client is gone, the deadline is past or the host is stopping: an answer is of no use.
+  // True when the client is gone, the deadline is past or the host is stopping: an answer is of no
+  // use.
   bool cancelled() const { return host_->cancelled(ctx_) != 0; }
 
   // The answer's status and headers; those of an answer that fails are dropped.

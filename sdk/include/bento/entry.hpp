@@ -7,9 +7,9 @@
 #pragma once
 
 #include <bento/abi.h>
+
 #include <bento/error.hpp>
 #include <bento/service.hpp>
-
 #include <memory>
 
 namespace bento::detail {
@@ -39,7 +39,8 @@ struct Plugin {
   }
   template <Service::Hook Service::*Member>
   static bento_code hook(void* self, bento_error* error) {
-    return guard(error, [&] { ((*service).*Member)(static_cast<const ServiceState*>(self)->options); });
+    return guard(error,
+                 [&] { ((*service).*Member)(static_cast<const ServiceState*>(self)->options); });
   }
 };
 
@@ -51,13 +52,13 @@ struct Plugin {
 #define BENTO_BUILT_WITH "bento-sdk 0.1.0, gcc " __VERSION__
 #endif
 
-#define BENTO_SERVICE(svc)                                                                     \
-  static void bento_describe_service(::bento::Service& svc);                                   \
-  extern "C" BENTO_EXPORT const bento_plugin_entry bento_entry = {                             \
-      sizeof(bento_plugin_entry),                                                              \
-      BENTO_ABI_MAJOR,                                                                         \
-      BENTO_ABI_MINOR,                                                                         \
-      BENTO_BUILT_WITH,                                                                        \
-      &::bento::detail::Plugin<&bento_describe_service>::open,                                 \
-      &::bento::detail::Plugin<&bento_describe_service>::close};                               \
+#define BENTO_SERVICE(svc)                                         \
+  static void bento_describe_service(::bento::Service& svc);       \
+  extern "C" BENTO_EXPORT const bento_plugin_entry bento_entry = { \
+      sizeof(bento_plugin_entry),                                  \
+      BENTO_ABI_MAJOR,                                             \
+      BENTO_ABI_MINOR,                                             \
+      BENTO_BUILT_WITH,                                            \
+      &::bento::detail::Plugin<&bento_describe_service>::open,     \
+      &::bento::detail::Plugin<&bento_describe_service>::close};   \
   static void bento_describe_service(::bento::Service& svc)

@@ -1,5 +1,5 @@
-// bento::Error, what plugin code throws to answer with an error of its choice, and guard(), the firewall at
-// every entry point: no exception leaves a plugin. Part of <bento/bento.hpp>.
+// bento::Error, what plugin code throws to answer with an error of its choice, and guard(), the
+// firewall at every entry point: no exception leaves a plugin. Part of <bento/bento.hpp>.
 #pragma once
 
 #include <bento/abi.h>
@@ -15,9 +15,10 @@
 
 namespace bento {
 
-// Thrown by a handler or a runner method, it becomes the HTTP answer: the status derived from the code
-// (BENTO_INVALID_ARGUMENT is 400, BENTO_NOT_FOUND 404, ...) or the one given. The message of an answer below
-// 500 goes to the client; from 500 on it goes to the log. Any other exception is a 500.
+// Thrown by a handler or a runner method, it becomes the HTTP answer: the status derived from the
+// code (BENTO_INVALID_ARGUMENT is 400, BENTO_NOT_FOUND 404, ...) or the one given. The message of
+// an answer below 500 goes to the client; from 500 on it goes to the log. Any other exception is a
+// 500.
 class Error : public std::runtime_error {
  public:
   Error(bento_code code, const std::string& message, std::uint32_t http_status = 0)
@@ -37,7 +38,8 @@ inline std::string_view view(bento_str text) {
   return text.ptr == nullptr ? std::string_view() : std::string_view(text.ptr, text.len);
 }
 
-inline bento_code fail(bento_error* error, bento_code code, std::uint32_t http_status, const char* message) {
+inline bento_code fail(bento_error* error, bento_code code, std::uint32_t http_status,
+                       const char* message) {
   if (error != nullptr) {
     error->code = code;
     error->http_status = http_status;

@@ -1,5 +1,5 @@
-// What goes in and out of APIs and runner methods: the C++ types, and the descriptors that say more than a
-// type can (shape, schema, sample). Part of <bento/bento.hpp>.
+// What goes in and out of APIs and runner methods: the C++ types, and the descriptors that say more
+// than a type can (shape, schema, sample). Part of <bento/bento.hpp>.
 //
 //   C++ type                        descriptor     on the wire
 //   TensorView<T> in, Tensor<T>     NDArray<T>     nested JSON arrays
@@ -9,9 +9,9 @@
 #pragma once
 
 #include <bento/abi.h>
+
 #include <bento/error.hpp>
 #include <bento/tensor.hpp>
-
 #include <cstdio>
 #include <initializer_list>
 #include <string>
@@ -35,7 +35,8 @@ struct Bytes {
 // A descriptor: the owner of a bento_io. Its setters return it, to be chained.
 class Io {
  public:
-  Io(std::uint32_t kind, std::string descriptor) : kind_(kind), descriptor_(std::move(descriptor)) {}
+  Io(std::uint32_t kind, std::string descriptor)
+      : kind_(kind), descriptor_(std::move(descriptor)) {}
 
   bento_io abi() const {
     bento_io io{};
@@ -78,9 +79,11 @@ class NDArray : public Io {
       for (const T& element : row) {
         char text[40];
         if constexpr (std::is_floating_point_v<T>) {
-          std::snprintf(text, sizeof text, "%s%.17g", first ? "" : ",", static_cast<double>(element));
+          std::snprintf(text, sizeof text, "%s%.17g", first ? "" : ",",
+                        static_cast<double>(element));
         } else {
-          std::snprintf(text, sizeof text, "%s%lld", first ? "" : ",", static_cast<long long>(element));
+          std::snprintf(text, sizeof text, "%s%lld", first ? "" : ",",
+                        static_cast<long long>(element));
         }
         sample_ += text;
         first = false;
@@ -123,7 +126,8 @@ namespace detail {
 template <typename T>
 struct IoTraits;
 
-inline bento_value make_value(std::uint32_t kind, std::string_view bytes, std::string_view mime = {}) {
+inline bento_value make_value(std::uint32_t kind, std::string_view bytes,
+                              std::string_view mime = {}) {
   bento_value value{};
   value.size = sizeof value;
   value.kind = kind;
@@ -155,7 +159,8 @@ struct IoTraits<TensorView<T>> {
   }
   static TensorView<T> get(const bento_value& value) {
     expect_kind(value, BENTO_TENSOR);
-    if (value.tensor.dtype != dtype_of<T>()) throw Error(BENTO_INTERNAL, "a tensor of another dtype");
+    if (value.tensor.dtype != dtype_of<T>())
+      throw Error(BENTO_INTERNAL, "a tensor of another dtype");
     return {static_cast<const T*>(value.tensor.data.ptr), {value.tensor.shape, value.tensor.ndim}};
   }
 };
@@ -163,7 +168,9 @@ struct IoTraits<TensorView<T>> {
 template <typename T>
 struct IoTraits<Tensor<T>> {
   static Io io() { return NDArray<T>(); }
-  static bento_value put(const Tensor<T>& tensor) { return IoTraits<TensorView<T>>::put(tensor.view()); }
+  static bento_value put(const Tensor<T>& tensor) {
+    return IoTraits<TensorView<T>>::put(tensor.view());
+  }
   static Tensor<T> get(const bento_value& value) {
     return Tensor<T>::copy(IoTraits<TensorView<T>>::get(value));
   }
@@ -172,7 +179,9 @@ struct IoTraits<Tensor<T>> {
 template <>
 struct IoTraits<Json> {
   static Io io() { return JsonIO(); }
-  static bento_value put(const Json& json) { return make_value(BENTO_JSON, json.text, "application/json"); }
+  static bento_value put(const Json& json) {
+    return make_value(BENTO_JSON, json.text, "application/json");
+  }
   static Json get(const bento_value& value) {
     expect_kind(value, BENTO_JSON);
     return {std::string(bytes_of(value))};
@@ -193,13 +202,17 @@ template <>
 struct IoTraits<std::string> {
   static Io io() { return TextIO(); }
   static bento_value put(const std::string& text) { return IoTraits<std::string_view>::put(text); }
-  static std::string get(const bento_value& value) { return std::string(IoTraits<std::string_view>::get(value)); }
+  static std::string get(const bento_value& value) {
+    return std::string(IoTraits<std::string_view>::get(value));
+  }
 };
 
 template <>
 struct IoTraits<Bytes> {
   static Io io() { return FileIO(); }
-  static bento_value put(const Bytes& bytes) { return make_value(BENTO_BYTES, bytes.data, bytes.mime); }
+  static bento_value put(const Bytes& bytes) {
+    return make_value(BENTO_BYTES, bytes.data, bytes.mime);
+  }
   static Bytes get(const bento_value& value) {
     expect_kind(value, BENTO_BYTES);
     return {std::string(bytes_of(value)), std::string(view(value.mime))};

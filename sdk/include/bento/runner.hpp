@@ -1,13 +1,13 @@
-// Runners: a class whose instances live in worker processes, and the handles by which the service's handlers
-// call its methods. Part of <bento/bento.hpp>.
+// Runners: a class whose instances live in worker processes, and the handles by which the service's
+// handlers call its methods. Part of <bento/bento.hpp>.
 #pragma once
 
 #include <bento/abi.h>
+
 #include <bento/context.hpp>
 #include <bento/error.hpp>
 #include <bento/io.hpp>
 #include <bento/signature.hpp>
-
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -21,11 +21,12 @@
 namespace bento {
 
 struct MethodOptions {
-  bool batchable = false;   // rows of many callers come in one call: see max_batch
-  bool idempotent = false;  // may run again when a worker died over it
-  std::uint32_t max_batch = 0;       // rows; 0: the host's default of 100
-  std::uint32_t max_latency_ms = 0;  // longest wait in the queue, then 503; 0: the request's deadline
-  std::int32_t axis_in = 0, axis_out = 0;  // the batch axes
+  bool batchable = false;       // rows of many callers come in one call: see max_batch
+  bool idempotent = false;      // may run again when a worker died over it
+  std::uint32_t max_batch = 0;  // rows; 0: the host's default of 100
+  std::uint32_t max_latency_ms =
+      0;  // longest wait in the queue, then 503; 0: the request's deadline
+  std::int32_t axis_in = 0, axis_out = 0;     // the batch axes
   std::optional<Io> input = {}, output = {};  // say more than the C++ types
 };
 
@@ -33,9 +34,14 @@ namespace detail {
 
 struct MethodRecord {
   MethodRecord(std::string_view method, const MethodOptions& options, Io in_io, Io out_io)
-      : name(method), in(std::move(in_io)), out(std::move(out_io)), in_abi(in.abi()), out_abi(out.abi()) {
+      : name(method),
+        in(std::move(in_io)),
+        out(std::move(out_io)),
+        in_abi(in.abi()),
+        out_abi(out.abi()) {
     abi.size = sizeof abi;
-    abi.flags = (options.batchable ? BENTO_BATCHABLE : 0) | (options.idempotent ? BENTO_IDEMPOTENT : 0);
+    abi.flags =
+        (options.batchable ? BENTO_BATCHABLE : 0) | (options.idempotent ? BENTO_IDEMPOTENT : 0);
     abi.name = str(name);
     abi.axis_in = options.axis_in;
     abi.axis_out = options.axis_out;
@@ -83,8 +89,8 @@ void put(bento_sink* sink, const T& result) {
 
 }  // namespace detail
 
-// A call on its way. get() waits and throws what the call failed with; once only. Destroyed before that, it
-// cancels the call.
+// A call on its way. get() waits and throws what the call failed with; once only. Destroyed before
+// that, it cancels the call.
 template <typename Out>
 class Future {
  public:
@@ -115,8 +121,8 @@ class Method {
   Method(const detail::RunnerRecord* runner, const detail::MethodRecord* method)
       : runner_(runner), method_(method) {}
 
-  // Waits for the result. Throws Error: 400 for inputs that the method does not take, 503 when the runner
-  // is overloaded or died, 504 past the request's deadline, or what the method itself threw.
+  // Waits for the result. Throws Error: 400 for inputs that the method does not take, 503 when the
+  // runner is overloaded or died, 504 past the request's deadline, or what the method itself threw.
   Out run(Context& ctx, const In& input) const { return async_run(ctx, input).get(); }
 
   // The input is copied before this returns. Several calls of one request overlap.
@@ -125,8 +131,8 @@ class Method {
     const bento_value* values[] = {&value};
     bento_ticket* ticket = nullptr;
     bento_error error = detail::make_error();
-    detail::check(ctx.host()->submit(ctx.abi(), detail::str(runner_->name), detail::str(method_->name), values,
-                                     1, &ticket, &error),
+    detail::check(ctx.host()->submit(ctx.abi(), detail::str(runner_->name),
+                                     detail::str(method_->name), values, 1, &ticket, &error),
                   error);
     return Future<Out>(ctx.host(), ticket);
   }
@@ -139,9 +145,9 @@ class Method {
   const detail::MethodRecord* method_;
 };
 
-// Describes the runner whose instances are of class Model: constructed from a RunnerContext, or from nothing,
-// in each worker process; its methods are then called by one thread. What its constructor throws as
-// BENTO_INVALID_ARGUMENT is not tried again; anything else is, with back-off.
+// Describes the runner whose instances are of class Model: constructed from a RunnerContext, or
+// from nothing, in each worker process; its methods are then called by one thread. What its
+// constructor throws as BENTO_INVALID_ARGUMENT is not tried again; anything else is, with back-off.
 template <typename Model>
 class Runner {
  public:
@@ -164,7 +170,8 @@ class Runner {
   }
 
  private:
-  static bento_code create(const bento_host* host, std::uint32_t worker, void** self, bento_error* error) {
+  static bento_code create(const bento_host* host, std::uint32_t worker, void** self,
+                           bento_error* error) {
     return detail::guard(error, [&] {
       if constexpr (std::is_constructible_v<Model, const RunnerContext&>) {
         *self = new Model(RunnerContext(host, worker));
@@ -176,13 +183,16 @@ class Runner {
 
   template <typename In, typename F>
   auto add(std::string_view name, const MethodOptions& options, F) {
-    static_assert(std::is_empty_v<F>, "a runner method runs in another process: it cannot capture anything");
-    using Out = std::decay_t<decltype(std::declval<F>()(std::declval<Model&>(), std::declval<In>()))>;
+    static_assert(std::is_empty_v<F>,
+                  "a runner method runs in another process: it cannot capture anything");
+    using Out =
+        std::decay_t<decltype(std::declval<F>()(std::declval<Model&>(), std::declval<In>()))>;
     detail::MethodRecord& record =
         record_->add(name, options, options.input.value_or(detail::IoTraits<In>::io()),
                      options.output.value_or(detail::IoTraits<Out>::io()));
-    record.abi.run = [](void* self, const bento_method*, bento_ctx*, const bento_value* const* in, std::size_t n,
-                        const std::uint32_t*, std::size_t, bento_sink* sink, bento_error* error) {
+    record.abi.run = [](void* self, const bento_method*, bento_ctx*, const bento_value* const* in,
+                        std::size_t n, const std::uint32_t*, std::size_t, bento_sink* sink,
+                        bento_error* error) {
       return detail::guard(error, [&] {
         if (n != 1) throw Error(BENTO_INVALID_ARGUMENT, "the method takes one input");
         detail::put(sink, F{}(*static_cast<Model*>(self), detail::IoTraits<In>::get(*in[0])));

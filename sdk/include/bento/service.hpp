@@ -1,16 +1,16 @@
-// Service: the description of a service, filled in by the function body after BENTO_SERVICE. Part of
-// <bento/bento.hpp>.
+// Service: the description of a service, filled in by the function body after BENTO_SERVICE. Part
+// of <bento/bento.hpp>.
 #pragma once
 
 #include <bento/abi.h>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
 #include <bento/context.hpp>
 #include <bento/error.hpp>
 #include <bento/io.hpp>
 #include <bento/runner.hpp>
 #include <bento/signature.hpp>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
-
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -59,8 +59,9 @@ struct ApiRecord {
     if (out) abi.out = &(out_abi = out->abi());
   }
 
-  static bento_code invoke(void* self, const bento_api* api, bento_ctx* ctx, const bento_value* const* in,
-                           std::size_t n, bento_sink* sink, bento_error* error) {
+  static bento_code invoke(void* self, const bento_api* api, bento_ctx* ctx,
+                           const bento_value* const* in, std::size_t n, bento_sink* sink,
+                           bento_error* error) {
     return guard(error, [&] {
       const auto& state = *static_cast<const ServiceState*>(self);
       if (n != 1) throw Error(BENTO_INVALID_ARGUMENT, "the API takes one input");
@@ -90,8 +91,8 @@ class Service {
   Service& version(std::string text) { return set(version_, abi_.version, std::move(text)); }
   Service& doc(std::string text) { return set(doc_, abi_.doc, std::move(text)); }
 
-  // An option with its default, which also says its type: text, a number, a whole number, a truth value or
-  // a list of texts. Set with --set SERVICE.OPTION=VALUE.
+  // An option with its default, which also says its type: text, a number, a whole number, a truth
+  // value or a list of texts. Set with --set SERVICE.OPTION=VALUE.
   template <typename T>
   Service& option(std::string name, const T& initial, std::string doc = {}) {
     Option option{std::move(name), {}, {}, std::move(doc)};
@@ -129,7 +130,8 @@ class Service {
 
   // An API that answers with a runner method's result, with none of this library's code in between.
   template <typename Out, typename In>
-  Service& api(std::string_view name, const Method<Out, In>& method, const ApiOptions& options = {}) {
+  Service& api(std::string_view name, const Method<Out, In>& method,
+               const ApiOptions& options = {}) {
     detail::ApiRecord& record = add_api(name, options);
     record.runner = method.runner_name();
     record.method = method.name();
@@ -139,8 +141,8 @@ class Service {
     return *this;
   }
 
-  // An API with a handler: Out(In) or Out(Context&, In), where In and Out are types of <bento/io.hpp>. It is
-  // called by many threads at once.
+  // An API with a handler: Out(In) or Out(Context&, In), where In and Out are types of
+  // <bento/io.hpp>. It is called by many threads at once.
   template <typename F, typename = decltype(&std::decay_t<F>::operator())>
   Service& api(std::string_view name, const ApiOptions& options, F handler) {
     using Signature = detail::Signature<F>;
@@ -149,7 +151,8 @@ class Service {
     detail::ApiRecord& record = add_api(name, options);
     if (!record.in) record.in = detail::IoTraits<In>::io();
     if (!record.out) record.out = detail::IoTraits<Out>::io();
-    record.handler = [handler = std::move(handler)](Context& ctx, const bento_value& in, bento_sink* sink) {
+    record.handler = [handler = std::move(handler)](Context& ctx, const bento_value& in,
+                                                    bento_sink* sink) {
       if constexpr (Signature::kCount == 1) {
         detail::put(sink, handler(detail::IoTraits<In>::get(in)));
       } else {
@@ -169,7 +172,8 @@ class Service {
   // The same for an ordinary function.
   template <typename R, typename... Args>
   Service& api(std::string_view name, const ApiOptions& options, R (*function)(Args...)) {
-    return api(name, options, [function](Args... args) { return function(std::forward<Args>(args)...); });
+    return api(name, options,
+               [function](Args... args) { return function(std::forward<Args>(args)...); });
   }
   template <typename R, typename... Args>
   Service& api(std::string_view name, R (*function)(Args...)) {
@@ -228,8 +232,9 @@ class Service {
       text.Clear();
       json.Reset(text);
       write(json, option.name);
-      options_schema_ += (options_schema_.back() == '{' ? "" : ",") + std::string(text.GetString()) + ":{" +
-                         option.type + ",\"default\":" + option.initial + ",\"description\":";
+      options_schema_ += (options_schema_.back() == '{' ? "" : ",") +
+                         std::string(text.GetString()) + ":{" + option.type +
+                         ",\"default\":" + option.initial + ",\"description\":";
       text.Clear();
       json.Reset(text);
       write(json, option.doc);

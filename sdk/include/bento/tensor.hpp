@@ -1,12 +1,12 @@
-// Tensors: TensorView<T>, elements that somebody else owns, and Tensor<T>, elements of one's own. Both in
-// C order. T is bool, a signed or unsigned integer of 8 to 64 bits, float or double. Part of
-// <bento/bento.hpp>.
+// Tensors: TensorView<T>, elements that somebody else owns, and Tensor<T>, elements of one's own.
+// Both in C order. T is bool, a signed or unsigned integer of 8 to 64 bits, float or double. Part
+// of <bento/bento.hpp>.
 #pragma once
 
 #include <bento/abi.h>
-#include <bento/error.hpp>
 
 #include <algorithm>
+#include <bento/error.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -21,9 +21,12 @@ namespace bento {
 
 template <typename T>
 constexpr std::uint32_t dtype_of() {
-  if constexpr (std::is_same_v<T, bool>) return BENTO_BOOL;
-  else if constexpr (std::is_same_v<T, float>) return BENTO_F32;
-  else if constexpr (std::is_same_v<T, double>) return BENTO_F64;
+  if constexpr (std::is_same_v<T, bool>)
+    return BENTO_BOOL;
+  else if constexpr (std::is_same_v<T, float>)
+    return BENTO_F32;
+  else if constexpr (std::is_same_v<T, double>)
+    return BENTO_F64;
   else {
     static_assert(std::is_integral_v<T> && sizeof(T) <= 8, "not an element type of a tensor");
     constexpr std::uint32_t first = std::is_signed_v<T> ? BENTO_I8 : BENTO_U8;
@@ -34,8 +37,9 @@ constexpr std::uint32_t dtype_of() {
 namespace detail {
 
 inline std::size_t count(std::span<const std::int64_t> shape) {
-  return std::accumulate(shape.begin(), shape.end(), std::size_t{1},
-                         [](std::size_t n, std::int64_t extent) { return n * static_cast<std::size_t>(extent); });
+  return std::accumulate(
+      shape.begin(), shape.end(), std::size_t{1},
+      [](std::size_t n, std::int64_t extent) { return n * static_cast<std::size_t>(extent); });
 }
 
 // Where element (i, j, ...) is: Horner's rule over the shape.
@@ -48,7 +52,8 @@ std::size_t offset(std::span<const std::int64_t> shape, Index... index) {
 
 }  // namespace detail
 
-// A view: cheap to copy, valid while its owner lives (an input: until the function it was passed to returns).
+// A view: cheap to copy, valid while its owner lives (an input: until the function it was passed to
+// returns).
 template <typename T>
 class TensorView {
  public:
@@ -67,7 +72,9 @@ class TensorView {
   }
   // One element; as many indices as axes, in range: not checked.
   template <typename... Index>
-  const T& operator()(Index... index) const { return data_[detail::offset(shape_, index...)]; }
+  const T& operator()(Index... index) const {
+    return data_[detail::offset(shape_, index...)];
+  }
 
   const T* data() const { return data_; }
   const T* begin() const { return data_; }
@@ -91,7 +98,8 @@ class Tensor {
     return tensor;
   }
   // One axis: Tensor<double>{1.0, 2.0}.
-  Tensor(std::initializer_list<T> elements) : Tensor(Shape{static_cast<std::int64_t>(elements.size())}) {
+  Tensor(std::initializer_list<T> elements)
+      : Tensor(Shape{static_cast<std::int64_t>(elements.size())}) {
     std::copy(elements.begin(), elements.end(), data());
   }
 
@@ -100,9 +108,13 @@ class Tensor {
   T* data() { return reinterpret_cast<T*>(elements_.data()); }
   const T* data() const { return reinterpret_cast<const T*>(elements_.data()); }
   template <typename... Index>
-  T& operator()(Index... index) { return data()[detail::offset(shape_, index...)]; }
+  T& operator()(Index... index) {
+    return data()[detail::offset(shape_, index...)];
+  }
   template <typename... Index>
-  const T& operator()(Index... index) const { return data()[detail::offset(shape_, index...)]; }
+  const T& operator()(Index... index) const {
+    return data()[detail::offset(shape_, index...)];
+  }
 
   TensorView<T> view() const { return {data(), shape_}; }
   operator TensorView<T>() const { return view(); }  // NOLINT(google-explicit-constructor)
@@ -115,7 +127,8 @@ class Tensor {
   std::vector<Element> elements_;
 };
 
-// for (auto i : bento::rows(x)) ...  (Not std::views::iota: clang 14 cannot read libstdc++ 12's ranges.)
+// for (auto i : bento::rows(x)) ...  (Not std::views::iota: clang 14 cannot read libstdc++ 12's
+// ranges.)
 class RowRange {
  public:
   struct Iterator {
