@@ -53,7 +53,7 @@ thread_sanitizer() {
   local fixed_addresses=()
   if setarch -R true 2>/dev/null; then fixed_addresses=(setarch -R); fi
   export -f run_tests
-  jobs=$jobs TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 "${fixed_addresses[@]}" \
+  jobs=$jobs TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:suppressions=$PWD/tests/sanitizers/tsan.supp "${fixed_addresses[@]}" \
     bash -c 'run_tests build-tsan -R "^(runner|http|observe|service|e2e)\."'
 }
 

@@ -51,12 +51,13 @@ if [[ ${1:-} == --print ]]; then
 fi
 [[ $# -gt 0 ]] || { echo "usage: install.sh [--print] <section>..." >&2; exit 2; }
 
-wanted=$(packages_of "$@" | sort -u)
+names=$(packages_of "$@" | sort -u)
+mapfile -t wanted <<<"$names"
 if ! command -v dpkg-query >/dev/null; then
-  echo "install.sh: not a Debian system; please install the equivalents of:" $wanted >&2
+  echo "install.sh: not a Debian system; please install the equivalents of: ${wanted[*]}" >&2
   exit 0
 fi
-mapfile -t missing < <(missing_of $wanted)
+mapfile -t missing < <(missing_of "${wanted[@]}")
 [[ ${#missing[@]} -gt 0 ]] || exit 0
 
 echo "==> installing ${missing[*]}" >&2

@@ -114,6 +114,8 @@ class SchemaChecker {
       if (Status s = check_keyword(keyword, schema, member->value, pointer, copy); !s.ok()) {
         return s;
       }
+      // An empty map demands nothing, and RapidJSON hands a null pointer to memset() for one.
+      if (keyword.shape == KeywordShape::kDependencies && copy.ObjectEmpty()) continue;
       kept.AddMember(Value(member->name, allocator()), copy, allocator());
     }
     return check_siblings(kept, pointer);

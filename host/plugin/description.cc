@@ -287,8 +287,8 @@ Result<std::string> check_options(std::string_view schema_text, rapidjson::Docum
   }
   auto schema = JsonSchema::compile(schema_text);
   if (!schema.ok()) return std::move(schema).take_status();
+  (*schema).fill_defaults(given);  // first, so that the defaults are held against the schema too
   if (Status status = (*schema).validate(given); !status.ok()) return status;
-  (*schema).fill_defaults(given);
   return write_json(given);
 }
 

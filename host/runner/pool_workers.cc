@@ -88,7 +88,7 @@ void Pool::on_readable(const WorkerPtr& worker, bool ended) {
       if (!frame.ok()) return on_protocol_error(worker, frame.status().message());
       if (!(*frame).has_value()) break;
       on_frame(worker, **frame);
-      if (worker->state == Worker::State::kDead) return;
+      if (worker->dead) return;
     }
     if (static_cast<std::size_t>(n) < room.size() && !ended) return;
   }
@@ -216,7 +216,7 @@ void Pool::on_protocol_error(const WorkerPtr& worker, const std::string& what) {
 }
 
 void Pool::on_death(const WorkerPtr& worker) {
-  if (worker->state == Worker::State::kDead) return;
+  if (std::exchange(worker->dead, true)) return;
   for (const int fd :
        {worker->from.get(), worker->err.get(), worker->to.fd(), worker->pidfd.get()}) {
     if (fd >= 0) deps_.loop.unwatch(fd);
@@ -239,7 +239,7 @@ void Pool::on_death(const WorkerPtr& worker) {
     std::lock_guard lock(mutex_);
     Slot& slot = slots_[worker->index];
     expected = stopping_;
-    worker->state = Worker::State::kDead;
+    worker->state = Worker::State::kEnding;
     slot.worker = nullptr;
     slot.last_end = end;
     slot.gave_up = status >= 0 && WIFEXITED(status) && WEXITSTATUS(status) == kExitConfig;

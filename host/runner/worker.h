@@ -1,9 +1,9 @@
 // Worker: the host's side of one runner process: its pipes, what is on its way to it and what has
-// come back. Its legal states: starting -> idle <-> busy, from each of them to ending (it gets no
-// more work), and from each to dead.
+// come back. Its legal states: starting -> idle <-> busy, and from each of them to ending, in which
+// it gets no more work.
 //
-// Threads: `state`, `batch` and `kill_at` are guarded by the pool's mutex; Pipe locks for itself,
-// as whoever has work for an idle worker writes to it; the rest is the event loop's.
+// Threads: `state`, `served`, `batch` and `kill_at` are guarded by the pool's mutex; an Outlet locks
+// for itself, as whoever has work for an idle worker writes to it; the rest is the event loop's.
 #pragma once
 
 #include <cstdint>
@@ -44,7 +44,7 @@ class Outlet {
 };
 
 struct Worker {
-  enum class State { kStarting, kIdle, kBusy, kEnding, kDead };
+  enum class State { kStarting, kIdle, kBusy, kEnding };
 
   Worker(std::string runner, std::uint32_t i, Child child)
       : index(i),
@@ -68,6 +68,7 @@ struct Worker {
   std::shared_ptr<const Batch> batch;  // while busy
   TimePoint kill_at = kNoDeadline;     // while busy: when it counts as hung
 
+  bool dead = false;  // its end has been dealt with
   wire::FrameReader reader;
   StderrRelay stderr_relay;
   std::string start_error;  // what it said when it could not start

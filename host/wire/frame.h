@@ -76,8 +76,8 @@ class FrameWriter {
   char* tensor(std::string_view name, std::uint32_t dtype, std::span<const std::int64_t> shape,
                std::size_t data_length);
   void error(const Status& status);  // kError; of a status that is not OK
-  // Of a frame that no peer would take (over kMaxBody, kMaxCallers, kMaxValues; fewer or more
-  // values than announced) it takes back every byte, and returns false.
+  // Of a frame that no peer would take (over kMaxBody, kMaxCallers, kMaxValues or kMaxLabel; fewer
+  // or more values than announced) it takes back every byte, and returns false.
   bool finish();
 
  private:
@@ -128,6 +128,7 @@ class FrameReader {
 
  private:
   void make_room();
+  void move_to(std::size_t size);
 
   AlignedBuffer buffer_;
   std::size_t begin_ = 0, end_ = 0;  // begin_ is always a multiple of 64

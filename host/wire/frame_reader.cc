@@ -9,13 +9,7 @@ namespace {
 
 constexpr std::size_t kFirstBuffer = 64 * 1024;   // what a Linux pipe holds
 constexpr std::size_t kLeastRoom = 16 * 1024;     // less is not worth a read
-constexpr std::size_t kKeptBuffer = 1024 * 1024;  // a larger one is given back when it is empty
-
-AlignedBuffer sized(std::size_t size) {
-  AlignedBuffer buffer;
-  buffer.resize(size);
-  return buffer;
-}
+constexpr std::size_t kKeptBuffer = 1024 * 1024;  // a larger one goes back when little is in it
 
 }  // namespace
 
@@ -49,9 +43,8 @@ Result<std::optional<FrameReader::Frame>> FrameReader::next() {
 
 void FrameReader::recycle() {
   if (!broken_.ok()) begin_ = end_;  // nothing after a break is looked at
-  if (begin_ != end_) return;
-  begin_ = end_ = 0;
-  if (buffer_.size() > kKeptBuffer) buffer_ = sized(kFirstBuffer);
+  if (begin_ == end_) begin_ = end_ = 0;
+  if (buffer_.size() > kKeptBuffer && pending() <= kFirstBuffer / 2) move_to(kFirstBuffer);
 }
 
 // Compacts when that frees at least half of the buffer, so that the bytes moved stay fewer than
@@ -60,13 +53,21 @@ void FrameReader::make_room() {
   const std::size_t live = pending();
   if (!buffer_.empty() && live <= buffer_.size() / 2) {
     std::memmove(buffer_.data(), buffer_.data() + begin_, live);
-  } else {
-    std::size_t size = std::max(kFirstBuffer, 2 * buffer_.size());
-    if (needed_ > live) size = std::min(size, needed_ + kLeastRoom);
-    AlignedBuffer larger = sized(size);
-    if (live > 0) std::memcpy(larger.data(), buffer_.data() + begin_, live);
-    buffer_ = std::move(larger);
+    begin_ = 0;
+    end_ = live;
+    return;
   }
+  const std::size_t doubled = std::max(kFirstBuffer, 2 * buffer_.size());
+  move_to(needed_ > live ? std::min(doubled, needed_ + kLeastRoom) : doubled);
+}
+
+// Takes the pending bytes to the start of a buffer of another size.
+void FrameReader::move_to(std::size_t size) {
+  const std::size_t live = pending();
+  AlignedBuffer buffer;
+  buffer.resize(size);
+  if (live > 0) std::memcpy(buffer.data(), buffer_.data() + begin_, live);
+  buffer_ = std::move(buffer);
   begin_ = 0;
   end_ = live;
 }

@@ -231,6 +231,13 @@ TEST(JsonSchema, TakesARecursionWithOneWayBack) {
   EXPECT_EQ(verdict(tree, R"({"l": {"r": 3}})"), "/l/r: must be of type object (keyword type)");
 }
 
+TEST(JsonSchema, TakesEmptyMaps) {
+  EXPECT_EQ(verdict(R"({"properties": {}, "patternProperties": {}, "dependencies": {},
+                        "definitions": {}, "required": []})",
+                    R"({"a": 1})"),
+            "ok");
+}
+
 TEST(JsonSchema, DoesNotLetAPatternEndAtANulCharacter) {
   EXPECT_EQ(verdict(R"({"pattern": "^[a-z]+$"})", R"("abc\u0000<script>")"),
             "the document: must not hold U+0000 (keyword pattern)");

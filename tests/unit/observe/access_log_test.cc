@@ -227,7 +227,6 @@ TEST(AccessLog, BeginsANewLineAfterOneThatBrokeOff) {
       lost.count_down();
     });
     {
-      log_enabled(LogLevel::kError);
       const FileSizeLimit limit(50);
       log.write(classify());
       lost.wait();

@@ -121,9 +121,11 @@ TEST(Concat, RefusesMoreThanAValueCanHold) {
   expect_not_joined({make_tensor(BENTO_U8, {kHuge, 0}), make_tensor(BENTO_U8, {kHuge, 0})}, 0,
                     "too many rows");
   // Never read: it is refused for its size.
-  bento_value view = make_tensor(BENTO_U8, {}).view();
+  const Value value = make_tensor(BENTO_U8, {1});
   const std::int64_t shape[] = {kMaxData};
-  view.tensor = {BENTO_U8, 1, shape, nullptr, {&view, kMaxData}};
+  bento_value view = value.view();
+  view.tensor.shape = shape;
+  view.tensor.data.len = kMaxData;
   const bento_value parts[] = {view, view};
   EXPECT_EQ(concat(parts, 0).status().message(),
             "the joined tensor would be of shape (4294967296,)");

@@ -1,0 +1,168 @@
+// How a Server ends: late answers, drain, stop, and threads that never come back.
+#include <gtest/gtest.h>
+
+#include <latch>
+#include <memory>
+#include <semaphore>
+#include <thread>
+
+#include "unit/http/raw_client.h"
+#include "unit/http/test_server.h"
+
+namespace bentohost::http {
+namespace {
+
+constexpr std::string_view kGet = "GET /a HTTP/1.1\r\nHost: x\r\n\r\n";
+
+// A handler that leaves its exchange to the test.
+class Desk {
+ public:
+  Handler handler() {
+    return [this](Exchange& exchange) {
+      exchange_ = &exchange;
+      arrived_.release();
+    };
+  }
+  Exchange& next() {
+    arrived_.acquire();
+    return *exchange_;
+  }
+
+ private:
+  Exchange* exchange_ = nullptr;
+  std::counting_semaphore<> arrived_{0};
+};
+
+TEST(ServerStop, AnswersWhenTheResponseComesLaterFromAnotherThread) {
+  Desk desk;
+  TestServer server(desk.handler());
+  RawClient client(server.port());
+  for (int i = 0; i < 50; ++i) {
+    client.send(kGet);
+    desk.next().respond(Response::text(200, std::to_string(i)));
+    ASSERT_EQ(client.reply().body, std::to_string(i));
+  }
+}
+
+TEST(ServerStop, DrainEndsIdleConnections) {
+  TestServer server;
+  RawClient fresh(server.port());
+  RawClient kept(server.port());
+  ASSERT_EQ(fresh.ask(kGet).status, 200);
+  ASSERT_EQ(kept.ask(kGet).status, 200);
+  server->drain();
+  EXPECT_TRUE(fresh.at_end());
+  EXPECT_TRUE(kept.at_end());
+}
+
+TEST(ServerStop, DrainLetsRequestsFinishAndThenCloses) {
+  Desk desk;
+  TestServer server(desk.handler());
+  RawClient client(server.port());
+  client.send(kGet);
+  Exchange& exchange = desk.next();
+  server->drain();
+  exchange.respond(Response::text(200, "done"));
+  const Reply reply = client.reply();
+  EXPECT_EQ(reply.body, "done");
+  EXPECT_TRUE(reply.has("Connection: close"));
+  EXPECT_TRUE(client.at_end());
+}
+
+TEST(ServerStop, DrainStillAnswersNewConnections) {
+  TestServer server;
+  server->drain();
+  RawClient probe(server.port());
+  const Reply reply = probe.ask(kGet);
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_TRUE(reply.has("Connection: close"));
+}
+
+TEST(ServerStop, WaitsForTheResponseInFlight) {
+  Desk desk;
+  TestServer server(desk.handler());
+  RawClient client(server.port());
+  RawClient silent(server.port());
+  client.send(kGet);
+  Exchange& exchange = desk.next();
+  std::size_t cut = 99;
+  std::thread stopping([&] { cut = server->stop(in_ten_seconds()); });
+  EXPECT_TRUE(silent.at_end());  // so stop() has begun
+  exchange.respond(Response::text(200, "done"));
+  EXPECT_EQ(client.reply().body, "done");
+  stopping.join();
+  EXPECT_EQ(cut, 0u);
+  EXPECT_FALSE(RawClient(server.port()).is_connected());
+}
+
+TEST(ServerStop, CutsWhatIsLeftAtTheDeadline) {
+  TestServer server;
+  RawClient client(server.port());
+  ASSERT_EQ(client.ask(kGet).status, 200);
+  client.send("POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n");
+  ASSERT_EQ(client.reply().status, 100);  // so the server waits for the body
+  EXPECT_EQ(server->stop(TimePoint::min()), 1u);
+  EXPECT_TRUE(client.at_end());
+}
+
+TEST(ServerStop, LeavesBehindAHandlerThatDoesNotReturn) {
+  std::latch arrived(1);
+  std::latch release(1);
+  // Outlives the server: its last owner is the thread that was left behind.
+  auto owner = std::make_shared<std::latch>(1);
+  const std::weak_ptr<std::latch> watch = owner;
+  {
+    TestServer server([&, owner](Exchange& exchange) {
+      arrived.count_down();
+      release.wait();
+      exchange.respond(Response::text(200, "too late"));
+    });
+    owner.reset();
+    RawClient client(server.port());
+    client.send(kGet);
+    arrived.wait();
+    EXPECT_EQ(server->stop(TimePoint::min()), 1u);
+    EXPECT_TRUE(client.at_end());
+  }
+  EXPECT_FALSE(watch.expired());
+  release.count_down();
+  while (!watch.expired()) std::this_thread::yield();
+}
+
+TEST(ServerStop, ClosesConnectionsThatNeverGotAThread) {
+  std::latch arrived(1);
+  Exchange* held = nullptr;
+  ServerOptions options;
+  options.max_threads = 1;
+  TestServer server(
+      [&](Exchange& exchange) {
+        held = &exchange;
+        arrived.count_down();
+      },
+      options);
+  RawClient served(server.port());
+  served.send(kGet);
+  arrived.wait();
+  RawClient waiting(server.port());
+  EXPECT_TRUE(waiting.is_connected());
+  std::thread stopping([&] { server->stop(TimePoint::min()); });
+  EXPECT_EQ(waiting.reply().status, 0);
+  held->respond(Response::text(200, "done"));
+  stopping.join();
+}
+
+TEST(ServerStop, ADestructorIsEnough) {
+  auto server = std::make_unique<TestServer>();
+  RawClient client(server->port());
+  ASSERT_EQ(client.ask(kGet).status, 200);
+  server.reset();
+  EXPECT_TRUE(client.at_end());
+}
+
+TEST(ServerStop, NeedsNeitherBindNorServe) {
+  Server server({}, echo, nullptr);
+  EXPECT_EQ(server.stop(in_ten_seconds()), 0u);
+}
+
+}  // namespace
+}  // namespace bentohost::http

@@ -1,0 +1,328 @@
+#include "http/server.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "unit/http/raw_client.h"
+#include "unit/http/test_server.h"
+
+namespace bentohost::http {
+namespace {
+
+using std::chrono::milliseconds;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+constexpr std::string_view kGet = "GET /a HTTP/1.1\r\nHost: x\r\n\r\n";
+
+ServerOptions with_max_body(std::size_t max_body) {
+  ServerOptions options;
+  options.max_body = max_body;
+  return options;
+}
+
+TEST(Server, AnswersWithLengthDateAndServer) {
+  TestServer server;
+  RawClient client(server.port());
+  const Reply reply =
+      client.ask("POST /a?b=1 HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello");
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_EQ(reply.body, "POST /a?b=1 hello");
+  EXPECT_TRUE(reply.has("Content-Length: 17"));
+  EXPECT_TRUE(reply.has("Content-Type: text/plain; charset=utf-8"));
+  EXPECT_TRUE(reply.has("Server: bentohost"));
+  EXPECT_THAT(reply.head, HasSubstr("\r\nDate: "));
+  EXPECT_THAT(reply.head, Not(HasSubstr("Keep-Alive")));
+}
+
+TEST(Server, TellsTheHandlerBothEndsAndTheHeaders) {
+  Request seen;
+  TestServer server([&seen](Exchange& exchange) {
+    seen = exchange.request();
+    exchange.respond(Response::text(200, ""));
+  });
+  RawClient client(server.port());
+  client.ask("GET /a%2Fb?c HTTP/1.1\r\nHost: x\r\nREMOTE_ADDR: 1.2.3.4\r\n\r\n");
+  EXPECT_EQ(seen.path, "/a/b");
+  EXPECT_EQ(seen.query, "c");
+  EXPECT_THAT(seen.client, testing::StartsWith("127.0.0.1:"));
+  EXPECT_EQ(seen.server, "127.0.0.1:" + std::to_string(server.port()));
+  EXPECT_NE(seen.arrived, TimePoint());
+  ASSERT_EQ(seen.headers.size(), 2u);
+  EXPECT_EQ(seen.headers[1].name, "remote_addr");
+}
+
+TEST(Server, KeepsAConnectionForAnyNumberOfRequests) {
+  TestServer server;
+  RawClient client(server.port());
+  for (int i = 0; i < 300; ++i) ASSERT_EQ(client.ask(kGet).status, 200) << i;
+}
+
+TEST(Server, AnswersPipelinedRequestsInOrder) {
+  TestServer server;
+  RawClient client(server.port());
+  client.send(
+      "GET /1 HTTP/1.1\r\nHost: x\r\n\r\n"
+      "POST /2 HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab"
+      "POST /3 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\ncd\r\n0\r\n\r\n"
+      "GET /4 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  EXPECT_EQ(client.reply().body, "GET /1 ");
+  EXPECT_EQ(client.reply().body, "POST /2 ab");
+  EXPECT_EQ(client.reply().body, "POST /3 cd");
+  EXPECT_EQ(client.reply().body, "GET /4 ");
+  EXPECT_TRUE(client.at_end());
+}
+
+TEST(Server, DoesNotRunTheBodyOfAGetAsARequest) {
+  TestServer server;
+  RawClient client(server.port());
+  const std::string inner = "GET /inner HTTP/1.1\r\nHost: x\r\n\r\n";
+  client.send("GET /outer HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(inner.size()) +
+              "\r\n\r\n" + inner);
+  EXPECT_EQ(client.reply().body, "GET /outer " + inner);
+  EXPECT_EQ(client.ask(kGet).body, "GET /a ");
+}
+
+TEST(Server, TakesARequestThatArrivesByteByByte) {
+  TestServer server;
+  RawClient client(server.port());
+  const std::string bytes =
+      "POST /s HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
+  for (const char c : bytes) client.send(std::string_view(&c, 1));
+  EXPECT_EQ(client.reply().body, "POST /s abc");
+}
+
+TEST(Server, CarriesLargeBodiesBothWays) {
+  TestServer server;
+  RawClient client(server.port());
+  const std::string body(3'000'000, 'x');
+  std::thread sender([&] {
+    client.send("PUT /l HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(body.size()) +
+                "\r\n\r\n" + body);
+  });
+  const Reply reply = client.reply();
+  sender.join();
+  EXPECT_EQ(reply.body, "PUT /l " + body);
+}
+
+TEST(Server, AsksForABodyThatIsExpectedToBeAskedFor) {
+  TestServer server(echo, with_max_body(10));
+  RawClient client(server.port());
+  const std::string head = "POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: ";
+  EXPECT_EQ(client.ask(head + "2\r\n\r\n").status, 100);
+  EXPECT_EQ(client.ask("ab").body, "POST / ab");
+  EXPECT_EQ(client.ask(head + "11\r\n\r\n").status, 413);
+}
+
+TEST(Server, AnswersHeadWithTheLengthAndNoBody) {
+  TestServer server;
+  RawClient client(server.port());
+  client.send("HEAD /a HTTP/1.1\r\nHost: x\r\n\r\n");
+  const Reply reply = client.reply(/*of_head=*/true);
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_TRUE(reply.has("Content-Length: 8"));
+  EXPECT_EQ(client.ask(kGet).body, "GET /a ");
+}
+
+TEST(Server, SendsNoLengthWithA204) {
+  TestServer server([](Exchange& exchange) { exchange.respond(Response::text(204, "ignored")); });
+  RawClient client(server.port());
+  EXPECT_THAT(client.ask(kGet).head, Not(HasSubstr("Content-Length")));
+  EXPECT_EQ(client.ask(kGet).status, 204);
+}
+
+TEST(Server, ClosesAfterHttp10UnlessAskedToStay) {
+  TestServer server;
+  RawClient leaving(server.port());
+  EXPECT_TRUE(leaving.ask("GET /a HTTP/1.0\r\n\r\n").has("Connection: close"));
+  EXPECT_TRUE(leaving.at_end());
+  RawClient staying(server.port());
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_TRUE(staying.ask("GET /a HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n")
+                    .has("Connection: keep-alive"));
+  }
+}
+
+TEST(Server, ClosesWhenTheHandlerSaysSo) {
+  TestServer server([](Exchange& exchange) {
+    Response response = Response::text(200, "bye");
+    response.close = true;
+    exchange.respond(std::move(response));
+  });
+  RawClient client(server.port());
+  EXPECT_TRUE(client.ask(kGet).has("Connection: close"));
+  EXPECT_TRUE(client.at_end());
+}
+
+TEST(Server, RefusesABodyBeyondTheLimitByItsLength) {
+  TestServer server(echo, with_max_body(10));
+  RawClient client(server.port());
+  EXPECT_EQ(client.ask("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n0123456789").status,
+            200);
+  const Reply reply = client.ask("POST /b HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\n\r\n");
+  EXPECT_EQ(reply.status, 413);
+  EXPECT_TRUE(reply.has("Content-Type: application/problem+json"));
+  EXPECT_TRUE(reply.has("Connection: close"));
+  EXPECT_THAT(reply.body, HasSubstr(R"("instance":"/b")"));
+  EXPECT_TRUE(client.at_end());
+  EXPECT_THAT(server.refused(), ElementsAre(TestServer::Refused{"POST", "/b", 413}));
+}
+
+TEST(Server, RefusesABodyBeyondTheLimitByItsChunks) {
+  TestServer server(echo, with_max_body(10));
+  RawClient client(server.port());
+  const Reply reply = client.ask(
+      "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: "
+      "chunked\r\n\r\n6\r\nabcdef\r\n6\r\nabcdef\r\n");
+  EXPECT_EQ(reply.status, 413);
+  EXPECT_TRUE(client.at_end());
+}
+
+TEST(Server, LetsTheClientReadTheRefusalOfABodyThatItIsStillSending) {
+  TestServer server(echo, with_max_body(10));
+  RawClient client(server.port());
+  client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 500000\r\n\r\n" +
+              std::string(500'000, 'x'));
+  client.end_sending();
+  EXPECT_EQ(client.reply().status, 413);
+  EXPECT_TRUE(client.at_end());
+}
+
+TEST(Server, RefusesARequestThatDoesNotArriveInTime) {
+  ServerOptions options;
+  options.read_timeout = milliseconds(20);
+  TestServer server(echo, options);
+  RawClient in_head(server.port());
+  EXPECT_EQ(in_head.ask("GET / HT").status, 408);
+  EXPECT_TRUE(in_head.at_end());
+  RawClient in_body(server.port());
+  EXPECT_EQ(in_body.ask("POST /b HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab").status, 408);
+  EXPECT_THAT(server.refused(), ElementsAre(TestServer::Refused{"", "", 408},
+                                            TestServer::Refused{"POST", "/b", 408}));
+}
+
+TEST(Server, RefusesATruncatedBody) {
+  TestServer server;
+  RawClient client(server.port());
+  client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab");
+  client.end_sending();
+  EXPECT_EQ(client.reply().status, 400);
+}
+
+TEST(Server, NeverKeepsAConnectionAfterABadHead) {
+  TestServer server;
+  const std::vector<std::pair<std::string, int>> cases = {
+      {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+       400},
+      {"GET / HTTP/1.1\r\n\r\n", 400},
+      {"GET / HTTP/1.1\nHost: x\n\n", 400},
+      {"nonsense\r\n\r\n", 400},
+      {"GET /" + std::string(10'000, 'a'), 414},
+      {"GET / HTTP/1.1\r\nA: " + std::string(70'000, 'a'), 431},
+      {"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 501},
+  };
+  for (const auto& [head, status] : cases) {
+    RawClient client(server.port());
+    EXPECT_EQ(client.ask(head + std::string(kGet)).status, status) << head.substr(0, 60);
+    EXPECT_TRUE(client.at_end()) << head.substr(0, 60);
+  }
+  EXPECT_EQ(server.refused().size(), cases.size());
+}
+
+TEST(Server, DoesNotReportThePreviousRequestAsTheRefusedOne) {
+  TestServer server;
+  RawClient client(server.port());
+  EXPECT_EQ(client.ask(kGet).status, 200);
+  EXPECT_EQ(client.ask("\n").status, 400);
+  EXPECT_THAT(server.refused(), ElementsAre(TestServer::Refused{"", "", 400}));
+}
+
+TEST(Server, DropsAResponseWhoseHeadersWouldSplitIt) {
+  for (const Header& header : {Header{"A", "1\r\nB: 2"}, Header{"A", std::string("\0", 1)},
+                               Header{"A b", "1"}, Header{"", "1"}}) {
+    TestServer server([&header](Exchange& exchange) {
+      Response response = Response::text(200, "secret");
+      response.headers.push_back(header);
+      exchange.respond(std::move(response));
+    });
+    RawClient client(server.port());
+    const Reply reply = client.ask(kGet);
+    EXPECT_EQ(reply.status, 500);
+    EXPECT_THAT(reply.head, Not(HasSubstr("B: 2")));
+    EXPECT_THAT(reply.body, Not(HasSubstr("secret")));
+  }
+}
+
+TEST(Server, KeepsRepeatedHeadersAndItsOwnFraming) {
+  TestServer server([](Exchange& exchange) {
+    Response response = Response::text(200, "four");
+    response.headers = {{"Set-Cookie", "a"}, {"Set-Cookie", "b"}, {"content-length", "1"}};
+    exchange.respond(std::move(response));
+  });
+  RawClient client(server.port());
+  const Reply reply = client.ask(kGet);
+  EXPECT_THAT(reply.head, HasSubstr("Set-Cookie: a\r\nSet-Cookie: b\r\n"));
+  EXPECT_THAT(reply.head, Not(HasSubstr("content-length")));
+  EXPECT_EQ(reply.body, "four");
+}
+
+TEST(Server, ServesTwoHundredConnectionsSideBySide) {
+  TestServer server;
+  std::vector<std::unique_ptr<RawClient>> clients;
+  for (int i = 0; i < 200; ++i) {
+    clients.push_back(std::make_unique<RawClient>(server.port()));
+    clients.back()->send(kGet);
+  }
+  for (int round = 0; round < 3; ++round) {
+    for (auto& client : clients) {
+      ASSERT_EQ(client->reply().status, 200);
+      client->send(kGet);
+    }
+  }
+}
+
+TEST(Server, GivesEachWaitingConnectionItsTurn) {
+  ServerOptions options;
+  options.max_threads = 1;
+  options.idle_timeout = milliseconds(50);
+  TestServer server(echo, options);
+  RawClient first(server.port());
+  ASSERT_EQ(first.ask(kGet).status, 200);  // kept alive: it has the only thread
+  RawClient second(server.port());
+  EXPECT_EQ(second.ask(kGet).status, 200);
+  EXPECT_TRUE(first.at_end());
+}
+
+TEST(Server, SaysWhichPortIsTakenAndTheWayOut) {
+  TestServer server;
+  ServerOptions options;
+  options.port = server.port();
+  Server second(options, echo, nullptr);
+  const Status status = second.bind();
+  EXPECT_EQ(status.code(), BENTO_UNAVAILABLE);
+  EXPECT_EQ(status.message(), "cannot listen on 127.0.0.1:" + std::to_string(server.port()) +
+                                  ": Address already in use; choose another with --port, or "
+                                  "--port 0 for any free one");
+}
+
+TEST(Server, SaysWhichHostItCannotListenOn) {
+  ServerOptions options;
+  options.host = "192.0.2.1";  // TEST-NET-1, nobody's
+  Server server(options, echo, nullptr);
+  const Status status = server.bind();
+  EXPECT_EQ(status.code(), BENTO_UNAVAILABLE);
+  EXPECT_THAT(status.message(), HasSubstr("cannot listen on 192.0.2.1:3000: "));
+  EXPECT_THAT(status.message(), HasSubstr("--host"));
+}
+
+TEST(Server, NamesItsUrl) {
+  TestServer server;
+  EXPECT_EQ(server->url(), "http://127.0.0.1:" + std::to_string(server.port()));
+}
+
+}  // namespace
+}  // namespace bentohost::http
