@@ -38,7 +38,7 @@ struct ConnectionContext {
   const ServerOptions options;
   const Handler handler;
   const Server::Rejected rejected;
-  Connections connections;
+  Connections connections = Connections(options.max_threads);
 };
 
 class Connection final : private Exchange, private Interruptible {

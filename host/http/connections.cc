@@ -3,12 +3,9 @@
 namespace bentohost::http {
 
 void Connections::admit() {
-  ++waiting_;
   const std::lock_guard lock(mutex_);
   ++open_;
 }
-
-void Connections::start() { --waiting_; }
 
 void Connections::attach(Interruptible& connection) {
   const std::lock_guard lock(mutex_);

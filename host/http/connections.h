@@ -33,17 +33,19 @@ class Connections {
     kCut,       // nothing begins any more
   };
 
-  // A connection is open from admit(), when it was accepted, to leave(). In between a thread takes
-  // it on: start(), then attach() and detach() while it can be interrupted.
+  // `threads` is how many of them can be served at once.
+  explicit Connections(std::size_t threads) : threads_(threads) {}
+
+  // A connection is open from admit(), when it was accepted, to leave(); in between, on a thread, it
+  // can be interrupted: attach() to detach().
   void admit();
-  void start();
   void attach(Interruptible& connection);
   void detach(Interruptible& connection);
   void leave();
 
   Mode mode() const { return mode_.load(); }
-  // Whether accepted connections wait for a thread.
-  bool others_wait() const { return waiting_.load(std::memory_order_relaxed) > 0; }
+  // Whether accepted connections wait for one of the threads that are all taken.
+  bool others_wait() const { return open_.load(std::memory_order_relaxed) > threads_; }
 
   void drain() { enter(Mode::kDraining); }
   void stop() { enter(Mode::kStopping); }
@@ -54,11 +56,11 @@ class Connections {
  private:
   void enter(Mode mode);
 
+  const std::size_t threads_;
   std::atomic<Mode> mode_ = Mode::kServing;
-  std::atomic<std::size_t> waiting_ = 0;
+  std::atomic<std::size_t> open_ = 0;  // changed under mutex_
   std::mutex mutex_;
   std::condition_variable left_;
-  std::size_t open_ = 0;
   std::unordered_set<Interruptible*> attached_;
 };
 

@@ -119,7 +119,7 @@ class HttplibFront::Tasks final : public httplib::TaskQueue {
 
 HttplibFront::HttplibFront(ServerOptions options, http::Handler handler,
                            http::Server::Rejected rejected)
-    : context_{std::move(options), std::move(handler), std::move(rejected), {}} {
+    : context_{std::move(options), std::move(handler), std::move(rejected)} {
   set_pre_routing_handler(give_body);
   set_post_routing_handler(give_headers);
 }
@@ -147,7 +147,6 @@ void HttplibFront::stop_accepting(int listener) {
 void HttplibFront::take_on(std::function<void()> connection, ThreadPool& pool) {
   connections().admit();
   pool.run([self = shared_from_this(), connection = std::move(connection)] {
-    self->connections().start();
     connection();
     self->connections().leave();
   });

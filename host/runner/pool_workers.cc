@@ -110,15 +110,16 @@ void Pool::on_frame(const WorkerPtr& worker, const wire::FrameReader::Frame& fra
 void Pool::on_ready(const WorkerPtr& worker) {
   Failures failures;
   Dispatch dispatch;
+  bool again = false;
   {
     std::lock_guard lock(mutex_);
     if (worker->state != Worker::State::kStarting) return;
     worker->state = Worker::State::kIdle;
-    slots_[worker->index].last_end.clear();
+    again = !std::exchange(slots_[worker->index].last_end, {}).empty();
     dispatch = take_dispatch_locked(deps_.clock.now(), failures);
   }
   deps_.metrics.runner_up(spec_.name, worker->index).Set(1);
-  log(LogLevel::kDebug, "runner is ready",
+  log(again ? LogLevel::kInfo : LogLevel::kDebug, again ? "runner serves again" : "runner is ready",
       {{"runner", spec_.name}, {"worker", std::to_string(worker->index)}});
   if (dispatch) send(dispatch);
   complete(failures);
@@ -264,10 +265,12 @@ void Pool::on_death(const WorkerPtr& worker) {
                                : status < 0                ? "gone"
                                                            : exit_label(status);
     deps_.metrics.count_runner_restart(spec_.name, reason);
-    log_error("runner ended: it was " + end, {{"runner", spec_.name},
-                                              {"worker", std::to_string(worker->index)},
-                                              {"pid", std::to_string(worker->pid)},
-                                              {"last_output", worker->stderr_relay.last_lines()}});
+    const std::string last_lines = worker->stderr_relay.last_lines();
+    log_error("runner ended: it was " + end,
+              {{"runner", spec_.name},
+               {"worker", std::to_string(worker->index)},
+               {"pid", std::to_string(worker->pid)},
+               {"last_output", last_lines.empty() ? "none" : last_lines}});
   }
   if (restart_now) spawn(worker->index);
   complete(failures);

@@ -3,7 +3,8 @@
 #include <cmath>
 #include <concepts>
 #include <cstring>
-#include <utility>
+#include <span>
+#include <string_view>
 
 #include "service/half.h"
 #include "service/ndarray.h"
@@ -13,6 +14,7 @@ namespace {
 
 constexpr std::size_t kElementBytes = 32;  // "-2.2250738585072014e-308" and a comma fit
 constexpr std::size_t kBufferBytes = 1024;
+constexpr std::int64_t kMaxEmptyArrays = 1 << 20;
 constexpr int kHalfDigits = 5;  // that many significant digits tell any two halves apart
 
 struct Half {
@@ -55,16 +57,20 @@ char* write_element(char* p, Bool value) {
   std::memcpy(p, text.data(), text.size());
   return p + text.size();
 }
+// The double of the fewest digits that rounds to this half, as NumPy prints it: 65500.0, not 65504.0.
 char* write_element(char* p, Half half) {
   const double value = double_from_half(half.bits);
-  char* end = p;
-  for (int digits = 1; digits <= kHalfDigits; ++digits) {
-    end = std::to_chars(p, p + kElementBytes, value, std::chars_format::general, digits).ptr;
-    double back = 0;
-    std::from_chars(p, end, back);
-    if (fits_half(back) && half_from_double(back) == half.bits) break;
+  double shortest = value;
+  for (int digits = 1; digits < kHalfDigits; ++digits) {
+    char* const end =
+        std::to_chars(p, p + kElementBytes, value, std::chars_format::scientific, digits - 1).ptr;
+    double candidate = 0;
+    std::from_chars(p, end, candidate);
+    if (!fits_half(candidate) || half_from_double(candidate) != half.bits) continue;
+    shortest = candidate;
+    break;
   }
-  return keep_fraction(p, end);
+  return write_element(p, shortest);
 }
 
 // Writes a tensor's text through a small buffer: an append to the string for each element would
@@ -143,22 +149,34 @@ Status write_all(const bento_tensor& tensor, std::string& out) {
                     ": JSON has no NaN and no infinity");
 }
 
-// A tensor that a plugin made may be anything; none of it may make us read beyond its data.
+// The innermost empty arrays that a tensor with an extent of 0 is written as.
+std::int64_t empty_arrays(std::span<const std::int64_t> shape) {
+  std::int64_t count = 1;
+  for (std::size_t axis = 0; shape[axis] != 0; ++axis) count *= shape[axis];
+  return count;
+}
+
+// A tensor that a plugin made may be anything; none of it may make us read beyond its data, nor
+// write terabytes of brackets around nothing.
 Status check(const bento_tensor& tensor) {
-  const std::size_t size = wire::dtype_size(tensor.dtype);
-  if (size == 0) return Status(BENTO_INTERNAL, "unknown dtype " + std::to_string(tensor.dtype));
-  if (tensor.ndim > wire::kMaxDims)
-    return Status(BENTO_INTERNAL, "a tensor of too many dimensions");
-  if (tensor.strides != nullptr) return Status(BENTO_INTERNAL, "a tensor that is not in C order");
-  const std::span<const std::int64_t> shape(tensor.shape, tensor.ndim);
-  const std::int64_t count = wire::element_count(shape);
-  if (count >= 0 && static_cast<std::size_t>(count) == tensor.data.len / size &&
-      tensor.data.len % size == 0) {
-    return {};
+  if (wire::dtype_size(tensor.dtype) == 0) {
+    return Status(BENTO_INTERNAL, "unknown dtype " + std::to_string(tensor.dtype));
   }
-  return Status(BENTO_INTERNAL, "a tensor of shape " + wire::shape_text(shape) + " and dtype " +
-                                    std::string(wire::dtype_name(tensor.dtype)) + " with " +
-                                    std::to_string(tensor.data.len) + " bytes of data");
+  if (tensor.ndim > wire::kMaxDims) {
+    return Status(BENTO_INTERNAL, "a tensor of " + std::to_string(tensor.ndim) + " dimensions");
+  }
+  if (tensor.strides != nullptr) return Status(BENTO_INTERNAL, "a tensor that is not in C order");
+  const std::span<const std::int64_t> shape = wire::shape_of(tensor);
+  const std::int64_t bytes = wire::tensor_bytes(tensor.dtype, shape);
+  if (bytes < 0 || static_cast<std::uint64_t>(bytes) != tensor.data.len) {
+    return Status(BENTO_INTERNAL, "a tensor of shape " + wire::shape_text(shape) + " and dtype " +
+                                      std::string(wire::dtype_name(tensor.dtype)) + " with " +
+                                      std::to_string(tensor.data.len) + " bytes of data");
+  }
+  if (bytes == 0 && empty_arrays(shape) > kMaxEmptyArrays) {
+    return Status(BENTO_INTERNAL, "an empty tensor of shape " + wire::shape_text(shape));
+  }
+  return {};
 }
 
 }  // namespace

@@ -112,8 +112,7 @@ class FrameReader {
  public:
   struct Frame {
     FrameHeader header;
-    std::span<const char>
-        body;  // 64-byte aligned; dies at the next call of writable() or recycle()
+    std::span<const char> body;  // 64-byte aligned; dies at the next writable() or recycle()
   };
   std::span<char> writable();  // never empty
   void commit(std::size_t n);

@@ -58,7 +58,8 @@ void FrameReader::make_room() {
     return;
   }
   const std::size_t doubled = std::max(kFirstBuffer, 2 * buffer_.size());
-  move_to(needed_ > live ? std::min(doubled, needed_ + kLeastRoom) : doubled);
+  const std::size_t enough = std::max(buffer_.size(), needed_ + kLeastRoom);
+  move_to(needed_ > live ? std::min(doubled, enough) : doubled);
 }
 
 // Takes the pending bytes to the start of a buffer of another size.

