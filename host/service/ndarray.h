@@ -28,16 +28,17 @@ struct TensorSpec {
 //   a wrong shape         "expected an array of shape (n, 4), got (1, 3)"
 //   a wrong element type  "expected float64, got a string at [0][2]"; a number that the dtype
 //                         cannot hold likewise: "expected int8, got 300 at [2]", 0.5 for an integer
-// Nothing is lost silently: integer dtypes take 3.0 and 3e2 but no fraction and nothing out of range,
-// bool takes 0 and 1, numbers take true and false as 1 and 0.
-// An empty extent is an array too: [] is (0,), [[],[]] is (2, 0); of dtype any they are float64. With
-// a declared shape of more dimensions than an empty array shows, the missing extents are taken from
-// the declaration (-1 reads 0).
+// Nothing is lost silently: integer dtypes take 3.0 and 3e2 but no fraction and nothing out of
+// range, bool takes 0 and 1, numbers take true and false as 1 and 0.
+// An empty extent is an array too: [] is (0,), [[],[]] is (2, 0); of dtype any they are float64.
+// With a declared shape of more dimensions than an empty array shows, the missing extents are taken
+// from the declaration (-1 reads 0).
 Result<wire::Value> parse_ndarray(std::string_view json, const TensorSpec& spec);
 
 // Appends. Floats are written in the shortest form that reads back the same, float32 and float16 as
-// such; integral floats keep ".0". INTERNAL, and `out` as it was, for NaN and infinities, naming the
-// place (JSON has no such numbers), and for a tensor whose fields contradict each other. C order only.
+// such; integral floats keep ".0". INTERNAL, and `out` as it was, for NaN and infinities, naming
+// the place (JSON has no such numbers), and for a tensor whose fields contradict each other.
+// C order only.
 Status write_ndarray(const bento_tensor& tensor, std::string& out);
 
 }  // namespace bentohost::service

@@ -61,7 +61,7 @@ char* write_element(char* p, Bool value) {
 char* write_element(char* p, Half half) {
   const double value = double_from_half(half.bits);
   double shortest = value;
-  for (int digits = 1; digits < kHalfDigits; ++digits) {
+  for (int digits = 1; digits <= kHalfDigits; ++digits) {
     char* const end =
         std::to_chars(p, p + kElementBytes, value, std::chars_format::scientific, digits - 1).ptr;
     double candidate = 0;

@@ -201,6 +201,8 @@ TEST(FrameReader, GivesBackTheMemoryEvenWhenTheNextFrameHasBegun) {
     rest = feed(reader, rest);
     take(reader);
   }
+  EXPECT_GT(reader.capacity(), 5 * kMiB);
+  EXPECT_GT(reader.pending(), 0u);
   reader.recycle();
   EXPECT_LE(reader.capacity(), 64 * kKiB);
   feed(reader, std::span(stream).subspan(cut));

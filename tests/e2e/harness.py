@@ -1,0 +1,246 @@
+"""Drives the real bentohost from outside: starts it on port 0, talks HTTP to it, looks at its processes.
+
+Run a test file as `python3 test_x.py BUILD_DIR [unittest options]`. Nothing here sleeps for a fixed time:
+eventually() polls a condition until its deadline.
+"""
+import contextlib
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+from pathlib import Path
+
+BUILD = Path(sys.argv.pop(1) if len(sys.argv) > 1 else "build").resolve()
+SOURCE = Path(__file__).resolve().parents[2]
+EXE = BUILD / "bin" / "bentohost"
+PLUGINS = BUILD / "tests" / "plugins"
+LAB = str(PLUGINS / "liblab.so")
+# Sanitized builds are several times slower.
+SLOW = 5 if "BENTO_SANITIZE:STRING=\n" not in (BUILD / "CMakeCache.txt").read_text() else 1
+
+
+def eventually(condition, seconds=10.0, what="a condition"):
+    """The first true value of condition(), or AssertionError once the time is up."""
+    deadline = time.monotonic() + seconds * SLOW
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what} did not come true within {seconds * SLOW} s")
+        time.sleep(0.002)
+
+
+def children_of(pid):
+    """The pids of a process's children, dead ones that nobody has reaped among them."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = stat.read_text().rpartition(")")[2].split()
+            if int(fields[1]) == pid:
+                found.append(int(stat.parent.name))
+    return found
+
+
+def is_alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+class Reply:
+    def __init__(self, status, headers, body):
+        self.status, self.headers, self.body = status, headers, body
+
+    def json(self):
+        return json.loads(self.body)
+
+    def header(self, name):
+        return dict((k.lower(), v) for k, v in self.headers).get(name.lower())
+
+    def __repr__(self):
+        return f"<{self.status} {self.body[:200]!r}>"
+
+
+class Client:
+    """One keep-alive connection."""
+
+    def __init__(self, port, timeout=30):
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout * SLOW)
+
+    def request(self, method, path, body=None, headers=None):
+        if isinstance(body, (list, dict)):
+            body = json.dumps(body)
+        self.connection.request(method, path, body, headers or {})
+        response = self.connection.getresponse()
+        return Reply(response.status, response.getheaders(), response.read())
+
+    def close(self):
+        self.connection.close()
+
+
+class Host:
+    """A bentohost that is up (or, with ready=False, at least listening is not waited for)."""
+
+    def __init__(self, *arguments, plugin=LAB, ready=True, env=None, cwd=None):
+        plugins = ["--plugin", plugin] if plugin else []
+        self.stderr_lines, self.stdout_lines = [], []
+        self.process = subprocess.Popen(
+            [EXE, *plugins, "--port", "0", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL, text=True, errors="replace", cwd=cwd,
+            env={**os.environ, **(env or {})})
+        self.pid = self.process.pid
+        self.readers = [threading.Thread(target=self._collect, args=pair, daemon=True) for pair in
+                        ((self.process.stdout, self.stdout_lines), (self.process.stderr, self.stderr_lines))]
+        for reader in self.readers:
+            reader.start()
+        self.port = None
+        if ready:
+            self.wait_ready()
+
+    @staticmethod
+    def _collect(stream, lines):
+        for line in stream:
+            lines.append(line.rstrip("\n"))
+
+    def _ready_line(self):
+        if self.process.poll() is not None:
+            raise AssertionError(f"bentohost ended with {self.process.returncode}: {self.stderr()}")
+        return next((match for line in self.stdout_lines
+                     if (match := re.search(r"http://127\.0\.0\.1:(\d+)", line))), None)
+
+    def wait_ready(self):
+        match = eventually(self._ready_line, what="the ready line")
+        self.port = int(match[1])
+        return self
+
+    def find_port(self):
+        """The port of a host that is not ready yet: it listens from early on."""
+        def listening():
+            inodes = set()
+            for fd in Path(f"/proc/{self.pid}/fd").iterdir():
+                with contextlib.suppress(OSError):
+                    inodes.update(re.findall(r"socket:\[(\d+)\]", os.readlink(fd)))
+            for line in Path(f"/proc/{self.pid}/net/tcp").read_text().splitlines()[1:]:
+                fields = line.split()
+                if fields[3] == "0A" and fields[9] in inodes:
+                    return int(fields[1].split(":")[1], 16)
+            return None
+        self.port = eventually(listening, what="a listening socket")
+        return self
+
+    def stderr(self):
+        return "\n".join(self.stderr_lines)
+
+    def client(self, timeout=30):
+        return Client(self.port, timeout)
+
+    def request(self, method, path, body=None, headers=None):
+        client = self.client()
+        try:
+            return client.request(method, path, body, headers)
+        finally:
+            client.close()
+
+    def get(self, path, headers=None):
+        return self.request("GET", path, headers=headers)
+
+    def post(self, path, body, headers=None):
+        return self.request("POST", path, body, headers)
+
+    def runners(self):
+        """The pids of the living runner processes, by runner name: {"worker": [123]}."""
+        found = {}
+        for pid in children_of(self.pid):
+            with contextlib.suppress(OSError):
+                line = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+                if len(line) > 3 and line[1] == b"runner" and is_alive(pid):
+                    found.setdefault(line[3].decode(), []).append(pid)
+        return found
+
+    def metrics(self):
+        """Each sample's value by its name and labels as they stand in the text."""
+        samples = {}
+        for line in self.get("/metrics").body.decode().splitlines():
+            if line and not line.startswith("#"):
+                name, _, value = line.rpartition(" ")
+                samples[name] = float(value)
+        return samples
+
+    def stop(self, number=signal.SIGTERM):
+        """Ends it and returns the exit code; whatever it started must be gone."""
+        children = children_of(self.pid)
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        code = self.process.wait(timeout=60)
+        for reader in self.readers:
+            reader.join(timeout=10)
+        self.process.stdout.close()
+        self.process.stderr.close()
+        eventually(lambda: not any(is_alive(pid) for pid in children), what="the end of all children")
+        return code
+
+
+class HostTest(unittest.TestCase):
+    """Starts hosts that are stopped, and must have ended cleanly, when the test is over."""
+
+    def start(self, *arguments, **options):
+        host = Host(*arguments, **options)
+        self.addCleanup(self._stop, host)
+        return host
+
+    def _stop(self, host):
+        if host.process.returncode is None:
+            code = host.stop()
+            self.assertEqual(code, 0, host.stderr())
+        for mark in ("AddressSanitizer", "ThreadSanitizer", "runtime error:", "LeakSanitizer"):
+            self.assertNotIn(mark, host.stderr())
+
+    def folder(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        return Path(folder.name)
+
+
+def in_parallel(jobs):
+    """Runs the callables on a thread each; returns their results in order, raising the first exception."""
+    results, errors = [None] * len(jobs), []
+
+    def run(i, job):
+        try:
+            results[i] = job()
+        except BaseException as error:  # told to the caller below
+            errors.append(error)
+
+    threads = [threading.Thread(target=run, args=pair) for pair in enumerate(jobs)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
+    return results
+
+
+def raw_exchange(port, data, timeout=10):
+    """Sends bytes, and returns all that comes back until the server closes."""
+    with socket.create_connection(("127.0.0.1", port), timeout=timeout * SLOW) as connection:
+        connection.sendall(data)
+        connection.shutdown(socket.SHUT_WR)
+        received = b""
+        while chunk := connection.recv(65536):
+            received += chunk
+        return received
+
+
+def main():
+    unittest.main(module="__main__", verbosity=1)

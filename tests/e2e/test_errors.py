@@ -1,0 +1,149 @@
+"""Bad input gets a clear error that names what was wrong and where; the others go on."""
+import json
+
+from harness import SLOW, HostTest, main, raw_exchange
+
+
+class Errors(HostTest):
+    @classmethod
+    def setUpClass(cls):
+        cls.arguments = ()
+
+    def setUp(self):
+        self.host = self.start("--max-body", "100k", *self.arguments)
+
+    def problem(self, reply, status, *words):
+        """The reply is a problem of that status whose detail has those words."""
+        self.assertEqual(reply.status, status, reply)
+        self.assertEqual(reply.header("content-type"), "application/problem+json")
+        problem = reply.json()
+        self.assertEqual(problem["status"], status)
+        self.assertTrue(problem["title"])
+        for word in words:
+            self.assertIn(word, problem["detail"])
+        return problem
+
+    def test_a_problem_has_its_members_and_the_id_of_its_header(self):
+        reply = self.host.get("/nowhere?x=1")
+        problem = self.problem(reply, 404, "/nowhere")
+        self.assertEqual(problem["type"], "about:blank")
+        self.assertEqual(problem["instance"], "/nowhere")
+        self.assertEqual(problem["request_id"], reply.header("x-request-id"))
+
+    def test_a_wrong_method_is_told_which_is_right(self):
+        reply = self.host.get("/echo")
+        self.problem(reply, 405, "POST", "GET")
+        self.assertEqual(reply.header("allow"), "POST")
+        self.assertEqual(self.host.post("/livez", "").header("allow"), "GET, HEAD")
+
+    def test_a_path_is_matched_as_it_is(self):
+        for path in ("//echo", "/echo/", "/ECHO", "/./echo", "/echo%00"):
+            self.assertIn(self.host.post(path, "[1]").status, (400, 404), path)
+        self.assertEqual(self.host.post("/%65cho", "[[1]]").status, 200)
+
+    def test_arrays_that_cannot_be_read_are_told_where(self):
+        for body, words in (
+                ("", ("line 1 column 1",)),
+                ("[[1,2],\n[3,", ("line 2",)),
+                ("[[1,2] [3,4]]", ("line 1 column 8",)),
+                ("[[1,2],[3]]", ("ragged", "[1]")),
+                ('[[1,"x"]]', ("int64", "string", "[0][1]")),
+                ("[[1,2.5]]", ("int64", "2.5", "[0][1]")),
+                ("[[1e400]]", ("line 1",)),
+                ("[" * 100000, ()),
+                ('{"a":1}', ()),
+                ("[[1]] x", ("line 1 column 7",)),
+                ("[[NaN]]", ("line 1 column 3",))):
+            self.problem(self.host.post("/echo", body), 400, *words)
+        self.problem(self.host.post("/repeat", b"\xff\xfe"), 400, "UTF-8")
+
+    def test_json_that_breaks_the_schema_is_told_where(self):
+        self.problem(self.host.post("/shout", {"text": "a", "times": 0}), 422, "/times")
+        self.problem(self.host.post("/shout", {}), 422, "text")
+        self.problem(self.host.post("/shout", '{"text":'), 400, "line 1")
+        self.assertEqual(self.host.post("/shout", '{"text":"a"}').body, b'{"text":"a"}')
+
+    def test_another_media_type_is_refused(self):
+        self.problem(self.host.post("/v1/images:check", b"GIF89a", {"Content-Type": "image/gif"}), 415,
+                     "image/png", "image/gif")
+        reply = self.host.post("/v1/images:check", b"\x89PNG", {"Content-Type": "Image/PNG; x=1"})
+        self.assertEqual((reply.status, reply.body, reply.header("content-type")),
+                         (200, b"\x89PNG", "image/png"))
+
+    def test_a_body_that_is_too_large_is_refused_however_it_comes(self):
+        self.problem(self.host.post("/repeat", b"x" * 200_000), 413)
+        chunked = b"".join(b"4e20\r\n" + b"x" * 20000 + b"\r\n" for _ in range(8)) + b"0\r\n\r\n"
+        answer = raw_exchange(self.host.port, b"POST /repeat HTTP/1.1\r\nHost: x\r\n"
+                                              b"Transfer-Encoding: chunked\r\n\r\n" + chunked)
+        self.assertIn(b" 413 ", answer.split(b"\r\n")[0])
+
+    def test_chunked_bodies_are_read(self):
+        answer = raw_exchange(self.host.port, b"POST /repeat HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                                              b"Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n")
+        self.assertTrue(answer.endswith(b"\r\n\r\nabcabc"), answer)
+
+    def test_what_is_not_http_is_refused(self):
+        for head in (b"GET /livez HTTP/1.1\r\n\r\n",  # no Host
+                     b"GET /livez HTTP/1.1\r\nHost: x\r\nHost : y\r\n\r\n",
+                     b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
+                     b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\n",
+                     b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+                     b"hello\r\n\r\n"):
+            self.assertIn(b" 400 ", raw_exchange(self.host.port, head).split(b"\r\n")[0], head)
+        self.assertEqual(self.host.post("/echo", "[[1]]").status, 200)
+
+    def test_a_handlers_own_error_keeps_its_status_and_words(self):
+        self.problem(self.host.post("/throws", "missing"), 404, "no such flower")
+        self.problem(self.host.post("/throws", "teapot"), 418, "short and stout")
+        self.problem(self.host.post("/echo", "[[-4]]"), 400, "the runner does not take -4")
+
+    def test_failures_are_told_to_the_log_and_not_to_strangers(self):
+        for path, body, secret in (("/throws", "x", "a secret of the handler"), ("/throws", "int", "exception"),
+                                   ("/echo", "[[-2]]", "a secret of the runner"), ("/nan", "[1]", "nan")):
+            problem = self.problem(self.host.post(path, body), 500)
+            self.assertNotIn("secret", problem["detail"])
+            lines = [line for line in self.host.stderr_lines if problem["request_id"] in line]
+            self.assertTrue(any(secret in line.lower() for line in lines), (secret, lines))
+
+    def test_a_result_of_too_few_rows_is_an_error_of_the_service(self):
+        self.assertIn(self.host.post("/echo", "[[-5],[1]]").status, (500, 502))
+
+    def test_a_request_id_is_taken_over_or_made(self):
+        self.assertEqual(self.host.get("/livez", {"X-Request-Id": "abc-1.2_3"}).header("x-request-id"), "abc-1.2_3")
+        for bad in ("", "a b", "x" * 129, 'a"b'):
+            made = self.host.get("/livez", {"X-Request-Id": bad}).header("x-request-id")
+            self.assertRegex(made, "^[0-9a-f]{16}$")
+
+    def test_head_is_get_without_the_body(self):
+        reply = self.host.request("HEAD", "/livez")
+        self.assertEqual((reply.status, reply.body, reply.header("content-length")), (200, b"", "3"))
+
+    def test_a_handler_sets_status_and_headers(self):
+        reply = self.host.post("/created", "box", {"X-Request-Id": "42"})
+        self.assertEqual((reply.status, reply.header("location"), reply.body), (201, "/things/box", b"42"))
+
+    def test_a_request_that_comes_too_slowly_holds_up_nobody(self):
+        import socket
+        slow = [socket.create_connection(("127.0.0.1", self.host.port)) for _ in range(50)]
+        for connection in slow:
+            self.addCleanup(connection.close)
+            connection.sendall(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n[")
+        self.assertEqual(self.host.post("/echo", "[[7]]").json(), [[7]])
+
+
+class Debug(HostTest):
+    def test_with_debug_clients_are_told_too(self):
+        host = self.start("--debug")
+        self.assertIn("a secret of the handler", json.dumps(host.post("/throws", "x").json()))
+
+
+class Deadline(HostTest):
+    def test_a_call_past_its_deadline_is_answered_504(self):
+        host = self.start("--timeout", str(0.3 * SLOW))
+        reply = host.post("/nap", [[int(1000 * SLOW)]])
+        self.assertEqual(reply.status, 504, reply)
+        self.assertIn("deadline", reply.json()["detail"])
+
+
+if __name__ == "__main__":
+    main()

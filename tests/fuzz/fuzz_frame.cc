@@ -1,0 +1,132 @@
+// What a hostile peer of the pipe RPC can send: bytes go through FrameReader in cuts of their own
+// choosing, each body through every decoder; what is accepted must be within the body, and survive
+// being encoded and decoded again, and being cut up and joined.
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <random>
+#include <string_view>
+
+#include "wire/frame.h"
+
+namespace bentohost::wire {
+namespace {
+
+void require(bool holds) {
+  if (!holds) std::abort();
+}
+
+bool same_bytes(const void* a, std::size_t a_length, const void* b, std::size_t b_length) {
+  return a_length == b_length && (a_length == 0 || std::memcmp(a, b, a_length) == 0);
+}
+
+bool same(const bento_value& a, const bento_value& b) {
+  const bento_tensor &s = a.tensor, &t = b.tensor;
+  return a.kind == b.kind && to_view(a.name) == to_view(b.name) &&
+         to_view(a.mime) == to_view(b.mime) &&
+         same_bytes(a.bytes.ptr, a.bytes.len, b.bytes.ptr, b.bytes.len) && s.dtype == t.dtype &&
+         same_bytes(s.shape, s.ndim * sizeof *s.shape, t.shape, t.ndim * sizeof *t.shape) &&
+         same_bytes(s.data.ptr, s.data.len, t.data.ptr, t.data.len);
+}
+
+AlignedBuffer copy_of(std::span<const char> bytes) {
+  AlignedBuffer copy;  // exactly as long, so that the sanitizer sees a step beyond
+  copy.resize(bytes.size());
+  if (!bytes.empty()) std::memcpy(copy.data(), bytes.data(), bytes.size());
+  return copy;
+}
+
+void check_tensor(const bento_value& value) {
+  require(reinterpret_cast<std::uintptr_t>(value.tensor.data.ptr) % kDataAlignment == 0);
+  for (std::uint32_t i = 0; i < value.tensor.ndim; ++i) {
+    const auto axis = static_cast<std::int32_t>(i);
+    const std::int64_t rows = *rows_of(value, axis);
+    const Value first = slice(value, axis, 0, rows / 2);
+    const Value second = slice(value, axis, rows / 2, rows - rows / 2);
+    const bento_value parts[] = {first.view(), second.view()};
+    const auto whole = concat(parts, axis);
+    require(whole.ok() && same(whole->view(), value));
+  }
+}
+
+void check_values(const DecodedValues& decoded, FrameType type) {
+  AlignedBuffer out;
+  FrameWriter frame(out, type, 1, 2);
+  if (type == FrameType::kCall) {
+    frame.rows(decoded.rows, static_cast<std::uint32_t>(decoded.values.size()));
+  } else {
+    frame.value_count(static_cast<std::uint32_t>(decoded.values.size()));
+  }
+  for (const bento_value& value : decoded.values) {
+    const auto copy = Value::copy(value);
+    require(copy.ok() && same(copy->view(), value));
+    if (value.kind == BENTO_TENSOR) check_tensor(value);
+    frame.value(value);
+  }
+  require(frame.finish());
+
+  const auto header = decode_header(out);
+  require(header.ok() && header->type == type);
+  const auto body = std::span(out).subspan(kHeaderSize, header->body_length);
+  DecodedValues again;
+  require((type == FrameType::kCall ? decode_call(body, again) : decode_result(body, again)).ok());
+  require(again.rows == decoded.rows && again.values.size() == decoded.values.size());
+  for (std::size_t i = 0; i < again.values.size(); ++i) {
+    require(same(again.values[i], decoded.values[i]));
+  }
+}
+
+void check_error(std::span<const char> body) {
+  const Status status = decode_error(body);
+  require(!status.ok());
+  AlignedBuffer out;
+  FrameWriter frame(out, FrameType::kError, 1, 0);
+  frame.error(status);
+  require(frame.finish());
+  const Status again =
+      decode_error(std::span(out).subspan(kHeaderSize, decode_header(out)->body_length));
+  require(again.code() == status.code() && again.message() == status.message() &&
+          again.http_status() == status.http_status());
+}
+
+void check_body(std::span<const char> bytes) {
+  const AlignedBuffer body = copy_of(bytes);
+  DecodedValues decoded;
+  if (decode_call(body, decoded).ok()) check_values(decoded, FrameType::kCall);
+  if (decode_result(body, decoded).ok()) check_values(decoded, FrameType::kResult);
+  check_error(body);
+}
+
+void check_stream(std::span<const char> stream) {
+  std::minstd_rand random(
+      static_cast<std::uint32_t>(std::hash<std::string_view>()({stream.data(), stream.size()})));
+  FrameReader reader;
+  while (!stream.empty()) {
+    const std::span<char> room = reader.writable();
+    const std::size_t n = std::min({std::size_t{1} + random() % 512, room.size(), stream.size()});
+    std::memcpy(room.data(), stream.data(), n);
+    reader.commit(n);
+    stream = stream.subspan(n);
+    for (;;) {
+      const auto frame = reader.next();
+      if (!frame.ok()) return;
+      if (!(*frame).has_value()) break;
+      require((**frame).body.size() == (**frame).header.body_length);
+      check_body((**frame).body);
+    }
+    require(reader.capacity() <= (std::size_t{1} << 20));  // whatever a header claims
+  }
+}
+
+}  // namespace
+}  // namespace bentohost::wire
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace bentohost::wire;
+  const std::span<const char> bytes(reinterpret_cast<const char*>(data), size);
+  check_stream(bytes);
+  check_body(bytes);
+  return 0;
+}

@@ -1,0 +1,91 @@
+// Writes the seeds of fuzz_frame: one file of real frames for each thing that a frame can hold.
+// Usage: make_frame_corpus <folder>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+
+#include "wire/frame.h"
+
+namespace bentohost::wire {
+namespace {
+
+Value make_tensor(std::uint32_t dtype, std::vector<std::int64_t> shape, std::string name) {
+  Value value;
+  value.kind = BENTO_TENSOR;
+  value.name = std::move(name);
+  value.dtype = dtype;
+  value.data.assign(static_cast<std::size_t>(tensor_bytes(dtype, shape)), '\x3F');
+  value.shape = std::move(shape);
+  return value;
+}
+
+Value make_blob(std::uint32_t kind, std::string_view data, std::string mime) {
+  Value value;
+  value.kind = kind;
+  value.mime = std::move(mime);
+  value.data.assign(data.begin(), data.end());
+  return value;
+}
+
+AlignedBuffer call(const std::vector<std::uint32_t>& rows, const std::vector<Value>& values) {
+  AlignedBuffer out;
+  FrameWriter frame(out, FrameType::kCall, 7, 1);
+  frame.rows(rows, static_cast<std::uint32_t>(values.size()));
+  for (const Value& value : values) frame.value(value.view());
+  frame.finish();
+  return out;
+}
+
+AlignedBuffer result(const std::vector<Value>& values) {
+  AlignedBuffer out;
+  FrameWriter frame(out, FrameType::kResult, 7, 1);
+  frame.value_count(static_cast<std::uint32_t>(values.size()));
+  for (const Value& value : values) frame.value(value.view());
+  frame.finish();
+  return out;
+}
+
+AlignedBuffer conversation() {
+  AlignedBuffer out;
+  FrameWriter hello(out, FrameType::kHello, 0, 0);
+  hello.text(R"({"version": "1.0.0", "options": {}})");
+  hello.finish();
+  FrameWriter(out, FrameType::kReady, 0, 0).finish();
+  const AlignedBuffer question = call({1}, {make_tensor(BENTO_F64, {1, 4}, "features")});
+  out.insert(out.end(), question.begin(), question.end());
+  FrameWriter error(out, FrameType::kError, 7, 0);
+  error.error(Status::with_http(422, BENTO_INVALID_ARGUMENT, "sepal length is negative"));
+  error.finish();
+  return out;
+}
+
+bool write(const std::filesystem::path& path, const AlignedBuffer& bytes) {
+  std::ofstream out(path, std::ios::binary);
+  out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  return out.good();
+}
+
+bool write_all(const std::filesystem::path& folder) {
+  const Value json = make_blob(BENTO_JSON, R"({"a": [1]})", "");
+  const Value image = make_blob(BENTO_BYTES, "\x89PNG", "image/png");
+  return write(folder / "call_batch", call({1, 2, 1}, {make_tensor(BENTO_F64, {4, 4}, "x")})) &&
+         write(folder / "call_kinds", call({1}, {json, image, make_tensor(BENTO_U8, {3}, "")})) &&
+         write(folder / "call_empty", call({}, {})) &&
+         write(folder / "result_scalar", result({make_tensor(BENTO_F32, {}, "loss")})) &&
+         write(folder / "result_no_rows", result({make_tensor(BENTO_I64, {0, 3}, "")})) &&
+         write(folder / "result_dims",
+               result({make_tensor(BENTO_BOOL, {2, 1, 3, 1, 2}, "mask")})) &&
+         write(folder / "conversation", conversation());
+}
+
+}  // namespace
+}  // namespace bentohost::wire
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::fprintf(stderr, "usage: make_frame_corpus <folder>\n");
+    return 2;
+  }
+  std::filesystem::create_directories(argv[1]);
+  return bentohost::wire::write_all(argv[1]) ? 0 : 1;
+}

@@ -1,0 +1,3 @@
+/* Built for an ABI that this host does not speak. */
+#define BAD_ABI_MAJOR 2
+#include "bad.h"

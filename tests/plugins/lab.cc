@@ -1,0 +1,157 @@
+// The plugin of the end-to-end tests: a service whose runners and handlers do on demand what real ones do
+// when they can least be afforded it. All of it on the public SDK.
+#include <bento/bento.hpp>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <string>
+#include <thread>
+
+namespace {
+
+using Ints = bento::TensorView<std::int64_t>;
+using IntTensor = bento::Tensor<std::int64_t>;
+
+void sleep_ms(std::int64_t ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); }
+
+// Values with a meaning, in the first column of a row.
+constexpr std::int64_t kCrash = -1, kThrow = -2, kThrowInt = -3, kRefuse = -4, kFewRows = -5;
+
+struct Worker {
+  explicit Worker(const bento::RunnerContext& rc) {
+    if (const auto ms = rc.options().integer("start_ms"); ms > 0) sleep_ms(ms);
+    if (rc.options().boolean("fail_start")) throw std::runtime_error("told not to start");
+    if (rc.options().boolean("bad_config")) throw bento::Error(BENTO_INVALID_ARGUMENT, "told it is useless");
+    marker = rc.options().text("marker");
+  }
+
+  // (n, k) -> (n, k)
+  IntTensor echo(Ints x) {
+    act(x);
+    if (has(x, kFewRows)) return IntTensor::zeros({0, 1});
+    return IntTensor::copy(x);
+  }
+  // Sleeps for the largest value, in milliseconds.
+  IntTensor nap(Ints x) {
+    std::int64_t longest = 0;
+    for (const auto ms : x) longest = std::max(longest, ms);
+    sleep_ms(longest);
+    return IntTensor::copy(x);
+  }
+  // Answers each row with the number of rows it came with, after a moment in which others can queue up.
+  IntTensor rows(Ints x) {
+    sleep_ms(5);
+    IntTensor out = IntTensor::copy(x);
+    std::fill(out.data(), out.data() + out.size(), static_cast<std::int64_t>(x.rows()));
+    return out;
+  }
+  // Joined along axis 1: (2, n) -> (2, n)
+  IntTensor columns(Ints x) {
+    sleep_ms(2);
+    return IntTensor::copy(x);
+  }
+  // Dies the first time that anybody asks.
+  IntTensor once(Ints x) {
+    const int fd = ::open(marker.c_str(), O_CREAT | O_EXCL | O_WRONLY, 0600);
+    if (fd >= 0) ::raise(SIGKILL);
+    return IntTensor::copy(x);
+  }
+  IntTensor babble(Ints x) {
+    for (int i = 0; i < 20000; ++i) std::printf("stdout is not the protocol %d\n", i);
+    std::fflush(stdout);
+    for (int i = 0; i < 2000; ++i) std::fprintf(stderr, "nor is stderr %d\n", i);
+    return IntTensor::copy(x);
+  }
+  bento::Json reverse(const bento::Json& json) {
+    return {"{\"length\":" + std::to_string(json.text.size()) + "}"};
+  }
+
+  static bool has(Ints x, std::int64_t value) { return std::find(x.begin(), x.end(), value) != x.end(); }
+  static void act(Ints x) {
+    if (has(x, kCrash)) ::raise(SIGSEGV);
+    if (has(x, kThrow)) throw std::runtime_error("a secret of the runner");
+    if (has(x, kThrowInt)) throw 42;
+    if (has(x, kRefuse)) throw bento::Error(BENTO_INVALID_ARGUMENT, "the runner does not take -4");
+  }
+  std::string marker;
+};
+
+std::string repeat(std::string_view text) { return std::string(text) + std::string(text); }
+
+}  // namespace
+
+BENTO_SERVICE(svc) {
+  svc.name("lab").version("0.1").doc("Behaviours for tests");
+  svc.option("start_ms", 0, "how long a runner takes to start");
+  svc.option("fail_start", false, "runners fail to start");
+  svc.option("bad_config", false, "runners say that trying again is useless");
+  svc.option("marker", "/nonexistent", "file that `once` leaves");
+  svc.option("factor", 1.5, "a number");
+  svc.option("names", std::vector<std::string>{"a", "b"}, "a list");
+
+  auto worker = svc.runner<Worker>("worker");
+  const bento::MethodOptions plain{.batchable = true, .max_batch = 8};
+  bento::MethodOptions safe = plain;
+  safe.idempotent = true;
+  auto echo = worker.method<&Worker::echo>("echo", safe);
+  auto fragile = worker.method<&Worker::echo>("fragile", plain);
+  auto nap = worker.method<&Worker::nap>("nap", {});
+  auto impatient = worker.method<&Worker::nap>("impatient", {.max_latency_ms = 50});
+  auto rows = worker.method<&Worker::rows>("rows", plain);
+  auto columns = worker.method<&Worker::columns>(
+      "columns", {.batchable = true, .max_batch = 8, .axis_in = 1, .axis_out = 1});
+  auto once = worker.method<&Worker::once>("once", safe);
+  auto babble = worker.method<&Worker::babble>("babble", {});
+  auto reverse = worker.method<&Worker::reverse>("reverse", {});
+  auto other = svc.runner<Worker>("other");
+  auto other_nap = other.method("nap", {}, [](Worker& w, Ints x) { return w.nap(x); });
+
+  svc.api("echo", echo).api("fragile", fragile).api("nap", nap).api("impatient", impatient);
+  svc.api("rows", rows).api("columns", columns).api("once", once).api("babble", babble);
+  svc.api("reverse", reverse);
+
+  svc.api("both", [=](bento::Context& ctx, Ints x) {  // two runners at once
+    auto a = nap.async_run(ctx, x);
+    auto b = other_nap.async_run(ctx, x);
+    a.get();
+    return b.get();
+  });
+  svc.api("forget", [=](bento::Context& ctx, Ints x) {  // starts a call and does not wait for it
+    (void)nap.async_run(ctx, x);
+    return IntTensor::copy(x);
+  });
+  svc.api("slow", [](Ints x) {
+    sleep_ms(*x.begin());
+    return IntTensor::copy(x);
+  });
+  svc.api("throws", [](bento::Context&, std::string_view what) -> std::string {
+    if (what == "int") throw 42;
+    if (what == "teapot") throw bento::Error(BENTO_UNKNOWN, "short and stout", 418);
+    if (what == "missing") throw bento::Error(BENTO_NOT_FOUND, "no such flower");
+    throw std::runtime_error("a secret of the handler");
+  });
+  svc.api("created", [](bento::Context& ctx, std::string_view name) {
+    ctx.set_status(201);
+    ctx.add_header("Location", "/things/" + std::string(name));
+    return std::string(ctx.request_id());
+  });
+  svc.api("options", [](bento::Context& ctx, std::string_view) {
+    std::string all = std::to_string(ctx.options().number("factor"));
+    for (const auto& name : ctx.options().strings("names")) all += " " + name;
+    return all;
+  });
+  svc.api("repeat", &repeat);
+  svc.api("shout",
+          {.input = bento::JsonIO().schema(
+               R"({"type":"object","required":["text"],"additionalProperties":false,
+                   "properties":{"text":{"type":"string"},"times":{"type":"integer","minimum":1}}})")},
+          [](const bento::Json& json) { return json; });
+  svc.api("png", {.route = "/v1/images:check", .input = bento::FileIO("image/png")},
+          [](const bento::Bytes& bytes) { return bento::Bytes{bytes.data, "image/png"}; });
+  svc.api("nan", [](Ints) { return bento::Tensor<double>{0.0 / 0.0}; });
+}
