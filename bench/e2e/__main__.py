@@ -1,4 +1,4 @@
-"""The driver: `bench/run.sh` calls it. Interleaved rounds, then the kill scenario, then the report."""
+"""The driver of `bench/run.sh`: interleaved rounds, then the kill scenario, then the report."""
 import argparse
 import sys
 import tempfile
@@ -25,10 +25,13 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=4.0, help="of each wrk run")
     parser.add_argument("--servers", help="comma-separated; all of them if absent")
-    parser.add_argument("--bentohost", type=Path, default=BENCH.parent / "build" / "bin" / "bentohost")
+    parser.add_argument("--bentohost", type=Path, default=BENCH.parent / "build/bin/bentohost",
+                        help="the binary to measure")
     parser.add_argument("--raw", type=Path, help="also save every figure as JSON")
-    parser.add_argument("--render", type=Path, help="measure nothing; write the report from this JSON")
-    parser.add_argument("--out", type=Path, default=BENCH, help="folder of RESULTS.md and results.svg")
+    parser.add_argument("--render", type=Path,
+                        help="measure nothing; write the report from this JSON")
+    parser.add_argument("--out", type=Path, default=BENCH,
+                        help="folder of RESULTS.md and results.svg")
     return parser.parse_args()
 
 
@@ -74,7 +77,8 @@ def _idle_cpu_ms(server: procs.Server) -> float:
     return (procs.scheduled_seconds(server.pid) - before) * 1e3 / IDLE_SECONDS
 
 
-def _measure(spec: servers.Spec, mode: tuple[str, int], seconds: float, results: Results) -> None:
+def _measure(spec: servers.Spec, mode: tuple[str, int], seconds: float,
+             results: Results) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)  # nginx's workers are another user's when it is started by root
@@ -82,8 +86,8 @@ def _measure(spec: servers.Spec, mode: tuple[str, int], seconds: float, results:
             ready_ms = server.wait_ready(load.answers) * 1e3
             server.settle()
             _warm_up(spec, server)
-            print(f"{spec.label}, access log {mode[0]}, round {mode[1]}: ready in {ready_ms:.0f} ms",
-                  flush=True)
+            print(f"{spec.label}, access log {mode[0]}, round {mode[1]}: "
+                  f"ready in {ready_ms:.0f} ms", flush=True)
             for connections in CONNECTIONS:
                 results.cells.append(_cell(spec, server, mode, connections, seconds))
             rss_mb, pss_mb = procs.rss_mb(server.pid), procs.pss_mb(server.pid)
@@ -92,7 +96,8 @@ def _measure(spec: servers.Spec, mode: tuple[str, int], seconds: float, results:
 
 
 def _rounds(specs: list[servers.Spec], rounds: int, seconds: float, results: Results) -> None:
-    """All servers once in each round, so that the machine's drift meets them alike; the order turns."""
+    """All servers once in each round, so that the machine's drift meets them alike, in turning
+    order."""
     for number in range(1, rounds + 1):
         turned = specs[number % len(specs):] + specs[:number % len(specs)]
         for log in LOG_MODES:

@@ -1,5 +1,5 @@
-"""SIGKILL for every worker of bentohost's runner while 64 connections are busy. The promise: each request
-gets an answer, and a new runner serves within a second."""
+"""SIGKILL for every worker of bentohost's runner while 64 connections are busy. The promise: each
+request gets an answer, and a new runner serves within a second."""
 import asyncio
 import os
 import signal
@@ -12,6 +12,7 @@ from . import load, procs
 
 CONNECTIONS = 64
 BEFORE_SECONDS = 1.0
+PILE_UP_SECONDS = 0.05  # this long stopped, so that the kill meets a request of every connection
 AFTER_SECONDS = 3.0
 ANSWER_TIMEOUT_SECONDS = 10.0
 REQUEST = (b"POST /classify HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
@@ -34,9 +35,10 @@ class Outcome:
     def text(self) -> str:
         served = "never" if self.served_ms is None else f"{self.served_ms:.0f} ms"
         back = "never" if self.runner_back_ms is None else f"{self.runner_back_ms:.0f} ms"
-        return (f"{self.killed} worker(s) killed under {CONNECTIONS} connections: lost {self.lost}, "
-                f"200s {self.statuses[200]}, 503s {self.statuses[503]}, other {self.other}, "
-                f"wrong {self.wrong}; new worker after {back}, next 200 after {served}")
+        return (f"{self.killed} worker(s) killed under {CONNECTIONS} connections: "
+                f"lost {self.lost}, 200s {self.statuses[200]}, 503s {self.statuses[503]}, "
+                f"other {self.other}, wrong {self.wrong}; "
+                f"new worker after {back}, next 200 after {served}")
 
 
 def runner_workers(host: int) -> list[int]:
@@ -72,6 +74,9 @@ class _Scenario:
         old = set(runner_workers(self._host))
         if not old:
             raise RuntimeError("no runner process to kill")
+        for pid in old:
+            os.kill(pid, signal.SIGSTOP)
+        await asyncio.sleep(PILE_UP_SECONDS)
         for pid in old:
             os.kill(pid, signal.SIGKILL)
         self._killed_at = time.perf_counter()
@@ -112,9 +117,11 @@ class _Scenario:
 async def _answer(reader: asyncio.StreamReader) -> tuple[int, bool, bytes]:
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     status_line, *lines = head.rstrip().split("\r\n")
-    fields = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    pairs = (line.partition(":") for line in lines)
+    fields = {name.lower(): value.strip() for name, _, value in pairs}
     body = await reader.readexactly(int(fields["content-length"]))
-    return int(status_line.split()[1]), fields.get("connection", "").lower() != "close", body
+    keep = fields.get("connection", "").lower() != "close"
+    return int(status_line.split()[1]), keep, body
 
 
 def run(host: int, port: int) -> Outcome:

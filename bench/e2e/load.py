@@ -45,7 +45,7 @@ def answers(port: int, timeout: float = 1.0) -> bool:
 
 
 def run_wrk(port: int, connections: int, seconds: float, check: bool = False) -> Load:
-    """wrk's own clock is whole seconds. A checked run compares each reply; a measured one only counts
+    """wrk counts whole seconds. A checked run compares each reply; a measured one only counts
     statuses, so that wrk, which shares the cores, costs as little as it can."""
     threads = min(connections, os.cpu_count() or 1)
     argv = ["wrk", f"-t{threads}", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout",

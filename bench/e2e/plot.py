@@ -1,13 +1,14 @@
-"""results.svg: throughput above, tail latency below, by server and number of connections. Plain SVG."""
+"""results.svg: throughput above, tail latency below, by server and connections. Plain SVG."""
 import math
 from dataclasses import dataclass
 from html import escape
+from typing import Iterable
 
 from .results import CONNECTIONS, LOG_MODES, Results, Spread
 
-WIDTH, HEIGHT = 960, 800
+WIDTH, HEIGHT = 960, 764
 LEFT, RIGHT = 76, 24
-PANEL_TOPS, PANEL_HEIGHT = (150, 494), 226
+PANEL_TOPS, PANEL_HEIGHT = (160, 488), 226
 GROUP_GAP = 36
 # Okabe and Ito's palette, which colour-blind readers can tell apart; the floor is grey.
 COLOURS = {"bentohost": "#0072B2", "nginx": "#8C8C8C", "fastapi-def": "#E69F00",
@@ -20,7 +21,7 @@ STYLE = """
   .axis { font-size: 12px; fill: #555; }
   .group { font-size: 13px; }
   .value { font-size: 11px; }
-  .legend { font-size: 13px; }
+  .legend { font-size: 12px; }
 """
 
 
@@ -33,7 +34,8 @@ def _short(value: float) -> str:
 
 
 def _text(x: float, y: float, style: str, words: str, anchor: str = "start") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" class="{style}" text-anchor="{anchor}">{escape(words)}</text>'
+    return (f'<text x="{x:.1f}" y="{y:.1f}" class="{style}" text-anchor="{anchor}">'
+            f'{escape(words)}</text>')
 
 
 def _line(x1: float, y1: float, x2: float, y2: float, colour: str) -> str:
@@ -42,10 +44,16 @@ def _line(x1: float, y1: float, x2: float, y2: float, colour: str) -> str:
 
 @dataclass(frozen=True)
 class _Scale:
-    """Logarithmic, over whole decades, from the panel's foot to its top."""
-    low: int   # exponents of ten
-    high: int
+    """Logarithmic: a whole decade at the panel's foot, room for the highest label at its top."""
+    low: int  # exponents of ten
+    high: float
     top: float
+
+    @classmethod
+    def over(cls, spreads: Iterable[Spread], top: float) -> "_Scale":
+        lows, highs = zip(*((spread.low, spread.high) for spread in spreads))
+        low = math.floor(math.log10(min(lows)))
+        return cls(low, max(low + 1, math.log10(max(highs)) + 0.2), top)
 
     def y(self, value: float) -> float:
         share = (math.log10(max(value, 10**self.low)) - self.low) / (self.high - self.low)
@@ -74,10 +82,10 @@ def _bar(x: float, width: float, spread: Spread, scale: _Scale, server: str) -> 
 
 def _frame(panel: _Panel, scale: _Scale) -> list[str]:
     drawn = [_text(LEFT, panel.top - 24, "panel", panel.title)]
-    for exponent in range(scale.low, scale.high + 1):
+    for exponent in range(scale.low, math.floor(scale.high) + 1):
         y = scale.y(10.0**exponent)
         drawn += [_line(LEFT, y, WIDTH - RIGHT, y, "#E2E2E2" if exponent > scale.low else "#555"),
-                  _text(LEFT - 8, y + 4, "axis", f"{10.0**exponent:,.6g}".rstrip(), "end")]
+                  _text(LEFT - 8, y + 4, "axis", f"{10.0**exponent:,.6g}", "end")]
     return drawn
 
 
@@ -87,8 +95,7 @@ def _panel(results: Results, log: str, panel: _Panel) -> list[str]:
                if (spread := results.cell(server, log, connections, panel.figure)) is not None}
     if not spreads:
         return []
-    scale = _Scale(math.floor(math.log10(min(spread.low for spread in spreads.values()))),
-                   math.ceil(math.log10(max(spread.high for spread in spreads.values()))), panel.top)
+    scale = _Scale.over(spreads.values(), panel.top)
     drawn = _frame(panel, scale)
     group_width = (WIDTH - LEFT - RIGHT) / len(CONNECTIONS)
     bar_width = (group_width - GROUP_GAP) / len(results.labels)
@@ -109,7 +116,7 @@ def _legend(results: Results) -> list[str]:
     for server, label in results.labels.items():
         drawn += [f'<rect x="{x:.1f}" y="{y - 11}" width="13" height="13" '
                   f'fill="{COLOURS.get(server, "#56B4E9")}"/>', _text(x + 18, y, "legend", label)]
-        x += 34 + 7.2 * len(label)
+        x += 34 + 7.1 * len(label)
     return drawn
 
 
@@ -121,7 +128,8 @@ def draw(results: Results, log: str = LOG_MODES[0]) -> str:
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
              f'width="{WIDTH}" height="{HEIGHT}" role="img">', f"<title>{escape(title)}</title>",
              f"<desc>{escape(' and '.join(panel.title for panel in PANELS))}</desc>",
-             f"<style>{STYLE}</style>", f'<rect width="{WIDTH}" height="{HEIGHT}" rx="8" fill="#fff"/>',
+             f"<style>{STYLE}</style>",
+             f'<rect width="{WIDTH}" height="{HEIGHT}" rx="8" fill="#fff"/>',
              _text(LEFT, 40, "title", title), _text(LEFT, 64, "note", note), *_legend(results)]
     for panel in PANELS:
         parts += _panel(results, log, panel)

@@ -42,12 +42,13 @@ def tree(root: int) -> list[int]:
 
 
 def cpu_seconds(root: int) -> float:
-    """User and system time of the tree, with that of children which have ended and been waited for."""
-    return sum(sum(int(ticks) for ticks in _stat(pid)[11:15]) for pid in tree(root)) / TICKS_PER_SECOND
+    """User and system time of the tree, with that of children that ended and were waited for."""
+    ticks = sum(sum(map(int, _stat(pid)[11:15])) for pid in tree(root))
+    return ticks / TICKS_PER_SECOND
 
 
 def scheduled_seconds(root: int) -> float:
-    """Time on a core of every live thread of the tree, in nanosecond steps: for what is nearly idle."""
+    """Time on a core of every live thread of the tree, in nanoseconds: for what is nearly idle."""
     total = 0
     for pid in tree(root):
         for schedstat in Path(f"/proc/{pid}/task").glob("*/schedstat"):
@@ -102,7 +103,7 @@ class Server:
         raise RuntimeError(f"no answer in {READY_TIMEOUT_SECONDS:.0f} s: {self.log_tail()}")
 
     def settle(self, limit_seconds: float = 10.0) -> None:
-        """Waits until the tree is quiet: a second worker may still be loading after a first answer."""
+        """Waits until the tree is quiet: another worker may still load after a first answer."""
         window, deadline = 0.1, time.perf_counter() + limit_seconds
         while time.perf_counter() < deadline:
             before = scheduled_seconds(self.pid)

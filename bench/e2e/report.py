@@ -7,8 +7,8 @@ from .results import CONNECTIONS, LOG_MODES, Results, Spread
 BEGIN, END = "<!-- e2e:begin -->", "<!-- e2e:end -->"
 SKELETON = f"""# Results
 
-What bentohost costs and reaches beside its peers, written by `bench/run.sh`; [README](README.md) says how
-to read it. Text outside of the two markers is kept.
+What bentohost costs and reaches beside its peers, written by `bench/run.sh`; [README](README.md)
+says how to read it. Text outside of the two markers is kept.
 
 {BEGIN}
 {END}
@@ -43,8 +43,9 @@ def _table(head: list[str], rows: list[list[str]], words: int = 1) -> list[str]:
 def _summary(results: Results, log: str) -> list[str]:
     rows = []
     for server, label in results.labels.items():
-        at = lambda connections, name: _median(results.cell(server, log, connections, name))
-        rows.append([label, " / ".join(at(number, "rps") for number in CONNECTIONS), at(1, "p50_ms"),
+        at = lambda number, name: _median(results.cell(server, log, number, name))
+        rows.append([label, " / ".join(at(number, "rps") for number in CONNECTIONS),
+                     at(1, "p50_ms"),
                      f"{at(64, 'p50_ms')} / {at(64, 'p99_ms')}", at(64, "cpu_us"),
                      _median(results.ratio(server, FLOOR, log, 64)),
                      _median(results.life(server, log, "rss_mb")),
@@ -67,8 +68,8 @@ def _details(results: Results) -> list[str]:
                     ratio = results.ratio(server, FLOOR, log, connections)
                     rows.append([label, log, str(connections), *map(_full, cell), _full(ratio)])
     return ["<details><summary>Every cell: the median of the rounds (lowest–highest)</summary>", "",
-            *_table(["server", "access log", "connections", "req/s", "p50 ms", "p99 ms", "CPU µs/req",
-                     "of nginx"], rows, words=2), "", "</details>", ""]
+            *_table(["server", "access log", "connections", "req/s", "p50 ms", "p99 ms",
+                     "CPU µs/req", "of nginx"], rows, words=2), "", "</details>", ""]
 
 
 def _verdict(spread: Spread | None, holds: Callable[[float], bool]) -> str:
@@ -110,17 +111,18 @@ def _kills(results: Results) -> list[str]:
              "✓" if kill.lost == 0 and (kill.served_ms or 1e9) < 1000 else "✗"]
             for kill in results.kills]
     return ["### The runner killed with SIGKILL under 64 connections", "",
-            "Every worker of the runner at once; the target is no request without an answer, and a 200 "
-            "to a request sent after the kill within 1,000 ms.", "",
-            *_table(["no answer", "200", "503", "other", "next 200 after ms", ""], rows, words=0), ""]
+            "Every worker of the runner at once; the target is no request without an answer, and a "
+            "200 to a request sent after the kill within 1,000 ms.", "",
+            *_table(["no answer", "200", "503", "other", "next 200 after ms", "target"], rows,
+                    words=0), ""]
 
 
 def section(results: Results) -> str:
     errors = sum(cell.errors for cell in results.cells)
     lines = ["## bentohost beside its peers", "",
-             "A POST of one iris row, answered by an SVC. Medians of interleaved rounds; \"of nginx\" is "
-             "to nginx's static reply of the same size in the same round. Errors in all runs together: "
-             f"{errors}.", "",
+             "A POST of one iris row, answered by an SVC. Medians of interleaved rounds; "
+             "\"of nginx\" is to nginx's static reply of the same size in the same round. "
+             f"Errors in all runs together: {errors}.", "",
              "![Requests per second and p99 latency, by server and connections](results.svg)", ""]
     lines += _targets(results)
     for log in LOG_MODES:

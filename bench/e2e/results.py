@@ -1,4 +1,4 @@
-"""The figures of one benchmark, as values: kept while measuring, read by the report and the plot."""
+"""The figures of one benchmark, as values: kept while measuring, read by report and plot."""
 import json
 import statistics
 from dataclasses import asdict, dataclass, field
@@ -75,7 +75,7 @@ class Results:
         return Spread.of(values) if values else None
 
     def ratio(self, server: str, other: str, log: str, connections: int) -> Spread | None:
-        """Of requests per second, each to the other's of the same round: the machine's drift cancels."""
+        """Of requests per second, each to the other's of the same round: drift cancels out."""
         def by_round(key: str) -> dict[int, float]:
             return {cell.round: cell.rps for cell in self.cells
                     if (cell.server, cell.log, cell.connections) == (key, log, connections)}

@@ -14,7 +14,7 @@ WORKERS = 2
 
 @dataclass(frozen=True)
 class Spec:
-    """`argv(folder, port, access_log)`; access_log False turns the log off, True leaves it as it comes."""
+    """`argv(folder, port, access_log)`: False turns the log off, True leaves it as it comes."""
     key: str
     label: str
     argv: Callable[[Path, int, bool], list[str]]
@@ -66,11 +66,11 @@ def _gunicorn(_folder: Path, port: int, _access_log: bool) -> list[str]:
 
 PEER_SPECS = (
     Spec("nginx", "nginx, static reply", _nginx, programs=("nginx",)),
-    Spec("fastapi-def", "FastAPI, def", _uvicorn("def_app", "asyncio", "h11"),
+    Spec("fastapi-def", "FastAPI def", _uvicorn("def_app", "asyncio", "h11"),
          ("fastapi", "uvicorn", "sklearn")),
-    Spec("fastapi-async", "FastAPI, async def", _uvicorn("async_app", "asyncio", "h11"),
+    Spec("fastapi-async", "FastAPI async", _uvicorn("async_app", "asyncio", "h11"),
          ("fastapi", "uvicorn", "sklearn")),
-    Spec("fastapi-uvloop", "FastAPI, async def, uvloop", _uvicorn("async_app", "uvloop", "httptools"),
+    Spec("fastapi-uvloop", "FastAPI async, uvloop", _uvicorn("async_app", "uvloop", "httptools"),
          ("fastapi", "uvicorn", "uvloop", "httptools", "sklearn")),
     Spec("flask", "Flask, gunicorn", _gunicorn, ("flask", "gunicorn", "sklearn")),
 )

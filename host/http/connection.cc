@@ -62,25 +62,30 @@ void Connection::serve() {
 }
 
 bool Connection::await_request() {
-  // The order of this store and of the mode's load, and the opposite order in drain() and stop(),
-  // see to it that one of the two sides notices the other.
-  is_idle_ = true;
-  if (context_.connections.mode() >= (has_answered_ ? Mode::kDraining : Mode::kStopping)) {
-    end_idle_wait();
-  }
+  // drain() and stop() end only a wait that is long already. A client in mid-conversation may be
+  // sending just now, so it has its slice of patience, and hears Connection: close with its next
+  // answer.
+  idle_since_ = SteadyClock().now();
   Received received = reader_.await();
   Duration waited = patience(context_.options);
-  while (received.kind == Received::Kind::kTimeout && waited < context_.options.idle_timeout &&
-         !context_.connections.others_wait()) {
+  while (received.kind == Received::Kind::kTimeout && may_wait() &&
+         waited < context_.options.idle_timeout) {
     received = reader_.await();
     waited += patience(context_.options);
   }
-  is_idle_ = false;
+  idle_since_ = kNoDeadline;
   return received.kind == Received::Kind::kBytes;
 }
 
+// Whether a client that was silent for a while may stay so.
+bool Connection::may_wait() const {
+  const Mode last = has_answered_ ? Mode::kServing : Mode::kDraining;
+  return context_.connections.mode() <= last && !context_.connections.others_wait();
+}
+
 void Connection::end_idle_wait() {
-  if (is_idle_ && !socket_.has_unread_bytes()) socket_.shutdown_reading();
+  const bool is_long = idle_since_.load() <= SteadyClock().now() - kPatience;
+  if (is_long && !socket_.has_unread_bytes()) socket_.shutdown_reading();
 }
 
 // False when the connection is over.
@@ -131,7 +136,7 @@ Response Connection::take_response() {
 
 void Connection::linger() {
   socket_.shutdown_writing();
-  is_idle_ = true;  // stop() need not wait for this
+  idle_since_ = TimePoint::min();  // stop() need not wait for this
   if (context_.connections.mode() >= Mode::kStopping) end_idle_wait();
   const TimePoint deadline = SteadyClock().now() + kMaxLinger;
   std::array<char, 4096> dropped;

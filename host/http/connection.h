@@ -58,6 +58,7 @@ class Connection final : private Exchange, private Interruptible {
   void cut() override { socket_.cut(); }
 
   bool await_request();
+  bool may_wait() const;
   bool answer();
   void refuse(const Status& refusal);
   Response take_response();
@@ -69,8 +70,8 @@ class Connection final : private Exchange, private Interruptible {
   RequestReader reader_;
   Request request_;
   Framing framing_;
-  bool has_answered_ = false;  // a request before this one
-  std::atomic<bool> is_idle_ = false;
+  bool has_answered_ = false;                        // a request before this one
+  std::atomic<TimePoint> idle_since_ = kNoDeadline;  // kNoDeadline: at work
 
   std::mutex mutex_;
   std::condition_variable responded_;

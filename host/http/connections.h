@@ -16,7 +16,8 @@ namespace bentohost::http {
 // What other threads may do to a connection.
 class Interruptible {
  public:
-  // Ends the wait for a next request, unless one is arriving.
+  // Ends a long wait for a next request. One that has just begun is left to end by itself, in a
+  // second.
   virtual void end_idle_wait() = 0;
   virtual void cut() = 0;
 
@@ -36,8 +37,8 @@ class Connections {
   // `threads` is how many of them can be served at once.
   explicit Connections(std::size_t threads) : threads_(threads) {}
 
-  // A connection is open from admit(), when it was accepted, to leave(); in between, on a thread, it
-  // can be interrupted: attach() to detach().
+  // A connection is open from admit(), when it was accepted, to leave(); in between, on a thread,
+  // it can be interrupted: attach() to detach().
   void admit();
   void attach(Interruptible& connection);
   void detach(Interruptible& connection);

@@ -1,20 +1,19 @@
 #include "http/problem.h"
 
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
+#include <string>
+
+#include "base/log.h"
 
 namespace bentohost::http {
 namespace {
 
-using Writer = rapidjson::Writer<rapidjson::StringBuffer>;
-
-void member(Writer& writer, std::string_view name, std::string_view value) {
-  writer.Key(name.data(), static_cast<rapidjson::SizeType>(name.size()));
-  writer.String(value.data(), static_cast<rapidjson::SizeType>(value.size()));
-}
-
-void optional_member(Writer& writer, std::string_view name, std::string_view value) {
-  if (!value.empty()) member(writer, name, value);
+// Empty members are left out. A path may be no UTF-8, which JSON has to be: the escaping mends
+// that.
+void append_member(std::string& json, std::string_view name, std::string_view value) {
+  if (value.empty()) return;
+  json.append(",\"").append(name).append("\":\"");
+  append_json_escaped(json, value);
+  json.push_back('"');
 }
 
 }  // namespace
@@ -120,22 +119,16 @@ std::string_view reason_phrase(int status) {
 
 Response problem(int status, std::string_view detail, std::string_view instance,
                  std::string_view request_id) {
-  rapidjson::StringBuffer buffer;
-  Writer writer(buffer);
-  writer.StartObject();
-  member(writer, "type", "about:blank");
-  member(writer, "title", reason_phrase(status));
-  writer.Key("status");
-  writer.Int(status);
-  optional_member(writer, "detail", detail);
-  optional_member(writer, "instance", instance);
-  optional_member(writer, "request_id", request_id);
-  writer.EndObject();
-
   Response response;
   response.status = status;
   response.content_type = "application/problem+json";
-  response.body.assign(buffer.GetString(), buffer.GetSize());
+  response.body = R"({"type":"about:blank")";
+  append_member(response.body, "title", reason_phrase(status));
+  response.body.append(",\"status\":").append(std::to_string(status));
+  append_member(response.body, "detail", detail);
+  append_member(response.body, "instance", instance);
+  append_member(response.body, "request_id", request_id);
+  response.body.push_back('}');
   if (status == 503) response.headers.push_back({"Retry-After", "1"});
   return response;
 }

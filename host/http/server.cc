@@ -43,6 +43,7 @@ class Server::Impl {
   void drain() { front_->connections().drain(); }
 
   std::size_t stop(TimePoint deadline) {
+    if (std::exchange(is_stopped_, true)) return 0;
     if (listener_) front_->stop_accepting(listener_.get());
     if (accepting_.joinable()) accepting_.join();
     listener_.reset();
@@ -63,6 +64,7 @@ class Server::Impl {
   // Shared with the connections: a thread that is left behind in a handler still needs it.
   std::shared_ptr<HttplibFront> front_;
   std::thread accepting_;
+  bool is_stopped_ = false;
 };
 
 Server::Server(ServerOptions options, Handler handler, Rejected rejected)

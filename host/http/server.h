@@ -42,8 +42,9 @@ class Server {
   std::string url() const;     // "http://127.0.0.1:3000"; an IPv6 host in brackets
   void serve();
 
-  // From now on each response says Connection: close, and idle connections are closed. New
-  // connections are still accepted, so that health probes can see that we are going.
+  // From now on each response says Connection: close, and idle connections are closed: at once
+  // those that were silent for a second, the others when they have been. New connections are still
+  // accepted, so that health probes can see that we are going.
   void drain();
   // Stops accepting, waits until `deadline` for the responses in flight, then cuts what is left.
   // Returns the number of connections cut. A thread whose handler never returns is left behind (0

@@ -214,12 +214,40 @@ std::string Pool::why_not_ready_locked() const {
 
 // ---- sending and completing ------------------------------------------------------------------
 
-void Pool::send(const Dispatch& dispatch) {
+void Pool::send(Dispatch dispatch) {
   thread_local AlignedBuffer frame;
-  encode_batch(*dispatch.batch, spec_.methods[dispatch.batch->method].axis_in, frame);
-  if (!dispatch.worker->to.send(frame)) deps_.loop.set_events(dispatch.worker->to.fd(), EPOLLOUT);
-  frame.clear();
-  if (frame.capacity() > kKeptFrameBytes) AlignedBuffer().swap(frame);
+  while (dispatch) {
+    Outlet& outlet = dispatch.worker->to;
+    const std::int32_t axis = spec_.methods[dispatch.batch->method].axis_in;
+    if (encode_batch(*dispatch.batch, axis, frame)) {
+      if (!outlet.send(frame)) deps_.loop.set_events(outlet.fd(), EPOLLOUT);
+      dispatch = {};
+    } else {
+      dispatch = refuse_to_send(dispatch);
+    }
+    frame.clear();
+    if (frame.capacity() > kKeptFrameBytes) AlignedBuffer().swap(frame);
+  }
+}
+
+// The worker has not heard of the batch: it is idle again, and may take the next.
+Pool::Dispatch Pool::refuse_to_send(const Dispatch& dispatch) {
+  Failures failures;
+  Dispatch next;
+  {
+    std::lock_guard lock(mutex_);
+    Worker& worker = *dispatch.worker;
+    worker.batch = nullptr;
+    worker.kill_at = kNoDeadline;
+    if (worker.state == Worker::State::kBusy) worker.state = Worker::State::kIdle;
+    fail_later_locked(
+        failures, dispatch.batch->calls,
+        Status::with_http(413, BENTO_RESOURCE_EXHAUSTED,
+                          "the inputs of runner " + spec_.name + " are too large to be sent"));
+    next = take_dispatch_locked(deps_.clock.now(), failures);
+  }
+  complete(failures);
+  return next;
 }
 
 void Pool::complete(const Failures& failures) {
@@ -240,7 +268,7 @@ bool Pool::tick(TimePoint now) {
       Slot& slot = slots_[i];
       if (slot.worker != nullptr) {
         tick_worker_locked(*slot.worker, now, failures);
-        need = need || slot.worker->state == Worker::State::kBusy;
+        need = need || slot.worker->batch != nullptr || slot.worker->kill_at != kNoDeadline;
       } else if (!slot.gave_up && !stopping_ && slot.restart_at != TimePoint{}) {
         need = true;
         if (now >= slot.restart_at) due.push_back(i);
@@ -261,16 +289,19 @@ bool Pool::tick(TimePoint now) {
 }
 
 void Pool::tick_worker_locked(Worker& worker, TimePoint now, Failures& failures) {
-  if (worker.state != Worker::State::kBusy) return;
-  for (const CallPtr& call : worker.batch->calls) {
-    if (now < call->deadline) continue;
-    fail_later_locked(failures, {call},
-                      Status(BENTO_DEADLINE_EXCEEDED, "runner " + spec_.name + "." +
-                                                          spec_.methods[worker.batch->method].name +
-                                                          " did not answer before the deadline"));
+  if (worker.batch != nullptr) {
+    for (const CallPtr& call : worker.batch->calls) {
+      if (now < call->deadline) continue;
+      fail_later_locked(
+          failures, {call},
+          Status(BENTO_DEADLINE_EXCEEDED, "runner " + spec_.name + "." +
+                                              spec_.methods[worker.batch->method].name +
+                                              " did not answer before the deadline"));
+    }
   }
   if (now < worker.kill_at || !worker.killed_for.empty()) return;
-  worker.kill("it did not answer before its deadline");
+  worker.kill(worker.batch != nullptr ? "it did not answer before its deadline"
+                                      : "it closed its output and did not end");
 }
 
 }  // namespace bentohost::runner

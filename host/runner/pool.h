@@ -92,7 +92,8 @@ class Pool {
   bool all_gone_locked() const;
   std::string why_not_ready_locked() const;
 
-  void send(const Dispatch& dispatch);
+  void send(Dispatch dispatch);
+  Dispatch refuse_to_send(const Dispatch& dispatch);
   void complete(const Failures& failures);
   bool tick(TimePoint now);  // loop
   void tick_worker_locked(Worker& worker, TimePoint now, Failures& failures);
@@ -106,6 +107,7 @@ class Pool {
   void on_result(const WorkerPtr& worker, const wire::FrameReader::Frame& frame);
   void on_error(const WorkerPtr& worker, const wire::FrameReader::Frame& frame);
   void on_stderr(const WorkerPtr& worker);
+  void on_end_of_output(const WorkerPtr& worker);
   void on_death(const WorkerPtr& worker);
   void on_protocol_error(const WorkerPtr& worker, const std::string& what);
   // Frees the worker of the batch with this id and gives it the next; null when it has no such

@@ -56,7 +56,7 @@ void Pool::spawn(std::uint32_t index) {
   AlignedBuffer frame;
   wire::FrameWriter hello(frame, wire::FrameType::kHello, 0, 0);
   hello.text(options_.hello);
-  hello.finish();
+  (void)hello.finish();
   if (!worker->to.send(frame)) deps_.loop.set_events(worker->to.fd(), EPOLLOUT);
 }
 
@@ -81,7 +81,7 @@ void Pool::on_readable(const WorkerPtr& worker, bool ended) {
     const ssize_t n = ::read(worker->from.get(), room.data(), room.size());
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 && errno == EAGAIN && !ended) return;
-    if (n <= 0) return on_death(worker);
+    if (n <= 0) return ended || !worker->pidfd ? on_death(worker) : on_end_of_output(worker);
     worker->reader.commit(static_cast<std::size_t>(n));
     for (;;) {
       auto frame = worker->reader.next();
@@ -90,8 +90,17 @@ void Pool::on_readable(const WorkerPtr& worker, bool ended) {
       on_frame(worker, **frame);
       if (worker->dead) return;
     }
-    if (static_cast<std::size_t>(n) < room.size() && !ended) return;
+    if (static_cast<std::size_t>(n) < room.size() && !ended) return worker->reader.recycle();
   }
+}
+
+void Pool::on_end_of_output(const WorkerPtr& worker) {
+  // It is ending, and its pidfd will say so with the real exit code; or it will be killed for
+  // hanging.
+  deps_.loop.unwatch(worker->from.get());
+  std::lock_guard lock(mutex_);
+  worker->state = Worker::State::kEnding;
+  worker->kill_at = deps_.clock.now() + options_.kill_grace;
 }
 
 void Pool::on_frame(const WorkerPtr& worker, const wire::FrameReader::Frame& frame) {
@@ -134,6 +143,7 @@ std::shared_ptr<const Batch> Pool::finish_batch(const WorkerPtr& worker, std::ui
     std::lock_guard lock(mutex_);
     if (worker->batch == nullptr || worker->batch->id != id) return nullptr;
     batch = std::move(worker->batch);
+    worker->kill_at = kNoDeadline;
     worker->served = true;
     if (stopping_ || !worker->killed_for.empty()) {
       end_locked(*worker);

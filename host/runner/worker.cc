@@ -38,8 +38,10 @@ void join_input(const Batch& batch, std::size_t input, std::int32_t axis,
   const std::span<const std::int64_t> joined(shape.data(), first.shape.size());
   const Blocks blocks = blocks_of(joined, axis, first.dtype);
 
-  char* to =
-      frame.tensor(first.name, first.dtype, joined, blocks.outer * batch.rows * blocks.row_bytes);
+  const std::size_t total = blocks.outer * batch.rows * blocks.row_bytes;
+  char* to = frame.tensor(first.name, first.dtype, joined, total);
+  // Nothing to copy may still be blocks without end: (2^40, 0).
+  if (to == nullptr || total == 0) return;
   for (std::size_t block = 0; block < blocks.outer; ++block) {
     for (const CallPtr& call : batch.calls) {
       const std::size_t bytes = call->rows * blocks.row_bytes;
@@ -118,7 +120,7 @@ void Worker::kill(std::string why) {
   if (pid > 0) ::kill(pid, SIGKILL);
 }
 
-void encode_batch(const Batch& batch, std::int32_t axis, AlignedBuffer& out) {
+bool encode_batch(const Batch& batch, std::int32_t axis, AlignedBuffer& out) {
   std::vector<std::uint32_t> rows;
   rows.reserve(batch.calls.size());
   for (const CallPtr& call : batch.calls) rows.push_back(call->rows);
@@ -133,7 +135,7 @@ void encode_batch(const Batch& batch, std::int32_t axis, AlignedBuffer& out) {
       join_input(batch, i, axis, frame);
     }
   }
-  frame.finish();
+  return frame.finish();
 }
 
 Status deliver_batch(const Batch& batch, std::span<const bento_value> values, std::int32_t axis) {

@@ -2,8 +2,9 @@
 // come back. Its legal states: starting -> idle <-> busy, and from each of them to ending, in which
 // it gets no more work.
 //
-// Threads: `state`, `served`, `batch` and `kill_at` are guarded by the pool's mutex; an Outlet locks
-// for itself, as whoever has work for an idle worker writes to it; the rest is the event loop's.
+// Threads: `state`, `served`, `batch` and `kill_at` are guarded by the pool's mutex; an Outlet
+// locks for itself, as whoever has work for an idle worker writes to it; the rest is the event
+// loop's.
 #pragma once
 
 #include <cstdint>
@@ -77,7 +78,8 @@ struct Worker {
 using WorkerPtr = std::shared_ptr<Worker>;
 
 // Writes `batch` as one call frame into `out`; the inputs of several calls are joined along `axis`.
-void encode_batch(const Batch& batch, std::int32_t axis, AlignedBuffer& out);
+// False, and nothing in `out`, when no frame can hold it.
+bool encode_batch(const Batch& batch, std::int32_t axis, AlignedBuffer& out);
 
 // Completes each call of `batch` that is not finished with its rows of `values` (those of the
 // result frame). Returns the error for which they cannot be handed out (too few rows, ...); then no

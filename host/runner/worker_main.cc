@@ -87,7 +87,7 @@ class WorkerProcess {
       send_error(0, status);
       return status.code() == BENTO_INVALID_ARGUMENT ? kExitConfig : kExitRetry;
     }
-    wire::FrameWriter(out_, wire::FrameType::kReady, 0, 0).finish();
+    (void)wire::FrameWriter(out_, wire::FrameType::kReady, 0, 0).finish();
     bool more = link_.write(out_);
     while (more) {
       auto frame = link_.read();
@@ -141,7 +141,10 @@ class WorkerProcess {
     wire::FrameWriter result(out_, wire::FrameType::kResult, frame.header.id, frame.header.method);
     result.value_count(static_cast<std::uint32_t>(sink_.values().size()));
     for (const wire::Value& value : sink_.values()) result.value(value.view());
-    result.finish();
+    if (!result.finish()) {
+      return send_error(frame.header.id,
+                        Status(BENTO_INTERNAL, "the result is too large to be sent"));
+    }
     return link_.write(out_);
   }
 
@@ -182,7 +185,7 @@ class WorkerProcess {
   bool send_error(std::uint64_t id, const Status& status) {
     wire::FrameWriter frame(out_, wire::FrameType::kError, id, 0);
     frame.error(status);
-    frame.finish();
+    (void)frame.finish();  // its message was cut to what fits
     return link_.write(out_);
   }
 

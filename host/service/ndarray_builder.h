@@ -9,8 +9,8 @@
 #include <string_view>
 
 #include "base/status.h"
-#include "service/decimal.h"
 #include "service/ndarray.h"
+#include "service/ndarray_decimal.h"
 
 namespace bentohost::service {
 

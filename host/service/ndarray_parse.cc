@@ -7,9 +7,9 @@
 #include <utility>
 
 #include "base/json.h"
-#include "service/decimal.h"
 #include "service/ndarray.h"
 #include "service/ndarray_builder.h"
+#include "service/ndarray_decimal.h"
 
 namespace bentohost::service {
 namespace {

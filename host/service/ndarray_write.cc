@@ -57,7 +57,8 @@ char* write_element(char* p, Bool value) {
   std::memcpy(p, text.data(), text.size());
   return p + text.size();
 }
-// The double of the fewest digits that rounds to this half, as NumPy prints it: 65500.0, not 65504.0.
+// The double of the fewest digits that rounds to this half, as NumPy prints it: 65500.0, not
+// 65504.0.
 char* write_element(char* p, Half half) {
   const double value = double_from_half(half.bits);
   double shortest = value;

@@ -182,12 +182,15 @@ class Host:
         if self.process.poll() is None:
             self.process.send_signal(number)
         code = self.process.wait(timeout=60)
+        self.close_streams()
+        eventually(lambda: not any(is_alive(pid) for pid in children), what="the end of all children")
+        return code
+
+    def close_streams(self):
         for reader in self.readers:
             reader.join(timeout=10)
         self.process.stdout.close()
         self.process.stderr.close()
-        eventually(lambda: not any(is_alive(pid) for pid in children), what="the end of all children")
-        return code
 
 
 class HostTest(unittest.TestCase):

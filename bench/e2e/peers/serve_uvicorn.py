@@ -1,6 +1,6 @@
-"""`uvicorn --workers N`, but for the listening socket: uvicorn's own has no protocol number, by which
-asyncio fails to turn Nagle's algorithm off, so that each reply would wait 40 ms for a delayed ACK.
-With that, the comparison would be worth nothing."""
+"""`uvicorn --workers N`, but for the listening socket: uvicorn's own has no protocol number, so
+that asyncio leaves Nagle's algorithm on, and each reply waits 40 ms for a delayed ACK. Beside a
+peer that stalls so, any server would look good."""
 import argparse
 import socket
 

@@ -21,7 +21,7 @@ TEST(Problem, LeavesEmptyMembersOut) {
 TEST(Problem, StaysJsonWhenAPathIsNotUtf8) {
   EXPECT_EQ(problem(404, {}, "/\xff\xc3\xa9").body,
             "{\"type\":\"about:blank\",\"title\":\"Not Found\",\"status\":404,"
-            "\"instance\":\"/\\uFFFD\xc3\xa9\"}");
+            "\"instance\":\"/\\ufffd\xc3\xa9\"}");
 }
 
 TEST(Problem, TellsAClientOfA503WhenToComeBack) {

@@ -55,6 +55,17 @@ TEST(ServerStop, DrainEndsIdleConnections) {
   EXPECT_TRUE(kept.at_end());
 }
 
+TEST(ServerStop, DrainLetsAClientInMidConversationAskOnceMore) {
+  TestServer server;
+  RawClient client(server.port());
+  ASSERT_EQ(client.ask(kGet).status, 200);
+  server->drain();
+  const Reply reply = client.ask(kGet);
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_TRUE(reply.has("Connection: close"));
+  EXPECT_TRUE(client.at_end());
+}
+
 TEST(ServerStop, DrainLetsRequestsFinishAndThenCloses) {
   Desk desk;
   TestServer server(desk.handler());

@@ -1,4 +1,4 @@
-#include "service/decimal.h"
+#include "service/ndarray_decimal.h"
 
 #include <bento/abi.h>
 

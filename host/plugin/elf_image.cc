@@ -1,0 +1,115 @@
+#include "plugin/elf_image.h"
+
+namespace bentohost::plugin {
+namespace {
+
+// The hash of DT_GNU_HASH: Bernstein's, times 33 plus the byte.
+std::uint32_t gnu_hash(std::string_view name) {
+  std::uint32_t hash = 5381;
+  for (const char c : name) hash = hash * 33 + static_cast<unsigned char>(c);
+  return hash;
+}
+
+}  // namespace
+
+bool ElfImage::load_dynamic(const std::vector<Elf64_Phdr>& segments) {
+  for (const Elf64_Phdr& segment : segments) {
+    if (segment.p_type == PT_LOAD) loaded_.push_back(segment);
+  }
+  for (const Elf64_Phdr& segment : segments) {
+    if (segment.p_type != PT_DYNAMIC) continue;
+    read_dynamic(segment);
+    return true;
+  }
+  return false;
+}
+
+void ElfImage::read_dynamic(const Elf64_Phdr& segment) {
+  for (std::uint64_t at = 0; at < segment.p_filesz; at += sizeof(Elf64_Dyn)) {
+    const auto entry = read<Elf64_Dyn>(segment.p_offset + at);
+    if (!entry || entry->d_tag == DT_NULL) return;
+    switch (entry->d_tag) {
+      case DT_SYMTAB:
+        symbols_ = offset_of(entry->d_un.d_ptr);
+        break;
+      case DT_STRTAB:
+        strings_ = offset_of(entry->d_un.d_ptr);
+        break;
+      case DT_GNU_HASH:
+        gnu_hash_ = offset_of(entry->d_un.d_ptr);
+        break;
+      case DT_HASH:
+        hash_ = offset_of(entry->d_un.d_ptr);
+        break;
+      case DT_FLAGS_1:
+        flags_ = entry->d_un.d_val;
+        break;
+      default:
+        break;
+    }
+  }
+}
+
+std::optional<std::uint64_t> ElfImage::offset_of(std::uint64_t address) const {
+  for (const Elf64_Phdr& segment : loaded_) {
+    if (address >= segment.p_vaddr && address - segment.p_vaddr < segment.p_filesz) {
+      return segment.p_offset + (address - segment.p_vaddr);
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<Elf64_Sym> ElfImage::find_symbol(std::string_view name) const {
+  if (!symbols_ || !strings_) return std::nullopt;
+  if (gnu_hash_) return find_by_gnu_hash(*gnu_hash_, name);
+  if (hash_) return find_by_scan(*hash_, name);
+  return std::nullopt;
+}
+
+std::optional<Elf64_Sym> ElfImage::symbol_named(std::uint64_t index, std::string_view name) const {
+  const auto symbol = read<Elf64_Sym>(*symbols_ + index * sizeof(Elf64_Sym));
+  if (!symbol) return std::nullopt;
+  const std::uint64_t text = *strings_ + symbol->st_name;
+  if (!contains(text, name.size() + 1)) return std::nullopt;
+  const std::string_view found(file_.data() + text, name.size() + 1);
+  if (!found.starts_with(name) || found.back() != '\0') return std::nullopt;
+  return symbol;
+}
+
+// Layout: bucket count, first hashed symbol, bloom words, bloom shift (32 bits each); the bloom
+// filter of 64-bit words; buckets; then one hash per symbol, its lowest bit set at the end of a
+// chain.
+std::optional<Elf64_Sym> ElfImage::find_by_gnu_hash(std::uint64_t table,
+                                                    std::string_view name) const {
+  struct Header {
+    std::uint32_t buckets, first_symbol, bloom_words, bloom_shift;
+  };
+  const auto header = read<Header>(table);
+  if (!header || header->buckets == 0) return std::nullopt;
+  const std::uint32_t hash = gnu_hash(name);
+  const std::uint64_t buckets = table + sizeof(Header) + std::uint64_t{8} * header->bloom_words;
+  const std::uint64_t chains = buckets + std::uint64_t{4} * header->buckets;
+  const auto start = read<std::uint32_t>(buckets + std::uint64_t{4} * (hash % header->buckets));
+  if (!start || *start < header->first_symbol) return std::nullopt;
+  for (std::uint64_t index = *start;; ++index) {  // ends at the end of the file, if not before
+    const auto link = read<std::uint32_t>(chains + 4 * (index - header->first_symbol));
+    if (!link) return std::nullopt;
+    if ((*link | 1) == (hash | 1)) {
+      if (const auto symbol = symbol_named(index, name)) return symbol;
+    }
+    if ((*link & 1) != 0) return std::nullopt;
+  }
+}
+
+// DT_HASH tells how many symbols there are: bucket count, symbol count.
+std::optional<Elf64_Sym> ElfImage::find_by_scan(std::uint64_t hash_table,
+                                                std::string_view name) const {
+  const auto count = read<std::uint32_t>(hash_table + sizeof(std::uint32_t));
+  for (std::uint64_t index = 1; count && index < *count; ++index) {
+    if (!contains(*symbols_ + index * sizeof(Elf64_Sym), sizeof(Elf64_Sym))) break;
+    if (const auto symbol = symbol_named(index, name)) return symbol;
+  }
+  return std::nullopt;
+}
+
+}  // namespace bentohost::plugin

@@ -1,0 +1,58 @@
+// ElfImage: a 64-bit little-endian ELF file as bytes, read the way the dynamic loader reads it:
+// program headers, the dynamic section, its symbol and hash tables. Section headers are not
+// consulted, so a stripped library is as good as any. Every read is checked against the file. Does
+// not own the bytes.
+#pragma once
+
+#include <elf.h>
+
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+namespace bentohost::plugin {
+
+class ElfImage {
+ public:
+  explicit ElfImage(std::span<const char> file) : file_(file) {}
+
+  std::uint64_t size() const { return file_.size(); }
+  bool contains(std::uint64_t offset, std::uint64_t bytes) const {
+    return offset <= file_.size() && bytes <= file_.size() - offset;
+  }
+  // The T at `offset`, wherever it is aligned; nothing when it is not all inside of the file.
+  template <typename T>
+  std::optional<T> read(std::uint64_t offset) const {
+    static_assert(std::is_trivially_copyable_v<T>);
+    if (!contains(offset, sizeof(T))) return std::nullopt;
+    T value;
+    std::memcpy(&value, file_.data() + offset, sizeof value);
+    return value;
+  }
+
+  // Takes in the tables that the lookups below need. False when there is no dynamic section. The
+  // program headers are all inside of the file.
+  bool load_dynamic(const std::vector<Elf64_Phdr>& segments);
+  bool is_executable() const { return (flags_ & DF_1_PIE) != 0; }
+  // The dynamic symbol of this name, defined or not, as dlsym would find it.
+  std::optional<Elf64_Sym> find_symbol(std::string_view name) const;
+
+ private:
+  void read_dynamic(const Elf64_Phdr& segment);
+  std::optional<std::uint64_t> offset_of(std::uint64_t address) const;
+  std::optional<Elf64_Sym> symbol_named(std::uint64_t index, std::string_view name) const;
+  std::optional<Elf64_Sym> find_by_gnu_hash(std::uint64_t table, std::string_view name) const;
+  std::optional<Elf64_Sym> find_by_scan(std::uint64_t hash_table, std::string_view name) const;
+
+  std::span<const char> file_;
+  std::vector<Elf64_Phdr> loaded_;  // PT_LOAD
+  std::uint64_t flags_ = 0;
+  // File offsets, where the file has such a table.
+  std::optional<std::uint64_t> symbols_, strings_, gnu_hash_, hash_;
+};
+
+}  // namespace bentohost::plugin

@@ -1,0 +1,160 @@
+"""The command line: what is wrong is said in one line, at once, and nothing half-started is left."""
+import re
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+from harness import BUILD, EXE, LAB, PLUGINS, SLOW, HostTest, children_of, main
+
+IRIS = next(BUILD.glob("lib*/**/bentohost/plugins/libiris.so"))
+
+
+def run(*arguments, timeout=30, cwd=None):
+    began = time.monotonic()
+    done = subprocess.run([EXE, *arguments], capture_output=True, text=True, timeout=timeout * SLOW, cwd=cwd,
+                          stdin=subprocess.DEVNULL, check=False)
+    done.seconds = time.monotonic() - began
+    return done
+
+
+class Refusals(HostTest):
+    def refuses(self, arguments, *words, within=1.0, code=1):
+        done = run("--port", "0", *arguments)
+        message = [line for line in done.stderr.splitlines() if line.startswith("bentohost: ")]
+        self.assertEqual(len(message), 1, done.stderr)
+        for word in words:
+            self.assertIn(word, message[0])
+        self.assertEqual(done.returncode, code, done.stderr)
+        self.assertEqual(done.stdout, "")
+        self.assertLess(done.seconds, within * SLOW)
+        left = subprocess.run(["pgrep", "-f", f"^{EXE} (runner|probe) .*{arguments[-1]}"], check=False,
+                              capture_output=True, text=True).stdout
+        self.assertEqual(left, "", "a child is left")
+        return message[0]
+
+    def bad(self, name, *words, **options):
+        return self.refuses(["--plugin", str(PLUGINS / f"lib{name}.so")], f"lib{name}.so", *words, **options)
+
+    def test_files_that_are_no_plugins(self):
+        folder = self.folder()
+        whole = IRIS.read_bytes()
+        for name, content, words in (("text.so", b"hello\n" * 100, ()), ("empty.so", b"", ("empty",)),
+                                     ("half.so", whole[:len(whole) // 2], ("truncated",)),
+                                     ("head.so", whole[:200], ())):
+            (folder / name).write_bytes(content)
+            self.refuses(["--plugin", str(folder / name)], name, *words)
+        self.refuses(["--plugin", "libnosuch.so"], "libnosuch.so", "BENTOHOST_PLUGIN_PATH")
+        self.refuses(["--plugin", "/nowhere/libiris.so"], "/nowhere/libiris.so", "no such file")
+
+    def test_plugins_that_crash_are_named_with_the_step_and_the_signal(self):
+        self.bad("open_crashes", "SIGSEGV", "bento_entry.open")
+        self.bad("open_aborts", "SIGABRT", "the model license has expired")
+        self.bad("open_throws", "SIGABRT")
+        self.bad("constructor_crashes", "SIGSEGV", "dlopen")
+
+    def test_a_plugin_that_hangs_takes_only_its_time_limit(self):
+        self.bad("open_hangs", "bento_entry.open", "10 s", within=12)
+
+    def test_plugins_that_do_not_fit(self):
+        self.bad("open_fails", "no license for this machine")
+        self.bad("other_major", "2.0", "1.0")
+        self.bad("newer_minor", "1.99", "1.0")
+        self.bad("size_zero", "size 0")
+        self.bad("no_entry", "bento_entry")
+        self.bad("missing_symbol", "nobody_has_this_function")
+        self.bad("duplicate_routes", "/same", "first", "second")
+        self.bad("reserved_route", "metrics")
+        self.bad("bad_schema", "schema")
+        self.bad("unknown_descriptor", "hologram")
+        self.refuses(["--plugin", str(PLUGINS / "libcreate_fails.so")], "no database today")
+
+    def test_routes_of_two_plugins_that_collide_and_the_way_out(self):
+        line = self.refuses(["--plugin", str(PLUGINS / "libecho_one.so"), "--plugin", LAB], "/echo", "/PREFIX")
+        self.assertIn("lab.echo", line)
+
+    def test_a_port_in_use(self):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = str(taken.getsockname()[1])
+            done = run("--plugin", LAB, "--port", port)
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn(port, done.stderr)
+        self.assertIn("in use", done.stderr)
+        self.assertLess(done.seconds, 1.0 * SLOW)
+
+    def test_options_are_checked_before_any_code_of_the_plugin_runs(self):
+        for setting, words in (("lab.nosuch=1", ("nosuch",)), ("lab.factor=x", ("factor", "number")),
+                               ("lab.names=[1]", ("names",)), ("other.x=1", ("other", "lab")),
+                               ("lab.start_ms=1.5", ("start_ms",))):
+            self.refuses(["--plugin", LAB, "--set", setting], *words)
+        done = run("--plugin", LAB, "--set", "nonsense")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("SERVICE.OPTION=VALUE", done.stderr)
+
+    def test_wrong_options_are_named(self):
+        for arguments, word in ((["--bogus"], "bogus"), (["--port", "70000"], "65535"), (["--port"], "port"),
+                                (["--timeout", "soon"], "seconds"), (["--access-log", "maybe"], "on or off"),
+                                (["--log-level", "loud"], "warning"), (["--max-body", "1x"], "64m"),
+                                (["stray"], "stray"), ([], "--plugin")):
+            done = run(*arguments)
+            self.assertEqual(done.returncode, 2, arguments)
+            self.assertIn(word, done.stderr.splitlines()[0])
+        self.refuses(["--plugin", LAB, "--runner-workers", "nobody=2"], "nobody")
+
+
+class Help(HostTest):
+    def test_help_and_version(self):
+        done = run("--help")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        for option in ("plugin", "set", "host", "port", "threads", "runner-workers", "timeout", "max-body",
+                       "log-level", "log-format", "access-log", "timeout-graceful-shutdown", "version"):
+            self.assertIn(f"--{option}", done.stdout)
+        self.assertLessEqual(max(map(len, done.stdout.splitlines())), 100)
+        self.assertRegex(run("--version").stdout, r"^bentohost \d+\.\d+\.\d+\n$")
+
+
+class Lookup(HostTest):
+    def test_a_bare_name_is_found_from_any_folder(self):
+        host = self.start(plugin="libiris.so", cwd=self.folder())
+        self.assertEqual(host.get("/readyz").status, 200)
+
+    def test_the_environment_comes_first_and_the_working_directory_last(self):
+        folder = self.folder()
+        shutil.copy(LAB, folder / "libiris.so")
+        host = self.start(plugin="libiris.so", env={"BENTOHOST_PLUGIN_PATH": f"/nowhere:{folder}"})
+        self.assertIn("lab", host.stdout_lines[0])
+        shutil.copy(LAB, folder / "libmine.so")
+        host = self.start(plugin="libmine.so", cwd=folder)
+        self.assertIn("lab", host.stdout_lines[0])
+        host = self.start(plugin="./libiris.so", cwd=folder)
+        self.assertIn("lab", host.stdout_lines[0])
+
+    def test_a_prefix_goes_in_front_of_a_services_routes(self):
+        host = self.start("--plugin", f"/deep/lab={LAB}", plugin="libiris.so")
+        self.assertEqual(host.post("/deep/lab/echo", [[1]]).status, 200)
+        self.assertEqual(host.post("/echo", [[1]]).status, 404)
+        self.assertEqual(host.post("/classify", [[4.9, 3.0, 1.4, 0.2]]).json(), [0])
+
+    def test_settings_are_json_if_they_parse_else_text(self):
+        host = self.start("--set", "lab.factor=2", "--set", 'lab.names=["x","y z"]', "--set", "lab.marker=a=b")
+        self.assertEqual(host.post("/options", "").body, b"2.000000 x y z")
+
+    def test_the_ready_line_is_one_line_with_the_url(self):
+        host = self.start("--log-level", "off")
+        self.assertEqual(len(host.stdout_lines), 1)
+        self.assertTrue(re.search(r" serves lab 0\.1 at http://127\.0\.0\.1:\d+ \(ready in \d+ ms\)$",
+                                  host.stdout_lines[0]), host.stdout_lines[0])
+        self.assertEqual(len(children_of(host.pid)), 2)
+
+    def test_a_plugin_that_is_replaced_while_it_runs_is_not_our_crash(self):
+        folder = self.folder()
+        copy = Path(shutil.copy(LAB, folder / "liblab.so"))
+        host = self.start(plugin=str(copy))
+        shutil.copy(LAB, folder / "new.so")
+        (folder / "new.so").rename(copy)
+        self.assertEqual(host.post("/echo", [[1]]).status, 200)
+
+
+if __name__ == "__main__":
+    main()

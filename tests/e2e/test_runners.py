@@ -1,0 +1,251 @@
+"""Runners: they may die, hang, babble and be overrun, and nobody gets a wrong answer or none."""
+import http.client
+import os
+import signal
+import threading
+import time
+
+from harness import SLOW, HostTest, children_of, eventually, in_parallel, is_alive, main
+
+
+class Load:
+    """Keep-alive clients that count what becomes of each request, until told to stop."""
+
+    def __init__(self, host, connections, path, body, expected):
+        self.counts, self.lost = {}, []
+        self.done = threading.Event()
+        self.lock = threading.Lock()
+        self.job = (host, path, body, expected)
+        self.threads = [threading.Thread(target=self.run) for _ in range(connections)]
+        for thread in self.threads:
+            thread.start()
+
+    def run(self):
+        host, path, body, expected = self.job
+        client, counts = host.client(), {}
+        while not self.done.is_set():
+            try:
+                reply = client.request("POST", path, body)
+                key = reply.status if reply.status != 200 or reply.json() == expected else "wrong"
+                counts[key] = counts.get(key, 0) + 1
+            except (OSError, http.client.HTTPException) as error:
+                with self.lock:
+                    self.lost.append(repr(error))
+                client = host.client()
+        client.close()
+        with self.lock:
+            for key, n in counts.items():
+                self.counts[key] = self.counts.get(key, 0) + n
+
+    def stop(self):
+        self.done.set()
+        for thread in self.threads:
+            thread.join()
+        return self.counts
+
+
+def batches(host, method):
+    return host.metrics().get(f'bentohost_batch_size_count{{method="{method}",runner="worker"}}', 0)
+
+
+class Deaths(HostTest):
+    def kill(self, host, runner="worker", number=signal.SIGKILL):
+        (pid,) = host.runners()[runner]
+        os.kill(pid, number)
+        return pid
+
+    def test_a_killed_runner_under_load_costs_no_request_its_answer(self):
+        host = self.start()
+        load = Load(host, 64, "/echo", [[1, 2]], [[1, 2]])
+        old = None
+        for _ in range(3):
+            eventually(lambda: host.get("/readyz").status == 200)
+            old = self.kill(host)
+            killed = time.monotonic()
+            eventually(lambda: host.runners().get("worker", [old]) != [old])
+            eventually(lambda: host.post("/echo", [[3]]).status == 200)
+            self.assertLess(time.monotonic() - killed, 1.0 * SLOW)
+        counts = load.stop()
+        self.assertEqual(load.lost, [])
+        self.assertEqual(set(counts), {200}, counts)  # echo is idempotent
+        restarts = host.metrics()['bentohost_runner_restarts_total{reason="SIGKILL",runner="worker"}']
+        self.assertEqual(restarts, 3)
+
+    def test_what_may_not_run_twice_is_answered_503(self):
+        host = self.start()
+        reply = host.post("/fragile", [[-1]])
+        self.assertEqual((reply.status, reply.header("retry-after")), (503, "1"), reply)
+        self.assertIn("SIGSEGV", reply.json()["detail"])
+        eventually(lambda: host.post("/fragile", [[1]]).status == 200)
+
+    def test_an_idempotent_call_survives_one_death(self):
+        marker = self.folder() / "marker"
+        host = self.start("--set", f"lab.marker={marker}")
+        self.assertEqual(host.post("/once", [[5]]).json(), [[5]])
+        self.assertTrue(marker.exists())
+
+    def test_a_call_that_kills_its_worker_fails_alone(self):
+        host = self.start()
+        load = Load(host, 8, "/echo", [[9]], [[9]])
+        replies = [host.post("/echo", [[-1]]) for _ in range(3)]
+        counts = load.stop()
+        self.assertEqual([reply.status for reply in replies], [503] * 3)
+        self.assertEqual(load.lost, [])
+        # One that shared its batch each time may be unlucky: at most one retry each.
+        self.assertGreater(counts.get(200, 0), 10 * counts.get(503, 0), counts)
+        self.assertNotIn("wrong", counts)
+
+    def test_one_callers_bad_rows_do_not_fail_the_others_in_its_batch(self):
+        host = self.start()
+        load = Load(host, 16, "/echo", [[9]], [[9]])
+        for _ in range(50):
+            self.assertEqual(host.post("/echo", [[-4]]).status, 400)
+        self.assertEqual(set(load.stop()), {200})
+
+    def test_a_runner_that_cannot_start_is_tried_with_back_off_and_then_refused_at_once(self):
+        host = self.start("--set", "lab.fail_start=true", ready=False).find_port()
+        line = eventually(lambda: [line for line in host.stderr_lines if "told not to start" in line])
+        self.assertIn("runner", line[0])
+        eventually(lambda: host.post("/echo", [[1]]).status == 503)
+        starts = host.metrics()['bentohost_runner_restarts_total{reason="exit_1",runner="worker"}']
+        self.assertLess(starts, 20)
+        reply = host.get("/readyz")
+        self.assertEqual(reply.status, 503)
+        self.assertIn("told not to start", reply.json()["detail"])
+
+    def test_a_runner_that_says_it_is_useless_is_not_tried_again(self):
+        host = self.start("--set", "lab.bad_config=true", ready=False).find_port()
+        eventually(lambda: "failed for good" in host.get("/readyz").json()["detail"])
+        self.assertEqual(host.post("/echo", [[1]]).status, 503)
+        self.assertEqual(host.metrics()['bentohost_runner_restarts_total{reason="exit_78",runner="worker"}'], 1)
+        self.assertEqual(host.runners(), {})
+
+    def test_a_runner_that_hangs_is_replaced_and_its_callers_told(self):
+        host = self.start("--timeout", str(0.5 * SLOW))
+        pid = self.kill(host, number=signal.SIGSTOP)
+        began = time.monotonic()
+        self.assertEqual(host.post("/echo", [[1]]).status, 504)
+        self.assertLess(time.monotonic() - began, 1.5 * SLOW)
+        eventually(lambda: not is_alive(pid))
+        eventually(lambda: host.post("/echo", [[2]]).status == 200)
+
+    def test_no_runner_outlives_a_host_that_is_killed(self):
+        for stopped in (False, True):
+            host = self.start()
+            children = children_of(host.pid)
+            self.assertEqual(len(children), 2)
+            if stopped:
+                os.kill(children[0], signal.SIGSTOP)
+            host.process.kill()
+            host.process.wait()
+            host.close_streams()
+            eventually(lambda: not any(is_alive(pid) for pid in children), seconds=1,
+                       what="the end of the runners")
+            host.process.returncode = 0  # it was told to; nothing is left to be stopped
+
+    def test_what_a_runner_prints_does_not_reach_the_protocol(self):
+        host = self.start()
+        self.assertEqual(host.post("/babble", [[1]]).json(), [[1]])
+        self.assertEqual(host.post("/echo", [[2]]).json(), [[2]])
+        told = [line for line in host.stderr_lines if "stderr" in line or "stdout" in line]
+        self.assertTrue(told)
+        self.assertLess(len(told), 500)  # rate-limited
+
+    def test_a_runners_ctrl_c_is_the_hosts_business(self):
+        host = self.start()
+        (pid,) = host.runners()["worker"]
+        os.kill(pid, signal.SIGINT)
+        self.assertEqual(host.post("/echo", [[1]]).status, 200)
+        self.assertEqual(host.runners()["worker"], [pid])
+
+
+class Batching(HostTest):
+    def test_calls_that_queue_share_batches_of_at_most_max_batch_rows(self):
+        host = self.start()
+        sizes = []
+
+        def ask():
+            client = host.client()
+            for _ in range(20):
+                sizes.append(client.request("POST", "/rows", [[0]]).json()[0][0])
+            client.close()
+        in_parallel([ask] * 24)
+        self.assertLessEqual(max(sizes), 8)
+        self.assertGreater(max(sizes), 4)
+        self.assertLess(batches(host, "rows"), len(sizes) / 2)
+
+    def test_a_lone_call_is_a_batch_of_its_own_rows(self):
+        host = self.start()
+        self.assertEqual(host.post("/rows", [[0], [0], [0]]).json(), [[3], [3], [3]])
+
+    def test_a_call_longer_than_max_batch_is_split_and_put_together_in_order(self):
+        host = self.start()
+        rows = [[i, -10 - i] for i in range(1003)]
+        self.assertEqual(host.post("/echo", rows).json(), rows)
+        self.assertEqual(batches(host, "echo"), 126)
+        columns = [list(range(100)), list(range(100, 200))]
+        self.assertEqual(host.post("/columns", columns).json(), columns)
+
+    def test_each_caller_gets_its_own_rows(self):
+        host = self.start("--runner-workers", "worker=3")
+        self.assertEqual(len(host.runners()["worker"]), 3)
+        self.assertEqual(len(host.runners()["other"]), 1)
+
+        def ask(number):
+            client = host.client()
+            for i in range(60):
+                value = number * 1000 + i
+                rows = [[value, value + 1]] * (1 + (number + i) % 11)
+                self.assertEqual(client.request("POST", "/echo", rows).json(), rows)
+                columns = [[value] * (1 + i % 5), [value + 1] * (1 + i % 5)]
+                self.assertEqual(client.request("POST", "/columns", columns).json(), columns)
+            client.close()
+        in_parallel([lambda n=n: ask(n) for n in range(16)])
+
+    def test_calls_of_other_shapes_do_not_share_a_batch(self):
+        host = self.start()
+        in_parallel([lambda k=k: [self.assertEqual(host.post("/echo", [[7] * k]).json(), [[7] * k])
+                                  for _ in range(20)] for k in range(1, 9)])
+
+    def test_one_request_can_call_two_runners_at_once(self):
+        host = self.start()
+        began = time.monotonic()
+        self.assertEqual(host.post("/both", [[400]]).json(), [[400]])
+        self.assertLess(time.monotonic() - began, 0.75 if SLOW == 1 else 5)
+
+    def test_a_call_that_nobody_waits_for_is_dropped(self):
+        host = self.start()
+        blocker = threading.Thread(target=host.post, args=("/nap", [[300]]))
+        blocker.start()
+        eventually(lambda: batches(host, "nap") == 1)
+        for _ in range(10):
+            self.assertEqual(host.post("/forget", [[1000]]).json(), [[1000]])
+        blocker.join()
+        self.assertEqual(host.post("/nap", [[1]]).json(), [[1]])
+        self.assertLessEqual(batches(host, "nap"), 3)
+
+    def test_json_methods_are_called_one_by_one(self):
+        host = self.start()
+        self.assertEqual(host.post("/reverse", {"a": 1}).json(), {"length": 8})
+
+    def test_more_calls_than_may_queue_are_answered_503(self):
+        host = self.start("--max-queue", "2")
+        statuses = in_parallel([lambda: host.post("/nap", [[300]])] * 8)
+        self.assertEqual(sorted({reply.status for reply in statuses}), [200, 503])
+        full = next(reply for reply in statuses if reply.status == 503)
+        self.assertIn("overloaded", full.json()["detail"])
+        self.assertEqual(full.header("retry-after"), "1")
+
+    def test_a_call_that_queued_longer_than_max_latency_is_answered_503(self):
+        host = self.start()
+        blocker = threading.Thread(target=host.post, args=("/nap", [[int(400 * SLOW)]]))
+        blocker.start()
+        eventually(lambda: batches(host, "nap") == 1)
+        reply = host.post("/impatient", [[1]])
+        self.assertEqual(reply.status, 503, reply)
+        self.assertIn("max_latency_ms", reply.json()["detail"])
+        blocker.join()
+
+
+if __name__ == "__main__":
+    main()
