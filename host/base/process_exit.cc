@@ -16,7 +16,7 @@ std::string signal_name(int number) {
 std::string exit_text(int status) {
   if (WIFSIGNALED(status)) {
     const int number = WTERMSIG(status);
-    return "killed by " + signal_name(number) + " (signal " + std::to_string(number) + ")";
+    return "was killed by " + signal_name(number) + " (signal " + std::to_string(number) + ")";
   }
   return "exited with code " + std::to_string(WEXITSTATUS(status));
 }

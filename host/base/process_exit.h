@@ -5,7 +5,7 @@
 
 namespace bentohost {
 
-// "killed by SIGSEGV (signal 11)", "exited with code 3"; `status` is waitpid's.
+// "was killed by SIGSEGV (signal 11)", "exited with code 3"; `status` is waitpid's.
 std::string exit_text(int status);
 // The same as a metric's label, from a small fixed set: "SIGSEGV", "exit_3", "signal_40".
 std::string exit_label(int status);

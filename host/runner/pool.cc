@@ -201,13 +201,13 @@ std::string Pool::why_not_ready_locked() const {
     const Slot& slot = slots_[i];
     why += (why.empty() ? "worker " : "; worker ") + std::to_string(i);
     if (slot.gave_up) {
-      why += " failed for good: " + slot.last_end;
+      why += " failed for good: it " + slot.last_end;
     } else if (slot.worker != nullptr) {
       why += " is starting";
     } else {
       why += " will be started again";
     }
-    if (!slot.gave_up && !slot.last_end.empty()) why += " (it was " + slot.last_end + ")";
+    if (!slot.gave_up && !slot.last_end.empty()) why += " (it " + slot.last_end + ")";
   }
   return why;
 }

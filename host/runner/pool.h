@@ -70,7 +70,7 @@ class Pool {
     Backoff backoff;
     TimePoint restart_at{};  // when worker is null
     bool gave_up = false;    // exit code 78
-    std::string last_end;    // "killed by SIGSEGV (signal 11)"
+    std::string last_end;    // "was killed by SIGSEGV (signal 11)"
   };
   struct Dispatch {
     WorkerPtr worker;
@@ -107,7 +107,7 @@ class Pool {
   void on_result(const WorkerPtr& worker, const wire::FrameReader::Frame& frame);
   void on_error(const WorkerPtr& worker, const wire::FrameReader::Frame& frame);
   void on_stderr(const WorkerPtr& worker);
-  void on_end_of_output(const WorkerPtr& worker);
+  void on_closed_pipe(const WorkerPtr& worker, int fd);
   void on_death(const WorkerPtr& worker);
   void on_protocol_error(const WorkerPtr& worker, const std::string& what);
   // Frees the worker of the batch with this id and gives it the next; null when it has no such

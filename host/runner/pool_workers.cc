@@ -40,7 +40,7 @@ void Pool::spawn(std::uint32_t index) {
   std::unique_lock lock(mutex_);
   Slot& slot = slots_[index];
   if (!child.ok()) {
-    slot.last_end = "not started: " + child.status().message();
+    slot.last_end = "could not be started: " + child.status().message();
     slot.restart_at = deps_.clock.now() + slot.backoff.next(false);
     lock.unlock();
     log_error("cannot start a runner process: " + child.status().message(),
@@ -66,7 +66,7 @@ void Pool::watch(const WorkerPtr& worker) {
              [this, worker](std::uint32_t) { on_readable(worker, false); });
   loop.watch(worker->err.get(), EPOLLIN, [this, worker](std::uint32_t) { on_stderr(worker); });
   loop.watch(worker->to.fd(), 0, [this, worker](std::uint32_t events) {
-    if ((events & EPOLLERR) != 0) return on_protocol_error(worker, "it closed its stdin");
+    if ((events & EPOLLERR) != 0) return on_closed_pipe(worker, worker->to.fd());
     if (worker->to.flush()) deps_.loop.set_events(worker->to.fd(), 0);
   });
   if (worker->pidfd) {
@@ -81,7 +81,7 @@ void Pool::on_readable(const WorkerPtr& worker, bool ended) {
     const ssize_t n = ::read(worker->from.get(), room.data(), room.size());
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 && errno == EAGAIN && !ended) return;
-    if (n <= 0) return ended || !worker->pidfd ? on_death(worker) : on_end_of_output(worker);
+    if (n <= 0) return ended ? on_death(worker) : on_closed_pipe(worker, worker->from.get());
     worker->reader.commit(static_cast<std::size_t>(n));
     for (;;) {
       auto frame = worker->reader.next();
@@ -94,10 +94,11 @@ void Pool::on_readable(const WorkerPtr& worker, bool ended) {
   }
 }
 
-void Pool::on_end_of_output(const WorkerPtr& worker) {
+void Pool::on_closed_pipe(const WorkerPtr& worker, int fd) {
+  if (!worker->pidfd) return on_death(worker);
   // It is ending, and its pidfd will say so with the real exit code; or it will be killed for
   // hanging.
-  deps_.loop.unwatch(worker->from.get());
+  deps_.loop.unwatch(fd);
   std::lock_guard lock(mutex_);
   worker->state = Worker::State::kEnding;
   worker->kill_at = deps_.clock.now() + options_.kill_grace;
@@ -239,8 +240,8 @@ void Pool::on_death(const WorkerPtr& worker) {
   if (n > 0) worker->stderr_relay.feed({buffer.data(), static_cast<std::size_t>(n)}, now);
   worker->stderr_relay.finish(now);
 
-  std::string end = !worker->killed_for.empty() ? "killed by the host: " + worker->killed_for
-                    : status < 0                ? std::string("gone")
+  std::string end = !worker->killed_for.empty() ? "was killed by the host: " + worker->killed_for
+                    : status < 0                ? std::string("is gone")
                                                 : exit_text(status);
   if (!worker->start_error.empty()) end += ": " + worker->start_error;
 
@@ -255,7 +256,7 @@ void Pool::on_death(const WorkerPtr& worker) {
     slot.last_end = end;
     slot.gave_up = status >= 0 && WIFEXITED(status) && WEXITSTATUS(status) == kExitConfig;
     if (const auto batch = std::exchange(worker->batch, nullptr)) {
-      rescue_locked(*batch, Status(BENTO_UNAVAILABLE, "runner " + spec_.name + " was " + end),
+      rescue_locked(*batch, Status(BENTO_UNAVAILABLE, "runner " + spec_.name + " " + end),
                     failures);
     }
     if (!stopping_ && !slot.gave_up) {
@@ -276,7 +277,7 @@ void Pool::on_death(const WorkerPtr& worker) {
                                                            : exit_label(status);
     deps_.metrics.count_runner_restart(spec_.name, reason);
     const std::string last_lines = worker->stderr_relay.last_lines();
-    log_error("runner ended: it was " + end,
+    log_error("runner ended: it " + end,
               {{"runner", spec_.name},
                {"worker", std::to_string(worker->index)},
                {"pid", std::to_string(worker->pid)},

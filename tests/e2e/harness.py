@@ -205,6 +205,8 @@ class HostTest(unittest.TestCase):
         if host.process.returncode is None:
             code = host.stop()
             self.assertEqual(code, 0, host.stderr())
+        else:
+            host.close_streams()
         for mark in ("AddressSanitizer", "ThreadSanitizer", "runtime error:", "LeakSanitizer"):
             self.assertNotIn(mark, host.stderr())
 

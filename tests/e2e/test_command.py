@@ -51,7 +51,7 @@ class Refusals(HostTest):
     def test_plugins_that_crash_are_named_with_the_step_and_the_signal(self):
         self.bad("open_crashes", "SIGSEGV", "bento_entry.open")
         self.bad("open_aborts", "SIGABRT", "the model license has expired")
-        self.bad("open_throws", "SIGABRT")
+        self.bad("open_throws", "bento_entry.open", "thrown across the line")
         self.bad("constructor_crashes", "SIGSEGV", "dlopen")
 
     def test_a_plugin_that_hangs_takes_only_its_time_limit(self):

@@ -93,6 +93,7 @@ TEST_F(Log, LetsNoTextBeginALineOfItsOwn) {
 }
 
 TEST_F(Log, TakesWhatPocosOwnCodeLogs) {
+  configure_log(LogLevel::kInfo, LogFormat::kText, "host");
   EXPECT_THAT(lines_of([] { Poco::Logger::root().fatal("from elsewhere"); }),
               EndsWith("ERROR [] from elsewhere\n"));
 }
