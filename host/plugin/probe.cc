@@ -196,8 +196,8 @@ Result<ProbeReport> probe(const std::string& exe, const std::string& path, Durat
   if (!outcome.error.empty()) return Status(BENTO_FAILED_PRECONDITION, std::move(outcome.error));
   if (status != 0 || !outcome.has_report) {
     return Status(BENTO_FAILED_PRECONDITION,
-                  with_last_output(path + ": the process that tried it out " +
-                                       exit_text(status) + " in " + outcome.last_step,
+                  with_last_output(path + ": the process that tried it out " + exit_text(status) +
+                                       " in " + outcome.last_step,
                                    std::move(errors)));
   }
   return std::move(outcome.report);

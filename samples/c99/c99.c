@@ -1,15 +1,17 @@
-/* A plugin in plain C99: one API, one runner, and nothing between them and <bento/abi.h>. The runner's method
- * doubles each element of an array of float64, whatever its shape; POST /twice answers with it.
+/* A plugin in plain C99: one API, one runner, and nothing between them and <bento/abi.h>. The
+ * runner's method doubles each element of an array of float64, whatever its shape; POST /twice
+ * answers with it.
  *
- * It shows what the C++ glue does for one: describing with structs that live as long as the plugin, reading
- * inputs, writing to the sink, and reporting errors. */
+ * It shows what the C++ glue does for one: describing with structs that live as long as the plugin,
+ * reading inputs, writing to the sink, and reporting errors. */
 #include <bento/abi.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define STR(literal) {(literal), sizeof(literal) - 1}
+#define STR(literal) \
+  { (literal), sizeof(literal) - 1 }
 
-static bento_code fail(bento_error *error, bento_code code, const char *message) {
+static bento_code fail(bento_error* error, bento_code code, const char* message) {
   error->code = code;
   snprintf(error->message, sizeof error->message, "%s", message);
   return code;
@@ -21,30 +23,32 @@ struct doubler {
   unsigned long calls;
 };
 
-static bento_code doubler_create(const bento_host *host, uint32_t worker, void **self, bento_error *error) {
+static bento_code doubler_create(const bento_host* host, uint32_t worker, void** self,
+                                 bento_error* error) {
   (void)host;
   (void)worker;
   *self = calloc(1, sizeof(struct doubler));
   return *self != NULL ? BENTO_OK : fail(error, BENTO_RESOURCE_EXHAUSTED, "out of memory");
 }
 
-static void doubler_destroy(void *self) { free(self); }
+static void doubler_destroy(void* self) { free(self); }
 
-/* All callers' rows come joined along axis 0, and go back the same way: nothing to tell apart here. */
-static bento_code doubler_twice(void *self, const bento_method *method, bento_ctx *ctx,
-                                const bento_value *const *in, size_t n, const uint32_t *rows, size_t callers,
-                                bento_sink *sink, bento_error *error) {
-  const bento_tensor *x = &in[0]->tensor;
-  const double *from = (const double *)x->data.ptr;
+/* All callers' rows come joined along axis 0, and go back the same way: nothing to tell apart here.
+ */
+static bento_code doubler_twice(void* self, const bento_method* method, bento_ctx* ctx,
+                                const bento_value* const* in, size_t n, const uint32_t* rows,
+                                size_t callers, bento_sink* sink, bento_error* error) {
+  const bento_tensor* x = &in[0]->tensor;
+  const double* from = (const double*)x->data.ptr;
   const bento_str unnamed = {NULL, 0};
-  double *to;
+  double* to;
   size_t i;
   (void)method, (void)ctx, (void)rows, (void)callers;
   if (n != 1) return fail(error, BENTO_INVALID_ARGUMENT, "twice takes one array");
   to = sink->tensor(sink, unnamed, BENTO_F64, x->ndim, x->shape, error);
   if (to == NULL) return error->code;
   for (i = 0; i < x->data.len / sizeof(double); ++i) to[i] = 2 * from[i];
-  ++((struct doubler *)self)->calls;
+  ++((struct doubler*)self)->calls;
   return BENTO_OK;
 }
 
@@ -66,7 +70,7 @@ static const bento_method twice = {
     .out = &array,
     .run = doubler_twice,
 };
-static const bento_method *const methods[] = {&twice};
+static const bento_method* const methods[] = {&twice};
 
 static const bento_runner doubler = {
     .size = sizeof(bento_runner),
@@ -77,7 +81,7 @@ static const bento_runner doubler = {
     .create = doubler_create,
     .destroy = doubler_destroy,
 };
-static const bento_runner *const runners[] = {&doubler};
+static const bento_runner* const runners[] = {&doubler};
 
 /* ---- the API: the host calls the runner itself ---------------------------------------------- */
 
@@ -88,7 +92,7 @@ static const bento_api api_twice = {
     .runner = STR("doubler"),
     .method = STR("twice"),
 };
-static const bento_api *const apis[] = {&api_twice};
+static const bento_api* const apis[] = {&api_twice};
 
 /* ---- the service, and the one exported symbol ------------------------------------------------ */
 
@@ -103,7 +107,7 @@ static const bento_service service = {
     .n_runners = 1,
 };
 
-static const bento_service *open_plugin(const bento_host *host, bento_error *error) {
+static const bento_service* open_plugin(const bento_host* host, bento_error* error) {
   (void)host;
   (void)error;
   return &service;

@@ -1,12 +1,11 @@
-// The plugin of the end-to-end tests: a service whose runners and handlers do on demand what real ones do
-// when they can least be afforded it. All of it on the public SDK.
-#include <bento/bento.hpp>
-
+// The plugin of the end-to-end tests: a service whose runners and handlers do on demand what real
+// ones do when they can least be afforded it. All of it on the public SDK.
 #include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <bento/bento.hpp>
 #include <chrono>
 #include <cstdio>
 #include <string>
@@ -26,7 +25,8 @@ struct Worker {
   explicit Worker(const bento::RunnerContext& rc) {
     if (const auto ms = rc.options().integer("start_ms"); ms > 0) sleep_ms(ms);
     if (rc.options().boolean("fail_start")) throw std::runtime_error("told not to start");
-    if (rc.options().boolean("bad_config")) throw bento::Error(BENTO_INVALID_ARGUMENT, "told it is useless");
+    if (rc.options().boolean("bad_config"))
+      throw bento::Error(BENTO_INVALID_ARGUMENT, "told it is useless");
     marker = rc.options().text("marker");
   }
 
@@ -43,7 +43,8 @@ struct Worker {
     sleep_ms(longest);
     return IntTensor::copy(x);
   }
-  // Answers each row with the number of rows it came with, after a moment in which others can queue up.
+  // Answers each row with the number of rows it came with, after a moment in which others can queue
+  // up.
   IntTensor rows(Ints x) {
     sleep_ms(5);
     IntTensor out = IntTensor::copy(x);
@@ -71,7 +72,9 @@ struct Worker {
     return {"{\"length\":" + std::to_string(json.text.size()) + "}"};
   }
 
-  static bool has(Ints x, std::int64_t value) { return std::find(x.begin(), x.end(), value) != x.end(); }
+  static bool has(Ints x, std::int64_t value) {
+    return std::find(x.begin(), x.end(), value) != x.end();
+  }
   static void act(Ints x) {
     if (has(x, kCrash)) ::raise(SIGSEGV);
     if (has(x, kThrow)) throw std::runtime_error("a secret of the runner");
@@ -152,6 +155,8 @@ BENTO_SERVICE(svc) {
                    "properties":{"text":{"type":"string"},"times":{"type":"integer","minimum":1}}})")},
           [](const bento::Json& json) { return json; });
   svc.api("png", {.route = "/v1/images:check", .input = bento::FileIO("image/png")},
-          [](const bento::Bytes& bytes) { return bento::Bytes{bytes.data, "image/png"}; });
+          [](const bento::Bytes& bytes) {
+            return bento::Bytes{bytes.data, "image/png"};
+          });
   svc.api("nan", [](Ints) { return bento::Tensor<double>{0.0 / 0.0}; });
 }

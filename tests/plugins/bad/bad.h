@@ -1,11 +1,13 @@
-/* The frame of a bad plugin: a service that is right in all but the one thing its file is named for. Each file
- * changes one of these through the macros below, or the functions, and includes this first or last. */
+/* The frame of a bad plugin: a service that is right in all but the one thing its file is named
+ * for. Each file changes one of these through the macros below, or the functions, and includes this
+ * first or last. */
 #include <bento/abi.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define STR(literal) {(literal), sizeof(literal) - 1}
+#define STR(literal) \
+  { (literal), sizeof(literal) - 1 }
 
 #ifndef BAD_ABI_MAJOR
 #define BAD_ABI_MAJOR BENTO_ABI_MAJOR
@@ -35,19 +37,20 @@
 #define BAD_CREATE(error) return BENTO_OK
 #endif
 
-static bento_code fail(bento_error *error, bento_code code, const char *message) {
+static bento_code fail(bento_error* error, bento_code code, const char* message) {
   error->code = code;
   strncpy(error->message, message, sizeof error->message - 1);
   return code;
 }
 
-static bento_code invoke(void *self, const bento_api *api, bento_ctx *ctx, const bento_value *const *in,
-                         size_t n, bento_sink *sink, bento_error *error) {
+static bento_code invoke(void* self, const bento_api* api, bento_ctx* ctx,
+                         const bento_value* const* in, size_t n, bento_sink* sink,
+                         bento_error* error) {
   (void)self, (void)api, (void)ctx, (void)n;
   return sink->value(sink, in[0], error);
 }
 
-static bento_code create(const bento_host *host, void **self, bento_error *error) {
+static bento_code create(const bento_host* host, void** self, bento_error* error) {
   (void)host, (void)self, (void)error;
   BAD_CREATE(error);
 }
@@ -66,7 +69,7 @@ static const bento_api second = {.size = sizeof(bento_api),
                                  .in = &text,
                                  .out = &text,
                                  .invoke = invoke};
-static const bento_api *const apis[] = {&first, &second};
+static const bento_api* const apis[] = {&first, &second};
 static const bento_service service = {.size = sizeof(bento_service),
                                       .name = STR("bad"),
                                       .options_schema = STR(BAD_SCHEMA),
@@ -74,13 +77,13 @@ static const bento_service service = {.size = sizeof(bento_service),
                                       .n_apis = 2,
                                       .create = create};
 
-static const bento_service *open_plugin(const bento_host *host, bento_error *error) {
+static const bento_service* open_plugin(const bento_host* host, bento_error* error) {
   (void)host, (void)error, (void)fail, (void)service;
   BAD_OPEN(error);
 }
 static void close_plugin(void) {}
 
 #ifndef BAD_NO_ENTRY
-BENTO_EXPORT const bento_plugin_entry bento_entry = {
-    BAD_ENTRY_SIZE, BAD_ABI_MAJOR, BAD_ABI_MINOR, "a bad plugin", open_plugin, close_plugin};
+BENTO_EXPORT const bento_plugin_entry bento_entry = {BAD_ENTRY_SIZE, BAD_ABI_MAJOR, BAD_ABI_MINOR,
+                                                     "a bad plugin", open_plugin,   close_plugin};
 #endif
