@@ -1,4 +1,5 @@
 """The command line: what is wrong is said in one line, at once, and nothing half-started is left."""
+import contextlib
 import re
 import shutil
 import socket
@@ -11,17 +12,31 @@ from harness import BUILD, EXE, LAB, PLUGINS, SLOW, HostTest, children_of, main
 IRIS = next(BUILD.glob("lib*/**/bentohost/plugins/libiris.so"))
 
 
-def run(*arguments, timeout=30, cwd=None):
-    began = time.monotonic()
-    done = subprocess.run([EXE, *arguments], capture_output=True, text=True, timeout=timeout * SLOW, cwd=cwd,
-                          stdin=subprocess.DEVNULL, check=False)
-    done.seconds = time.monotonic() - began
-    return done
+class Run:
+    """bentohost, run to its end."""
+
+    def __init__(self, *arguments, timeout=30, cwd=None):
+        began = time.monotonic()
+        process = subprocess.Popen([EXE, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   stdin=subprocess.DEVNULL, text=True, cwd=cwd)
+        self.pid = process.pid
+        self.stdout, self.stderr = process.communicate(timeout=timeout * SLOW)
+        self.returncode, self.seconds = process.returncode, time.monotonic() - began
+
+    def children_left(self):
+        """Its probes and runners: the last argument of each is its pid."""
+        left = []
+        for line in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                words = line.read_bytes().split(b"\0")
+                if words[1:2] in ([b"probe"], [b"runner"]) and words[-2] == str(self.pid).encode():
+                    left.append(words)
+        return left
 
 
 class Refusals(HostTest):
     def refuses(self, arguments, *words, within=1.0, code=1):
-        done = run("--port", "0", *arguments)
+        done = Run("--port", "0", *arguments)
         message = [line for line in done.stderr.splitlines() if line.startswith("bentohost: ")]
         self.assertEqual(len(message), 1, done.stderr)
         for word in words:
@@ -29,9 +44,7 @@ class Refusals(HostTest):
         self.assertEqual(done.returncode, code, done.stderr)
         self.assertEqual(done.stdout, "")
         self.assertLess(done.seconds, within * SLOW)
-        left = subprocess.run(["pgrep", "-f", f"^{EXE} (runner|probe) .*{arguments[-1]}"], check=False,
-                              capture_output=True, text=True).stdout
-        self.assertEqual(left, "", "a child is left")
+        self.assertEqual(done.children_left(), [])
         return message[0]
 
     def bad(self, name, *words, **options):
@@ -77,7 +90,7 @@ class Refusals(HostTest):
     def test_a_port_in_use(self):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = str(taken.getsockname()[1])
-            done = run("--plugin", LAB, "--port", port)
+            done = Run("--plugin", LAB, "--port", port)
         self.assertEqual((done.returncode, done.stdout), (1, ""))
         self.assertIn(port, done.stderr)
         self.assertIn("in use", done.stderr)
@@ -88,7 +101,7 @@ class Refusals(HostTest):
                                ("lab.names=[1]", ("names",)), ("other.x=1", ("other", "lab")),
                                ("lab.start_ms=1.5", ("start_ms",))):
             self.refuses(["--plugin", LAB, "--set", setting], *words)
-        done = run("--plugin", LAB, "--set", "nonsense")
+        done = Run("--plugin", LAB, "--set", "nonsense")
         self.assertEqual(done.returncode, 2)
         self.assertIn("SERVICE.OPTION=VALUE", done.stderr)
 
@@ -97,7 +110,7 @@ class Refusals(HostTest):
                                 (["--timeout", "soon"], "seconds"), (["--access-log", "maybe"], "on or off"),
                                 (["--log-level", "loud"], "warning"), (["--max-body", "1x"], "64m"),
                                 (["stray"], "stray"), ([], "--plugin")):
-            done = run(*arguments)
+            done = Run(*arguments)
             self.assertEqual(done.returncode, 2, arguments)
             self.assertIn(word, done.stderr.splitlines()[0])
         self.refuses(["--plugin", LAB, "--runner-workers", "nobody=2"], "nobody")
@@ -105,13 +118,13 @@ class Refusals(HostTest):
 
 class Help(HostTest):
     def test_help_and_version(self):
-        done = run("--help")
+        done = Run("--help")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         for option in ("plugin", "set", "host", "port", "threads", "runner-workers", "timeout", "max-body",
                        "log-level", "log-format", "access-log", "timeout-graceful-shutdown", "version"):
             self.assertIn(f"--{option}", done.stdout)
         self.assertLessEqual(max(map(len, done.stdout.splitlines())), 100)
-        self.assertRegex(run("--version").stdout, r"^bentohost \d+\.\d+\.\d+\n$")
+        self.assertRegex(Run("--version").stdout, r"^bentohost \d+\.\d+\.\d+\n$")
 
 
 class Lookup(HostTest):
