@@ -188,7 +188,12 @@ int serve(const Config& config, const std::string& exe) {
   block_signals();
   configure_log(config.log_level, config.log_format, "host");
   Lifecycle lifecycle(config, exe);
-  if (Status status = lifecycle.start(); !status.ok()) {
+  Status status;
+  {
+    const ExitOnSignal while_starting;
+    status = lifecycle.start();
+  }
+  if (!status.ok()) {
     lifecycle.stop_services();
     std::fprintf(stderr, "bentohost: %s\n", status.message().c_str());
     return 1;

@@ -1,6 +1,9 @@
 #include "app/signals.h"
 
+#include <poll.h>
 #include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -38,6 +41,21 @@ int wait_for_signal(Duration longest) {
                          static_cast<long>((longest - whole).count())};
   const int number = ::sigtimedwait(&set, nullptr, &timeout);
   return number > 0 ? number : 0;
+}
+
+ExitOnSignal::ExitOnSignal()
+    : over_(::eventfd(0, EFD_CLOEXEC)), watcher_([over = over_.get()] {
+        const sigset_t set = stop_signals();
+        const UniqueFd signals(::signalfd(-1, &set, SFD_CLOEXEC));
+        pollfd fds[] = {{over, POLLIN, 0}, {signals.get(), POLLIN, 0}};
+        while (::poll(fds, 2, -1) < 0) {
+        }
+        if (fds[1].revents != 0) ::_exit(128 + wait_for_signal(Duration::zero()));
+      }) {}
+
+ExitOnSignal::~ExitOnSignal() {
+  ::eventfd_write(over_.get(), 1);
+  watcher_.join();
 }
 
 void exit_on_next_signal() {

@@ -2,7 +2,10 @@
 // waits.
 #pragma once
 
+#include <thread>
+
 #include "base/clock.h"
+#include "base/unique_fd.h"
 
 namespace bentohost::app {
 
@@ -10,6 +13,19 @@ namespace bentohost::app {
 void block_signals();
 // The signal that came within `longest`, or 0. Duration::max() waits for one.
 int wait_for_signal(Duration longest);
+// While one lives, a signal ends the process at once, with exit code 128 + its number: so a plugin
+// that hangs in the middle of the start does not make the host deaf.
+class ExitOnSignal {
+ public:
+  ExitOnSignal();
+  ~ExitOnSignal();
+  ExitOnSignal(const ExitOnSignal&) = delete;
+  ExitOnSignal& operator=(const ExitOnSignal&) = delete;
+
+ private:
+  UniqueFd over_;
+  std::thread watcher_;
+};
 // From now on a signal ends the process at once, with exit code 128 + its number.
 void exit_on_next_signal();
 

@@ -55,9 +55,9 @@ class EventLoop {
   struct Watch {
     std::function<void(std::uint32_t)> on_event;
   };
-  // The loop ticks on for a second after the last need, so that a steady trickle of calls does not
+  // The loop ticks on for a moment after the last need, so that a steady trickle of calls does not
   // have to wake it for each.
-  static constexpr Duration kLinger = std::chrono::seconds(1);
+  static constexpr Duration kLinger = std::chrono::milliseconds(100);
 
   int timeout_ms(Duration longest);
   bool tick();

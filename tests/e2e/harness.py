@@ -95,12 +95,12 @@ class Client:
 class Host:
     """A bentohost that is up (or, with ready=False, at least listening is not waited for)."""
 
-    def __init__(self, *arguments, plugin=LAB, ready=True, env=None, cwd=None):
+    def __init__(self, *arguments, plugin=LAB, ready=True, env=None, cwd=None, own_group=False):
         plugins = ["--plugin", plugin] if plugin else []
         self.stderr_lines, self.stdout_lines = [], []
         self.process = subprocess.Popen(
             [EXE, *plugins, "--port", "0", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            stdin=subprocess.DEVNULL, text=True, errors="replace", cwd=cwd,
+            stdin=subprocess.DEVNULL, text=True, errors="replace", cwd=cwd, start_new_session=own_group,
             env={**os.environ, **(env or {})})
         self.pid = self.process.pid
         self.readers = [threading.Thread(target=self._collect, args=pair, daemon=True) for pair in
@@ -207,6 +207,9 @@ class HostTest(unittest.TestCase):
 
     def _stop(self, host):
         if host.process.returncode is None:
+            if host.process.poll() is None:  # else stop() tells how it ended
+                eventually(lambda: all(is_alive(pid) for pid in children_of(host.pid)),
+                           what="the reaping of all dead children")
             code = host.stop()
             self.assertEqual(code, 0, host.stderr())
         else:

@@ -118,7 +118,7 @@ class Deaths(HostTest):
         eventually(lambda: "failed for good" in host.get("/readyz").json()["detail"])
         self.assertEqual(host.post("/echo", [[1]]).status, 503)
         self.assertEqual(host.metrics()['bentohost_runner_restarts_total{reason="exit_78",runner="worker"}'], 1)
-        self.assertEqual(host.runners(), {})
+        eventually(lambda: host.runners() == {})
 
     def test_a_runner_that_hangs_is_replaced_and_its_callers_told(self):
         host = self.start("--timeout", str(0.5 * SLOW))

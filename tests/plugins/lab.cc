@@ -27,6 +27,10 @@ struct Worker {
     if (rc.options().boolean("fail_start")) throw std::runtime_error("told not to start");
     if (rc.options().boolean("bad_config"))
       throw bento::Error(BENTO_INVALID_ARGUMENT, "told it is useless");
+    if (const auto needed = rc.options().text("needs");
+        !needed.empty() && ::access(std::string(needed).c_str(), F_OK) != 0) {
+      throw std::runtime_error("its model file is missing");
+    }
     marker = rc.options().text("marker");
   }
 
@@ -68,6 +72,11 @@ struct Worker {
     for (int i = 0; i < 2000; ++i) std::fprintf(stderr, "nor is stderr %d\n", i);
     return IntTensor::copy(x);
   }
+  // Writes rubbish to whatever it finds open, the protocol's pipe among it.
+  IntTensor garble(Ints x) {
+    for (int fd = 3; fd < 64; ++fd) [[maybe_unused]] const auto n = ::write(fd, "rubbish!", 8);
+    return IntTensor::copy(x);
+  }
   bento::Json reverse(const bento::Json& json) {
     return {"{\"length\":" + std::to_string(json.text.size()) + "}"};
   }
@@ -93,6 +102,7 @@ BENTO_SERVICE(svc) {
   svc.option("start_ms", 0, "how long a runner takes to start");
   svc.option("fail_start", false, "runners fail to start");
   svc.option("bad_config", false, "runners say that trying again is useless");
+  svc.option("needs", "", "file without which runners fail to start");
   svc.option("marker", "/nonexistent", "file that `once` leaves");
   svc.option("factor", 1.5, "a number");
   svc.option("names", std::vector<std::string>{"a", "b"}, "a list");
@@ -110,13 +120,14 @@ BENTO_SERVICE(svc) {
       "columns", {.batchable = true, .max_batch = 8, .axis_in = 1, .axis_out = 1});
   auto once = worker.method<&Worker::once>("once", safe);
   auto babble = worker.method<&Worker::babble>("babble", {});
+  auto garble = worker.method<&Worker::garble>("garble", {});
   auto reverse = worker.method<&Worker::reverse>("reverse", {});
   auto other = svc.runner<Worker>("other");
   auto other_nap = other.method("nap", {}, [](Worker& w, Ints x) { return w.nap(x); });
 
   svc.api("echo", echo).api("fragile", fragile).api("nap", nap).api("impatient", impatient);
   svc.api("rows", rows).api("columns", columns).api("once", once).api("babble", babble);
-  svc.api("reverse", reverse);
+  svc.api("garble", garble).api("reverse", reverse);
 
   svc.api("both", [=](bento::Context& ctx, Ints x) {  // two runners at once
     auto a = nap.async_run(ctx, x);

@@ -81,9 +81,9 @@ static const bento_service* open_plugin(const bento_host* host, bento_error* err
   (void)host, (void)error, (void)fail, (void)service;
   BAD_OPEN(error);
 }
+#ifndef BAD_NO_ENTRY
 static void close_plugin(void) {}
 
-#ifndef BAD_NO_ENTRY
 BENTO_EXPORT const bento_plugin_entry bento_entry = {BAD_ENTRY_SIZE, BAD_ABI_MAJOR, BAD_ABI_MINOR,
                                                      "a bad plugin", open_plugin,   close_plugin};
 #endif

@@ -162,6 +162,10 @@ TEST_F(PoolTest, LetsMethodsTakeTurns) {
   answer();
   (void)receive_call();
   EXPECT_EQ(frame_->header.method, kFragile);
+  answer();
+  (void)receive_call();
+  answer();
+  EXPECT_EQ(a.answers + b.answers + c.answers, 3);
 }
 
 TEST_F(PoolTest, RetriesAnIdempotentCallOnceAndAloneWhenItsWorkerDies) {
