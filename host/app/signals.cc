@@ -43,17 +43,20 @@ int wait_for_signal(Duration longest) {
   return number > 0 ? number : 0;
 }
 
-ExitOnSignal::ExitOnSignal()
-    : over_(::eventfd(0, EFD_CLOEXEC)), watcher_([over = over_.get()] {
-        const sigset_t set = stop_signals();
-        const UniqueFd signals(::signalfd(-1, &set, SFD_CLOEXEC));
-        pollfd fds[] = {{over, POLLIN, 0}, {signals.get(), POLLIN, 0}};
-        while (::poll(fds, 2, -1) < 0) {
-        }
-        if (fds[1].revents != 0) ::_exit(128 + wait_for_signal(Duration::zero()));
-      }) {}
+ExitOnSignal::ExitOnSignal() : over_(::eventfd(0, EFD_CLOEXEC)) {
+  if (!over_) return;
+  watcher_ = std::thread([over = over_.get()] {
+    const sigset_t set = stop_signals();
+    const UniqueFd signals(::signalfd(-1, &set, SFD_CLOEXEC));
+    pollfd fds[] = {{over, POLLIN, 0}, {signals.get(), POLLIN, 0}};
+    while (::poll(fds, 2, -1) < 0) {
+    }
+    if (fds[1].revents != 0) ::_exit(128 + wait_for_signal(Duration::zero()));
+  });
+}
 
 ExitOnSignal::~ExitOnSignal() {
+  if (!watcher_.joinable()) return;
   ::eventfd_write(over_.get(), 1);
   watcher_.join();
 }

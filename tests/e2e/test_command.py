@@ -1,13 +1,16 @@
 """The command line: what is wrong is said in one line, at once, and nothing half-started is left."""
 import contextlib
+import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import time
 from pathlib import Path
 
-from harness import BUILD, EXE, LAB, PLUGINS, SLOW, HostTest, children_of, main
+from harness import (BUILD, EXE, LAB, PLUGINS, SLOW, HostTest, children_of, eventually, is_alive,
+                     main)
 
 IRIS = next(BUILD.glob("lib*/**/bentohost/plugins/libiris.so"))
 
@@ -58,6 +61,12 @@ class Refusals(HostTest):
                                      ("head.so", whole[:200], ())):
             (folder / name).write_bytes(content)
             self.refuses(["--plugin", str(folder / name)], name, *words)
+        for name, at, byte, words in (("arm.so", 18, 183, "AArch64"), ("small.so", 4, 1, "32-bit")):
+            (folder / name).write_bytes(whole[:at] + bytes([byte]) + whole[at + 1:])
+            self.refuses(["--plugin", str(folder / name)], name, words)
+        os.mkfifo(folder / "pipe.so")
+        self.refuses(["--plugin", str(folder / "pipe.so")], "pipe.so", "pipe")
+        self.refuses(["--plugin", str(folder)], "directory")
         self.refuses(["--plugin", "libnosuch.so"], "libnosuch.so", "BENTOHOST_PLUGIN_PATH")
         self.refuses(["--plugin", "/nowhere/libiris.so"], "/nowhere/libiris.so", "no such file")
 
@@ -87,6 +96,29 @@ class Refusals(HostTest):
         line = self.refuses(["--plugin", str(PLUGINS / "libecho_one.so"), "--plugin", LAB], "/echo", "/PREFIX")
         self.assertIn("lab.echo", line)
 
+    def test_two_services_of_one_name(self):
+        self.refuses(["--plugin", LAB, "--plugin", f"/other={LAB}"], "lab", "two")
+
+    def test_an_address_that_is_not_ours(self):
+        self.refuses(["--plugin", LAB, "--host", "203.0.113.1"], "203.0.113.1", "--host")
+
+    def test_a_signal_ends_even_a_start_that_hangs(self):
+        for plugin, number in (("open_hangs", signal.SIGTERM), ("create_hangs", signal.SIGINT)):
+            host = self.start(plugin=str(PLUGINS / f"lib{plugin}.so"), ready=False).find_port()
+            if plugin == "open_hangs":
+                eventually(lambda: children_of(host.pid), what="the probe")
+            children = children_of(host.pid)
+            host.process.send_signal(number)
+            self.assertEqual(host.process.wait(1 * SLOW), 128 + number)
+            eventually(lambda: not any(is_alive(pid) for pid in children), what="the probe's end")
+
+    def test_a_probe_does_not_outlive_a_host_that_is_killed(self):
+        host = self.start(plugin=str(PLUGINS / "libopen_hangs.so"), ready=False)
+        children = eventually(lambda: children_of(host.pid), what="the probe")
+        host.process.kill()
+        host.process.wait()
+        eventually(lambda: not any(is_alive(pid) for pid in children), seconds=1, what="the probe's end")
+
     def test_a_port_in_use(self):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = str(taken.getsockname()[1])
@@ -94,6 +126,7 @@ class Refusals(HostTest):
         self.assertEqual((done.returncode, done.stdout), (1, ""))
         self.assertIn(port, done.stderr)
         self.assertIn("in use", done.stderr)
+        self.assertIn("--port", done.stderr)
         self.assertLess(done.seconds, 1.0 * SLOW)
 
     def test_options_are_checked_before_any_code_of_the_plugin_runs(self):
@@ -109,6 +142,8 @@ class Refusals(HostTest):
         for arguments, word in ((["--bogus"], "bogus"), (["--port", "70000"], "65535"), (["--port"], "port"),
                                 (["--timeout", "soon"], "seconds"), (["--access-log", "maybe"], "on or off"),
                                 (["--log-level", "loud"], "warning"), (["--max-body", "1x"], "64m"),
+                                (["--plugin", "slashless=libiris.so"], "slashless"), (["--threads", "0"], "threads"),
+                                (["--runner-workers", "worker="], "RUNNER=N"),
                                 (["stray"], "stray"), ([], "--plugin")):
             done = Run(*arguments)
             self.assertEqual(done.returncode, 2, arguments)

@@ -1,5 +1,7 @@
 """Bad input gets a clear error that names what was wrong and where; the others go on."""
 import json
+import socket
+import time
 
 from harness import SLOW, HostTest, main, raw_exchange
 
@@ -92,6 +94,14 @@ class Errors(HostTest):
             self.assertIn(b" 400 ", raw_exchange(self.host.port, head).split(b"\r\n")[0], head)
         self.assertEqual(self.host.post("/echo", "[[1]]").status, 200)
 
+    def test_a_head_without_end_is_refused(self):
+        for head, status in ((b"GET /" + b"x" * 100_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", b" 414 "),
+                             (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 100_000 + b"\r\n\r\n", b" 431 "),
+                             (b"GET / HTTP/1.1\r\nHost: x\r\n" + b"X: y\r\n" * 200 + b"\r\n", b" 431 ")):
+            answer = raw_exchange(self.host.port, head)
+            self.assertIn(status, answer.split(b"\r\n")[0])
+            self.assertIn(b"application/problem+json", answer)
+
     def test_a_handlers_own_error_keeps_its_status_and_words(self):
         self.problem(self.host.post("/throws", "missing"), 404, "no such flower")
         self.problem(self.host.post("/throws", "teapot"), 418, "short and stout")
@@ -123,12 +133,23 @@ class Errors(HostTest):
         self.assertEqual((reply.status, reply.header("location"), reply.body), (201, "/things/box", b"42"))
 
     def test_a_request_that_comes_too_slowly_holds_up_nobody(self):
-        import socket
         slow = [socket.create_connection(("127.0.0.1", self.host.port)) for _ in range(50)]
         for connection in slow:
             self.addCleanup(connection.close)
             connection.sendall(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n[")
         self.assertEqual(self.host.post("/echo", "[[7]]").json(), [[7]])
+
+
+class Shapes(HostTest):
+    def test_a_wrong_shape_or_type_is_told_with_the_right_one(self):
+        host = self.start(plugin="libiris.so")
+        for body, words in (("[[1,2,3]]", ("(n, 4)", "(1, 3)")), ("[1,2,3,4]", ("(n, 4)", "(4,)")),
+                            ("[[[1,2,3,4]]]", ("(n, 4)", "(1, 1, 4)")),
+                            ('[[1,2,3,"4"]]', ("string", "[0][3]")), ("[[1,2,3,null]]", ("null", "[0][3]"))):
+            reply = host.post("/classify", body)
+            self.assertEqual((reply.status, reply.json()["status"]), (400, 400), body)
+            for word in words:
+                self.assertIn(word, reply.json()["detail"])
 
 
 class Debug(HostTest):
@@ -140,8 +161,10 @@ class Debug(HostTest):
 class Deadline(HostTest):
     def test_a_call_past_its_deadline_is_answered_504(self):
         host = self.start("--timeout", str(0.3 * SLOW))
+        began = time.monotonic()
         reply = host.post("/nap", [[int(1000 * SLOW)]])
         self.assertEqual(reply.status, 504, reply)
+        self.assertGreater(time.monotonic() - began, 0.29 * SLOW)
         self.assertIn("deadline", reply.json()["detail"])
 
 

@@ -2,8 +2,10 @@
 import http.client
 import os
 import signal
+import socket
 import threading
 import time
+from datetime import datetime
 
 from harness import SLOW, HostTest, children_of, eventually, in_parallel, is_alive, main
 
@@ -107,11 +109,23 @@ class Deaths(HostTest):
         line = eventually(lambda: [line for line in host.stderr_lines if "told not to start" in line])
         self.assertIn("runner", line[0])
         eventually(lambda: host.post("/echo", [[1]]).status == 503)
-        starts = host.metrics()['bentohost_runner_restarts_total{reason="exit_1",runner="worker"}']
-        self.assertLess(starts, 20)
         reply = host.get("/readyz")
         self.assertEqual(reply.status, 503)
         self.assertIn("told not to start", reply.json()["detail"])
+
+    def test_tries_come_further_and_further_apart_until_one_succeeds(self):
+        needed = self.folder() / "model"
+        host = self.start("--set", f"lab.needs={needed}", ready=False).find_port()
+
+        def ends():
+            return [datetime.fromisoformat(line.split()[0].replace("Z", "+00:00")).timestamp()
+                    for line in list(host.stderr_lines) if "runner ended" in line and "runner=worker" in line]
+        times = eventually(lambda: len(at := ends()) >= 4 and at, what="the fourth try")
+        for expected, before, after in zip((0.1, 0.2, 0.4), times, times[1:]):
+            self.assertGreater(after - before, expected - 0.01)
+        needed.touch()
+        host.wait_ready()
+        self.assertEqual(host.post("/echo", [[1]]).json(), [[1]])
 
     def test_a_runner_that_says_it_is_useless_is_not_tried_again(self):
         host = self.start("--set", "lab.bad_config=true", ready=False).find_port()
@@ -125,9 +139,52 @@ class Deaths(HostTest):
         pid = self.kill(host, number=signal.SIGSTOP)
         began = time.monotonic()
         self.assertEqual(host.post("/echo", [[1]]).status, 504)
+        self.assertGreater(time.monotonic() - began, 0.49 * SLOW)
         self.assertLess(time.monotonic() - began, 1.5 * SLOW)
         eventually(lambda: not is_alive(pid))
         eventually(lambda: host.post("/echo", [[2]]).status == 200)
+        self.assertEqual(host.metrics()['bentohost_runner_restarts_total{reason="killed",runner="worker"}'], 1)
+
+    def test_a_runner_that_does_not_read_holds_up_its_own_callers_only(self):
+        host = self.start()
+        pid = self.kill(host, number=signal.SIGSTOP)
+        row = [[7] * 200_000]  # many times what a pipe holds
+        replies = []
+        asking = [threading.Thread(target=lambda: replies.append(host.post("/echo", row))) for _ in range(3)]
+        for thread in asking:
+            thread.start()
+        eventually(lambda: host.metrics()["bentohost_http_requests_in_flight"] >= 4)
+        for _ in range(50):
+            began = time.monotonic()
+            self.assertEqual(host.get("/livez").status, 200)
+            self.assertLess(time.monotonic() - began, 0.5 * SLOW)
+        os.kill(pid, signal.SIGCONT)
+        for thread in asking:
+            thread.join()
+        self.assertEqual([reply.json() == row for reply in replies], [True] * 3)
+
+    def test_a_runner_that_breaks_the_protocol_is_replaced(self):
+        host = self.start()
+        (pid,) = host.runners()["worker"]
+        reply = host.post("/garble", [[1]])
+        self.assertIn(reply.status, (502, 503), reply)
+        self.assertIn("protocol", reply.json()["detail"])
+        eventually(lambda: host.post("/echo", [[1]]).status == 200)
+        self.assertNotEqual(host.runners()["worker"], [pid])
+
+    def test_neither_dead_runners_nor_clients_that_go_leave_anything_behind(self):
+        host = self.start()
+        host.post("/echo", [[1]])
+        before = host.metrics()["process_open_fds"]
+        for _ in range(5):
+            self.assertEqual(host.post("/fragile", [[-1]]).status, 503)
+            eventually(lambda: host.post("/echo", [[1]]).status == 200)
+        for _ in range(50):
+            with socket.create_connection(("127.0.0.1", host.port)) as leaving:
+                leaving.sendall(b"POST /nap HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n[[1]]")
+        eventually(lambda: (now := host.metrics())["bentohost_http_requests_in_flight"] == 1
+                   and now["process_open_fds"] <= before, what="the return of all descriptors")
+        self.assertEqual(len(children_of(host.pid)), 2)
 
     def test_no_runner_outlives_a_host_that_is_killed(self):
         for stopped in (False, True):
@@ -185,6 +242,16 @@ class Batching(HostTest):
         self.assertEqual(batches(host, "echo"), 126)
         columns = [list(range(100)), list(range(100, 200))]
         self.assertEqual(host.post("/columns", columns).json(), columns)
+
+    def test_every_runner_gets_as_many_workers_as_asked_for(self):
+        host = self.start("--runner-workers", "2", "--runner-workers", "other=1")
+        self.assertEqual({name: len(pids) for name, pids in host.runners().items()}, {"worker": 2, "other": 1})
+
+        def both_work():  # the host is ready with the first warm worker
+            began = time.monotonic()
+            in_parallel([lambda: host.post("/nap", [[400]])] * 2)
+            return time.monotonic() - began < 0.75
+        eventually(both_work, what="two calls in the time of one")
 
     def test_each_caller_gets_its_own_rows(self):
         host = self.start("--runner-workers", "worker=3")

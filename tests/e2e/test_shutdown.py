@@ -1,4 +1,5 @@
 """The end: requests in flight are answered, the runners go, and the exit code says how it was."""
+import os
 import signal
 import threading
 import time
@@ -35,6 +36,20 @@ class Shutdown(HostTest):
                 thread.join()
                 self.assertEqual(replies[0].status, 200, replies)
                 self.assertEqual(host.process.wait(20 * SLOW), 0)
+
+    def test_ctrl_c_in_a_terminal_is_for_the_host_though_its_runners_get_it_too(self):
+        host = self.start(own_group=True)
+        thread, replies = self.begin_slow(host, int(300 * SLOW))
+        os.killpg(host.pid, signal.SIGINT)
+        thread.join()
+        self.assertEqual(replies[0].status, 200, replies)
+        self.assertEqual(host.process.wait(20 * SLOW), 0)
+
+    def test_a_host_that_is_not_ready_yet_ends_as_well(self):
+        host = self.start("--set", "lab.start_ms=60000", ready=False).find_port()
+        children = eventually(lambda: len(pids := children_of(host.pid)) == 2 and host.runners() and pids)
+        self.assertEqual(host.stop(), 0)
+        self.assertFalse(any(is_alive(pid) for pid in children))
 
     def test_idle_connections_do_not_hold_it(self):
         host = self.start()
