@@ -3,7 +3,7 @@ import json
 import socket
 import time
 
-from harness import SLOW, HostTest, main, raw_exchange
+from harness import SLOW, HostTest, eventually, main, raw_exchange
 
 
 class Errors(HostTest):
@@ -112,8 +112,8 @@ class Errors(HostTest):
                                    ("/echo", "[[-2]]", "a secret of the runner"), ("/nan", "[1]", "nan")):
             problem = self.problem(self.host.post(path, body), 500)
             self.assertNotIn("secret", problem["detail"])
-            lines = [line for line in self.host.stderr_lines if problem["request_id"] in line]
-            self.assertTrue(any(secret in line.lower() for line in lines), (secret, lines))
+            eventually(lambda: any(problem["request_id"] in line and secret in line.lower()
+                                   for line in self.host.stderr_lines), what=f"a line with {secret}")
 
     def test_a_result_of_too_few_rows_is_an_error_of_the_service(self):
         self.assertIn(self.host.post("/echo", "[[-5],[1]]").status, (500, 502))
