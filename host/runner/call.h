@@ -24,8 +24,8 @@ struct Outcome {
   std::span<const bento_value> values;
 };
 
-// Called exactly once, on the runners' event loop or in the caller's own submit(); it must be
-// brief.
+// Called exactly once, on the runners' event loop or in a thread that submits; it must be brief.
+// Not called for a call that was abandoned before it was started.
 using Done = std::function<void(const Outcome&)>;
 
 struct Call {

@@ -64,7 +64,8 @@ void copy_outcome(const Outcome& outcome, WaitingTicket::State& state) {
   state.arrived.notify_all();
 }
 
-// Gathers the parts of a call that was split; the last one to arrive puts them together.
+// Gathers the parts of a call that was split; the last one to arrive puts them together. The first
+// error ends it at once: parts that are abandoned then may never be heard of.
 class Joiner {
  public:
   Joiner(std::size_t parts, std::int32_t axis, Done done)
@@ -73,21 +74,27 @@ class Joiner {
   void arrived(std::size_t part, const Outcome& outcome) {
     {
       std::lock_guard lock(mutex_);
-      if (status_.ok()) status_ = outcome.status;
-      for (std::size_t i = 0; status_.ok() && i < outcome.values.size(); ++i) {
-        auto value = wire::Value::copy(outcome.values[i]);
-        if (!value.ok()) {
-          status_ = value.status();
-        } else {
-          parts_[part].push_back(*std::move(value));
-        }
-      }
-      if (--missing_ != 0) return;
+      if (over_) return;
+      keep_locked(part, outcome);
+      over_ = --missing_ == 0 || !status_.ok();
+      if (!over_) return;
     }
     finish();
   }
 
  private:
+  void keep_locked(std::size_t part, const Outcome& outcome) {
+    status_ = outcome.status;
+    for (std::size_t i = 0; status_.ok() && i < outcome.values.size(); ++i) {
+      auto value = wire::Value::copy(outcome.values[i]);
+      if (!value.ok()) {
+        status_ = value.status();
+      } else {
+        parts_[part].push_back(*std::move(value));
+      }
+    }
+  }
+
   void finish() {
     std::vector<wire::Value> whole;
     for (std::size_t i = 0; status_.ok() && i < parts_[0].size(); ++i) {
@@ -109,9 +116,10 @@ class Joiner {
   }
 
   std::mutex mutex_;
-  std::vector<std::vector<wire::Value>> parts_;  // guarded by mutex_ until the last has arrived
-  std::size_t missing_;
-  Status status_;
+  bool over_ = false;                            // guarded by mutex_
+  std::vector<std::vector<wire::Value>> parts_;  // guarded by mutex_ until over_
+  std::size_t missing_;                          // guarded by mutex_
+  Status status_;                                // guarded by mutex_ until over_
   const std::int32_t axis_;
   const Done done_;
 };
@@ -146,9 +154,8 @@ Result<std::vector<CallPtr>> submit_split(const Target& target,
         target, std::move(slices), static_cast<std::uint32_t>(count), deadline,
         [joiner, part](const Outcome& outcome) { joiner->arrived(part, outcome); }, calls);
     if (status.ok()) continue;
-    // Parts before this one are on their way, so the joiner must hear of all; then it reports the
-    // first error once, through `done`.
-    for (std::size_t rest = part; rest < parts; ++rest) joiner->arrived(rest, {status, {}});
+    // Parts before this one may be running, so the error goes the way of theirs, through `done`.
+    joiner->arrived(part, {status, {}});
     for (const CallPtr& call : calls) call->abandoned = true;
     break;
   }

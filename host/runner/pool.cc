@@ -168,6 +168,13 @@ void Pool::fail_queues_locked(Failures& failures, const Status& status) {
   }
 }
 
+void Pool::fail_queues_if_hopeless_locked(Failures& failures) {
+  if (!hopeless_locked()) return;
+  fail_queues_locked(failures,
+                     Status(BENTO_UNAVAILABLE, "runner " + spec_.name + " is not available: " +
+                                                   why_not_ready_locked()));
+}
+
 void Pool::late_locked(Method& method, std::vector<CallPtr> late, Failures& failures,
                        TimePoint now) {
   if (late.empty()) return;
@@ -203,7 +210,7 @@ std::string Pool::why_not_ready_locked() const {
     if (slot.gave_up) {
       why += " failed for good: it " + slot.last_end;
     } else if (slot.worker != nullptr) {
-      why += " is starting";
+      why += slot.worker->state == Worker::State::kEnding ? " is ending" : " is starting";
     } else {
       why += " will be started again";
     }
@@ -237,13 +244,25 @@ Pool::Dispatch Pool::refuse_to_send(const Dispatch& dispatch) {
   {
     std::lock_guard lock(mutex_);
     Worker& worker = *dispatch.worker;
+    if (worker.batch != dispatch.batch) return {};  // it died, and its calls were seen to
     worker.batch = nullptr;
-    worker.kill_at = kNoDeadline;
-    if (worker.state == Worker::State::kBusy) worker.state = Worker::State::kIdle;
-    fail_later_locked(
-        failures, dispatch.batch->calls,
-        Status::with_http(413, BENTO_RESOURCE_EXHAUSTED,
-                          "the inputs of runner " + spec_.name + " are too large to be sent"));
+    if (worker.state == Worker::State::kBusy) {
+      worker.state = Worker::State::kIdle;
+      worker.kill_at = kNoDeadline;
+    }
+    const std::vector<CallPtr>& calls = dispatch.batch->calls;
+    if (calls.size() == 1) {
+      fail_later_locked(
+          failures, calls,
+          Status::with_http(413, BENTO_RESOURCE_EXHAUSTED,
+                            "the inputs of runner " + spec_.name + " are too large to be sent"));
+    } else {  // together; each by itself may fit
+      for (auto it = calls.rbegin(); it != calls.rend(); ++it) {
+        if ((*it)->finished) continue;
+        (*it)->alone = true;
+        methods_[dispatch.batch->method].queue.push_front(*it);
+      }
+    }
     next = take_dispatch_locked(deps_.clock.now(), failures);
   }
   complete(failures);

@@ -88,7 +88,9 @@ class Pool {
   void fail_later_locked(Failures& failures, std::vector<CallPtr> calls, const Status& status);
   void fail_queues_locked(Failures& failures, const Status& status);
   void late_locked(Method& method, std::vector<CallPtr> late, Failures& failures, TimePoint now);
+  // All workers failed for good, or again and again.
   bool hopeless_locked() const;
+  void fail_queues_if_hopeless_locked(Failures& failures);
   bool all_gone_locked() const;
   std::string why_not_ready_locked() const;
 

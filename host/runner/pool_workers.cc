@@ -40,12 +40,14 @@ void Pool::spawn(std::uint32_t index) {
   std::unique_lock lock(mutex_);
   Slot& slot = slots_[index];
   if (!child.ok()) {
+    Failures failures;
     slot.last_end = "could not be started: " + child.status().message();
     slot.restart_at = deps_.clock.now() + slot.backoff.next(false);
+    fail_queues_if_hopeless_locked(failures);
     lock.unlock();
     log_error("cannot start a runner process: " + child.status().message(),
               {{"runner", spec_.name}});
-    return;
+    return complete(failures);
   }
   slot.restart_at = {};
   slot.worker = std::make_shared<Worker>(spec_.name, index, *std::move(child));
@@ -144,13 +146,16 @@ std::shared_ptr<const Batch> Pool::finish_batch(const WorkerPtr& worker, std::ui
     std::lock_guard lock(mutex_);
     if (worker->batch == nullptr || worker->batch->id != id) return nullptr;
     batch = std::move(worker->batch);
-    worker->kill_at = kNoDeadline;
     worker->served = true;
-    if (stopping_ || !worker->killed_for.empty()) {
-      end_locked(*worker);
-    } else {
-      worker->state = Worker::State::kIdle;
-      dispatch = take_dispatch_locked(now, failures);
+    // One that is ending already gets no more work, and its time to end runs on.
+    if (worker->state == Worker::State::kBusy) {
+      worker->kill_at = kNoDeadline;
+      if (stopping_ || !worker->killed_for.empty()) {
+        end_locked(*worker);
+      } else {
+        worker->state = Worker::State::kIdle;
+        dispatch = take_dispatch_locked(now, failures);
+      }
     }
   }
   // The next batch first: the worker computes while the answers to this one are written.
@@ -236,8 +241,11 @@ void Pool::on_death(const WorkerPtr& worker) {
   const int status = reap(worker->pid);
   const TimePoint now = deps_.clock.now();
   std::array<char, 16384> buffer;
-  const ssize_t n = ::read(worker->err.get(), buffer.data(), buffer.size());
-  if (n > 0) worker->stderr_relay.feed({buffer.data(), static_cast<std::size_t>(n)}, now);
+  for (int i = 0; i < kReadsPerEvent; ++i) {  // its last words, and they may be many
+    const ssize_t n = ::read(worker->err.get(), buffer.data(), buffer.size());
+    if (n <= 0) break;
+    worker->stderr_relay.feed({buffer.data(), static_cast<std::size_t>(n)}, now);
+  }
   worker->stderr_relay.finish(now);
 
   std::string end = !worker->killed_for.empty() ? "was killed by the host: " + worker->killed_for
@@ -246,7 +254,7 @@ void Pool::on_death(const WorkerPtr& worker) {
   if (!worker->start_error.empty()) end += ": " + worker->start_error;
 
   Failures failures;
-  bool restart_now = false, expected = false;
+  bool expected = false;
   {
     std::lock_guard lock(mutex_);
     Slot& slot = slots_[worker->index];
@@ -260,15 +268,11 @@ void Pool::on_death(const WorkerPtr& worker) {
                     failures);
     }
     if (!stopping_ && !slot.gave_up) {
-      const Duration delay = slot.backoff.next(worker->served);
-      restart_now = delay == Duration::zero();
-      slot.restart_at = now + delay;
+      // Even when that is now, it is tick() that does it, after this round's events: descriptors
+      // that are closed in a round must not come up again in it under the same numbers.
+      slot.restart_at = now + slot.backoff.next(worker->served);
     }
-    if (hopeless_locked()) {
-      fail_queues_locked(
-          failures, Status(BENTO_UNAVAILABLE, "runner " + spec_.name +
-                                                  " is not available: " + why_not_ready_locked()));
-    }
+    fail_queues_if_hopeless_locked(failures);
   }
   deps_.metrics.runner_up(spec_.name, worker->index).Set(0);
   if (!expected) {
@@ -283,7 +287,6 @@ void Pool::on_death(const WorkerPtr& worker) {
                {"pid", std::to_string(worker->pid)},
                {"last_output", last_lines.empty() ? "none" : last_lines}});
   }
-  if (restart_now) spawn(worker->index);
   complete(failures);
   worker_gone_.notify_all();
 }

@@ -2,9 +2,11 @@
 #include <Poco/Pipe.h>
 #include <Poco/Process.h>
 #include <fcntl.h>
+#include <signal.h>
 extern "C" {  // glibc 2.36 forgot it in the header
 #include <sys/pidfd.h>
 }
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "runner/spawner.h"
@@ -30,6 +32,8 @@ Result<Child> ProcessSpawner::spawn(const std::string& runner, std::uint32_t wor
     Child child{pid, keep(in.writeHandle()), keep(out.readHandle()), keep(err.readHandle()),
                 UniqueFd(::pidfd_open(pid, 0))};
     if (child.to && child.from && child.err) return child;
+    ::kill(pid, SIGKILL);
+    ::waitpid(pid, nullptr, 0);
     return Status(BENTO_RESOURCE_EXHAUSTED, "no descriptors left for its pipes");
   } catch (const Poco::Exception& e) {
     return Status(BENTO_INTERNAL, e.displayText());
