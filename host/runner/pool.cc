@@ -170,9 +170,9 @@ void Pool::fail_queues_locked(Failures& failures, const Status& status) {
 
 void Pool::fail_queues_if_hopeless_locked(Failures& failures) {
   if (!hopeless_locked()) return;
-  fail_queues_locked(failures,
-                     Status(BENTO_UNAVAILABLE, "runner " + spec_.name + " is not available: " +
-                                                   why_not_ready_locked()));
+  fail_queues_locked(
+      failures, Status(BENTO_UNAVAILABLE,
+                       "runner " + spec_.name + " is not available: " + why_not_ready_locked()));
 }
 
 void Pool::late_locked(Method& method, std::vector<CallPtr> late, Failures& failures,
