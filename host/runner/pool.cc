@@ -212,7 +212,7 @@ std::string Pool::why_not_ready_locked() const {
     } else if (slot.worker != nullptr) {
       why += slot.worker->state == Worker::State::kEnding ? " is ending" : " is starting";
     } else {
-      why += " will be started again";
+      why += slot.last_end.empty() ? " is starting" : " will be started again";
     }
     if (!slot.gave_up && !slot.last_end.empty()) why += " (it " + slot.last_end + ")";
   }

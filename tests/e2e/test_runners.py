@@ -46,6 +46,12 @@ class Load:
         return self.counts
 
 
+def log_times(host, message, runner="worker"):
+    """When the host said so of a runner, in seconds."""
+    return [datetime.fromisoformat(line.split()[0].replace("Z", "+00:00")).timestamp()
+            for line in list(host.stderr_lines) if message in line and f"runner={runner}" in line]
+
+
 def batches(host, method):
     return host.metrics().get(f'bentohost_batch_size_count{{method="{method}",runner="worker"}}', 0)
 
@@ -63,15 +69,17 @@ class Deaths(HostTest):
         for _ in range(3):
             eventually(lambda: host.get("/readyz").status == 200)
             old = self.kill(host)
-            killed = time.monotonic()
             eventually(lambda: host.runners().get("worker", [old]) != [old])
             eventually(lambda: host.post("/echo", [[3]]).status == 200)
-            self.assertLess(time.monotonic() - killed, 1.0 * SLOW)
         counts = load.stop()
         self.assertEqual(load.lost, [])
         self.assertEqual(set(counts), {200}, counts)  # echo is idempotent
         restarts = host.metrics()['bentohost_runner_restarts_total{reason="SIGKILL",runner="worker"}']
         self.assertEqual(restarts, 3)
+        # By the host's own clock, for the clients here keep a core busy.
+        again = eventually(lambda: len(at := log_times(host, "serves again")) == 3 and at)
+        for ended, served in zip(log_times(host, "runner ended"), again, strict=True):
+            self.assertLess(served - ended, 1.0 * SLOW)
 
     def test_what_may_not_run_twice_is_answered_503(self):
         host = self.start()
@@ -116,11 +124,7 @@ class Deaths(HostTest):
     def test_tries_come_further_and_further_apart_until_one_succeeds(self):
         needed = self.folder() / "model"
         host = self.start("--set", f"lab.needs={needed}", ready=False).find_port()
-
-        def ends():
-            return [datetime.fromisoformat(line.split()[0].replace("Z", "+00:00")).timestamp()
-                    for line in list(host.stderr_lines) if "runner ended" in line and "runner=worker" in line]
-        times = eventually(lambda: len(at := ends()) >= 4 and at, what="the fourth try")
+        times = eventually(lambda: len(at := log_times(host, "runner ended")) >= 4 and at, what="the fourth try")
         for expected, before, after in zip((0.1, 0.2, 0.4), times, times[1:]):
             self.assertGreater(after - before, expected - 0.01)
         needed.touch()
@@ -204,8 +208,7 @@ class Deaths(HostTest):
         host = self.start()
         self.assertEqual(host.post("/babble", [[1]]).json(), [[1]])
         self.assertEqual(host.post("/echo", [[2]]).json(), [[2]])
-        told = [line for line in host.stderr_lines if "stderr" in line or "stdout" in line]
-        self.assertTrue(told)
+        told = eventually(lambda: [line for line in host.stderr_lines if "stderr" in line or "stdout" in line])
         self.assertLess(len(told), 500)  # rate-limited
 
     def test_a_runners_ctrl_c_is_the_hosts_business(self):
