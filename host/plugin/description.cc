@@ -79,7 +79,10 @@ Result<IoSpec> describe_io(const bento_io* io, std::string_view what) {
                     " dimensions");
     }
     spec.dtype = io->flags & BENTO_IO_ENFORCE_DTYPE ? io->dtype : 0;
-    spec.any_shape = (io->flags & BENTO_IO_ENFORCE_SHAPE) == 0;
+    spec.any_shape = (io->flags & BENTO_IO_ENFORCE_SHAPE) == 0 || io->ndim == 0;
+    if (!spec.any_shape && io->shape == nullptr) {
+      return refuse(std::string(what) + " is to enforce a shape, but has none");
+    }
     if (io->shape != nullptr) spec.shape.assign(io->shape, io->shape + io->ndim);
   }
   if (io->schema.len != 0) {

@@ -18,16 +18,19 @@ bento_error empty_error() {
 Result<std::unique_ptr<Instance>> Instance::load(PluginConfig config, HostTable::LogSink log) {
   auto library = Library::open(config.path);
   if (!library.ok()) return std::move(library).take_status();
+  return open(std::move(config), (*library).entry(), std::move(log));
+}
 
+Result<std::unique_ptr<Instance>> Instance::open(PluginConfig config,
+                                                 const bento_plugin_entry& entry,
+                                                 HostTable::LogSink log) {
   std::unique_ptr<Instance> instance(new Instance(std::move(config), std::move(log)));
   const std::string context = instance->config_.path + ": ";
-  bento_error error = empty_error();
-  const bento_service* service = (*library).entry().open(instance->table_.get(), &error);
-  if (service == nullptr)
-    return Status::from_plugin(error.code, error).prefixed(context + "open failed: ");
-  instance->entry_ = &(*library).entry();
+  auto service = open_service(entry, instance->table_.get());
+  if (!service.ok()) return std::move(service).take_status().prefixed(context);
+  instance->entry_ = &entry;
 
-  auto spec = describe(service);
+  auto spec = describe(*service);
   if (!spec.ok()) return std::move(spec).take_status().prefixed(context);
   instance->spec_ = *std::move(spec);
   return instance;

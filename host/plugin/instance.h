@@ -29,6 +29,10 @@ class Instance {
  public:
   // dlopen, bento_entry.open, describe. Errors name the path.
   static Result<std::unique_ptr<Instance>> load(PluginConfig config, HostTable::LogSink log);
+  // The same of an entry that is in this process already: of a library, or of a test.
+  static Result<std::unique_ptr<Instance>> open(PluginConfig config,
+                                                const bento_plugin_entry& entry,
+                                                HostTable::LogSink log);
   ~Instance() { stop(); }
 
   Status start();

@@ -67,6 +67,16 @@ Result<Library> Library::open(const std::string& path) {
 
 std::string Library::built_with() const { return built_with_text(*entry_); }
 
+Result<const bento_service*> open_service(const bento_plugin_entry& entry, const bento_host* host) {
+  bento_error error{};
+  error.size = sizeof error;
+  const bento_service* service = entry.open(host, &error);
+  if (service != nullptr) return service;
+  // One that says nothing of why has failed all the same.
+  const bento_code code = error.code != BENTO_OK ? error.code : BENTO_UNKNOWN;
+  return Status::from_plugin(code, error).prefixed("open failed: ");
+}
+
 Result<std::string> find_plugin(std::string_view name, const std::vector<std::string>& folders) {
   namespace fs = std::filesystem;
   std::error_code ignored;

@@ -150,17 +150,11 @@ int run_probe(const std::string& path, int parent_pid) {
 
   reporter.step("bento_entry.open");
   HostTable table("probe", "{}", "", [](LogLevel, std::string_view, std::span<const LogField>) {});
-  bento_error error{};
-  error.size = sizeof error;
-  const bento_service* service = (*library).entry().open(table.get(), &error);
-  if (service == nullptr) {
-    const Status status = Status::from_plugin(error.code, error);
-    return reporter.failed(
-        Status(BENTO_FAILED_PRECONDITION, path + ": open failed: " + status.message()));
-  }
+  auto service = open_service((*library).entry(), table.get());
+  if (!service.ok()) return reporter.failed(std::move(service).take_status().prefixed(path + ": "));
 
   reporter.step("its description");
-  auto spec = describe(service);
+  auto spec = describe(*service);
   if (!spec.ok()) return reporter.failed(std::move(spec).take_status().prefixed(path + ": "));
   reporter.report(*spec);
 

@@ -117,11 +117,9 @@ class WorkerProcess {
         config_.host_version, options,
         config_.plugin_path.substr(0, config_.plugin_path.rfind('/')), &log_to_host);
 
-    bento_error error{};
-    error.size = sizeof error;
-    const bento_service* service = (*library).entry().open(table_->get(), &error);
-    if (service == nullptr) return Status::from_plugin(error.code, error).prefixed("open failed: ");
-    auto spec = plugin::describe(service);
+    auto service = plugin::open_service((*library).entry(), table_->get());
+    if (!service.ok()) return service.status();
+    auto spec = plugin::describe(*service);
     if (!spec.ok()) return spec.status();
     spec_ = *std::move(spec);
     runner_ = spec_.find_runner(config_.runner);
@@ -129,6 +127,8 @@ class WorkerProcess {
       return Status(BENTO_INVALID_ARGUMENT,
                     "the plugin has no runner " + config_.runner + " any more");
     }
+    bento_error error{};
+    error.size = sizeof error;
     const bento_code code = runner_->abi->create(table_->get(), config_.worker, &self_, &error);
     return code == BENTO_OK ? Status() : Status::from_plugin(code, error);
   }

@@ -1,0 +1,48 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "plugin/description.h"
+
+namespace bentohost::plugin {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr std::string_view kSchema = R"({
+  "type": "object", "additionalProperties": false,
+  "properties": {
+    "model": {"type": "string", "default": "iris.svm"},
+    "depth": {"type": "integer", "minimum": 1, "default": 3}
+  }})";
+
+Result<std::string> check(std::string_view schema, std::string_view given) {
+  auto document = parse_json(given);
+  EXPECT_TRUE(document.ok());
+  return check_options(schema, *std::move(document));
+}
+
+TEST(CheckOptions, FillsInDefaults) {
+  EXPECT_EQ(*check(kSchema, "{}"), R"({"model":"iris.svm","depth":3})");
+  EXPECT_EQ(*check(kSchema, R"({"depth":5})"), R"({"depth":5,"model":"iris.svm"})");
+}
+
+TEST(CheckOptions, NamesWhatBreaksTheSchema) {
+  EXPECT_THAT(check(kSchema, R"({"depth":0})").status().message(), HasSubstr("/depth"));
+  EXPECT_THAT(check(kSchema, R"({"depth":"3"})").status().message(), HasSubstr("/depth"));
+  EXPECT_FALSE(check(kSchema, R"({"modle":"x"})").ok());
+}
+
+TEST(CheckOptions, HoldsDefaultsAgainstTheSchemaToo) {
+  const auto checked =
+      check(R"({"properties":{"n":{"type":"integer","default":"no number"}}})", "{}");
+  EXPECT_THAT(checked.status().message(), HasSubstr("/n"));
+}
+
+TEST(CheckOptions, TakesNoneWithoutASchema) {
+  EXPECT_EQ(*check("", "{}"), "{}");
+  EXPECT_THAT(check("", R"({"depth":1})").status().message(),
+              HasSubstr("takes no options, but was given depth"));
+}
+
+}  // namespace
+}  // namespace bentohost::plugin

@@ -1,0 +1,253 @@
+// What describe() copies from a plugin's description, and what it refuses of it.
+#include "plugin/description.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "wire/value.h"
+
+namespace bentohost::plugin {
+namespace {
+
+using testing::HasSubstr;
+
+bento_io make_io(std::uint32_t kind, std::string_view descriptor = {}) {
+  bento_io io{};
+  io.size = sizeof io;
+  io.kind = kind;
+  io.descriptor = to_bento(descriptor);
+  return io;
+}
+
+bento_code run(void*, const bento_method*, bento_ctx*, const bento_value* const*, std::size_t,
+               const std::uint32_t*, std::size_t, bento_sink*, bento_error*) {
+  return BENTO_OK;
+}
+bento_code invoke(void*, const bento_api*, bento_ctx*, const bento_value* const*, std::size_t,
+                  bento_sink*, bento_error*) {
+  return BENTO_OK;
+}
+bento_code raw(void*, const bento_api*, const bento_call*, bento_error*) { return BENTO_OK; }
+
+// A good service with one runner and one API of each form; a test spoils a part of it.
+class DescribeTest : public testing::Test {
+ protected:
+  DescribeTest() {
+    tensor_.shape = shape_;
+    tensor_.ndim = 2;
+    tensor_.dtype = BENTO_F64;
+    tensor_.flags = BENTO_IO_ENFORCE_SHAPE | BENTO_IO_ENFORCE_DTYPE;
+
+    method_.size = sizeof method_;
+    method_.name = to_bento("predict");
+    method_.flags = BENTO_BATCHABLE;
+    method_.in = method_.out = &tensor_;
+    method_.run = &run;
+
+    runner_.size = sizeof runner_;
+    runner_.name = to_bento("clf");
+    runner_.methods = methods_;
+    runner_.n_methods = 1;
+    runner_.create = [](const bento_host*, std::uint32_t, void**, bento_error*) {
+      return bento_code{BENTO_OK};
+    };
+    runner_.destroy = [](void*) {};
+
+    for (bento_api* api : {&direct_, &invoked_, &raw_}) api->size = sizeof *api;
+    direct_.name = to_bento("classify");
+    direct_.runner = to_bento("clf");
+    direct_.method = to_bento("predict");
+    invoked_.name = to_bento("describe");
+    invoked_.in = invoked_.out = &json_;
+    invoked_.invoke = &invoke;
+    raw_.name = to_bento("stream");
+    raw_.route = to_bento("/v1/stream");
+    raw_.raw = &raw;
+
+    service_.size = sizeof service_;
+    service_.name = to_bento("iris");
+    service_.runners = runners_;
+    service_.n_runners = 1;
+    service_.apis = apis_;
+    service_.n_apis = 3;
+  }
+
+  // Why the service is refused; "" if it is not.
+  std::string refusal() const { return describe(&service_).status().message(); }
+
+  const std::int64_t shape_[2] = {-1, 4};
+  bento_io tensor_ = make_io(BENTO_TENSOR), json_ = make_io(BENTO_JSON);
+  bento_method method_{};
+  bento_runner runner_{};
+  bento_api direct_{}, invoked_{}, raw_{};
+  bento_service service_{};
+  const bento_method* methods_[2] = {&method_, &method_};
+  const bento_runner* runners_[2] = {&runner_, &runner_};
+  const bento_api* apis_[4] = {&direct_, &invoked_, &raw_, &raw_};
+};
+
+TEST_F(DescribeTest, CopiesWhatThePluginSays) {
+  const auto spec = describe(&service_);
+  ASSERT_TRUE(spec.ok()) << spec.status().message();
+  EXPECT_EQ(spec->name, "iris");
+  const RunnerSpec* runner = spec->find_runner("clf");
+  ASSERT_NE(runner, nullptr);
+  ASSERT_EQ(runner->find_method("predict"), 0);
+  EXPECT_EQ(runner->find_method("other"), -1);
+  const MethodSpec& method = runner->methods[0];
+  EXPECT_TRUE(method.batchable);
+  EXPECT_FALSE(method.idempotent);
+  EXPECT_EQ(method.max_batch, kDefaultMaxBatch);
+  EXPECT_EQ(method.in.descriptor, "ndarray");
+  EXPECT_EQ(method.in.dtype, static_cast<std::uint32_t>(BENTO_F64));
+  EXPECT_FALSE(method.in.any_shape);
+  EXPECT_EQ(method.in.shape, (std::vector<std::int64_t>{-1, 4}));
+}
+
+TEST_F(DescribeTest, KnowsTheThreeFormsOfApis) {
+  const auto spec = describe(&service_);
+  ASSERT_TRUE(spec.ok());
+  EXPECT_EQ(spec->apis[0].form, ApiSpec::Form::kDirect);
+  EXPECT_EQ(spec->apis[1].form, ApiSpec::Form::kInvoke);
+  EXPECT_EQ(spec->apis[2].form, ApiSpec::Form::kRaw);
+  EXPECT_EQ(spec->apis[0].route, "/classify");
+  EXPECT_EQ(spec->apis[2].route, "/v1/stream");
+  EXPECT_EQ(spec->apis[0].in.shape, spec->runners[0].methods[0].in.shape) << "the method's own";
+}
+
+TEST_F(DescribeTest, EnforcesOnlyWhatIsToBeEnforced) {
+  tensor_.flags = 0;
+  auto spec = describe(&service_);
+  EXPECT_EQ(spec->apis[0].in.dtype, 0u);
+  EXPECT_TRUE(spec->apis[0].in.any_shape);
+  tensor_.flags = BENTO_IO_ENFORCE_SHAPE;
+  tensor_.ndim = 0;  // any
+  spec = describe(&service_);
+  EXPECT_TRUE(spec->apis[0].in.any_shape);
+  tensor_.ndim = 2;
+  tensor_.shape = nullptr;
+  EXPECT_THAT(refusal(), HasSubstr("enforce a shape, but has none"));
+}
+
+TEST_F(DescribeTest, RefusesNamesThatAreNoIdentifiers) {
+  for (const char* name : {"", "1a", "a-b", "a b", "\xC3\xA9"}) {
+    service_.name = to_bento(name);
+    EXPECT_THAT(refusal(), HasSubstr("is not an identifier")) << name;
+  }
+  service_.name = to_bento("_a1");
+  EXPECT_EQ(refusal(), "");
+  runner_.name = to_bento("a.b");
+  EXPECT_THAT(refusal(), HasSubstr("service _a1: runner name \"a.b\""));
+}
+
+TEST_F(DescribeTest, RefusesReservedNamesAndRoutes) {
+  raw_.route = to_bento("/metrics");
+  EXPECT_THAT(refusal(), HasSubstr("metrics is a reserved name"));
+  raw_.route = to_bento("/x");
+  raw_.name = to_bento("healthz");
+  EXPECT_THAT(refusal(), HasSubstr("healthz is a reserved name"));
+}
+
+TEST_F(DescribeTest, RefusesRoutesThatAreNone) {
+  for (const char* route : {"x", "/a b", "/{id}", "/a/../b"}) {
+    raw_.route = to_bento(route);
+    EXPECT_THAT(refusal(), HasSubstr("api stream: ")) << route;
+  }
+}
+
+TEST_F(DescribeTest, RefusesTwoOfOneName) {
+  runner_.n_methods = 2;
+  EXPECT_THAT(refusal(), HasSubstr("two methods named predict"));
+  runner_.n_methods = 1;
+  service_.n_runners = 2;
+  EXPECT_THAT(refusal(), HasSubstr("two runners are named clf"));
+  service_.n_runners = 1;
+  service_.n_apis = 4;
+  EXPECT_THAT(refusal(), HasSubstr("two apis are named stream"));
+  service_.n_apis = 3;
+  raw_.route = to_bento("/describe");
+  EXPECT_THAT(refusal(), HasSubstr("route /describe is also that of api describe"));
+}
+
+TEST_F(DescribeTest, RefusesApisThatAreNeitherFormNorTheOther) {
+  direct_.invoke = &invoke;
+  EXPECT_THAT(refusal(), HasSubstr("neither invoke nor raw"));
+  direct_.invoke = nullptr;
+  direct_.method = {};
+  EXPECT_THAT(refusal(), HasSubstr("has runner and method"));
+  direct_.method = to_bento("predict");
+  invoked_.raw = &raw;
+  EXPECT_THAT(refusal(), HasSubstr("must have invoke, and not raw"));
+  invoked_.raw = nullptr;
+  raw_.raw = nullptr;
+  EXPECT_THAT(refusal(), HasSubstr("must have raw, and not invoke"));
+}
+
+TEST_F(DescribeTest, RefusesADirectApiThatLeadsNowhere) {
+  direct_.method = to_bento("other");
+  EXPECT_THAT(refusal(), HasSubstr("there is no runner method clf.other"));
+}
+
+TEST_F(DescribeTest, RefusesADirectApiOfAnotherKindThanItsMethod) {
+  direct_.in = &json_;
+  EXPECT_THAT(refusal(), HasSubstr("'s input is not of the kind that clf.predict has"));
+}
+
+TEST_F(DescribeTest, RefusesToBatchWhatIsNoTensor) {
+  method_.out = &json_;
+  EXPECT_THAT(refusal(), HasSubstr("only tensors can be batched"));
+  method_.out = &tensor_;
+  method_.axis_in = -1;
+  EXPECT_THAT(refusal(), HasSubstr("negative batch axis"));
+}
+
+TEST_F(DescribeTest, RefusesWhatItDoesNotOffer) {
+  service_.n_middleware = 1;
+  EXPECT_THAT(refusal(), HasSubstr("middleware"));
+  service_.n_middleware = 0;
+  service_.n_mounts = 1;
+  EXPECT_THAT(refusal(), HasSubstr("mounts"));
+  service_.n_mounts = 0;
+  json_.descriptor = to_bento("dataframe");
+  EXPECT_THAT(refusal(), HasSubstr("descriptor \"dataframe\""));
+  json_.descriptor = to_bento("text");
+  EXPECT_THAT(refusal(), HasSubstr("but is of kind 1"));
+}
+
+TEST_F(DescribeTest, RefusesTensorsThatCannotBe) {
+  tensor_.dtype = 99;
+  EXPECT_THAT(refusal(), HasSubstr("unknown dtype 99"));
+  tensor_.dtype = BENTO_F64;
+  tensor_.ndim = wire::kMaxDims + 1;
+  EXPECT_THAT(refusal(), HasSubstr("dimensions"));
+}
+
+TEST_F(DescribeTest, RefusesSchemasThatCannotBeEnforced) {
+  json_.schema = to_bento(R"({"type":"object","const":1})");
+  EXPECT_THAT(refusal(), HasSubstr("api describe's input has a bad schema"));
+  json_.schema = {};
+  service_.options_schema = to_bento("{");
+  EXPECT_THAT(refusal(), HasSubstr("bad options schema"));
+}
+
+TEST_F(DescribeTest, RefusesStructsOfAnotherSize) {
+  method_.size -= 8;
+  EXPECT_THAT(refusal(), HasSubstr("a bento_method of size"));
+  method_.size += 100;  // of a newer header: what it has more is not read
+  EXPECT_EQ(refusal(), "");
+  methods_[0] = nullptr;
+  EXPECT_THAT(refusal(), HasSubstr("a null bento_method"));
+  EXPECT_FALSE(describe(nullptr).ok());
+}
+
+TEST_F(DescribeTest, RefusesRunnersThatCannotRun) {
+  method_.run = nullptr;
+  EXPECT_THAT(refusal(), HasSubstr("clf.predict has no run function"));
+  runner_.n_methods = 0;
+  EXPECT_THAT(refusal(), HasSubstr("has no methods"));
+  runner_.destroy = nullptr;
+  EXPECT_THAT(refusal(), HasSubstr("lacks create or destroy"));
+}
+
+}  // namespace
+}  // namespace bentohost::plugin
