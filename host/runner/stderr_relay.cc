@@ -1,6 +1,7 @@
 #include "runner/stderr_relay.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/log.h"
 
@@ -36,6 +37,7 @@ void StderrRelay::feed(std::string_view bytes, TimePoint now) {
 void StderrRelay::finish(TimePoint now) {
   if (!partial_.empty()) line(partial_, now);
   partial_.clear();
+  report_suppressed();
 }
 
 std::string StderrRelay::last_lines() const {
@@ -50,18 +52,21 @@ void StderrRelay::line(std::string_view text, TimePoint now) {
   if (kept_.size() > kKeptLines) kept_.pop_front();
 
   if (now - window_ >= std::chrono::seconds(1)) {
-    if (suppressed_ != 0) {
-      log_warning(std::to_string(suppressed_) + " lines of output were left out",
-                  {{"runner", runner_}, {"worker", worker_}});
-    }
+    report_suppressed();
     window_ = now;
-    in_window_ = suppressed_ = 0;
+    in_window_ = 0;
   }
   if (++in_window_ > kLinesPerSecond) {
     ++suppressed_;
     return;
   }
   log(level, text, {{"runner", runner_}, {"worker", worker_}});
+}
+
+void StderrRelay::report_suppressed() {
+  if (suppressed_ == 0) return;
+  log_warning(std::to_string(std::exchange(suppressed_, 0)) + " lines of output were left out",
+              {{"runner", runner_}, {"worker", worker_}});
 }
 
 }  // namespace bentohost::runner

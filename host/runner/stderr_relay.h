@@ -29,6 +29,7 @@ class StderrRelay {
 
  private:
   void line(std::string_view text, TimePoint now);
+  void report_suppressed();
 
   std::string runner_, worker_, partial_;
   std::deque<std::string> kept_;

@@ -3,10 +3,17 @@
 #pragma once
 
 #include <fcntl.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "runner/spawner.h"
@@ -16,27 +23,43 @@ namespace bentohost::fakes {
 
 class FakeSpawner final : public runner::Spawner {
  public:
-  // The worker's ends of its pipes.
+  using Frame = wire::FrameReader::Frame;
+
+  // The worker's ends of its pipes. One thread at a time.
   struct Puppet {
     UniqueFd in, out, err;
+    UniqueFd ended;  // with_pidfd: written to, it tells the host that the process has ended
     wire::FrameReader reader;
+    std::string unsent;
 
-    // The next frame that the host has sent, if one is there.
-    std::optional<wire::FrameReader::Frame> receive() {
-      const std::span<char> room = reader.writable();
-      const ssize_t n = ::read(in.get(), room.data(), room.size());
-      if (n > 0) reader.commit(static_cast<std::size_t>(n));
-      auto frame = reader.next();
-      return frame.ok() ? *frame : std::nullopt;
+    // The next frame that the host has sent, if it is there as a whole. It dies with the next call.
+    std::optional<Frame> receive() {
+      for (;;) {
+        auto frame = reader.next();
+        if (frame.ok() && (*frame).has_value()) return *frame;
+        const std::span<char> room = reader.writable();
+        const ssize_t n = ::read(in.get(), room.data(), room.size());
+        if (n <= 0) return std::nullopt;
+        reader.commit(static_cast<std::size_t>(n));
+      }
     }
-    void send(const AlignedBuffer& bytes) {
-      [[maybe_unused]] const ssize_t n = ::write(out.get(), bytes.data(), bytes.size());
+    // Whether the host has closed this worker's stdin: its sign that the worker may go.
+    bool told_to_end() const {
+      pollfd fd{in.get(), POLLIN, 0};
+      return ::poll(&fd, 1, 0) == 1 && fd.revents == POLLHUP;
     }
-    void say_ready() {
-      AlignedBuffer bytes;
-      (void)wire::FrameWriter(bytes, wire::FrameType::kReady, 0, 0).finish();
-      send(bytes);
+
+    void send(std::string_view bytes) {
+      unsent += bytes;
+      push();
     }
+    void send(const AlignedBuffer& bytes) { send({bytes.data(), bytes.size()}); }
+    // Writes what the pipe did not take yet.
+    void push() {
+      const ssize_t n = ::write(out.get(), unsent.data(), unsent.size());
+      if (n > 0) unsent.erase(0, static_cast<std::size_t>(n));
+    }
+    void say_ready() { send(empty_frame(wire::FrameType::kReady)); }
     void fail(std::uint64_t id, const Status& status) {
       AlignedBuffer bytes;
       wire::FrameWriter frame(bytes, wire::FrameType::kError, id, 0);
@@ -44,45 +67,75 @@ class FakeSpawner final : public runner::Spawner {
       (void)frame.finish();
       send(bytes);
     }
-    // Answers a call with its own first input.
-    void echo(const wire::FrameReader::Frame& call, std::uint64_t id) {
+    // Answers a call with its own first input, or another value in its place.
+    void echo(const Frame& call, std::uint64_t id) {
       wire::DecodedValues values;
       (void)wire::decode_call(call.body, values);
+      answer(id, call.header.method, values.values[0]);
+    }
+    void answer(std::uint64_t id, std::uint32_t method, const bento_value& value) {
       AlignedBuffer bytes;
-      wire::FrameWriter frame(bytes, wire::FrameType::kResult, id, call.header.method);
+      wire::FrameWriter frame(bytes, wire::FrameType::kResult, id, method);
       frame.value_count(1);
-      frame.value(values.values[0]);
+      frame.value(value);
       (void)frame.finish();
       send(bytes);
     }
+    // As at a process's end: its pipes first, then its pidfd.
     void die() {
       in.reset();
       out.reset();
       err.reset();
+      if (ended) (void)::eventfd_write(ended.get(), 1);
+    }
+
+    static AlignedBuffer empty_frame(wire::FrameType type) {
+      AlignedBuffer bytes;
+      (void)wire::FrameWriter(bytes, type, 0, 0).finish();
+      return bytes;
     }
   };
 
   Result<runner::Child> spawn(const std::string&, std::uint32_t) override {
     if (refuse) return Status(BENTO_INTERNAL, "told not to spawn");
-    int to[2], from[2], err[2];
-    if (::pipe2(to, O_NONBLOCK | O_CLOEXEC) != 0 || ::pipe2(from, O_NONBLOCK | O_CLOEXEC) != 0 ||
-        ::pipe2(err, O_NONBLOCK | O_CLOEXEC) != 0) {
+    auto puppet = std::make_unique<Puppet>();
+    runner::Child child;
+    if (!connect(puppet->in, child.to) || !connect(child.from, puppet->out) ||
+        !connect(child.err, puppet->err)) {
       return Status(BENTO_INTERNAL, "no pipes");
     }
-    auto puppet = std::make_unique<Puppet>();
-    puppet->in.reset(to[0]);
-    puppet->out.reset(from[1]);
-    puppet->err.reset(err[1]);
+    if (with_pidfd) {
+      puppet->ended.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+      child.pidfd.reset(::fcntl(puppet->ended.get(), F_DUPFD_CLOEXEC, 0));
+    }
+    if (exit_code) child.pid = ended_process(*exit_code);
     puppets.push_back(std::move(puppet));
-    runner::Child child;
-    child.to.reset(to[1]);
-    child.from.reset(from[0]);
-    child.err.reset(err[0]);
+    if (on_spawn) on_spawn(*puppets.back());
     return child;
   }
 
   bool refuse = false;
+  bool with_pidfd = false;
+  std::optional<int> exit_code;                  // behind the pipes is a process that ended so
+  std::function<void(Puppet&)> on_spawn;         // on the thread that spawns
   std::vector<std::unique_ptr<Puppet>> puppets;  // in the order of their start
+
+ private:
+  static bool connect(UniqueFd& reading, UniqueFd& writing) {
+    int ends[2];
+    if (::pipe2(ends, O_NONBLOCK | O_CLOEXEC) != 0) return false;
+    reading.reset(ends[0]);
+    writing.reset(ends[1]);
+    return true;
+  }
+  // The pool reaps it.
+  static int ended_process(int code) {
+    const pid_t pid = ::fork();
+    if (pid == 0) ::_exit(code);
+    siginfo_t info{};
+    ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOWAIT);
+    return pid;
+  }
 };
 
 }  // namespace bentohost::fakes

@@ -1,0 +1,169 @@
+#include "runner/event_loop.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "fakes/fake_clock.h"
+
+namespace bentohost::runner {
+namespace {
+
+using namespace std::chrono_literals;
+
+struct Pipe {
+  Pipe() {
+    int ends[2] = {-1, -1};
+    EXPECT_EQ(::pipe2(ends, O_NONBLOCK | O_CLOEXEC), 0);
+    reading.reset(ends[0]);
+    writing.reset(ends[1]);
+  }
+  void write() const { EXPECT_EQ(::write(writing.get(), "x", 1), 1); }
+  UniqueFd reading, writing;
+};
+
+class EventLoopTest : public testing::Test {
+ protected:
+  void step() { loop_.step(Duration::zero()); }
+
+  fakes::FakeClock clock_;
+  EventLoop loop_{clock_};
+};
+
+TEST_F(EventLoopTest, RunsWhatIsPostedInItsOrder) {
+  std::string order;
+  loop_.post([&] {
+    order += 'a';
+    loop_.post([&] { order += 'c'; });
+  });
+  loop_.post([&] { order += 'b'; });
+  step();
+  EXPECT_EQ(order, "ab");
+  step();
+  EXPECT_EQ(order, "abc");
+}
+
+TEST_F(EventLoopTest, TellsOfAnEventAsLongAsItLasts) {
+  const Pipe pipe;
+  int told = 0;
+  loop_.watch(pipe.reading.get(), EPOLLIN, [&](std::uint32_t events) {
+    EXPECT_EQ(events, static_cast<std::uint32_t>(EPOLLIN));
+    ++told;
+  });
+  step();
+  EXPECT_EQ(told, 0);
+  pipe.write();
+  step();
+  step();
+  EXPECT_EQ(told, 2);
+  loop_.unwatch(pipe.reading.get());
+  step();
+  EXPECT_EQ(told, 2);
+}
+
+TEST_F(EventLoopTest, WatchesForWhatItIsToldLater) {
+  const Pipe pipe;
+  int told = 0;
+  loop_.watch(pipe.writing.get(), 0, [&](std::uint32_t) { ++told; });
+  step();
+  EXPECT_EQ(told, 0);
+  loop_.set_events(pipe.writing.get(), EPOLLOUT);
+  step();
+  EXPECT_EQ(told, 1);
+}
+
+TEST_F(EventLoopTest, HoldsBackAnEventOfWhatACallbackUnwatched) {
+  const Pipe a, b;
+  int told = 0;
+  const auto watch = [&](const Pipe& mine, const Pipe& other) {
+    loop_.watch(mine.reading.get(), EPOLLIN, [&](std::uint32_t) {
+      ++told;
+      loop_.unwatch(other.reading.get());
+    });
+    mine.write();
+  };
+  watch(a, b);
+  watch(b, a);
+  step();
+  EXPECT_EQ(told, 1);
+}
+
+TEST_F(EventLoopTest, LetsACallbackUnwatchItself) {
+  const Pipe pipe;
+  auto alive = std::make_shared<int>(7);
+  const std::weak_ptr<int> weak = alive;
+  loop_.watch(pipe.reading.get(), EPOLLIN, [this, &pipe, alive](std::uint32_t) {
+    loop_.unwatch(pipe.reading.get());
+    EXPECT_EQ(*alive, 7) << "what it captured lives until it returns";
+  });
+  alive.reset();
+  pipe.write();
+  step();
+  EXPECT_TRUE(weak.expired());
+}
+
+TEST_F(EventLoopTest, TicksAtEachStepAndHasItsClocksTime) {
+  std::vector<TimePoint> ticks;
+  loop_.add_ticker([&](TimePoint now) {
+    ticks.push_back(now);
+    return true;
+  });
+  step();
+  clock_.advance(3s);
+  step();
+  ASSERT_EQ(ticks.size(), 2u);
+  EXPECT_EQ(ticks[1] - ticks[0], 3s);
+}
+
+TEST_F(EventLoopTest, AsksEveryTickerEvenWhenOneHasNeed) {
+  int asked = 0;
+  for (int i = 0; i < 3; ++i) {
+    loop_.add_ticker([&](TimePoint) {
+      ++asked;
+      return true;
+    });
+  }
+  step();
+  EXPECT_EQ(asked, 3);
+}
+
+TEST(EventLoopThread, RunsWhatWasPostedBeforeItStops) {
+  const SteadyClock clock;
+  int ran = 0;
+  {
+    EventLoop loop(clock);
+    loop.start();
+    for (int i = 0; i < 100; ++i) loop.post([&] { ++ran; });
+    loop.stop();
+    EXPECT_EQ(ran, 100);
+  }
+  EXPECT_EQ(ran, 100);
+}
+
+// A loop without any need sleeps without end: only ensure_ticking() makes it tick.
+TEST(EventLoopThread, TicksForANeedThatComesWhileItSleeps) {
+  const SteadyClock clock;
+  EventLoop loop(clock);
+  std::mutex mutex;
+  std::condition_variable ticked;
+  bool need = false, served = false;
+  loop.add_ticker([&](TimePoint) {
+    std::lock_guard lock(mutex);
+    if (need) served = true;
+    ticked.notify_all();
+    return std::exchange(need, false);
+  });
+  loop.start();
+  std::unique_lock lock(mutex);
+  need = true;
+  lock.unlock();
+  loop.ensure_ticking();
+  lock.lock();
+  EXPECT_TRUE(ticked.wait_for(lock, 1min, [&] { return served; }));
+}
+
+}  // namespace
+}  // namespace bentohost::runner

@@ -1,0 +1,113 @@
+#include "runner/output_sink.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+namespace bentohost::runner {
+namespace {
+
+class OutputSinkTest : public testing::Test {
+ protected:
+  OutputSinkTest() { error_.size = sizeof error_; }
+
+  void* tensor(std::uint32_t dtype, const std::vector<std::int64_t>& shape) {
+    return sink_.get()->tensor(sink_.get(), to_bento("y"), dtype,
+                               static_cast<std::uint32_t>(shape.size()), shape.data(), &error_);
+  }
+  static bento_value bytes(std::string_view text) {
+    bento_value value{};
+    value.size = sizeof value;
+    value.kind = BENTO_BYTES;
+    value.bytes = {text.data(), text.size()};
+    return value;
+  }
+
+  OutputSink sink_;
+  bento_error error_{};
+};
+
+TEST_F(OutputSinkTest, GivesMemoryThatStaysAndIsAligned) {
+  auto* first = static_cast<double*>(tensor(BENTO_F64, {1, 2}));
+  ASSERT_NE(first, nullptr);
+  first[0] = 1.5;
+  first[1] = -2;
+  for (int i = 0; i < 20; ++i) {
+    auto* more = tensor(BENTO_I8, {3});
+    ASSERT_NE(more, nullptr);
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(more) % kDataAlignment, 0u);
+    std::memset(more, 0, 3);
+  }
+  const auto views = sink_.views();
+  ASSERT_EQ(views.size(), 21u);
+  EXPECT_EQ(views[0].tensor.data.ptr, first);
+  EXPECT_EQ(views[0].tensor.data.len, 16u);
+  EXPECT_EQ(views[0].tensor.shape[1], 2);
+  EXPECT_EQ(to_view(views[0].name), "y");
+}
+
+TEST_F(OutputSinkTest, GivesMemoryForATensorWithoutElements) {
+  EXPECT_NE(tensor(BENTO_F64, {0, 4}), nullptr);
+  EXPECT_EQ(sink_.views()[0].tensor.data.len, 0u);
+}
+
+TEST_F(OutputSinkTest, RefusesTensorsThatCannotBe) {
+  constexpr std::int64_t kHuge = std::int64_t{1} << 40;
+  EXPECT_EQ(tensor(0, {1}), nullptr);
+  EXPECT_EQ(tensor(BENTO_F64 + 1, {1}), nullptr);
+  EXPECT_EQ(tensor(BENTO_F64, {-1}), nullptr);
+  EXPECT_EQ(tensor(BENTO_F64, {kHuge}), nullptr);
+  EXPECT_EQ(tensor(BENTO_F64, {kHuge, kHuge}), nullptr);
+  EXPECT_EQ(tensor(BENTO_U8, std::vector<std::int64_t>(wire::kMaxDims + 1, 1)), nullptr);
+  EXPECT_EQ(error_.code, BENTO_INVALID_ARGUMENT);
+  EXPECT_TRUE(sink_.values().empty());
+}
+
+TEST_F(OutputSinkTest, CopiesValues) {
+  std::string text = "hello";
+  const bento_value value = bytes(text);
+  EXPECT_EQ(sink_.get()->value(sink_.get(), &value, &error_), BENTO_OK);
+  text.assign("xxxxx");
+  const bento_bytes kept = sink_.views()[0].bytes;
+  EXPECT_EQ(std::string(static_cast<const char*>(kept.ptr), kept.len), "hello");
+}
+
+TEST_F(OutputSinkTest, MakesCOrderOfStridedTensors) {
+  const std::int32_t data[] = {1, 2, 3, 4};
+  const std::int64_t shape[] = {2, 2}, strides[] = {1, 2};
+  bento_value value{};
+  value.size = sizeof value;
+  value.kind = BENTO_TENSOR;
+  value.tensor = {BENTO_I32, 2, shape, strides, {data, sizeof data}};
+  ASSERT_EQ(sink_.get()->value(sink_.get(), &value, &error_), BENTO_OK);
+  std::int32_t kept[4];
+  std::memcpy(kept, sink_.values()[0].data.data(), sizeof kept);
+  EXPECT_EQ((std::vector<std::int32_t>(kept, kept + 4)), (std::vector<std::int32_t>{1, 3, 2, 4}));
+}
+
+TEST_F(OutputSinkTest, ReleasesWhatItIsGivenOnceAlsoOnError) {
+  int released = 0;
+  const auto release = [](void* owner) { ++*static_cast<int*>(owner); };
+  const bento_value good = bytes("x");
+  EXPECT_EQ(sink_.get()->give(sink_.get(), &good, &released, release, &error_), BENTO_OK);
+  EXPECT_EQ(released, 1);
+  bento_value bad = good;
+  bad.kind = 99;
+  EXPECT_EQ(sink_.get()->give(sink_.get(), &bad, &released, release, &error_),
+            BENTO_INVALID_ARGUMENT);
+  EXPECT_EQ(released, 2);
+  EXPECT_EQ(sink_.values().size(), 1u);
+}
+
+TEST_F(OutputSinkTest, RefusesMoreThan64Outputs) {
+  const bento_value value = bytes("x");
+  for (int i = 0; i < 64; ++i)
+    ASSERT_EQ(sink_.get()->value(sink_.get(), &value, &error_), BENTO_OK);
+  EXPECT_EQ(sink_.get()->value(sink_.get(), &value, &error_), BENTO_INVALID_ARGUMENT);
+  EXPECT_EQ(tensor(BENTO_U8, {1}), nullptr);
+  sink_.clear();
+  EXPECT_EQ(sink_.get()->value(sink_.get(), &value, &error_), BENTO_OK);
+}
+
+}  // namespace
+}  // namespace bentohost::runner

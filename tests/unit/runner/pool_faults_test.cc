@@ -1,0 +1,301 @@
+// The pool when workers die, hang, lie or cannot be started, and when it is stopped.
+#include <gmock/gmock.h>
+
+#include <atomic>
+#include <thread>
+
+#include "runner/pool.h"
+#include "unit/runner/pool_fixture.h"
+
+namespace bentohost::runner {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+
+class PoolFaultsTest : public PoolFixture {};
+
+TEST_F(PoolFaultsTest, RetriesAnIdempotentCallOnceAndAloneWhenItsWorkerDies) {
+  make_ready();
+  Caller first, a, b;
+  ASSERT_TRUE(submit(first, kSafe, {0}).ok());
+  ASSERT_TRUE(submit(a, kSafe, {1}).ok());
+  ASSERT_TRUE(submit(b, kSafe, {2}).ok());
+  (void)receive_call();
+  answer();
+  EXPECT_EQ(receive_call(), (Rows{1, 1}));
+  die();
+  ASSERT_EQ(spawned(), 2u);  // it had served: replaced at once
+  make_ready();
+  EXPECT_EQ(receive_call(), Rows{1});
+  die();  // a's second death
+  EXPECT_EQ(a.status.http_status(), 503u);
+  EXPECT_EQ(b.answers, 0);
+  advance(1s);
+  make_ready();
+  EXPECT_EQ(receive_call(), Rows{1});
+  answer();
+  EXPECT_EQ(b.values, Values{2});
+}
+
+TEST_F(PoolFaultsTest, FailsWhatMayNotRunTwice) {
+  make_ready();
+  Caller a;
+  ASSERT_TRUE(submit(a, kFragile, {1}).ok());
+  die();
+  EXPECT_EQ(a.status.http_status(), 503u);
+}
+
+TEST_F(PoolFaultsTest, HearsAnAnswerThatCameJustBeforeTheEnd) {
+  make_ready();
+  Caller a;
+  ASSERT_TRUE(submit(a, kFragile, {1}).ok());
+  (void)receive_call();
+  puppet().echo(*frame_, frame_->header.id);
+  die();
+  EXPECT_EQ(a.values, Values{1});
+  EXPECT_EQ(spawned(), 2u);
+}
+
+struct Lie {
+  const char* name;
+  std::function<void(fakes::FakeSpawner::Puppet&, const fakes::FakeSpawner::Frame&)> tell;
+};
+
+class PoolLiesTest : public PoolFixture, public testing::WithParamInterface<Lie> {};
+
+TEST_P(PoolLiesTest, EndTheWorkerAndFailItsCallOnce) {
+  make_ready();
+  Caller a;
+  ASSERT_TRUE(submit(a, kFragile, {1}).ok());
+  (void)receive_call();
+  GetParam().tell(puppet(), *frame_);
+  turn();
+  EXPECT_EQ(a.status.http_status(), 503u);
+  EXPECT_THAT(a.status.message(), HasSubstr("broke the protocol"));
+  advance(1s);
+  ASSERT_EQ(spawned(), 2u);
+  make_ready();
+  EXPECT_TRUE(pool_.readiness().ok());
+}
+
+AlignedBuffer huge_frame() {
+  AlignedBuffer bytes = fakes::FakeSpawner::Puppet::empty_frame(wire::FrameType::kResult);
+  const std::uint64_t length = wire::kMaxBody + 1;
+  std::memcpy(bytes.data() + 24, &length, sizeof length);
+  return bytes;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, PoolLiesTest,
+    testing::Values(
+        Lie{"Garbage", [](auto& worker, auto&) { worker.send(AlignedBuffer(64, 'x')); }},
+        Lie{"ALengthBeyondTheCap", [](auto& worker, auto&) { worker.send(huge_frame()); }},
+        Lie{"AnotherCallsAnswer",
+            [](auto& worker, auto& call) { worker.echo(call, call.header.id + 1); }},
+        Lie{"AnotherCallsError",
+            [](auto& worker, auto& call) {
+              worker.fail(call.header.id + 1, Status(BENTO_INTERNAL, "no"));
+            }},
+        Lie{"AFrameThatOnlyTheHostSends",
+            [](auto& worker, auto&) { worker.send(worker.empty_frame(wire::FrameType::kCall)); }},
+        Lie{"AResultThatIsNone",
+            [](auto& worker, auto&) {
+              worker.send(worker.empty_frame(wire::FrameType::kResult));
+            }}),
+    [](const auto& lie) { return lie.param.name; });
+
+TEST_F(PoolFaultsTest, TreatsAHalfFrameAsADeath) {
+  make_ready();
+  Caller a;
+  ASSERT_TRUE(submit(a, kFragile, {1}).ok());
+  const AlignedBuffer frame = Puppet::empty_frame(wire::FrameType::kResult);
+  puppet().send({frame.data(), 40});
+  turn();
+  EXPECT_EQ(a.answers, 0);
+  die();
+  EXPECT_EQ(a.status.http_status(), 503u);
+}
+
+TEST_F(PoolFaultsTest, RefusesABatchsAnswerOfTooFewRows) {
+  make_ready();
+  Caller first, a, b;
+  ASSERT_TRUE(submit(first, kSafe, {0}).ok());
+  ASSERT_TRUE(submit(a, kSafe, {1}).ok());
+  ASSERT_TRUE(submit(b, kSafe, {2}).ok());
+  (void)receive_call();
+  answer();
+  ASSERT_EQ(receive_call(), (Rows{1, 1}));
+  puppet().answer(frame_->header.id, kSafe, make_rows({1}).view());
+  turn();
+  for (const Caller* each : {&a, &b}) {
+    EXPECT_EQ(each->status.http_status(), 502u);
+    EXPECT_THAT(each->status.message(), HasSubstr("clf.safe: it returned 1 rows for 2"));
+  }
+}
+
+TEST_F(PoolFaultsTest, KillsAWorkerThatHangs) {
+  make_ready();
+  Caller a;
+  ASSERT_TRUE(submit(a, kSafe, {1}, 10s).ok());
+  advance(10s);
+  EXPECT_EQ(a.status.http_status(), 504u);
+  advance(2s);  // kill_grace
+  die();        // as SIGKILL does
+  advance(100ms);
+  EXPECT_EQ(spawned(), 2u);
+  EXPECT_THAT(pool_.readiness().message(),
+              HasSubstr("was killed by the host: it did not answer before its deadline"));
+}
+
+TEST_F(PoolFaultsTest, StartsAgainLaterAndLaterWhatNeverServed) {
+  for (const Duration delay : {100ms, 200ms, 400ms, 800ms}) {
+    const std::size_t before = spawned();
+    die();
+    advance(delay - 1ms);
+    EXPECT_EQ(spawned(), before);
+    advance(1ms);
+    EXPECT_EQ(spawned(), before + 1);
+  }
+}
+
+TEST_F(PoolFaultsTest, FailsQueuedCallsWhenNoWorkerEverStarts) {
+  Caller waiting;
+  ASSERT_TRUE(submit(waiting, kSafe, {1}).ok());
+  for (int i = 0; i < 3; ++i) {
+    advance(20s);
+    EXPECT_EQ(waiting.answers, 0);
+    die();
+  }
+  EXPECT_EQ(waiting.status.http_status(), 503u);
+  Caller next;
+  EXPECT_THAT(submit(next, kSafe, {1}).message(), HasSubstr("not available"));
+  advance(20s);
+  make_ready();  // it was still tried
+  EXPECT_TRUE(submit(next, kSafe, {1}).ok());
+  (void)receive_call();
+  answer();
+}
+
+TEST_F(PoolFaultsTest, FailsQueuedCallsWhenNoProcessCanBeStarted) {
+  Caller waiting;
+  ASSERT_TRUE(submit(waiting, kSafe, {1}).ok());
+  spawner_.refuse = true;
+  die();
+  for (int i = 0; i < 3; ++i) advance(20s);
+  EXPECT_EQ(waiting.status.http_status(), 503u);
+  EXPECT_THAT(pool_.readiness().message(), HasSubstr("could not be started: told not to spawn"));
+  spawner_.refuse = false;
+  advance(20s);
+  make_ready();
+  EXPECT_TRUE(pool_.readiness().ok());
+}
+
+TEST_F(PoolFaultsTest, GivesUpOnAWorkerThatExitsWith78) {
+  spawner_.exit_code = 78;
+  die();
+  advance(1s);
+  Caller waiting;
+  ASSERT_TRUE(submit(waiting, kSafe, {1}).ok());
+  die();
+  EXPECT_EQ(waiting.status.http_status(), 503u);
+  EXPECT_THAT(waiting.status.message(), HasSubstr("failed for good"));
+  advance(1h);
+  EXPECT_EQ(spawned(), 2u);
+}
+
+TEST_F(PoolFaultsTest, StopsWhenItsWorkersHaveEnded) {
+  make_ready();
+  Caller running, queued, refused;
+  ASSERT_TRUE(submit(running, kSafe, {1}).ok());
+  ASSERT_TRUE(submit(queued, kSafe, {2}).ok());
+  std::atomic<bool> stopped = false;
+  std::thread stopper([&] {
+    pool_.stop(std::chrono::steady_clock::now() + 1h);
+    stopped = true;
+  });
+  while (pool_.readiness().ok()) turn();
+  EXPECT_EQ(submit(refused, kSafe, {3}).http_status(), 503u);
+  (void)receive_call();
+  EXPECT_FALSE(puppet().told_to_end()) << "it is at work";
+  answer();
+  EXPECT_EQ(running.values, Values{1});
+  while (!puppet().told_to_end()) turn();
+  EXPECT_FALSE(stopped);
+  puppet().die();
+  while (!stopped) turn();
+  stopper.join();
+  EXPECT_EQ(queued.status.http_status(), 503u);
+  advance(1h);
+  EXPECT_EQ(spawned(), 1u);
+}
+
+// With a pidfd, as real processes have one, closed pipes are not yet the end.
+class PoolOfProcessesTest : public PoolFixture {
+ protected:
+  PoolOfProcessesTest() : PoolFixture(make_pool_options(2)) { spawner_.with_pidfd = true; }
+};
+
+TEST_F(PoolOfProcessesTest, WaitsForTheProcessBehindAClosedPipe) {
+  make_ready();
+  Caller a;
+  ASSERT_TRUE(submit(a, kFragile, {1}).ok());
+  puppet().out.reset();
+  turn();
+  EXPECT_EQ(a.answers, 0);
+  EXPECT_THAT(pool_.readiness().message(), HasSubstr("worker 1 is ending"));
+  die();
+  EXPECT_EQ(a.status.http_status(), 503u);
+  EXPECT_EQ(spawned(), 2u) << "it had not served: not at once";
+}
+
+TEST_F(PoolOfProcessesTest, KillsAProcessThatClosedItsPipesAndStays) {
+  make_ready();
+  puppet().out.reset();
+  turn();
+  advance(2s);
+  die();
+  EXPECT_THAT(pool_.readiness().message(),
+              HasSubstr("killed by the host: it closed its output and did not end"));
+}
+
+TEST_F(PoolOfProcessesTest, GivesNoMoreWorkToOneThatDoesNotRead) {
+  make_ready();
+  Caller a, b;
+  ASSERT_TRUE(submit(a, kSafe, {1}).ok());
+  ASSERT_TRUE(submit(b, kSafe, {2}).ok());
+  (void)receive_call();
+  puppet().in.reset();
+  turn();
+  answer();
+  EXPECT_EQ(a.values, Values{1});
+  EXPECT_EQ(b.answers, 0);
+  make_ready(*spawner_.puppets[0]);
+  const auto call = spawner_.puppets[0]->receive();
+  ASSERT_TRUE(call.has_value()) << "the other worker's";
+  spawner_.puppets[0]->echo(*call, call->header.id);
+  turn();
+  EXPECT_EQ(b.values, Values{2});
+}
+
+TEST_F(PoolOfProcessesTest, ReplacesTwoThatEndTogether) {
+  for (const auto& worker : spawner_.puppets) make_ready(*worker);
+  Caller a, b;
+  ASSERT_TRUE(submit(a, kSafe, {1}).ok());
+  ASSERT_TRUE(submit(b, kSafe, {2}).ok());
+  for (const auto& worker : spawner_.puppets) {
+    const auto call = worker->receive();
+    ASSERT_TRUE(call.has_value());
+    worker->echo(*call, call->header.id);
+  }
+  turn();
+  for (const auto& worker : spawner_.puppets) worker->die();
+  turn();
+  ASSERT_EQ(spawned(), 4u);
+  make_ready(*spawner_.puppets[2]);
+  make_ready(*spawner_.puppets[3]);
+  EXPECT_EQ(spawned(), 4u) << "an event of the dead was taken for one of the living";
+}
+
+}  // namespace
+}  // namespace bentohost::runner

@@ -1,0 +1,171 @@
+// A pool that is moved by hand: a fake clock, pipes whose other ends are the test's, and one step
+// of the event loop at a time.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "fakes/fake_clock.h"
+#include "fakes/fake_spawner.h"
+#include "runner/pool.h"
+
+namespace bentohost::runner {
+
+using Rows = std::vector<std::uint32_t>;
+using Values = std::vector<std::int64_t>;
+
+inline constexpr std::uint32_t kSafe = 0, kFragile = 1;  // the methods: idempotent, and not
+
+// Batches of at most 4 rows.
+inline plugin::RunnerSpec make_pool_spec() {
+  plugin::RunnerSpec spec;
+  spec.name = "clf";
+  for (const bool idempotent : {true, false}) {
+    plugin::MethodSpec method;
+    method.name = idempotent ? "safe" : "fragile";
+    method.batchable = true;
+    method.idempotent = idempotent;
+    method.max_batch = 4;
+    method.in.kind = method.out.kind = BENTO_TENSOR;
+    method.in.dtype = BENTO_I64;
+    spec.methods.push_back(std::move(method));
+  }
+  return spec;
+}
+
+inline PoolOptions make_pool_options(std::uint32_t workers = 1) {
+  PoolOptions options;
+  options.workers = workers;
+  options.max_queue = 8;
+  options.hello = R"({"a":1})";
+  return options;
+}
+
+inline Values values_of(const bento_value& value) {
+  Values values(value.tensor.data.len / sizeof(std::int64_t));
+  if (!values.empty()) std::memcpy(values.data(), value.tensor.data.ptr, value.tensor.data.len);
+  return values;
+}
+
+// Rows of one int64 each.
+inline wire::Value make_rows(const Values& rows) {
+  wire::Value value;
+  value.kind = BENTO_TENSOR;
+  value.dtype = BENTO_I64;
+  value.shape = {static_cast<std::int64_t>(rows.size()), 1};
+  const char* bytes = reinterpret_cast<const char*>(rows.data());
+  value.data.assign(bytes, bytes + rows.size() * sizeof(std::int64_t));
+  return value;
+}
+
+// Whoever waits for an answer, and counts how many come: it must be one for each call that submit()
+// took.
+struct Caller {
+  Caller() = default;
+  Caller(const Caller&) = delete;
+  ~Caller() {
+    EXPECT_EQ(answers, expected) << status.message();
+    if (call) call->done = [](const Outcome&) {};
+  }
+
+  int expected = 0, answers = 0;
+  Status status;
+  Values values;
+  CallPtr call;
+
+  Done hear() {
+    return [this](const Outcome& outcome) {
+      ++answers;
+      status = outcome.status;
+      for (const bento_value& value : outcome.values) values = values_of(value);
+    };
+  }
+};
+
+class PoolFixture : public testing::Test {
+ protected:
+  using Puppet = fakes::FakeSpawner::Puppet;
+
+  explicit PoolFixture(PoolOptions options = make_pool_options(),
+                       plugin::RunnerSpec spec = make_pool_spec())
+      : spec_(std::move(spec)),
+        pool_(spec_, std::move(options), {loop_, spawner_, clock_, metrics_}) {
+    pool_.start();
+  }
+  ~PoolFixture() override {
+    spawner_.refuse = true;
+    for (const auto& puppet : spawner_.puppets) puppet->die();
+    turn();
+  }
+  void SetUp() override { turn(); }
+
+  void turn() {
+    for (int i = 0; i < 4; ++i) {
+      for (const auto& puppet : spawner_.puppets) puppet->push();
+      loop_.step(Duration::zero());
+    }
+  }
+  void advance(Duration by) {
+    clock_.advance(by);
+    turn();
+  }
+
+  std::size_t spawned() const { return spawner_.puppets.size(); }
+  Puppet& puppet() { return *spawner_.puppets.back(); }
+  void make_ready(Puppet& worker) {
+    (void)worker.receive();  // hello
+    worker.say_ready();
+    turn();
+  }
+  void make_ready() { make_ready(puppet()); }
+
+  Status submit(Caller& caller, std::uint32_t method, const Values& rows, Duration time = kDay) {
+    caller.call = std::make_shared<Call>();
+    caller.call->inputs.push_back(make_rows(rows));
+    caller.call->rows = static_cast<std::uint32_t>(rows.size());
+    caller.call->deadline = clock_.now() + time;
+    caller.call->done = caller.hear();
+    Status status = pool_.submit(method, caller.call);
+    caller.expected = status.ok() ? 1 : 0;
+    return status;
+  }
+  // The rows of each caller in the call frame that the worker gets now; empty: it gets none.
+  Rows receive_call() {
+    frame_ = puppet().receive();
+    if (!frame_) return {};
+    EXPECT_EQ(frame_->header.type, wire::FrameType::kCall);
+    wire::DecodedValues values;
+    EXPECT_TRUE(wire::decode_call(frame_->body, values).ok());
+    return values.rows;
+  }
+  void answer() {
+    puppet().echo(*frame_, frame_->header.id);
+    turn();
+  }
+  void fail(const Status& status) {
+    puppet().fail(frame_->header.id, status);
+    turn();
+  }
+  void die() {
+    puppet().die();
+    turn();
+  }
+
+  static constexpr Duration kDay = std::chrono::hours(24);
+
+  plugin::RunnerSpec spec_;
+  fakes::FakeClock clock_;
+  fakes::FakeSpawner spawner_;
+  observe::Metrics metrics_{"test"};
+  EventLoop loop_{clock_};
+  Pool pool_;
+  std::optional<wire::FrameReader::Frame> frame_;
+};
+
+}  // namespace bentohost::runner
