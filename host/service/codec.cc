@@ -67,7 +67,7 @@ Result<wire::Value> Decoder::decode(const http::Request& request) const {
       return Status(BENTO_INVALID_ARGUMENT, "the body is not valid UTF-8");
     return bytes_value(BENTO_BYTES, request.body, "text/plain");
   }
-  if (!spec_.mime.empty() && type != spec_.mime) {
+  if (!spec_.mime.empty() && type != media_type(spec_.mime)) {
     return Status::with_http(415, BENTO_INVALID_ARGUMENT,
                              "expected a body of type " + spec_.mime + ", got " +
                                  (type.empty() ? std::string("none") : type));

@@ -14,7 +14,7 @@ Result<std::unique_ptr<LiveService>> LiveService::load(plugin::PluginConfig conf
         log_fields(level, message, fields.data(), fields.size());
       });
   if (!instance.ok()) return std::move(instance).take_status();
-  return std::unique_ptr<LiveService>(new LiveService(*std::move(instance), std::move(prefix)));
+  return std::make_unique<LiveService>(*std::move(instance), std::move(prefix));
 }
 
 LiveService::~LiveService() = default;

@@ -29,6 +29,8 @@ class LiveService {
  public:
   // Loads the plugin. `prefix` goes in front of its routes: "" or "/iris".
   static Result<std::unique_ptr<LiveService>> load(plugin::PluginConfig config, std::string prefix);
+  LiveService(std::unique_ptr<plugin::Instance> instance, std::string prefix)
+      : instance_(std::move(instance)), prefix_(std::move(prefix)) {}
   ~LiveService();
 
   // create, on_startup, then the runner processes begin to start. The loop is not running yet.
@@ -46,9 +48,6 @@ class LiveService {
   const runner::Client& runners() const { return *client_; }
 
  private:
-  LiveService(std::unique_ptr<plugin::Instance> instance, std::string prefix)
-      : instance_(std::move(instance)), prefix_(std::move(prefix)) {}
-
   std::unique_ptr<plugin::Instance> instance_;
   std::string prefix_;
   std::unique_ptr<runner::Spawner> spawner_;

@@ -1,0 +1,179 @@
+// The dispatcher and its endpoints, with a plugin in the test's own process. (Direct APIs, which
+// call runners, are in the end-to-end tests.)
+#include "service/dispatcher.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <prometheus/gauge.h>
+
+#include "fakes/fake_clock.h"
+#include "fakes/fake_exchange.h"
+#include "fakes/fake_plugin.h"
+
+namespace bentohost::service {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+class DispatcherTest : public testing::Test {
+ protected:
+  // Serves the plugin behind `prefix`.
+  Status serve(const std::string& prefix = "") {
+    auto instance = plugin_.instance();
+    EXPECT_TRUE(instance.ok()) << instance.status().message();
+    service_ = std::make_unique<LiveService>(*std::move(instance), prefix);
+    EXPECT_TRUE(service_->start({}, loop_, clock_, metrics_).ok());
+    return dispatcher_.add(*service_);
+  }
+
+  http::Response ask(std::string method, std::string path, std::string body = {}) {
+    fakes::FakeExchange exchange(std::move(method), std::move(path), std::move(body));
+    exchange.request().arrived = clock_.now();
+    dispatcher_.handle(exchange);
+    EXPECT_EQ(exchange.responses.size(), 1u);
+    EXPECT_EQ(metrics_.in_flight().Value(), 0);
+    EXPECT_EQ(environment_.in_flight, 0u);
+    return exchange.response();
+  }
+
+  fakes::FakeClock clock_;
+  observe::Metrics metrics_{"test"};
+  Environment environment_{clock_, metrics_};
+  runner::EventLoop loop_{clock_};
+  fakes::FakePlugin plugin_;
+  std::unique_ptr<LiveService> service_;
+  Dispatcher dispatcher_{environment_};
+};
+
+TEST_F(DispatcherTest, SaysThatItLives) {
+  for (const char* path : {"/livez", "/healthz"}) {
+    EXPECT_EQ(ask("GET", path).status, 200);
+    EXPECT_EQ(ask("HEAD", path).status, 200);
+  }
+}
+
+TEST_F(DispatcherTest, IsReadyFromItsStartUntilItDrains) {
+  EXPECT_EQ(ask("GET", "/readyz").status, 503);
+  dispatcher_.set_started();
+  EXPECT_EQ(ask("GET", "/readyz").status, 200);
+  environment_.draining = true;
+  const http::Response response = ask("GET", "/readyz");
+  EXPECT_EQ(response.status, 503);
+  EXPECT_THAT(response.body, HasSubstr("shutting down"));
+  EXPECT_EQ(ask("GET", "/livez").status, 200);
+}
+
+TEST_F(DispatcherTest, ShowsItsMetrics) {
+  ask("GET", "/nowhere");
+  const http::Response response = ask("GET", "/metrics");
+  EXPECT_EQ(response.content_type, observe::kMetricsContentType);
+  EXPECT_THAT(response.body, HasSubstr("route=\"__unmatched__\""));
+  EXPECT_THAT(response.body, Not(HasSubstr("nowhere")));
+}
+
+TEST_F(DispatcherTest, KnowsWhatItHasNot) {
+  ASSERT_TRUE(serve().ok());
+  EXPECT_EQ(ask("GET", "/nowhere").status, 404);
+  const http::Response response = ask("GET", "/echo");
+  EXPECT_EQ(response.status, 405);
+  EXPECT_EQ(http::find_header(response.headers, "Allow"), "POST");
+}
+
+TEST_F(DispatcherTest, PutsAServiceBehindItsPrefix) {
+  ASSERT_TRUE(serve("/v1").ok());
+  EXPECT_EQ(ask("POST", "/echo").status, 404);
+  EXPECT_EQ(ask("POST", "/v1/echo", "hello").body, "hello");
+}
+
+TEST_F(DispatcherTest, RefusesTwoServicesOnOneRoute) {
+  ASSERT_TRUE(serve().ok());
+  const auto first = std::move(service_);
+  const Status status = serve();
+  EXPECT_EQ(status.code(), BENTO_FAILED_PRECONDITION);
+  EXPECT_THAT(status.message(), HasSubstr("POST /echo is asked for by api fake.echo"));
+  EXPECT_THAT(status.message(), HasSubstr("--plugin /PREFIX=LIBRARY"));
+}
+
+TEST_F(DispatcherTest, TakesNoNewWorkWhileDraining) {
+  ASSERT_TRUE(serve().ok());
+  environment_.draining = true;
+  EXPECT_EQ(ask("POST", "/echo", "x").status, 503);
+}
+
+TEST_F(DispatcherTest, AnswersWhatAHandlerReturns) {
+  ASSERT_TRUE(serve().ok());
+  plugin_.on_invoke = [this](bento_ctx* ctx, const bento_value& in, bento_sink* sink,
+                             bento_error* error) {
+    EXPECT_EQ(environment_.in_flight, 1u);
+    EXPECT_EQ(plugin_.host->set_status(ctx, 202, error), BENTO_OK);
+    return sink->value(sink, &in, error);
+  };
+  const http::Response response = ask("POST", "/echo", "hello");
+  EXPECT_EQ(response.status, 202);
+  EXPECT_EQ(response.body, "hello");
+}
+
+TEST_F(DispatcherTest, AnswersWhatAHandlerFailsWith) {
+  ASSERT_TRUE(serve().ok());
+  plugin_.on_invoke = [](bento_ctx*, const bento_value&, bento_sink*, bento_error* error) {
+    return Status::with_http(409, BENTO_FAILED_PRECONDITION, "not now").give(error);
+  };
+  const http::Response response = ask("POST", "/echo", "hello");
+  EXPECT_EQ(response.status, 409);
+  EXPECT_THAT(response.body, HasSubstr("not now"));
+}
+
+TEST_F(DispatcherTest, AnswersAHandlerThatReturnsNothingWith500) {
+  ASSERT_TRUE(serve().ok());
+  plugin_.on_invoke = [](bento_ctx*, const bento_value&, bento_sink*, bento_error*) {
+    return bento_code{BENTO_OK};
+  };
+  EXPECT_EQ(ask("POST", "/echo", "hello").status, 500);
+}
+
+TEST_F(DispatcherTest, DoesNotCallAHandlerWithWhatCannotBeRead) {
+  ASSERT_TRUE(serve().ok());
+  plugin_.on_invoke = [](bento_ctx*, const bento_value&, bento_sink*, bento_error*) {
+    ADD_FAILURE();
+    return bento_code{BENTO_OK};
+  };
+  EXPECT_EQ(ask("POST", "/echo", "\xff").status, 400);
+}
+
+TEST_F(DispatcherTest, LetsARawApiHaveTheExchange) {
+  ASSERT_TRUE(serve("/p").ok());
+  plugin_.on_raw = [](const bento_call& call, bento_error* error) {
+    EXPECT_EQ(to_view(call.scope->root_path), "/p");
+    EXPECT_EQ(to_view(call.scope->path), "/p/raw");
+    bento_event event{};
+    event.size = sizeof event;
+    EXPECT_EQ(call.channel->receive(call.channel, &event, error), BENTO_OK);
+    const bento_bytes body = event.body;
+    event = {};
+    event.size = sizeof event;
+    event.type = BENTO_RESPONSE_START;
+    event.status = 203;
+    EXPECT_EQ(call.channel->send(call.channel, &event, error), BENTO_OK);
+    event.type = BENTO_RESPONSE_BODY;
+    event.body = body;
+    return call.channel->send(call.channel, &event, error);
+  };
+  const http::Response response = ask("POST", "/p/raw", "abc");
+  EXPECT_EQ(response.status, 203);
+  EXPECT_EQ(response.body, "abc");
+}
+
+TEST_F(DispatcherTest, AnswersARawApiThatSaysNothingWith500) {
+  ASSERT_TRUE(serve().ok());
+  EXPECT_EQ(ask("POST", "/raw").status, 500);
+}
+
+TEST_F(DispatcherTest, CountsWhatTheFrontRefused) {
+  fakes::FakeExchange exchange("POST", "/echo");
+  dispatcher_.note_rejected(exchange.request(), http::Response::text(413, "no"));
+  EXPECT_THAT(metrics_.text(), HasSubstr("code=\"413\""));
+}
+
+}  // namespace
+}  // namespace bentohost::service
