@@ -24,7 +24,8 @@ class Options {
   }
 
   std::string text(const char* name) const {
-    return get(name, &rapidjson::Value::IsString, "text").GetString();
+    const rapidjson::Value& value = get(name, &rapidjson::Value::IsString, "text");
+    return {value.GetString(), value.GetStringLength()};
   }
   double number(const char* name) const {
     return get(name, &rapidjson::Value::IsNumber, "a number").GetDouble();

@@ -22,7 +22,9 @@ namespace bento {
 class Error : public std::runtime_error {
  public:
   Error(bento_code code, const std::string& message, std::uint32_t http_status = 0)
-      : std::runtime_error(message), code_(code), http_status_(http_status) {}
+      : std::runtime_error(message),
+        code_(code != BENTO_OK ? code : BENTO_UNKNOWN),  // what is thrown is no success
+        http_status_(http_status) {}
   bento_code code() const { return code_; }
   std::uint32_t http_status() const { return http_status_; }
 

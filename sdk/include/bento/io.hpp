@@ -12,7 +12,7 @@
 
 #include <bento/error.hpp>
 #include <bento/tensor.hpp>
-#include <cstdio>
+#include <charconv>
 #include <initializer_list>
 #include <string>
 #include <string_view>
@@ -77,16 +77,13 @@ class NDArray : public Io {
       sample_ += sample_.size() > 1 ? ",[" : "[";
       bool first = true;
       for (const T& element : row) {
-        char text[40];
-        if constexpr (std::is_floating_point_v<T>) {
-          std::snprintf(text, sizeof text, "%s%.17g", first ? "" : ",",
-                        static_cast<double>(element));
+        if (!std::exchange(first, false)) sample_ += ",";
+        if constexpr (std::is_same_v<T, bool>) {
+          sample_ += element ? "true" : "false";
         } else {
-          std::snprintf(text, sizeof text, "%s%lld", first ? "" : ",",
-                        static_cast<long long>(element));
+          char text[32];
+          sample_.append(text, std::to_chars(text, text + sizeof text, element).ptr);
         }
-        sample_ += text;
-        first = false;
       }
       sample_ += "]";
     }
