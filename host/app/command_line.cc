@@ -174,7 +174,7 @@ Result<CommandLine> parse_command_line(const std::vector<std::string>& arguments
     }
     processor.checkRequired();
   } catch (const Poco::Exception& e) {
-    return Status(BENTO_INVALID_ARGUMENT, e.message().empty() ? e.displayText() : e.displayText());
+    return Status(BENTO_INVALID_ARGUMENT, e.displayText());
   }
   if (line.config.plugins.empty()) {
     return Status(BENTO_INVALID_ARGUMENT,

@@ -1,13 +1,11 @@
 #include "app/config.h"
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace bentohost::app {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::HasSubstr;
 
 TEST(ParsePlugin, SplitsThePrefixFromTheLibrary) {
   EXPECT_EQ((*parse_plugin("libx.so")).library, "libx.so");
@@ -54,58 +52,6 @@ TEST(SettingsJson, TakesJsonIfItParsesElseText) {
       {"a", "n", "1"}, {"a", "t", "one"}, {"b", "n", "2"}, {"a", "n", "[3]"}, {"a", "q", "\"1\""}};
   EXPECT_EQ(settings_json(settings, "a"), R"({"t":"one","n":[3],"q":"1"})");
   EXPECT_EQ(settings_json(settings, "c"), "{}");
-}
-
-TEST(CommandLine, ReadsEachOption) {
-  const auto line = parse_command_line({"--plugin",
-                                        "liba.so",
-                                        "--plugin=/b=libb.so",
-                                        "--host",
-                                        "::1",
-                                        "--port=8080",
-                                        "--threads",
-                                        "9",
-                                        "--runner-workers",
-                                        "2",
-                                        "--runner-workers",
-                                        "clf=3",
-                                        "--timeout",
-                                        "1.5",
-                                        "--max-body",
-                                        "1k",
-                                        "--log-level",
-                                        "debug",
-                                        "--log-format",
-                                        "json",
-                                        "--access-log",
-                                        "off",
-                                        "--set",
-                                        "a.b=c"});
-  ASSERT_TRUE(line.ok()) << line.status().message();
-  const Config& config = (*line).config;
-  EXPECT_EQ(config.plugins.size(), 2u);
-  EXPECT_EQ(config.plugins[1].prefix, "/b");
-  EXPECT_EQ(config.host, "::1");
-  EXPECT_EQ(config.port, 8080);
-  EXPECT_EQ(config.threads, 9u);
-  EXPECT_EQ(config.runner_workers, 2u);
-  EXPECT_EQ(config.runner_workers_of.at("clf"), 3u);
-  EXPECT_EQ(config.timeout, 1500ms);
-  EXPECT_EQ(config.max_body, 1024u);
-  EXPECT_EQ(config.log_level, LogLevel::kDebug);
-  EXPECT_EQ(config.log_format, LogFormat::kJson);
-  EXPECT_FALSE(config.access_log);
-  EXPECT_EQ(config.settings.size(), 1u);
-}
-
-TEST(CommandLine, NamesTheOptionThatIsWrong) {
-  const auto message = [](const std::vector<std::string>& arguments) {
-    return parse_command_line(arguments).status().message();
-  };
-  EXPECT_THAT(message({"--port", "x"}), HasSubstr("--port x: expected a number from 0 to 65535"));
-  EXPECT_THAT(message({"--bogus"}), HasSubstr("bogus"));
-  EXPECT_THAT(message({"stray"}), HasSubstr("stray"));
-  EXPECT_THAT(message({}), HasSubstr("--plugin"));
 }
 
 }  // namespace

@@ -1,0 +1,123 @@
+// The command line as a whole; its parts are in config_test.cc.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "app/config.h"
+
+namespace bentohost::app {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+
+TEST(CommandLine, ReadsEachOption) {
+  const auto line = parse_command_line({"--plugin",
+                                        "liba.so",
+                                        "--plugin=/b=libb.so",
+                                        "--host",
+                                        "::1",
+                                        "--port=8080",
+                                        "--threads",
+                                        "9",
+                                        "--runner-workers",
+                                        "2",
+                                        "--runner-workers",
+                                        "clf=3",
+                                        "--timeout",
+                                        "1.5",
+                                        "--max-body",
+                                        "1k",
+                                        "--log-level",
+                                        "debug",
+                                        "--log-format",
+                                        "json",
+                                        "--access-log",
+                                        "off",
+                                        "--set",
+                                        "a.b=c"});
+  ASSERT_TRUE(line.ok()) << line.status().message();
+  const Config& config = (*line).config;
+  EXPECT_EQ(config.plugins.size(), 2u);
+  EXPECT_EQ(config.plugins[1].prefix, "/b");
+  EXPECT_EQ(config.host, "::1");
+  EXPECT_EQ(config.port, 8080);
+  EXPECT_EQ(config.threads, 9u);
+  EXPECT_EQ(config.runner_workers, 2u);
+  EXPECT_EQ(config.runner_workers_of.at("clf"), 3u);
+  EXPECT_EQ(config.timeout, 1500ms);
+  EXPECT_EQ(config.max_body, 1024u);
+  EXPECT_EQ(config.log_level, LogLevel::kDebug);
+  EXPECT_EQ(config.log_format, LogFormat::kJson);
+  EXPECT_FALSE(config.access_log);
+  EXPECT_EQ(config.settings.size(), 1u);
+}
+
+TEST(CommandLine, NamesTheOptionThatIsWrong) {
+  const auto message = [](const std::vector<std::string>& arguments) {
+    return parse_command_line(arguments).status().message();
+  };
+  EXPECT_THAT(message({"--port", "x"}), HasSubstr("--port x: expected a number from 0 to 65535"));
+  EXPECT_THAT(message({"--bogus"}), HasSubstr("bogus"));
+  EXPECT_THAT(message({"stray"}), HasSubstr("stray"));
+  EXPECT_THAT(message({}), HasSubstr("--plugin"));
+}
+
+TEST(CommandLine, WantsEachArgument) {
+  for (const char* option : {"--plugin", "--port", "--set", "--timeout"}) {
+    const Status status = parse_command_line({"--plugin", "libx.so", option}).status();
+    EXPECT_EQ(status.code(), BENTO_INVALID_ARGUMENT) << option;
+    EXPECT_THAT(status.message(), HasSubstr(option + 2));
+  }
+}
+
+TEST(CommandLine, RefusesTwiceWhatCountsOnce) {
+  const Status status =
+      parse_command_line({"--plugin", "libx.so", "--port", "1", "--port", "2"}).status();
+  EXPECT_THAT(status.message(), HasSubstr("port"));
+}
+
+TEST(CommandLine, HelpsWithoutAPluginAndWhateverComesAfter) {
+  EXPECT_EQ((*parse_command_line({"--help", "--bogus"})).action, CommandLine::Action::kHelp);
+  EXPECT_EQ((*parse_command_line({"--version"})).action, CommandLine::Action::kVersion);
+}
+
+TEST(CommandLine, CountsWorkersOfAllAndOfOne) {
+  for (const char* wrong : {"0", "x", "clf=", "clf=0", "clf=1025"}) {
+    const Status status =
+        parse_command_line({"--plugin", "libx.so", "--runner-workers", wrong}).status();
+    EXPECT_THAT(status.message(), HasSubstr("from 1 to 1024, or RUNNER=N")) << wrong;
+  }
+}
+
+TEST(HelpText, NamesEachOptionWithItsDefault) {
+  const std::string text = help_text();
+  for (const char* said : {"--plugin",
+                           "--set",
+                           "--host",
+                           "127.0.0.1",
+                           "--port",
+                           "(3000)",
+                           "--threads",
+                           "(512)",
+                           "--runner-workers",
+                           "--max-queue",
+                           "(1024)",
+                           "--timeout",
+                           "(60)",
+                           "--timeout-graceful-shutdown",
+                           "(30)",
+                           "--max-body",
+                           "(64m)",
+                           "--log-level",
+                           "--log-format",
+                           "--access-log",
+                           "--debug",
+                           "--version",
+                           "--help",
+                           "SIGTERM"}) {
+    EXPECT_THAT(text, HasSubstr(said));
+  }
+}
+
+}  // namespace
+}  // namespace bentohost::app
