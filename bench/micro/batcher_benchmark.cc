@@ -35,7 +35,7 @@ void PushAndTake(benchmark::State& state) {
   const TimePoint now{std::chrono::seconds(1)};
   for (auto _ : state) {
     for (const CallPtr& call : calls) queue.push(call);
-    benchmark::DoNotOptimize(queue.take(now, late));
+    benchmark::DoNotOptimize(queue.take(now, 1, late));
   }
   state.SetItemsProcessed(state.iterations() * state.range(0));
 }

@@ -81,7 +81,13 @@ const std::vector<Entry>& entries() {
       {"port", "N", "port to listen on (3000); 0 picks a free one", false,
        store([](std::string_view text) { return parse_count(text, 0, 65535); },
              [](Config & c) -> auto& { return c.port; })},
-      {"threads", "N", "most connections served at once, a thread for each (512)", false,
+      {"loops", "N", "event loops that serve connections (one a core, at most 8)", false,
+       store([](std::string_view text) { return parse_count(text, 1, 256); },
+             [](Config & c) -> auto& { return c.loops; })},
+      {"max-in-flight", "N", "most requests of APIs at once (4096); more are answered 503", false,
+       store([](std::string_view text) { return parse_count(text, 1, 1u << 24); },
+             [](Config & c) -> auto& { return c.max_in_flight; })},
+      {"threads", "N", "most handlers that may wait at once, a thread for each (512)", false,
        store([](std::string_view text) { return parse_count(text, 1, 65536); },
              [](Config & c) -> auto& { return c.threads; })},
       {"runner-workers", "[RUNNER=]N", "processes of each runner (1), or of one. Repeatable", true,
@@ -99,7 +105,7 @@ const std::vector<Entry>& entries() {
            parse_seconds, [](Config & c) -> auto& { return c.graceful_timeout; })},
       {"max-body", "BYTES", "largest request body (64m); larger ones are answered 413", false,
        store(
-           parse_size, [](Config & c) -> auto& { return c.max_body; })},
+           parse_size, [](Config & c) -> auto& { return c.limits.max_body; })},
       {"log-level", "LEVEL", "trace, debug, info, warning, error or off (info)", false,
        [](CommandLine& line, std::string_view text) -> Status {
          if (parse_log_level(text, line.config.log_level)) return {};

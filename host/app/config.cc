@@ -1,7 +1,9 @@
 #include "app/config.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <thread>
 #include <utility>
 
 #include "base/json.h"
@@ -19,6 +21,8 @@ bool parse_whole(std::string_view text, T& out) {
 }
 
 }  // namespace
+
+std::size_t default_loops() { return std::clamp(std::thread::hardware_concurrency(), 1u, 8u); }
 
 Result<PluginArg> parse_plugin(std::string_view text) {
   PluginArg plugin;

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "http/limits.h"
 
 namespace bentohost::app {
 
@@ -25,18 +26,23 @@ struct Setting {
   std::string service, option, value;
 };
 
+// One a core, at most 8: beyond, the machine is the model's.
+std::size_t default_loops();
+
 struct Config {
   std::vector<PluginArg> plugins;
   std::vector<Setting> settings;
   std::string host = "127.0.0.1";
   std::uint16_t port = 3000;
-  std::size_t threads = 512;
+  std::size_t threads = 512;  // for handlers that wait
+  std::size_t loops = default_loops();
+  std::size_t max_in_flight = 4096;
+  http::Limits limits;
   std::uint32_t runner_workers = 1;
   std::map<std::string, std::uint32_t> runner_workers_of;
   std::size_t max_queue = 1024;
   Duration timeout = std::chrono::seconds(60);
   Duration graceful_timeout = std::chrono::seconds(30);
-  std::size_t max_body = 64u << 20;
   LogLevel log_level = LogLevel::kInfo;
   LogFormat log_format = LogFormat::kText;
   bool access_log = true;

@@ -12,11 +12,11 @@
 
 #include "app/signals.h"
 #include "app/staging.h"
+#include "base/event_loop.h"
 #include "base/log.h"
 #include "http/server.h"
 #include "observe/access_log.h"
 #include "observe/metrics.h"
-#include "runner/event_loop.h"
 #include "service/dispatcher.h"
 
 namespace bentohost::app {
@@ -24,6 +24,8 @@ namespace {
 
 // After the requests: what the runners get to end by themselves.
 constexpr Duration kRunnerExitTime = std::chrono::seconds(2);
+// After their connections were cut: what handlers get to notice it.
+constexpr Duration kHandlerExitTime = std::chrono::seconds(1);
 constexpr Duration kSlowStart = std::chrono::seconds(10);
 
 class Lifecycle {
@@ -34,12 +36,9 @@ class Lifecycle {
         metrics_(BENTO_VERSION),
         environment_{clock_, metrics_},
         dispatcher_(environment_),
-        loop_(clock_),
-        server_(
-            server_options(), [this](http::Exchange& exchange) { dispatcher_.handle(exchange); },
-            [this](const http::Request& request, const http::Response& response) {
-              dispatcher_.note_rejected(request, response);
-            }) {
+        loops_(make_loops()),
+        server_(server_options(), dispatcher_, loops_),
+        threads_(config.threads, std::thread::hardware_concurrency() + 2) {
     if (config.access_log) {
       access_log_ = std::make_unique<observe::AccessLog>(
           STDOUT_FILENO, config.log_format, [this](std::size_t lines) {
@@ -49,6 +48,8 @@ class Lifecycle {
     environment_.access_log = access_log_.get();
     environment_.timeout = config.timeout;
     environment_.debug = config.debug;
+    environment_.max_in_flight = config.max_in_flight;
+    environment_.threads = &threads_;
   }
 
   // Up to where requests are accepted and runners are starting. On error, what was begun is undone.
@@ -63,11 +64,11 @@ class Lifecycle {
                                    config_.max_queue};
     if (Status status = check_runner_names(); !status.ok()) return status;
     for (const auto& service : services_) {
-      if (Status status = service->start(runners, loop_, clock_, metrics_); !status.ok())
+      if (Status status = service->start(runners, loops_, clock_, metrics_); !status.ok())
         return status;
       if (Status status = dispatcher_.add(*service); !status.ok()) return status;
     }
-    loop_.start();
+    for (const auto& loop : loops_) loop->start();
     for (const auto& service : services_) service->start_runners();
     dispatcher_.set_started();
     server_.serve();
@@ -108,7 +109,7 @@ class Lifecycle {
       log_warning("connections were cut at the end of --timeout-graceful-shutdown",
                   {{"connections", std::to_string(cut)}});
     }
-    const bool stuck = environment_.in_flight.load() != 0;
+    const bool stuck = threads_.stop(clock_.now() + kHandlerExitTime) != 0;
     stop_services();
     // A handler that never returned may still be looking at anything here.
     if (stuck) {
@@ -119,16 +120,22 @@ class Lifecycle {
 
   void stop_services() {
     for (const auto& service : services_) service->stop(clock_.now() + kRunnerExitTime);
-    loop_.stop();
+    for (const auto& loop : loops_) loop->stop();
   }
 
  private:
+  http::Server::Loops make_loops() const {
+    http::Server::Loops loops;
+    for (std::size_t i = 0; i < config_.loops; ++i) {
+      loops.push_back(std::make_shared<EventLoop>(clock_));
+    }
+    return loops;
+  }
+
   http::ServerOptions server_options() const {
     http::ServerOptions options;
-    options.host = config_.host;
-    options.port = config_.port;
-    options.max_threads = config_.threads;
-    options.max_body = config_.max_body;
+    options.addresses.push_back({config_.host, config_.port, {}});
+    options.limits = config_.limits;
     return options;
   }
 
@@ -158,12 +165,12 @@ class Lifecycle {
     if (config_.log_format == LogFormat::kJson) {
       line = "{\"time\":\"";
       append_timestamp(line);
-      line += "\",\"level\":\"info\",\"message\":\"ready\",\"url\":\"" + server_.url() +
+      line += "\",\"level\":\"info\",\"message\":\"ready\",\"url\":\"" + server_.urls().front() +
               "\",\"services\":\"";
       append_json_escaped(line, names);
       line += "\",\"took_ms\":" + std::to_string(took.count()) + "}\n";
     } else {
-      line = "bentohost " BENTO_VERSION " serves " + names + " at " + server_.url() +
+      line = "bentohost " BENTO_VERSION " serves " + names + " at " + server_.urls().front() +
              " (ready in " + std::to_string(took.count()) + " ms)\n";
     }
     [[maybe_unused]] const ssize_t n = ::write(STDOUT_FILENO, line.data(), line.size());
@@ -178,8 +185,9 @@ class Lifecycle {
   service::Environment environment_;
   std::vector<std::unique_ptr<service::LiveService>> services_;
   service::Dispatcher dispatcher_;
-  runner::EventLoop loop_;  // after the services: its callbacks end before they do
+  const http::Server::Loops loops_;  // after the services: their callbacks end before they do
   http::Server server_;
+  ThreadPool threads_;
 };
 
 }  // namespace

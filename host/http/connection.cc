@@ -1,153 +1,273 @@
+// Connection, the half that takes requests in. The other is connection_answer.cc.
 #include "http/connection.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "base/log.h"
 #include "http/problem.h"
-#include "http/syntax.h"
+#include "http/reactor.h"
 
 namespace bentohost::http {
 namespace {
 
-using Mode = Connections::Mode;
-
-// How long an idle connection sleeps before it looks whether others wait for its thread.
-constexpr Duration kPatience = std::chrono::seconds(1);
-// A close that leaves bytes unread sends RST, and the peer may lose our last response: so what
-// still arrives is read and dropped first, within these bounds.
-constexpr Duration kMaxLinger = std::chrono::seconds(2);
+// Memory that a connection keeps between requests, at most.
+constexpr std::size_t kKeptBytes = 4u << 10;
+constexpr std::size_t kKeptBody = 64u << 10;
+// Pipelined requests are answered until so much waits to be sent.
+constexpr std::size_t kMaxPipelined = 64u << 10;
 constexpr std::size_t kMaxLingerBytes = 1u << 20;
-// A larger body's memory is not kept for the connection's next request.
-constexpr std::size_t kKeptBody = 1u << 20;
 
-Duration patience(const ServerOptions& options) {
-  return std::min(kPatience, options.idle_timeout);
+void shrink(std::string& text, std::size_t kept) {
+  text.clear();
+  if (text.capacity() > kept) std::string().swap(text);
 }
 
-// A CR, LF or NUL from a handler would let it write headers, or whole responses, that we do not
-// see.
-bool is_sendable(const Response& response) {
-  return response.status >= 200 && response.status <= 599 &&
-         is_field_value(response.content_type) &&
-         std::all_of(response.headers.begin(), response.headers.end(), [](const Header& header) {
-           return is_token(header.name) && is_field_value(header.value);
-         });
+std::string_view reason_of(std::uint32_t http_status) {
+  switch (http_status) {
+    case 413:
+      return reason::kBodySize;
+    case 414:
+      return reason::kTargetSize;
+    case 431:
+      return reason::kHeadSize;
+    case 400:
+      return reason::kMalformed;
+    default:
+      return reason::kOther;
+  }
 }
 
 }  // namespace
 
-Connection::Connection(UniqueFd fd, ConnectionContext& context, ResponseWriter& writer)
-    : context_(context),
-      writer_(writer),
-      socket_(std::move(fd), patience(context.options), context.options.write_timeout),
-      reader_(socket_, {context.options.max_body, context.options.read_timeout}) {
-  request_.client = socket_.peer_name();
-  request_.server = socket_.local_name();
-  context_.connections.attach(*this);
+Connection::Connection(std::shared_ptr<Reactor> reactor, std::unique_ptr<Transport> transport,
+                       Peer peer)
+    : reactor_(std::move(reactor)),
+      front_(*reactor_->front()),
+      loop_(*reactor_->loop()),
+      transport_(std::move(transport)),
+      timer_(loop_.timers(), *this),
+      client_(std::move(peer.client)) {
+  request_.client = client_;
+  request_.server = std::move(peer.server);
+  request_.door = peer.door;
+  request_.scheme = transport_->is_secure() ? "https" : "http";
 }
 
-Connection::~Connection() { context_.connections.detach(*this); }
+Connection::~Connection() = default;
 
-void Connection::serve() {
-  bool goes_on = true;
-  while (goes_on && (reader_.has_bytes() || await_request())) {
-    const Status status = reader_.read(request_, framing_);
-    if (context_.connections.mode() == Mode::kCut || status.code() == BENTO_CANCELLED) return;
-    if (!status.ok()) return refuse(status);
-    goes_on = answer();
-    if (request_.body.capacity() > kKeptBody) std::string().swap(request_.body);
+void Connection::open() {
+  since_ = loop_.now();
+  // Once and for all: with edges there is no need to ask again for each request.
+  constexpr std::uint32_t kEvents = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+  if (!loop_.add(transport_->fd(), kEvents, *this)) return close();
+  set_timer();
+}
+
+void Connection::close() {
+  if (phase_ == Phase::kClosed) return;
+  const auto self = shared_from_this();
+  phase_ = Phase::kClosed;
+  timer_.clear();
+  loop_.remove(transport_->fd(), *this);
+  transport_.reset();
+  unread_ = {};
+  gone_->store(true);
+  if (stream_) stream_->cancel();
+  reactor_->forget(self, client_);
+}
+
+void Connection::on_events(std::uint32_t epoll_events) {
+  const auto self = shared_from_this();
+  if ((epoll_events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) readable_ = true;
+  if ((epoll_events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
+    if (phase_ == Phase::kHandling) {
+      // Whoever ends the connection now does not wait for the answer. Who ended it together with
+      // the request may (`nc -N`), and is answered.
+      lose_client();
+    }
+    has_ended_ = true;
+  }
+  run();
+}
+
+void Connection::run() {
+  Connection* const outer = std::exchange(reactor_->at_work, this);
+  while (phase_ != Phase::kClosed) {
+    if (phase_ == Phase::kReading) advance();
+    if (!flush()) break;
+    if (phase_ == Phase::kReading && !unread_.empty() &&
+        reader_.state() == RequestReader::State::kIdle) {
+      continue;  // pipelined, and held back by the output
+    }
+    if (phase_ == Phase::kClosing) {
+      linger();
+      continue;
+    }
+    if (!readable_ || !wants_bytes()) break;
+    read_once();
+  }
+  if (phase_ != Phase::kClosed) {
+    park();
+    set_timer();
+  }
+  reactor_->at_work = outer;
+}
+
+bool Connection::wants_bytes() const {
+  switch (phase_) {
+    case Phase::kReading:
+    case Phase::kLingering:
+      return true;
+    case Phase::kHandling:
+      return is_streamed_ && !is_paused_ && reader_.state() == RequestReader::State::kBody;
+    case Phase::kClosing:
+    case Phase::kClosed:
+      break;
+  }
+  return false;
+}
+
+void Connection::read_once() {
+  auto& buffer = reactor_->buffer();
+  const Received received = transport_->read(buffer.data(), buffer.size());
+  switch (received.kind) {
+    case Received::Kind::kAgain:
+      readable_ = false;
+      return;
+    case Received::Kind::kBroken:
+      return close();
+    case Received::Kind::kEnd:
+      readable_ = false;
+      has_ended_ = true;
+      return on_end();
+    case Received::Kind::kBytes:
+      break;
+  }
+  // After a short read only the end can be there without a further event.
+  readable_ = received.more || has_ended_;
+  if (phase_ == Phase::kLingering) {
+    written_ += received.size;
+    if (written_ > kMaxLingerBytes) close();
+    return;
+  }
+  if (unread_.empty()) {
+    unread_ = {buffer.data(), received.size};
+  } else {
+    park();
+    in_.append(buffer.data(), received.size);
+    unread_ = in_;
+  }
+  if (phase_ == Phase::kHandling) on_body_bytes();
+}
+
+// Makes in_ hold what is unread, and nothing else.
+void Connection::park() {
+  if (unread_.empty()) {
+    shrink(in_, kKeptBytes);
+  } else if (in_.empty()) {
+    in_.assign(unread_);
+  } else {
+    in_.erase(0, static_cast<std::size_t>(unread_.data() - in_.data()));
+  }
+  unread_ = in_;
+}
+
+// Takes requests out of what has arrived, until there is no whole one or one is being handled.
+void Connection::advance() {
+  while (phase_ == Phase::kReading && unsent() < kMaxPipelined && out_body_.empty()) {
+    const RequestReader::State before = reader_.state();
+    Result<std::size_t> taken = reader_.feed(unread_, request_);
+    if (!taken.ok()) {
+      const Status status = std::move(taken).take_status();
+      return refuse(status, reason_of(status.http_status()));
+    }
+    unread_.remove_prefix(*taken);
+    const RequestReader::State state = reader_.state();
+    if (before == RequestReader::State::kIdle && state != before) since_ = loop_.now();
+    if (state == RequestReader::State::kHeadDone) {
+      on_head();
+    } else if (state == RequestReader::State::kDone) {
+      handle();
+    } else {
+      return;
+    }
   }
 }
 
-bool Connection::await_request() {
-  // drain() and stop() end only a wait that is long already. A client in mid-conversation may be
-  // sending just now, so it has its slice of patience, and hears Connection: close with its next
-  // answer.
-  idle_since_ = SteadyClock().now();
-  Received received = reader_.await();
-  Duration waited = patience(context_.options);
-  while (received.kind == Received::Kind::kTimeout && may_wait() &&
-         waited < context_.options.idle_timeout) {
-    received = reader_.await();
-    waited += patience(context_.options);
+void Connection::on_head() {
+  request_.arrived = since_ = loop_.now();
+  request_.body.clear();
+  request_.body_bytes = 0;
+  const BodyPlan plan = front_.application.plan(request_);
+  const std::size_t max_body = plan.max_body != 0 ? plan.max_body : front_.limits.max_body;
+  is_streamed_ = plan.streamed;
+  const Status status = reader_.begin_body(max_body, is_streamed_ ? piece_ : request_.body);
+  if (!status.ok()) return refuse(status, reason::kBodySize);
+  const bool has_body = reader_.state() == RequestReader::State::kBody;
+  if (has_body && reader_.framing().expects_continue && unread_.empty()) {
+    out_.append("HTTP/1.1 100 Continue\r\n\r\n");
   }
-  idle_since_ = kNoDeadline;
-  return received.kind == Received::Kind::kBytes;
-}
-
-// Whether a client that was silent for a while may stay so.
-bool Connection::may_wait() const {
-  const Mode last = has_answered_ ? Mode::kServing : Mode::kDraining;
-  return context_.connections.mode() <= last && !context_.connections.others_wait();
-}
-
-void Connection::end_idle_wait() {
-  const bool is_long = idle_since_.load() <= SteadyClock().now() - kPatience;
-  if (is_long && !socket_.has_unread_bytes()) socket_.shutdown_reading();
-}
-
-// False when the connection is over.
-bool Connection::answer() {
-  context_.handler(*this);
-  Outgoing outgoing{take_response()};
-  const bool is_full = context_.connections.others_wait() && !reader_.has_bytes();
-  const bool we_close =
-      outgoing.response.close || is_full || context_.connections.mode() >= Mode::kDraining;
-  outgoing.omit_body = request_.method == "HEAD";
-  outgoing.close = we_close || !framing_.keep_alive;
-  outgoing.keep_alive = !outgoing.close && request_.version == "HTTP/1.0";
-  const bool goes_on = !outgoing.close;
-  if (!writer_.write(socket_, std::move(outgoing))) return false;
-  if (we_close || (!goes_on && reader_.has_bytes())) linger();
-  has_answered_ = true;
-  return goes_on;
-}
-
-void Connection::refuse(const Status& refusal) {
-  Response response =
-      problem(static_cast<int>(refusal.http_status()), refusal.message(), request_.path);
-  response.close = true;
-  if (context_.rejected) context_.rejected(request_, response);
-  Outgoing outgoing{std::move(response)};
-  outgoing.omit_body = request_.method == "HEAD";
-  outgoing.close = true;
-  if (writer_.write(socket_, std::move(outgoing))) linger();
-}
-
-void Connection::respond(Response response) {
-  // Notified under the lock: once it is released, the connection may be gone.
-  const std::lock_guard lock(mutex_);
-  response_ = std::move(response);
-  has_response_ = true;
-  responded_.notify_one();
-}
-
-Response Connection::take_response() {
-  std::unique_lock lock(mutex_);
-  responded_.wait(lock, [this] { return has_response_; });
-  has_response_ = false;
-  if (is_sendable(response_)) return std::move(response_);
-  log_error("a handler's response has an invalid status or header; it became a 500",
-            {{"path", request_.path}});
-  return problem(500, {}, request_.path);
-}
-
-void Connection::linger() {
-  socket_.shutdown_writing();
-  idle_since_ = TimePoint::min();  // stop() need not wait for this
-  if (context_.connections.mode() >= Mode::kStopping) end_idle_wait();
-  const TimePoint deadline = SteadyClock().now() + kMaxLinger;
-  std::array<char, 4096> dropped;
-  std::size_t total = 0;
-  while (total < kMaxLingerBytes) {
-    const Duration left = deadline - SteadyClock().now();
-    if (left <= Duration::zero()) return;
-    const Received received = socket_.receive(dropped.data(), dropped.size(), left);
-    if (received.kind != Received::Kind::kBytes) return;
-    total += received.size;
+  if (!is_streamed_) return;
+  stream_ = std::make_unique<Stream>();
+  is_paused_ = false;
+  if (has_body) {
+    // What is here already comes first: a small body is one piece.
+    on_body_bytes();
+  } else {
+    stream_->give_body(piece_, true);
   }
+  handle();
+}
+
+// Of a streamed body.
+void Connection::on_body_bytes() {
+  Result<std::size_t> taken = reader_.feed(unread_, request_);
+  if (!taken.ok()) {
+    unread_ = {};
+    readable_ = false;
+    is_paused_ = true;
+    return stream_->fail_body(std::move(taken).take_status());
+  }
+  unread_.remove_prefix(*taken);
+  const bool is_last = reader_.state() == RequestReader::State::kDone;
+  if (is_last || !piece_.empty()) is_paused_ = !stream_->give_body(piece_, is_last);
+}
+
+void Connection::handle() {
+  request_.body_bytes = reader_.body_bytes();
+  phase_ = Phase::kHandling;
+  ++requests_;
+  keep_ = shared_from_this();
+  in_handler_ = true;
+  front_.application.handle(*this);
+  in_handler_ = false;
+  if (std::exchange(has_response_, false)) on_response();
+}
+
+// The client has sent all that it will.
+void Connection::on_end() {
+  switch (phase_) {
+    case Phase::kReading: {
+      const Status status = reader_.at_end();
+      if (status.ok()) return close();
+      return refuse(status, reason::kMalformed);
+    }
+    case Phase::kHandling:
+      stream_->fail_body(reader_.at_end());
+      return;
+    case Phase::kLingering:
+      return close();
+    case Phase::kClosing:
+    case Phase::kClosed:
+      break;
+  }
+}
+
+// The client will not hear the answer.
+void Connection::lose_client() {
+  gone_->store(true);
+  if (stream_) stream_->cancel();
 }
 
 }  // namespace bentohost::http

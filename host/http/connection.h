@@ -1,82 +1,146 @@
-// Connection: one client's requests, in order, each given to the handler and answered, until either
-// side ends it. It lives on one thread; respond() may come from another, and so may the
-// Interruptible calls.
+// Connection: one client's requests, in order, each given to the application and answered, until
+// either side ends it. It lives on one event loop and holds no thread: between events it is this
+// object and what has arrived of a request. Only the members of Exchange may be called from other
+// threads.
+//
+// Its phases: kReading -> kHandling -> kReading ..., and from each to kClosing (the output is still
+// to go out) -> kLingering (what the client still sends is dropped) -> kClosed.
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <cstddef>
-#include <mutex>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
 
-#include "http/connections.h"
+#include "base/event_loop.h"
+#include "http/front.h"
 #include "http/message.h"
 #include "http/request_reader.h"
-#include "http/server.h"
-#include "http/socket.h"
+#include "http/response_writer.h"
+#include "http/stream.h"
+#include "http/transport.h"
 
 namespace bentohost::http {
 
-// A response and what the connection adds to it.
-struct Outgoing {
-  Response response;
-  bool omit_body = false;   // HEAD
-  bool close = false;       // say Connection: close
-  bool keep_alive = false;  // say Connection: keep-alive: HTTP/1.0
+class Reactor;
+
+// Where a connection came from.
+struct Peer {
+  std::string client, server;  // as in Request
+  Door door = Door::kPublic;
 };
 
-// Puts a response on the wire. Any thread.
-class ResponseWriter {
+class Connection final : public std::enable_shared_from_this<Connection>,
+                         private Exchange,
+                         private EventLoop::Watcher,
+                         private Timer::Owner {
  public:
-  virtual bool write(Socket& socket, Outgoing outgoing) = 0;
-
- protected:
-  ~ResponseWriter() = default;
-};
-
-// What the connections of a server have in common; outlives them.
-struct ConnectionContext {
-  const ServerOptions options;
-  const Handler handler;
-  const Server::Rejected rejected;
-  Connections connections = Connections(options.max_threads);
-};
-
-class Connection final : private Exchange, private Interruptible {
- public:
-  Connection(UniqueFd fd, ConnectionContext& context, ResponseWriter& writer);
+  Connection(std::shared_ptr<Reactor> reactor, std::unique_ptr<Transport> transport, Peer peer);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  // Returns when the connection is over.
-  void serve();
+  // [loop] Begins to listen to the client.
+  void open();
+  // [loop] The front's mode has changed.
+  void on_mode();
+  // [loop] At once, whatever it is doing.
+  void close();
+  // [loop] Whether a request of it is being worked on.
+  bool is_busy() const { return phase_ == Phase::kHandling; }
 
  private:
+  enum class Phase { kReading, kHandling, kClosing, kLingering, kClosed };
+  enum class Wait { kNone, kIdle, kHead, kBody, kRate, kWrite, kLinger };
+  struct Deadline {
+    TimePoint when = kNoDeadline;
+    Wait wait = Wait::kNone;
+  };
+
+  // Exchange
   const Request& request() const override { return request_; }
   void respond(Response response) override;
-  void end_idle_wait() override;
-  void cut() override { socket_.cut(); }
+  Result<BodyPiece> receive() override;
+  Status start(Response response) override;
+  Status write(std::string_view bytes, bool more) override;
+  void cut() override;
+  std::shared_ptr<const std::atomic<bool>> gone() const override { return gone_; }
 
-  bool await_request();
-  bool may_wait() const;
-  bool answer();
-  void refuse(const Status& refusal);
-  Response take_response();
+  void on_events(std::uint32_t epoll_events) override;
+  void on_timer() override;
+
+  void run();
+  // Reading (connection.cc)
+  void read_once();
+  bool wants_bytes() const;
+  void advance();
+  void on_head();
+  void on_body_bytes();
+  void handle();
+  void on_end();
+  void park();
+  // Answering (connection_answer.cc)
+  void on_response();
+  void on_output();
+  void on_last_output();
+  Status give(std::string_view bytes);
+  void begin_stream();
+  void answer(Response response);
+  void refuse(const Status& refusal, std::string_view reason);
+  ResponseHead head_of(const Response& response, BodyFraming framing);
+  void end_request(bool goes_on);
+  bool flush();
+  std::size_t unsent() const { return out_.size() - out_sent_ + out_body_.size() - body_sent_; }
   void linger();
+  void lose_client();
+  Deadline deadline() const;
+  void set_timer();
+  void time_out(const char* what, std::string_view reason);
+  bool is_on_loop() const;
 
-  ConnectionContext& context_;
-  ResponseWriter& writer_;
-  Socket socket_;
+  const std::shared_ptr<Reactor> reactor_;
+  Front& front_;     // the reactor's
+  EventLoop& loop_;  // the reactor's
+  std::unique_ptr<Transport> transport_;
+  Timer timer_;
+  const std::string client_;  // its name; a request's may be another's, behind a proxy
+  Phase phase_ = Phase::kReading;
+  bool readable_ = true;    // there may be bytes to read
+  bool has_ended_ = false;  // the client has sent all that it will
+  bool is_paused_ = false;  // a streamed body's buffer is full
+  bool closes_ = false;     // after the output
+  bool lingers_ = false;    // ... and what the client sent may be unread
+  std::size_t requests_ = 0;
+
+  std::string in_;           // arrived, not taken yet, between two events
+  std::string_view unread_;  // the same during one: in in_ or in the reactor's buffer
   RequestReader reader_;
   Request request_;
-  Framing framing_;
-  bool has_answered_ = false;                        // a request before this one
-  std::atomic<TimePoint> idle_since_ = kNoDeadline;  // kNoDeadline: at work
+  std::string piece_;  // of a streamed body, on its way to the handler
+  bool is_streamed_ = false;
 
-  std::mutex mutex_;
-  std::condition_variable responded_;
+  std::string out_, out_body_;  // to be sent, in this order
+  std::size_t out_sent_ = 0, body_sent_ = 0;
+
+  TimePoint since_{};           // when the present wait began: idle, head, body, linger
+  TimePoint write_since_{};     // when output began to wait; the epoch: none does
+  TimePoint write_progress_{};  // when it last moved
+  std::size_t written_ = 0;     // since write_since_
+
+  const std::shared_ptr<std::atomic<bool>> gone_ = std::make_shared<std::atomic<bool>>(false);
+
+  // From the handler's call to the end of the exchange; then whoever answers may be the last to
+  // know this connection.
+  std::shared_ptr<Connection> keep_;
+  bool in_handler_ = false;
   bool has_response_ = false;
   Response response_;
+  std::unique_ptr<Stream> stream_;
+  BodyFraming stream_framing_ = BodyFraming::kChunked;
+  std::size_t stream_left_ = 0;  // of a streamed response's Content-Length
+  bool has_begun_ = false;       // its head is written
 };
 
 }  // namespace bentohost::http

@@ -24,24 +24,25 @@ Result<std::size_t> Dechunker::feed(std::string_view bytes, std::string& body) {
       body.append(bytes.substr(taken, piece));
       taken += piece;
       left_ -= piece;
+      total_ += piece;
       if (left_ == 0) state_ = State::kDataCr;
     } else {
-      if (Status status = step(bytes[taken], body.size()); !status.ok()) return status;
+      if (Status status = step(bytes[taken]); !status.ok()) return status;
       ++taken;
     }
   }
   return taken;
 }
 
-Status Dechunker::step(char c, std::size_t body_size) {
+Status Dechunker::step(char c) {
   const bool is_text = is_field_value(std::string_view(&c, 1));
   switch (state_) {
     case State::kSizeStart:
-      return size_digit(c, body_size);
+      return size_digit(c);
     case State::kSize:
       if (c == '\r') return expect(true, State::kSizeLf);
       if (c == ';') return expect(true, State::kExtension);
-      return size_digit(c, body_size);
+      return size_digit(c);
     case State::kExtension:
       if (c == '\r') return expect(true, State::kSizeLf);
       return is_text ? overhead() : malformed();
@@ -69,14 +70,14 @@ Status Dechunker::step(char c, std::size_t body_size) {
   return malformed();
 }
 
-Status Dechunker::size_digit(char c, std::size_t body_size) {
+Status Dechunker::size_digit(char c) {
   const int digit = hex_digit(c);
   if (digit < 0) return malformed();
   state_ = State::kSize;
   if (digit == 0 && left_ == 0) return overhead();
   // Checked at each digit, so the sum cannot overflow.
   left_ = left_ * 16 + static_cast<std::size_t>(digit);
-  if (left_ <= max_body_ - body_size) return Status();
+  if (left_ <= max_body_ - total_) return Status();
   return Status::with_http(413, BENTO_INVALID_ARGUMENT,
                            "the body is larger than " + std::to_string(max_body_) + " bytes");
 }

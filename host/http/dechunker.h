@@ -37,16 +37,16 @@ class Dechunker {
     kEndLf,
     kDone,
   };
-  Status step(char c, std::size_t body_size);
-  Status size_digit(char c, std::size_t body_size);
+  Status step(char c);
+  Status size_digit(char c);
   Status overhead();
   Status expect(bool holds, State next);
 
   std::size_t max_body_;
   State state_ = State::kSizeStart;
-  std::size_t left_ = 0;  // data bytes of this chunk still to come
-  std::size_t overhead_ =
-      0;  // bytes of extensions, trailers and leading zeros, over the whole body
+  std::size_t total_ = 0;     // data bytes so far
+  std::size_t left_ = 0;      // data bytes of this chunk still to come
+  std::size_t overhead_ = 0;  // bytes of extensions, trailers and leading zeros, of the whole body
 };
 
 }  // namespace bentohost::http

@@ -1,24 +1,37 @@
 #include "http/listener.h"
 
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <system_error>
+
+#include "http/socket_name.h"
 
 namespace bentohost::http {
 namespace {
 
-constexpr int kBacklog = 4096;  // the kernel lowers it to net.core.somaxconn
+constexpr int kBacklog = 4096;        // the kernel lowers it to net.core.somaxconn
+constexpr int kFirstInheritedFd = 3;  // SD_LISTEN_FDS_START
+
+constexpr const char* kOtherPort = "choose another with --port, or --port 0 for any free one";
+constexpr const char* kOtherHost = "choose an address of this machine with --host";
 
 struct FreeAddresses {
   void operator()(addrinfo* list) const { freeaddrinfo(list); }
 };
 
 UniqueFd listen_at(const addrinfo& address) {
-  UniqueFd fd(socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  UniqueFd fd(socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd) return fd;
   const int on = 1;
   const int off = 0;
@@ -35,45 +48,134 @@ UniqueFd listen_at(const addrinfo& address) {
   return fd;
 }
 
-Status cannot_listen(const std::string& host, std::uint16_t port, const std::string& reason,
-                     const char* way_out) {
-  return Status(BENTO_UNAVAILABLE,
-                "cannot listen on " + authority(host, port) + ": " + reason + "; " + way_out);
+Status cannot_listen(const std::string& where, const std::string& reason, const char* way_out) {
+  return Status(BENTO_UNAVAILABLE, "cannot listen on " + where + ": " + reason + "; " + way_out);
 }
 
-}  // namespace
+std::string reason_text(int error) { return std::generic_category().message(error); }
 
-Result<UniqueFd> listen_on(const std::string& host, std::uint16_t port) {
-  constexpr const char* kOtherPort = "choose another with --port, or --port 0 for any free one";
-  constexpr const char* kOtherHost = "choose an address of this machine with --host";
+Result<Listener> listen_tcp(const Address& address) {
+  const std::string where = authority(address.host, address.port);
   addrinfo hints{};
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
   addrinfo* found = nullptr;
-  const int error = getaddrinfo(host.empty() ? nullptr : host.c_str(), std::to_string(port).c_str(),
-                                &hints, &found);
-  if (error != 0) return cannot_listen(host, port, gai_strerror(error), kOtherHost);
+  const int error = getaddrinfo(address.host.empty() ? nullptr : address.host.c_str(),
+                                std::to_string(address.port).c_str(), &hints, &found);
+  if (error != 0) return cannot_listen(where, gai_strerror(error), kOtherHost);
 
   const std::unique_ptr<addrinfo, FreeAddresses> list(found);
   int reason = 0;
-  for (const addrinfo* address = list.get(); address != nullptr; address = address->ai_next) {
-    UniqueFd fd = listen_at(*address);
-    if (fd) return fd;
+  for (const addrinfo* each = list.get(); each != nullptr; each = each->ai_next) {
+    Listener listener{listen_at(*each), address};
+    if (listener.fd) {
+      listener.address.port = port_of(listener.fd.get());
+      return listener;
+    }
     reason = errno;
   }
   const bool is_port = reason == EADDRINUSE || reason == EACCES;
-  return cannot_listen(host, port, std::generic_category().message(reason),
-                       is_port ? kOtherPort : kOtherHost);
+  return cannot_listen(where, reason_text(reason), is_port ? kOtherPort : kOtherHost);
 }
 
-std::uint16_t local_port(const UniqueFd& listener) {
-  sockaddr_storage address{};
-  socklen_t length = sizeof address;
-  if (getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &length) != 0) return 0;
-  return ntohs(address.ss_family == AF_INET6
-                   ? reinterpret_cast<const sockaddr_in6*>(&address)->sin6_port
-                   : reinterpret_cast<const sockaddr_in*>(&address)->sin_port);
+// Whether `path` is a socket that nobody listens on.
+bool is_stale(const sockaddr_un& name) {
+  struct stat info {};
+  if (stat(name.sun_path, &info) != 0 || !S_ISSOCK(info.st_mode)) return false;
+  const UniqueFd probe(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  return connect(probe.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) != 0 &&
+         errno == ECONNREFUSED;
+}
+
+Result<Listener> listen_unix(const Address& address) {
+  const std::string where = "unix:" + address.path;
+  sockaddr_un name{};
+  name.sun_family = AF_UNIX;
+  if (address.path.empty() || address.path.size() >= sizeof name.sun_path) {
+    return cannot_listen(where, "the path is empty or longer than 107 bytes",
+                         "choose a shorter one");
+  }
+  std::memcpy(name.sun_path, address.path.data(), address.path.size());
+  if (is_stale(name)) unlink(name.sun_path);
+  Listener listener{UniqueFd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)),
+                    address};
+  if (!listener.fd ||
+      bind(listener.fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) != 0 ||
+      listen(listener.fd.get(), kBacklog) != 0) {
+    return cannot_listen(where, reason_text(errno), "is another server using it?");
+  }
+  listener.owns_path = true;
+  return listener;
+}
+
+bool is_listening(int fd) {
+  int value = 0;
+  socklen_t length = sizeof value;
+  return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &length) == 0 && value != 0;
+}
+
+int number_in_environment(const char* name) {
+  const char* text = std::getenv(name);
+  int number = 0;
+  if (text != nullptr) std::from_chars(text, text + std::strlen(text), number);
+  return number;
+}
+
+}  // namespace
+
+Result<Address> parse_address(std::string_view text) {
+  const auto refuse = [] {
+    return Status(BENTO_INVALID_ARGUMENT, "expected HOST:PORT, [IPV6]:PORT or unix:PATH");
+  };
+  Address address;
+  if (text.starts_with("unix:")) {
+    address.path = text.substr(5);
+    if (address.path.empty()) return refuse();
+    return address;
+  }
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos) return refuse();
+  std::string_view host = text.substr(0, colon);
+  const std::string_view port = text.substr(colon + 1);
+  if (host.starts_with('[')) {
+    if (!host.ends_with(']')) return refuse();
+    host = host.substr(1, host.size() - 2);
+  } else if (host.find(':') != std::string_view::npos) {
+    return refuse();
+  }
+  const char* end = port.data() + port.size();
+  const auto [stopped, error] = std::from_chars(port.data(), end, address.port);
+  if (port.empty() || error != std::errc() || stopped != end) return refuse();
+  address.host = host;
+  return address;
+}
+
+std::string Listener::url() const {
+  if (!address.path.empty()) return "unix:" + address.path;
+  return (secure ? "https://" : "http://") + authority(address.host, address.port);
+}
+
+Result<Listener> listen_on(const Address& address) {
+  return address.path.empty() ? listen_tcp(address) : listen_unix(address);
+}
+
+Result<std::vector<Listener>> inherited_listeners() {
+  std::vector<Listener> listeners;
+  const int count = number_in_environment("LISTEN_FDS");
+  const bool is_ours = number_in_environment("LISTEN_PID") == getpid();
+  for (const char* name : {"LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"}) unsetenv(name);
+  for (int fd = kFirstInheritedFd; is_ours && fd < kFirstInheritedFd + count; ++fd) {
+    if (!is_listening(fd)) {
+      return Status(BENTO_INVALID_ARGUMENT,
+                    "LISTEN_FDS: descriptor " + std::to_string(fd) + " is not a listening socket");
+    }
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+    Listener listener{UniqueFd(fd), address_of(fd)};
+    listeners.push_back(std::move(listener));
+  }
+  return listeners;
 }
 
 std::string authority(const std::string& host, std::uint16_t port) {

@@ -1,21 +1,47 @@
-// Opening the listening socket, with errors that name the address, the reason and the way out.
+// Listening sockets, with errors that name the address, the reason and the way out.
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/status.h"
 #include "base/unique_fd.h"
+#include "http/message.h"
 
 namespace bentohost::http {
 
-// `host` is a name or an address of either family; the first of its addresses that works is taken.
-// SO_REUSEADDR, so that a restart does not wait for old connections; no SO_REUSEPORT, so that a
-// second server on the same port is an error: UNAVAILABLE.
-Result<UniqueFd> listen_on(const std::string& host, std::uint16_t port);
+// Where to listen.
+struct Address {
+  std::string host;        // a name or an address of either family; of TCP
+  std::uint16_t port = 0;  // 0: the system picks one
+  std::string path;        // of a Unix socket; then the others mean nothing
+};
+// "127.0.0.1:3000", "[::1]:3000", "localhost:3000", ":3000" (any address), "unix:/run/x.sock".
+// INVALID_ARGUMENT says which of these was expected.
+Result<Address> parse_address(std::string_view text);
 
-// The port that `listener` got.
-std::uint16_t local_port(const UniqueFd& listener);
+struct Listener {
+  UniqueFd fd;
+  Address address;
+  Door door = Door::kPublic;
+  bool secure = false;     // TLS
+  bool owns_path = false;  // of a Unix socket that is to be unlinked
+
+  // "http://127.0.0.1:3000"; "unix:/run/x.sock".
+  std::string url() const;
+};
+
+// The first address of the host that works is taken. SO_REUSEADDR, so that a restart does not wait
+// for old connections; no SO_REUSEPORT, so that a second server on the same port is an error:
+// UNAVAILABLE. A Unix socket that nobody listens on any more is replaced.
+Result<Listener> listen_on(const Address& address);
+
+// The sockets that systemd passes (sd_listen_fds(3): LISTEN_PID, LISTEN_FDS); none for others'. The
+// variables are taken out of the environment, for children must not take them for theirs.
+// INVALID_ARGUMENT for a descriptor that does not listen.
+Result<std::vector<Listener>> inherited_listeners();
 
 // "127.0.0.1:3000", "[::1]:3000".
 std::string authority(const std::string& host, std::uint16_t port);

@@ -1,15 +1,16 @@
-// Request, Response and Exchange: what the other rooms know of HTTP. No sockets, no cpp-httplib
-// here.
+// Request, Response and Exchange: what the other rooms know of HTTP. No sockets here.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
-#include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "base/clock.h"
+#include "base/status.h"
 
 namespace bentohost::http {
 
@@ -22,18 +23,23 @@ using Headers = std::vector<Header>;
 // The first value of `name` (lower case), or empty.
 std::string_view find_header(const Headers& headers, std::string_view name);
 
+// Where a request came in.
+enum class Door { kPublic, kAdmin };
+
 struct Request {
   std::string method;   // as sent: "GET", "POST", ...
   std::string target;   // as sent: "/classify?x=1"
   std::string path;     // percent-decoded, before '?'
   std::string query;    // raw, after '?'
   std::string version;  // "HTTP/1.1"
-  std::string client;   // "127.0.0.1:51034"
+  std::string client;   // "127.0.0.1:51034"; "unix"
   std::string server;   // "127.0.0.1:3000", the local end
   std::string_view scheme = "http";
+  Door door = Door::kPublic;
   Headers headers;
-  std::string body;   // whole; de-chunked
-  TimePoint arrived;  // when the head was complete
+  std::string body;            // whole and de-chunked; empty for a streamed one
+  std::size_t body_bytes = 0;  // of the body that have arrived, streamed or not
+  TimePoint arrived;           // when the head was complete
 };
 
 struct Response {
@@ -51,20 +57,66 @@ struct Response {
   }
 };
 
-// One request on its way to one response. The handler may answer from within its call or later,
-// from any thread; respond() must be called exactly once, after which neither the exchange nor its
-// request may be touched. Whatever the front does with the connection meanwhile is its own
-// business.
+struct BodyPiece {
+  std::string bytes;
+  bool more = false;
+};
+
+// One request on its way to one response, which is either whole (respond) or streamed (start, then
+// write until `more` is false). It may come from within the handler's call or later, from any
+// thread, but one at a time. When it is complete, neither the exchange nor its request may be
+// touched. Whatever the front does with the connection meanwhile is its own business.
 class Exchange {
  public:
   virtual const Request& request() const = 0;
+
   virtual void respond(Response response) = 0;
+
+  // [worker] (waits) For a body that Application::plan() wants streamed: what has come of it since
+  // the last call, until `more` is false. An error is the reason why there will be no more: 408,
+  // 413, 400 by its http_status(), or CANCELLED when the client is gone.
+  virtual Result<BodyPiece> receive() = 0;
+
+  // [worker] (waits) The head of a streamed response: response.body is its first piece. With a
+  // Content-Length among the headers that is its length; without, it is chunked (or ends with the
+  // connection, for HTTP/1.0). write() waits while the client is slower than we are. CANCELLED:
+  // nobody listens any more; the last write() is due all the same.
+  virtual Status start(Response response) = 0;
+  virtual Status write(std::string_view bytes, bool more) = 0;
+  // In place of the last write(): ends a started response so that the client sees it is not whole.
+  virtual void cut() = 0;
+
+  // Turns true when the client is gone, and then stays so. It outlives the exchange.
+  virtual std::shared_ptr<const std::atomic<bool>> gone() const = 0;
 
  protected:
   ~Exchange() = default;
 };
 
-// Called on a connection's thread; it may block. Must not throw.
-using Handler = std::function<void(Exchange&)>;
+// How a request's body is to be taken.
+struct BodyPlan {
+  std::size_t max_body = 0;  // bytes as sent and as inflated; 0: the front's own limit
+  bool streamed = false;     // handle() is called at once, and receive() gives the body
+};
+
+// What the front serves: the service room, or a test. [loop] None of these may block.
+class Application {
+ public:
+  // When the head is complete.
+  virtual BodyPlan plan(const Request& request) = 0;
+  // When the request is.
+  virtual void handle(Exchange& exchange) = 0;
+  // For a request that the front answered by itself: what is known of it. `reason` is a label:
+  // "body_size", "header_timeout".
+  virtual void rejected(const Request& request, const Response& response,
+                        std::string_view reason) = 0;
+  // A client that was too slow, or one too many, has been cut off without an answer.
+  virtual void cut(std::string_view reason) = 0;
+  // [any] So many connections are open now.
+  virtual void connections(std::size_t open) = 0;
+
+ protected:
+  ~Application() = default;
+};
 
 }  // namespace bentohost::http

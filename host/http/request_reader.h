@@ -1,52 +1,59 @@
-// RequestReader: takes whole requests, one after the other, from a connection's bytes: head,
-// framing, limits, body. Bytes that came early stay for the next request. One thread at a time.
+// RequestReader: makes one request after the other of a connection's bytes, as they come: head,
+// framing, limits, content coding, body. Pure: bytes in, values out; time and sockets are the
+// connection's business. One thread at a time.
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
-#include "base/clock.h"
 #include "base/status.h"
+#include "http/dechunker.h"
 #include "http/head.h"
 #include "http/message.h"
-#include "http/socket.h"
 
 namespace bentohost::http {
 
 class RequestReader {
  public:
-  struct Limits {
-    std::size_t max_body;
-    Duration read_timeout;
+  enum class State {
+    kIdle,      // no byte of a request yet
+    kHead,      // within its head
+    kHeadDone,  // begin_body() is due
+    kBody,      // within its body
+    kDone,      // complete; begin_request() starts the next
   };
-  RequestReader(Socket& socket, Limits limits);
 
-  // Whether bytes of a further request are here already.
-  bool has_bytes() const { return begin_ != end_; }
-  // Waits for the first bytes of a request, when there are none.
-  Received await();
+  State state() const { return state_; }
+  const Framing& framing() const { return framing_; }
 
-  // Reads the rest of the request. A Status says what to answer by its http_status(); CANCELLED
-  // says that there is nobody to answer. After a failure the connection cannot be used for another
-  // request.
-  Status read(Request& request, Framing& framing);
+  // Takes what it can use of `bytes`, which begin where the last call stopped: bytes that it did
+  // not take are offered again, with more behind them. It stops at kHeadDone and kDone. After an
+  // error (http_status() is the answer) the connection cannot be used for another request.
+  Result<std::size_t> feed(std::string_view bytes, Request& request);
+
+  // At kHeadDone. Body bytes go to `body`, decoded. 413 when more is announced than `max_body`.
+  Status begin_body(std::size_t max_body, std::string& body);
+  // Where decoded body bytes go from now on: a streamed body changes hands.
+  void set_body(std::string& body) { body_ = &body; }
+  std::size_t body_bytes() const { return body_bytes_; }  // taken of the wire
+
+  void begin_request();
+  // What to answer when the bytes end here: nothing (OK) between requests, else 400.
+  Status at_end() const;
 
  private:
-  std::string_view unread() const { return {buffer_.data() + begin_, end_ - begin_}; }
-  Status read_head(Request& request, Framing& framing);
-  Status read_body(const Framing& framing, std::string& body);
-  Status read_sized(std::size_t length, std::string& body);
-  Status read_chunked(std::string& body);
-  Status more_bytes();
-  Status judge(Received received);
-  void make_room();
+  Result<std::size_t> feed_head(std::string_view bytes, Request& request);
+  Result<std::size_t> feed_body(std::string_view bytes);
 
-  Socket& socket_;
-  Limits limits_;
-  std::string buffer_;
-  std::size_t begin_ = 0;  // of the bytes that are not used yet
-  std::size_t end_ = 0;
+  State state_ = State::kIdle;
+  HeadScanner scanner_;
+  Framing framing_;
+  std::size_t left_ = 0;  // of a sized body
+  std::optional<Dechunker> dechunker_;
+  std::string* body_ = nullptr;
+  std::size_t body_bytes_ = 0;
 };
 
 }  // namespace bentohost::http

@@ -1,81 +1,105 @@
 #include "http/server.h"
 
-#include <thread>
+#include <latch>
 #include <utility>
 
-#include "base/unique_fd.h"
-#include "http/httplib_front.h"
-#include "http/listener.h"
-#include "http/thread_pool.h"
+#include "http/acceptor.h"
+#include "http/front.h"
+#include "http/reactor.h"
 
 namespace bentohost::http {
 namespace {
 
-// For threads whose connection was cut, outside of a handler.
-constexpr Duration kCutGrace = std::chrono::seconds(1);
+// For the loops to close what is left: they do nothing else then.
+constexpr Duration kCutTime = std::chrono::seconds(5);
 
 }  // namespace
 
 class Server::Impl {
  public:
-  Impl(ServerOptions options, Handler handler, Rejected rejected)
-      : host_(options.host),
-        port_(options.port),
-        pool_(options.max_threads),
-        front_(std::make_shared<HttplibFront>(std::move(options), std::move(handler),
-                                              std::move(rejected))) {}
+  Impl(ServerOptions options, Application& application, Loops loops)
+      : options_(std::move(options)),
+        front_(std::make_shared<Front>(options_.limits, application)) {
+    for (auto& loop : loops) {
+      reactors_.push_back(std::make_shared<Reactor>(std::move(loop), front_));
+    }
+  }
 
   Status bind() {
-    Result<UniqueFd> listener = listen_on(host_, port_);
-    if (!listener.ok()) return std::move(listener).take_status();
-    listener_ = std::move(*listener);
-    port_ = local_port(listener_);
-    return Status();
+    std::vector<Listener> listeners;
+    if (options_.inherit) {
+      auto inherited = inherited_listeners();
+      if (!inherited.ok()) return std::move(inherited).take_status();
+      listeners = *std::move(inherited);
+    }
+    for (const Door door : {Door::kPublic, Door::kAdmin}) {
+      for (const Address& address :
+           door == Door::kAdmin ? options_.admin_addresses : options_.addresses) {
+        auto listener = listen_on(address);
+        if (!listener.ok()) return std::move(listener).take_status();
+        listener->door = door;
+        listeners.push_back(*std::move(listener));
+      }
+    }
+    for (const Listener& listener : listeners) {
+      if (listener.door == Door::kPublic) urls_.push_back(listener.url());
+    }
+    acceptor_ = std::make_unique<Acceptor>(std::move(listeners), reactors_);
+    return {};
   }
 
-  std::uint16_t port() const { return port_; }
-  std::string url() const { return "http://" + authority(host_, port_); }
+  const std::vector<std::string>& urls() const { return urls_; }
+  std::size_t open() const { return front_->open(); }
 
   void serve() {
-    accepting_ = std::thread([this] { front_->accept(listener_.get(), pool_); });
+    is_serving_ = true;
+    loop().post([this] { acceptor_->start(); });
   }
 
-  void drain() { front_->connections().drain(); }
+  void drain() { enter(Mode::kDraining); }
 
   std::size_t stop(TimePoint deadline) {
-    if (std::exchange(is_stopped_, true)) return 0;
-    if (listener_) front_->stop_accepting(listener_.get());
-    if (accepting_.joinable()) accepting_.join();
-    listener_.reset();
-
-    Connections& connections = front_->connections();
-    connections.stop();
-    connections.wait_until_none(deadline);
-    const std::size_t cut = connections.cut();
-    pool_.stop(SteadyClock().now() + kCutGrace);
+    if (!std::exchange(is_serving_, false)) return 0;
+    std::latch stopped(1);
+    loop().post([&] {
+      acceptor_->stop();
+      acceptor_.reset();  // here: its timer is the loop's
+      stopped.count_down();
+    });
+    stopped.wait();
+    enter(Mode::kStopping);
+    if (front_->wait_until_none(deadline)) return 0;
+    const std::size_t cut = front_->open();
+    for (const auto& reactor : reactors_) reactor->close_all();
+    front_->wait_until_none(SteadyClock().now() + kCutTime);
     return cut;
   }
 
  private:
-  const std::string host_;
-  std::uint16_t port_;
-  UniqueFd listener_;
-  ThreadPool pool_;
-  // Shared with the connections: a thread that is left behind in a handler still needs it.
-  std::shared_ptr<HttplibFront> front_;
-  std::thread accepting_;
-  bool is_stopped_ = false;
+  EventLoop& loop() { return *reactors_.front()->loop(); }
+
+  void enter(Mode mode) {
+    front_->enter(mode);
+    for (const auto& reactor : reactors_) reactor->tell_mode();
+  }
+
+  const ServerOptions options_;
+  const std::shared_ptr<Front> front_;
+  std::vector<std::shared_ptr<Reactor>> reactors_;
+  std::unique_ptr<Acceptor> acceptor_;
+  std::vector<std::string> urls_;
+  bool is_serving_ = false;
 };
 
-Server::Server(ServerOptions options, Handler handler, Rejected rejected)
-    : impl_(std::make_unique<Impl>(std::move(options), std::move(handler), std::move(rejected))) {}
+Server::Server(ServerOptions options, Application& application, Loops loops)
+    : impl_(std::make_unique<Impl>(std::move(options), application, std::move(loops))) {}
 
 Server::~Server() { impl_->stop(TimePoint::min()); }
 
 Status Server::bind() { return impl_->bind(); }
-std::uint16_t Server::port() const { return impl_->port(); }
-std::string Server::url() const { return impl_->url(); }
+std::vector<std::string> Server::urls() const { return impl_->urls(); }
 void Server::serve() { impl_->serve(); }
+std::size_t Server::open_connections() const { return impl_->open(); }
 void Server::drain() { impl_->drain(); }
 std::size_t Server::stop(TimePoint deadline) { return impl_->stop(deadline); }
 

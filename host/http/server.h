@@ -1,54 +1,50 @@
-// Server: the HTTP front. It owns the listening socket, the connections and their threads, and
-// gives each request to one Handler as an Exchange. cpp-httplib's own server is inside, and nowhere
-// else.
+// Server: the HTTP front: its listening sockets, and its connections, dealt out over event loops
+// that it shares with others. It gives each request to one Application as an Exchange.
 //
-// bind() -> serve() -> drain() -> stop(), in this order, from one thread; serve() starts threads
-// and returns. Handlers run on connection threads, as many at once as there are connections.
+// bind() -> serve() -> drain() -> stop(), in this order, from one thread that is not a loop's.
 #pragma once
 
-#include <cstdint>
-#include <functional>
+#include <cstddef>
 #include <memory>
 #include <string>
+#include <vector>
 
-#include "base/clock.h"
+#include "base/event_loop.h"
 #include "base/status.h"
+#include "http/limits.h"
+#include "http/listener.h"
 #include "http/message.h"
 
 namespace bentohost::http {
 
 struct ServerOptions {
-  std::string host = "127.0.0.1";    // a name or an address of either family
-  std::uint16_t port = 3000;         // 0: the system picks one
-  std::size_t max_threads = 512;     // one per open connection; further connections wait their turn
-  std::size_t max_body = 64u << 20;  // bytes, of a body as sent and when de-chunked: else 413
-  Duration idle_timeout = std::chrono::seconds(75);  // of a kept-alive connection between requests
-  Duration read_timeout = std::chrono::seconds(30);  // between two bytes within a request: else 408
-  Duration write_timeout = std::chrono::seconds(30);
+  std::vector<Address> addresses;        // of the public door
+  std::vector<Address> admin_addresses;  // of the other one
+  bool inherit = false;                  // also the sockets that systemd passes
+  Limits limits;
 };
 
 class Server {
  public:
-  // `handler` answers whole requests. `rejected` is told of each request that the front refused by
-  // itself (413, 400, 408, 431): what is known of it, and the response; for the access log and
-  // metrics.
-  using Rejected = std::function<void(const Request&, const Response&)>;
-  Server(ServerOptions options, Handler handler, Rejected rejected);
+  using Loops = std::vector<std::shared_ptr<EventLoop>>;
+
+  // At least one loop; `application` outlives the server.
+  Server(ServerOptions options, Application& application, Loops loops);
   ~Server();
 
-  // UNAVAILABLE: "cannot listen on 127.0.0.1:3000: Address already in use; ...". No SO_REUSEPORT.
+  // Opens all sockets, or none. UNAVAILABLE: "cannot listen on 127.0.0.1:3000: Address already in
+  // use; ...".
   Status bind();
-  std::uint16_t port() const;  // after bind()
-  std::string url() const;     // "http://127.0.0.1:3000"; an IPv6 host in brackets
-  void serve();
+  std::vector<std::string> urls() const;  // of the public door, after bind()
+  void serve();                           // the loops run, or will soon
+  std::size_t open_connections() const;
 
   // From now on each response says Connection: close, and idle connections are closed: at once
   // those that were silent for a second, the others when they have been. New connections are still
   // accepted, so that health probes can see that we are going.
   void drain();
   // Stops accepting, waits until `deadline` for the responses in flight, then cuts what is left.
-  // Returns the number of connections cut. A thread whose handler never returns is left behind (0
-  // or more).
+  // Returns the number of connections cut. A handler that never answers is left behind.
   std::size_t stop(TimePoint deadline);
 
  private:

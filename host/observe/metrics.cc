@@ -65,6 +65,11 @@ struct Metrics::Impl {
 
   Gauge& in_flight =
       gauge(registry, "bentohost_http_requests_in_flight", "HTTP requests being answered.").Add({});
+  Gauge& connections =
+      gauge(registry, "bentohost_http_connections", "Open HTTP connections.").Add({});
+  Family<Counter>& http_rejected =
+      counter(registry, "bentohost_http_rejected_total",
+              "Requests and connections that the HTTP front ended by itself, by reason.");
   Family<Gauge>& queue_depth =
       gauge(registry, "bentohost_queue_depth", "Requests that wait for a worker of the runner.");
   Family<Histogram>& queue_wait =
@@ -97,6 +102,12 @@ Metrics::~Metrics() = default;
 RouteMetrics* Metrics::route(std::string_view route) { return impl_->routes.route(route); }
 
 Gauge& Metrics::in_flight() { return impl_->in_flight; }
+
+Gauge& Metrics::connections() { return impl_->connections; }
+
+void Metrics::count_http_rejected(std::string_view reason) {
+  impl_->http_rejected.Add({{"reason", std::string(reason)}}).Increment();
+}
 
 RunnerMethodMetrics Metrics::runner_method(std::string_view runner, std::string_view method,
                                            std::uint32_t max_batch) {

@@ -55,7 +55,9 @@ class Metrics {
   // The same pointer for the same route. "" is the route of requests that match none:
   // "__unmatched__".
   RouteMetrics* route(std::string_view route);
-  prometheus::Gauge& in_flight();  // bentohost_http_requests_in_flight
+  prometheus::Gauge& in_flight();                     // bentohost_http_requests_in_flight
+  prometheus::Gauge& connections();                   // bentohost_http_connections
+  void count_http_rejected(std::string_view reason);  // bentohost_http_rejected_total
   RunnerMethodMetrics runner_method(std::string_view runner, std::string_view method,
                                     std::uint32_t max_batch);
   prometheus::Gauge& runner_up(std::string_view runner,

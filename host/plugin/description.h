@@ -53,6 +53,7 @@ struct ApiSpec {
   Form form = Form::kInvoke;
   IoSpec in, out;              // not for kRaw
   std::string runner, method;  // kDirect
+  std::uint64_t max_body = 0;  // bytes; 0: the host's
   const bento_api* abi = nullptr;
 };
 

@@ -11,17 +11,17 @@ bool BatchQueue::push(CallPtr call) {
   return true;
 }
 
-std::vector<CallPtr> BatchQueue::take(TimePoint now, std::vector<CallPtr>& late) {
+std::vector<CallPtr> BatchQueue::take(TimePoint now, std::size_t idle_workers,
+                                      std::vector<CallPtr>& dropped) {
+  // By calls, not rows: a share that is a little uneven costs less than counting rows.
+  const std::size_t share =
+      (calls_.size() + idle_workers - 1) / std::max<std::size_t>(idle_workers, 1);
   std::vector<CallPtr> batch;
   std::uint64_t rows = 0;
-  while (!calls_.empty()) {
+  while (!calls_.empty() && (batch.empty() || batch.size() < share)) {
     CallPtr& next = calls_.front();
-    if (next->abandoned.load(std::memory_order_relaxed)) {
-      calls_.pop_front();
-      continue;
-    }
-    if (is_late(*next, now)) {
-      late.push_back(std::move(next));
+    if (is_dropped(*next, now)) {
+      dropped.push_back(std::move(next));
       calls_.pop_front();
       continue;
     }
@@ -35,11 +35,11 @@ std::vector<CallPtr> BatchQueue::take(TimePoint now, std::vector<CallPtr>& late)
   return batch;
 }
 
-void BatchQueue::expire(TimePoint now, std::vector<CallPtr>& late) {
-  const auto first_late = std::stable_partition(
-      calls_.begin(), calls_.end(), [&](const CallPtr& call) { return !is_late(*call, now); });
-  std::move(first_late, calls_.end(), std::back_inserter(late));
-  calls_.erase(first_late, calls_.end());
+void BatchQueue::expire(TimePoint now, std::vector<CallPtr>& dropped) {
+  const auto first = std::stable_partition(
+      calls_.begin(), calls_.end(), [&](const CallPtr& call) { return !is_dropped(*call, now); });
+  std::move(first, calls_.end(), std::back_inserter(dropped));
+  calls_.erase(first, calls_.end());
 }
 
 std::vector<CallPtr> BatchQueue::take_all() {
@@ -48,8 +48,8 @@ std::vector<CallPtr> BatchQueue::take_all() {
   return all;
 }
 
-bool BatchQueue::is_late(const Call& call, TimePoint now) const {
-  return now >= call.deadline || now - call.enqueued > policy_.max_latency;
+bool BatchQueue::is_dropped(const Call& call, TimePoint now) const {
+  return !call.is_wanted() || now >= call.deadline || now - call.enqueued > policy_.max_latency;
 }
 
 bool BatchQueue::joins(const Call& first, const Call& next) const {

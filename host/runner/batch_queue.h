@@ -34,18 +34,18 @@ class BatchQueue {
   // A call that was taken before and is to run again; never refused.
   void push_front(CallPtr call) { calls_.push_front(std::move(call)); }
 
-  // The next batch, possibly empty. Calls found abandoned are dropped, expired ones moved to
-  // `late`.
-  std::vector<CallPtr> take(TimePoint now, std::vector<CallPtr>& late);
-  // Moves every call whose deadline or latency is past to `late`.
-  void expire(TimePoint now, std::vector<CallPtr>& late);
+  // The next batch, possibly empty, for one of `idle_workers`: each of them gets its share of what
+  // waits. Calls that nobody wants any more or that are late go to `dropped`.
+  std::vector<CallPtr> take(TimePoint now, std::size_t idle_workers, std::vector<CallPtr>& dropped);
+  // Moves all such calls to `dropped`.
+  void expire(TimePoint now, std::vector<CallPtr>& dropped);
   std::vector<CallPtr> take_all();
 
   std::size_t size() const { return calls_.size(); }
   const BatchPolicy& policy() const { return policy_; }
 
  private:
-  bool is_late(const Call& call, TimePoint now) const;
+  bool is_dropped(const Call& call, TimePoint now) const;
   bool joins(const Call& first, const Call& next) const;
 
   BatchPolicy policy_;

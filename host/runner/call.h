@@ -24,8 +24,7 @@ struct Outcome {
   std::span<const bento_value> values;
 };
 
-// Called exactly once, on the runners' event loop or in a thread that submits; it must be brief.
-// Not called for a call that was abandoned before it was started.
+// Called exactly once, on the runner's event loop or in a thread that submits; it must be brief.
 using Done = std::function<void(const Outcome&)>;
 
 struct Call {
@@ -35,7 +34,14 @@ struct Call {
   TimePoint deadline = kNoDeadline;
   Done done;
 
-  std::atomic<bool> abandoned = false;  // nobody waits any more: not started if it has not been yet
+  // Nobody waits for it any more: it is not started if it has not been yet, and then hears
+  // CANCELLED. `cancelled` is its request's, and may be null.
+  std::atomic<bool> abandoned = false;
+  std::shared_ptr<const std::atomic<bool>> cancelled;
+  bool is_wanted() const {
+    return !abandoned.load(std::memory_order_relaxed) &&
+           (cancelled == nullptr || !cancelled->load(std::memory_order_relaxed));
+  }
   bool alone = false;  // travels in a frame of its own: it was in a batch that failed
   bool retried = false;
   bool finished = false;  // `done` has been or is being called

@@ -5,6 +5,8 @@
 #include <mutex>
 #include <utility>
 
+#include "base/thread_pool.h"
+
 namespace bentohost::runner {
 namespace {
 
@@ -27,7 +29,10 @@ class WaitingTicket final : public bento_ticket {
 
   Result<std::span<const bento_value* const>> wait() override {
     std::unique_lock lock(state->mutex);
-    state->arrived.wait(lock, [this] { return state->done; });
+    if (!state->done) {
+      const ThreadPool::Blocking blocking;
+      state->arrived.wait(lock, [this] { return state->done; });
+    }
     if (!state->status.ok()) return state->status;
     if (pointers_.size() != state->values.size()) {
       views_.clear();
@@ -65,7 +70,7 @@ void copy_outcome(const Outcome& outcome, WaitingTicket::State& state) {
 }
 
 // Gathers the parts of a call that was split; the last one to arrive puts them together. The first
-// error ends it at once: parts that are abandoned then may never be heard of.
+// error ends it at once; nobody waits for the other parts then.
 class Joiner {
  public:
   Joiner(std::size_t parts, std::int32_t axis, Done done)
@@ -125,11 +130,12 @@ class Joiner {
 };
 
 Status submit_one(const Target& target, std::vector<wire::Value> inputs, std::uint32_t rows,
-                  TimePoint deadline, Done done, std::vector<CallPtr>& calls) {
+                  const Client::Wanted& wanted, Done done, std::vector<CallPtr>& calls) {
   auto call = std::make_shared<Call>();
   call->inputs = std::move(inputs);
   call->rows = rows;
-  call->deadline = deadline;
+  call->deadline = wanted.deadline;
+  call->cancelled = wanted.cancelled;
   call->done = std::move(done);
   calls.push_back(call);
   return target.pool->submit(target.method, std::move(call));
@@ -137,7 +143,7 @@ Status submit_one(const Target& target, std::vector<wire::Value> inputs, std::ui
 
 Result<std::vector<CallPtr>> submit_split(const Target& target,
                                           const std::vector<wire::Value>& inputs, std::int64_t rows,
-                                          TimePoint deadline, Done done) {
+                                          const Client::Wanted& wanted, Done done) {
   const plugin::MethodSpec& method = target.spec();
   const std::int64_t part_rows = method.max_batch;
   const auto parts = static_cast<std::size_t>((rows + part_rows - 1) / part_rows);
@@ -151,7 +157,7 @@ Result<std::vector<CallPtr>> submit_split(const Target& target,
       slices.push_back(wire::slice(input.view(), method.axis_in, first, count));
     }
     Status status = submit_one(
-        target, std::move(slices), static_cast<std::uint32_t>(count), deadline,
+        target, std::move(slices), static_cast<std::uint32_t>(count), wanted,
         [joiner, part](const Outcome& outcome) { joiner->arrived(part, outcome); }, calls);
     if (status.ok()) continue;
     // Parts before this one may be running, so the error goes the way of theirs, through `done`.
@@ -214,7 +220,7 @@ Result<Target> Client::find(std::string_view runner, std::string_view method) co
 }
 
 Result<std::vector<CallPtr>> Client::submit(const Target& target, std::vector<wire::Value> inputs,
-                                            TimePoint deadline, Done done) {
+                                            const Wanted& wanted, Done done) {
   const plugin::MethodSpec& method = target.spec();
   if (inputs.empty()) return invalid("a runner call needs an input");
   for (const wire::Value& input : inputs) {
@@ -225,10 +231,10 @@ Result<std::vector<CallPtr>> Client::submit(const Target& target, std::vector<wi
   auto rows = rows_of_inputs(inputs, method);
   if (!rows.ok()) return std::move(rows).take_status();
   if (method.batchable && *rows > method.max_batch) {
-    return submit_split(target, inputs, *rows, deadline, std::move(done));
+    return submit_split(target, inputs, *rows, wanted, std::move(done));
   }
   std::vector<CallPtr> calls;
-  Status status = submit_one(target, std::move(inputs), static_cast<std::uint32_t>(*rows), deadline,
+  Status status = submit_one(target, std::move(inputs), static_cast<std::uint32_t>(*rows), wanted,
                              std::move(done), calls);
   if (!status.ok()) return status;
   return calls;
@@ -236,7 +242,7 @@ Result<std::vector<CallPtr>> Client::submit(const Target& target, std::vector<wi
 
 Result<std::unique_ptr<bento_ticket>> Client::submit(const Target& target,
                                                      std::span<const bento_value* const> inputs,
-                                                     TimePoint deadline) {
+                                                     const Wanted& wanted) {
   std::vector<wire::Value> copies;
   for (const bento_value* input : inputs) {
     auto copy = wire::Value::copy(*input);
@@ -245,7 +251,7 @@ Result<std::unique_ptr<bento_ticket>> Client::submit(const Target& target,
   }
   auto ticket = std::make_unique<WaitingTicket>();
   auto calls =
-      submit(target, std::move(copies), deadline,
+      submit(target, std::move(copies), wanted,
              [state = ticket->state](const Outcome& outcome) { copy_outcome(outcome, *state); });
   if (!calls.ok()) return std::move(calls).take_status();
   ticket->calls = *std::move(calls);

@@ -3,6 +3,7 @@
 // want to wait.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -29,16 +30,22 @@ class Client {
   // NOT_FOUND names what there is no such thing of.
   Result<Target> find(std::string_view runner, std::string_view method) const;
 
+  // For how long a call is wanted.
+  struct Wanted {
+    TimePoint deadline = kNoDeadline;
+    std::shared_ptr<const std::atomic<bool>> cancelled;  // null: until then
+  };
+
   // [any] `done` is called exactly once, unless an error is returned: INVALID_ARGUMENT for inputs
   // that the method does not take, else what Pool::submit says. Returns the calls in flight: set
   // `abandoned` in them when nobody waits any more.
   static Result<std::vector<CallPtr>> submit(const Target& target, std::vector<wire::Value> inputs,
-                                             TimePoint deadline, Done done);
+                                             const Wanted& wanted, Done done);
 
   // [any] The same for one who will wait. Inputs are copied.
   static Result<std::unique_ptr<bento_ticket>> submit(const Target& target,
                                                       std::span<const bento_value* const> inputs,
-                                                      TimePoint deadline);
+                                                      const Wanted& wanted);
 
   // OK when every runner has a warm worker; else UNAVAILABLE with the reasons of all that have
   // none.

@@ -48,8 +48,6 @@ void Pool::start() {
 }
 
 Status Pool::submit(std::uint32_t method, CallPtr call) {
-  Failures failures;
-  Dispatch dispatch;
   {
     std::lock_guard lock(mutex_);
     if (stopping_) return Status(BENTO_UNAVAILABLE, "runner " + spec_.name + " is shutting down");
@@ -59,20 +57,36 @@ Status Pool::submit(std::uint32_t method, CallPtr call) {
     }
     call->enqueued = deps_.clock.now();
     Method& target = methods_[method];
-    const TimePoint now = call->enqueued;
     if (!target.queue.push(std::move(call))) {
       return Status(BENTO_RESOURCE_EXHAUSTED,
                     "runner " + spec_.name +
                         " is overloaded: " + std::to_string(options_.max_queue) + " calls of " +
                         spec_.methods[method].name + " are waiting");
     }
-    dispatch = take_dispatch_locked(now, failures);
     target.metrics.queue_depth->Set(static_cast<double>(target.queue.size()));
   }
-  if (dispatch) send(dispatch);
-  complete(failures);
+  if (EventLoop* loop = EventLoop::current()) {
+    loop->at_turn_end(*this);
+  } else {
+    dispatch_all();
+  }
   deps_.loop.ensure_ticking();
   return {};
+}
+
+// Gives what waits to the workers that are idle.
+void Pool::dispatch_all() {
+  Failures failures;
+  while (true) {
+    Dispatch dispatch;
+    {
+      std::lock_guard lock(mutex_);
+      dispatch = take_dispatch_locked(deps_.clock.now(), failures);
+    }
+    if (!dispatch) break;
+    send(dispatch);
+  }
+  complete(failures);
 }
 
 Status Pool::readiness() const {
@@ -117,18 +131,20 @@ void Pool::stop(TimePoint deadline) {
 // ---- under the mutex -------------------------------------------------------------------------
 
 Pool::Dispatch Pool::take_dispatch_locked(TimePoint now, Failures& failures) {
-  const auto idle = std::find_if(slots_.begin(), slots_.end(), [](const Slot& slot) {
+  const auto is_idle = [](const Slot& slot) {
     return slot.worker != nullptr && slot.worker->state == Worker::State::kIdle;
-  });
+  };
+  const auto idle = std::find_if(slots_.begin(), slots_.end(), is_idle);
   if (idle == slots_.end()) return {};
+  const auto idle_workers = static_cast<std::size_t>(std::count_if(idle, slots_.end(), is_idle));
   for (std::size_t turn = 0; turn < methods_.size(); ++turn) {
     const std::size_t index = (next_method_ + turn) % methods_.size();
     Method& method = methods_[index];
     if (method.queue.size() == 0) continue;
 
-    std::vector<CallPtr> late;
-    std::vector<CallPtr> calls = method.queue.take(now, late);
-    late_locked(method, std::move(late), failures, now);
+    std::vector<CallPtr> dropped;
+    std::vector<CallPtr> calls = method.queue.take(now, idle_workers, dropped);
+    drop_locked(method, std::move(dropped), failures, now);
     method.metrics.queue_depth->Set(static_cast<double>(method.queue.size()));
     if (calls.empty()) continue;
 
@@ -175,18 +191,23 @@ void Pool::fail_queues_if_hopeless_locked(Failures& failures) {
                        "runner " + spec_.name + " is not available: " + why_not_ready_locked()));
 }
 
-void Pool::late_locked(Method& method, std::vector<CallPtr> late, Failures& failures,
+void Pool::drop_locked(Method& method, std::vector<CallPtr> dropped, Failures& failures,
                        TimePoint now) {
-  if (late.empty()) return;
-  method.metrics.calls_failed->Increment(static_cast<double>(late.size()));
-  const auto past = std::stable_partition(
-      late.begin(), late.end(), [&](const CallPtr& call) { return now < call->deadline; });
-  std::vector<CallPtr> past_deadline(past, late.end());
-  late.erase(past, late.end());
+  if (dropped.empty()) return;
+  method.metrics.calls_failed->Increment(static_cast<double>(dropped.size()));
+  std::vector<CallPtr> unwanted, past_deadline, past_latency;
+  for (CallPtr& call : dropped) {
+    auto& why = !call->is_wanted()      ? unwanted
+                : now >= call->deadline ? past_deadline
+                                        : past_latency;
+    why.push_back(std::move(call));
+  }
+  fail_later_locked(failures, std::move(unwanted),
+                    Status(BENTO_CANCELLED, "nobody waits for the call any more"));
   fail_later_locked(failures, std::move(past_deadline),
                     Status(BENTO_DEADLINE_EXCEEDED,
                            "no worker of runner " + spec_.name + " was free before the deadline"));
-  fail_later_locked(failures, std::move(late),
+  fail_later_locked(failures, std::move(past_latency),
                     Status(BENTO_RESOURCE_EXHAUSTED, "the call waited longer for runner " +
                                                          spec_.name + " than its max_latency_ms"));
 }
@@ -296,9 +317,9 @@ bool Pool::tick(TimePoint now) {
     for (Method& method : methods_) {
       if (method.queue.size() == 0) continue;
       need = true;
-      std::vector<CallPtr> late;
-      method.queue.expire(now, late);
-      late_locked(method, std::move(late), failures, now);
+      std::vector<CallPtr> dropped;
+      method.queue.expire(now, dropped);
+      drop_locked(method, std::move(dropped), failures, now);
       method.metrics.queue_depth->Set(static_cast<double>(method.queue.size()));
     }
   }

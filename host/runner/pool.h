@@ -12,13 +12,13 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/event_loop.h"
 #include "base/status.h"
 #include "observe/metrics.h"
 #include "plugin/description.h"
 #include "runner/backoff.h"
 #include "runner/batch_queue.h"
 #include "runner/call.h"
-#include "runner/event_loop.h"
 #include "runner/spawner.h"
 #include "runner/worker.h"
 
@@ -32,7 +32,7 @@ struct PoolOptions {
   std::string hello;            // the JSON that a worker is greeted with
 };
 
-class Pool {
+class Pool final : private EventLoop::TurnEnd {
  public:
   struct Deps {
     EventLoop& loop;
@@ -46,9 +46,10 @@ class Pool {
 
   void start();  // spawns on the loop
 
-  // [any] Queues the call, or gives it to an idle worker. On error the call's `done` is never
-  // called. RESOURCE_EXHAUSTED: the queue is full. UNAVAILABLE: stopping, or all workers failed for
-  // good.
+  // [any] Queues the call. An idle worker gets it at once; or at the end of the turn, on a thread
+  // that is an event loop's, together with all that is submitted in the same turn. On error the
+  // call's `done` is never called. RESOURCE_EXHAUSTED: the queue is full. UNAVAILABLE: stopping, or
+  // all workers failed for good.
   Status submit(std::uint32_t method, CallPtr call);
 
   // [any] OK when a worker is warm, else UNAVAILABLE with what each worker is doing.
@@ -87,13 +88,15 @@ class Pool {
   Dispatch take_dispatch_locked(TimePoint now, Failures& failures);
   void fail_later_locked(Failures& failures, std::vector<CallPtr> calls, const Status& status);
   void fail_queues_locked(Failures& failures, const Status& status);
-  void late_locked(Method& method, std::vector<CallPtr> late, Failures& failures, TimePoint now);
+  void drop_locked(Method& method, std::vector<CallPtr> dropped, Failures& failures, TimePoint now);
   // All workers failed for good, or again and again.
   bool hopeless_locked() const;
   void fail_queues_if_hopeless_locked(Failures& failures);
   bool all_gone_locked() const;
   std::string why_not_ready_locked() const;
 
+  void on_turn_end() override { dispatch_all(); }
+  void dispatch_all();
   void send(Dispatch dispatch);
   Dispatch refuse_to_send(const Dispatch& dispatch);
   void complete(const Failures& failures);

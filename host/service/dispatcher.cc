@@ -10,7 +10,8 @@ void Dispatcher::add_builtin_routes() {
   unmatched_ = environment_.metrics.route("");
   const auto builtin = [this](const std::string& path,
                               std::function<void(const RequestPtr&)> call) {
-    (void)add_route("GET", path, {std::move(call), nullptr, nullptr, "bentohost's own " + path});
+    (void)add_route("GET", path,
+                    {std::move(call), {}, nullptr, nullptr, "bentohost's own " + path});
   };
   const auto alive = [](const RequestPtr& request) {
     request->answer(http::Response::text(200, "ok\n"));
@@ -44,13 +45,20 @@ Status Dispatcher::add_route(std::string_view method, const std::string& path, R
 Status Dispatcher::add(const LiveService& service) {
   for (const plugin::ApiSpec& api : service.spec().apis) {
     const Endpoint& endpoint = endpoints_.emplace_back(service, api);
-    Route route{[&endpoint](const RequestPtr& request) { endpoint.call(request); }, nullptr,
-                &service, "api " + service.spec().name + "." + api.name};
+    Route route{[this, &endpoint](const RequestPtr& request) {
+                  endpoint.call(request, environment_.threads);
+                },
+                endpoint.plan(), nullptr, &service, "api " + service.spec().name + "." + api.name};
     Status status = add_route("POST", service.prefix() + api.route, std::move(route));
     if (!status.ok()) return status;
   }
   services_.push_back(&service);
   return {};
+}
+
+http::BodyPlan Dispatcher::plan(const http::Request& request) {
+  const auto match = router_.find(request.method, request.path);
+  return match.target == nullptr ? http::BodyPlan() : (*match.target)->plan;
 }
 
 void Dispatcher::handle(http::Exchange& exchange) {
@@ -71,19 +79,31 @@ void Dispatcher::handle(http::Exchange& exchange) {
     if (environment_.draining.load(std::memory_order_relaxed)) {
       return request->fail(503, "the server is shutting down");
     }
+    if (environment_.in_flight.load(std::memory_order_relaxed) >= environment_.max_in_flight) {
+      return request->fail(
+          503, "the server is overloaded: " + std::to_string(environment_.max_in_flight) +
+                   " requests are in flight");
+    }
     request->set_service(route.service);
   }
   route.call(request);
 }
 
-void Dispatcher::note_rejected(const http::Request& request, const http::Response& response) {
+void Dispatcher::rejected(const http::Request& request, const http::Response& response,
+                          std::string_view reason) {
+  cut(reason);
   const Duration took = environment_.clock.now() - request.arrived;
-  unmatched_->observe(request.method, response.status, took, request.body.size(),
+  unmatched_->observe(request.method, response.status, took, request.body_bytes,
                       response.body.size());
   if (environment_.access_log == nullptr) return;
   environment_.access_log->write({request.client, request.method, request.path, "", "",
-                                  response.status, request.body.size(), response.body.size(),
-                                  took});
+                                  response.status, request.body_bytes, response.body.size(), took});
+}
+
+void Dispatcher::cut(std::string_view reason) { environment_.metrics.count_http_rejected(reason); }
+
+void Dispatcher::connections(std::size_t open) {
+  environment_.metrics.connections().Set(static_cast<double>(open));
 }
 
 Status Dispatcher::readiness() const {

@@ -13,7 +13,7 @@
 
 namespace bentohost::service {
 
-class Dispatcher {
+class Dispatcher final : public http::Application {
  public:
   explicit Dispatcher(Environment& environment) : environment_(environment) {
     add_builtin_routes();
@@ -27,9 +27,13 @@ class Dispatcher {
   // From now on readyz asks the services, not only whether we have begun.
   void set_started() { started_ = true; }
 
-  void handle(http::Exchange& exchange);
-  // For requests that the HTTP front refused by itself: only logged and counted.
-  void note_rejected(const http::Request& request, const http::Response& response);
+  // http::Application. What the front refused by itself is only logged and counted.
+  http::BodyPlan plan(const http::Request& request) override;
+  void handle(http::Exchange& exchange) override;
+  void rejected(const http::Request& request, const http::Response& response,
+                std::string_view reason) override;
+  void cut(std::string_view reason) override;
+  void connections(std::size_t open) override;
 
   // OK, or UNAVAILABLE with all reasons.
   Status readiness() const;
@@ -37,6 +41,7 @@ class Dispatcher {
  private:
   struct Route {
     std::function<void(const RequestPtr&)> call;
+    http::BodyPlan plan;
     observe::RouteMetrics* metrics = nullptr;
     const LiveService* service = nullptr;  // null: the host's own
     std::string owner;                     // "api iris_classifier.classify", for messages

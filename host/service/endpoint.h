@@ -1,7 +1,9 @@
 // Endpoint: what answers requests of one API, in one of its three forms: direct (the host calls the
-// runner), invoke (the host decodes, the plugin handles) and raw (the plugin handles the exchange).
+// runner; no thread waits), invoke (the host decodes, the plugin handles) and raw (the plugin
+// handles the exchange).
 #pragma once
 
+#include "http/message.h"
 #include "plugin/description.h"
 #include "runner/client.h"
 #include "service/codec.h"
@@ -15,11 +17,12 @@ class Endpoint {
   // `service` must outlive it; it is started.
   Endpoint(const LiveService& service, const plugin::ApiSpec& api);
 
-  // [any] Answers now or later. May block, but for a direct API.
-  void call(const RequestPtr& request) const;
+  http::BodyPlan plan() const;
+  // [loop] Answers now or later; what may block or take long goes to `threads`.
+  void call(const RequestPtr& request, ThreadPool* threads) const;
 
  private:
-  void call_direct(const RequestPtr& request) const;
+  void call_direct(const RequestPtr& request, ThreadPool* threads) const;
   void call_invoke(RequestContext& request) const;
   void call_raw(RequestContext& request) const;
 

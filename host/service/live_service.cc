@@ -19,7 +19,7 @@ Result<std::unique_ptr<LiveService>> LiveService::load(plugin::PluginConfig conf
 
 LiveService::~LiveService() = default;
 
-Status LiveService::start(const RunnerOptions& options, runner::EventLoop& loop, const Clock& clock,
+Status LiveService::start(const RunnerOptions& options, const Loops& loops, const Clock& clock,
                           observe::Metrics& metrics) {
   if (Status status = instance_->start(); !status.ok()) return status;
   spawner_ = std::make_unique<runner::ProcessSpawner>(options.exe, instance_->config().path);
@@ -31,7 +31,8 @@ Status LiveService::start(const RunnerOptions& options, runner::EventLoop& loop,
     pool.max_queue = options.max_queue;
     pool.hello = instance_->config().options_json;
     pools_.push_back(std::make_unique<runner::Pool>(
-        runner, std::move(pool), runner::Pool::Deps{loop, *spawner_, clock, metrics}));
+        runner, std::move(pool),
+        runner::Pool::Deps{*loops[pools_.size() % loops.size()], *spawner_, clock, metrics}));
     pools.push_back(pools_.back().get());
   }
   client_ = std::make_unique<runner::Client>(std::move(pools));

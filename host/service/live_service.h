@@ -8,11 +8,11 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/event_loop.h"
 #include "base/status.h"
 #include "observe/metrics.h"
 #include "plugin/instance.h"
 #include "runner/client.h"
-#include "runner/event_loop.h"
 #include "runner/pool.h"
 #include "runner/spawner.h"
 
@@ -33,10 +33,13 @@ class LiveService {
       : instance_(std::move(instance)), prefix_(std::move(prefix)) {}
   ~LiveService();
 
-  // create, on_startup, then the runner processes begin to start. The loop is not running yet.
-  Status start(const RunnerOptions& options, runner::EventLoop& loop, const Clock& clock,
+  using Loops = std::vector<std::shared_ptr<EventLoop>>;
+
+  // create, on_startup, then the runners' pools, dealt out over the loops, which are not running
+  // yet.
+  Status start(const RunnerOptions& options, const Loops& loops, const Clock& clock,
                observe::Metrics& metrics);
-  void start_runners();  // once the loop runs
+  void start_runners();  // once the loops run
   Status ready() { return instance_->ready(); }
   // on_shutdown and destroy, after the runners have ended; those not ended by `deadline` are
   // killed.

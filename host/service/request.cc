@@ -52,7 +52,8 @@ bool is_header_safe(std::string_view text) {
 RequestContext::RequestContext(Environment& environment, http::Exchange& exchange)
     : environment_(environment),
       exchange_(exchange),
-      deadline_(request().arrived + environment.timeout) {
+      deadline_(request().arrived + environment.timeout),
+      gone_(exchange.gone()) {
   const std::string_view given = http::find_header(request().headers, "x-request-id");
   request_id_ = is_usable_id(given) ? std::string(given) : hex16(next_id());
 }
@@ -61,6 +62,8 @@ void RequestContext::set_service(const LiveService* service) {
   service_ = service;
   environment_.in_flight.fetch_add(1);
 }
+
+Result<http::BodyPiece> RequestContext::receive() { return exchange_.receive(); }
 
 void RequestContext::answer(http::Response response) {
   if (status_ != 0) response.status = status_;
@@ -87,17 +90,50 @@ void RequestContext::fail(int http_status, std::string_view detail, http::Header
 }
 
 void RequestContext::send(http::Response response) {
+  add_own_headers(response);
+  note_end(response.status, response.body.size());
+  exchange_.respond(std::move(response));
+}
+
+Status RequestContext::start(http::Response response) {
+  if (status_ != 0) response.status = status_;
+  for (http::Header& header : headers_) response.headers.push_back(std::move(header));
+  add_own_headers(response);
+  streamed_status_ = response.status;
+  streamed_bytes_ = response.body.size();
+  Status status = exchange_.start(std::move(response));
+  is_streaming_ = status.ok() || status.code() == BENTO_CANCELLED;
+  return status;
+}
+
+Status RequestContext::write(std::string_view bytes, bool more) {
+  streamed_bytes_ += bytes.size();
+  if (!more) note_end(streamed_status_, streamed_bytes_);
+  return exchange_.write(bytes, more);
+}
+
+void RequestContext::cut(const Status& why) {
+  log_error("a streamed answer could not be completed: " + why.message(),
+            {{"path", request().path}, {"request_id", request_id_}});
+  note_end(streamed_status_, streamed_bytes_);
+  exchange_.cut();
+}
+
+void RequestContext::add_own_headers(http::Response& response) {
   response.headers.push_back({"X-Request-Id", request_id_});
+}
+
+// Before the exchange is: then its request may be gone.
+void RequestContext::note_end(int status, std::size_t response_bytes) {
   const http::Request& from = request();
   const Duration took = environment_.clock.now() - from.arrived;
-  metrics_->observe(from.method, response.status, took, from.body.size(), response.body.size());
+  metrics_->observe(from.method, status, took, from.body_bytes, response_bytes);
   if (environment_.access_log != nullptr) {
     environment_.access_log->write({from.client, from.method, from.path, route_, request_id_,
-                                    response.status, from.body.size(), response.body.size(), took});
+                                    status, from.body_bytes, response_bytes, took});
   }
   environment_.metrics.in_flight().Decrement();
   if (service_ != nullptr) environment_.in_flight.fetch_sub(1);
-  exchange_.respond(std::move(response));
 }
 
 const bento_scope* RequestContext::scope() {
@@ -142,13 +178,16 @@ Status RequestContext::add_header(std::string_view name, std::string_view value)
   return {};
 }
 
-bool RequestContext::cancelled() const { return environment_.clock.now() >= deadline_; }
+bool RequestContext::cancelled() const {
+  if (is_gone()) return true;
+  return is_streaming_ ? environment_.draining.load() : environment_.clock.now() >= deadline_;
+}
 
 Result<std::unique_ptr<bento_ticket>> RequestContext::submit(
     std::string_view runner, std::string_view method, std::span<const bento_value* const> inputs) {
   auto target = service_->runners().find(runner, method);
   if (!target.ok()) return std::move(target).take_status();
-  return runner::Client::submit(*target, inputs, deadline_);
+  return runner::Client::submit(*target, inputs, wanted());
 }
 
 }  // namespace bentohost::service

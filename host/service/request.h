@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/status.h"
+#include "base/thread_pool.h"
 #include "http/message.h"
 #include "observe/access_log.h"
 #include "observe/metrics.h"
@@ -25,7 +26,9 @@ struct Environment {
   observe::Metrics& metrics;
   observe::AccessLog* access_log = nullptr;  // null: off
   Duration timeout = std::chrono::seconds(60);
-  bool debug = false;  // the details of 500s go to the client too
+  bool debug = false;                // the details of 500s go to the client too
+  std::size_t max_in_flight = 4096;  // requests of APIs; beyond: 503
+  ThreadPool* threads = nullptr;     // for handlers; null: they run where they are called (tests)
   std::atomic<bool> draining = false;
   std::atomic<std::size_t> in_flight = 0;  // of APIs; health and metrics do not count
 };
@@ -45,11 +48,25 @@ class RequestContext final : public bento_ctx {
   }
   void set_service(const LiveService* service);
 
+  // The client is gone: an answer is of no use.
+  bool is_gone() const { return gone_->load(std::memory_order_relaxed); }
+  // For how long runner calls of this request are wanted.
+  runner::Client::Wanted wanted() const { return {deadline_, gone_}; }
+  // [worker] (waits) For a streamed body.
+  Result<http::BodyPiece> receive();
+
   // Exactly one of these, once; the exchange is over after it. answer() adds the status and headers
   // that the handler set; fail() writes a problem and logs what the client is not told.
   void answer(http::Response response);
   void fail(const Status& status);
   void fail(int http_status, std::string_view detail, http::Headers headers = {});
+
+  // [worker] (waits) Or the answer in pieces: start(), then write() until `more` is false, or cut()
+  // when it cannot be completed. After an error of start() other than CANCELLED one of the above is
+  // due instead. A started answer has no deadline, but ends when the host does.
+  Status start(http::Response response);
+  Status write(std::string_view bytes, bool more);
+  void cut(const Status& why);
 
   // bento_ctx
   const bento_scope* scope() override;
@@ -61,6 +78,8 @@ class RequestContext final : public bento_ctx {
 
  private:
   void send(http::Response response);
+  void add_own_headers(http::Response& response);
+  void note_end(int status, std::size_t response_bytes);
 
   Environment& environment_;
   http::Exchange& exchange_;
@@ -69,6 +88,10 @@ class RequestContext final : public bento_ctx {
   observe::RouteMetrics* metrics_ = nullptr;
   std::string_view route_;
   const LiveService* service_ = nullptr;
+  const std::shared_ptr<const std::atomic<bool>> gone_;
+  bool is_streaming_ = false;
+  int streamed_status_ = 0;
+  std::size_t streamed_bytes_ = 0;
 
   int status_ = 0;         // set by the handler
   http::Headers headers_;  // set by the handler

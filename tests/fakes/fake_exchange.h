@@ -1,6 +1,9 @@
 // An exchange without a connection: it holds a request and records what is answered.
 #pragma once
 
+#include <atomic>
+#include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,6 +26,24 @@ class FakeExchange final : public http::Exchange {
   const http::Request& request() const override { return request_; }
   http::Request& request() { return request_; }
   void respond(http::Response response) override { responses.push_back(std::move(response)); }
+  // The request's body, in pieces of `piece_size`.
+  Result<http::BodyPiece> receive() override {
+    http::BodyPiece piece{request_.body.substr(received_, piece_size), true};
+    received_ += piece.bytes.size();
+    piece.more = received_ < request_.body.size();
+    return piece;
+  }
+  Status start(http::Response response) override {
+    started = std::move(response);
+    return write_status;
+  }
+  Status write(std::string_view bytes, bool more) override {
+    started->body += bytes;
+    is_complete = !more;
+    return write_status;
+  }
+  void cut() override { is_cut = true; }
+  std::shared_ptr<const std::atomic<bool>> gone() const override { return is_gone; }
 
   // The one that there should be; an empty one of status 0 if there are none or several.
   http::Response response() const {
@@ -33,9 +54,15 @@ class FakeExchange final : public http::Exchange {
   }
 
   std::vector<http::Response> responses;
+  std::optional<http::Response> started;  // a streamed one, with what was written so far
+  bool is_complete = false, is_cut = false;
+  Status write_status;  // what start() and write() return
+  std::size_t piece_size = std::string::npos;
+  const std::shared_ptr<std::atomic<bool>> is_gone = std::make_shared<std::atomic<bool>>(false);
 
  private:
   http::Request request_;
+  std::size_t received_ = 0;
 };
 
 }  // namespace bentohost::fakes

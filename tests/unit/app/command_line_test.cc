@@ -45,7 +45,7 @@ TEST(CommandLine, ReadsEachOption) {
   EXPECT_EQ(config.runner_workers, 2u);
   EXPECT_EQ(config.runner_workers_of.at("clf"), 3u);
   EXPECT_EQ(config.timeout, 1500ms);
-  EXPECT_EQ(config.max_body, 1024u);
+  EXPECT_EQ(config.limits.max_body, 1024u);
   EXPECT_EQ(config.log_level, LogLevel::kDebug);
   EXPECT_EQ(config.log_format, LogFormat::kJson);
   EXPECT_FALSE(config.access_log);

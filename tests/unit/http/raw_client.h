@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/unique_fd.h"
 
@@ -71,6 +72,22 @@ class RawClient {
   Reply ask(std::string_view bytes) {
     send(bytes);
     return reply();
+  }
+
+  // All bytes up to and with `mark`; fewer when the connection ends first.
+  std::string read_until(std::string_view mark) {
+    std::size_t at = 0;
+    while ((at = unread_.find(mark)) == std::string::npos) {
+      if (!receive()) return std::exchange(unread_, {});
+    }
+    std::string bytes = unread_.substr(0, at + mark.size());
+    unread_.erase(0, bytes.size());
+    return bytes;
+  }
+  std::string read_to_end() {
+    while (receive()) {
+    }
+    return std::exchange(unread_, {});
   }
 
   // Whether the server ends the connection with nothing more to say.

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -19,10 +21,10 @@ using testing::HasSubstr;
 
 constexpr std::string_view kGet = "GET /a HTTP/1.1\r\nHost: x\r\n\r\n";
 
-ServerOptions with_max_body(std::size_t max_body) {
-  ServerOptions options;
-  options.max_body = max_body;
-  return options;
+Limits with_max_body(std::size_t max_body) {
+  Limits limits;
+  limits.max_body = max_body;
+  return limits;
 }
 
 TEST(Server, AnswersWithLengthDateAndServer) {
@@ -40,13 +42,16 @@ TEST(Server, AnswersWithLengthDateAndServer) {
 }
 
 TEST(Server, TellsTheHandlerBothEndsAndTheHeaders) {
+  std::mutex mutex;
   Request seen;
-  TestServer server([&seen](Exchange& exchange) {
+  TestServer server([&](Exchange& exchange) {
+    const std::lock_guard lock(mutex);
     seen = exchange.request();
     exchange.respond(Response::text(200, ""));
   });
   RawClient client(server.port());
   client.ask("GET /a%2Fb?c HTTP/1.1\r\nHost: x\r\nREMOTE_ADDR: 1.2.3.4\r\n\r\n");
+  const std::lock_guard lock(mutex);
   EXPECT_EQ(seen.path, "/a/b");
   EXPECT_EQ(seen.query, "c");
   EXPECT_THAT(seen.client, testing::StartsWith("127.0.0.1:"));
@@ -192,17 +197,94 @@ TEST(Server, LetsTheClientReadTheRefusalOfABodyThatItIsStillSending) {
   EXPECT_TRUE(client.at_end());
 }
 
-TEST(Server, RefusesARequestThatDoesNotArriveInTime) {
-  ServerOptions options;
-  options.read_timeout = milliseconds(20);
-  TestServer server(echo, options);
-  RawClient in_head(server.port());
-  EXPECT_EQ(in_head.ask("GET / HT").status, 408);
-  EXPECT_TRUE(in_head.at_end());
-  RawClient in_body(server.port());
-  EXPECT_EQ(in_body.ask("POST /b HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab").status, 408);
-  EXPECT_THAT(server.refused(), ElementsAre(TestServer::Refused{"", "", 408},
-                                            TestServer::Refused{"POST", "/b", 408}));
+TEST(Server, RefusesAHeadThatDoesNotArriveInTimeHoweverItDrips) {
+  Limits limits;
+  limits.header_timeout = milliseconds(50);
+  TestServer server(echo, limits);
+  RawClient client(server.port());
+  std::thread dripping([&] {
+    for (const char c : std::string_view("GET /a HTTP/1.1\r\n")) {
+      client.send(std::string_view(&c, 1));
+      std::this_thread::sleep_for(milliseconds(10));  // the point: each byte comes in good time
+    }
+  });
+  EXPECT_EQ(client.reply().status, 408);
+  dripping.join();
+  EXPECT_THAT(server.reasons(), ElementsAre("header_timeout"));
+}
+
+TEST(Server, RefusesABodyThatDoesNotArriveInTime) {
+  Limits limits;
+  limits.body_timeout = milliseconds(50);
+  TestServer server(echo, limits);
+  RawClient client(server.port());
+  EXPECT_EQ(client.ask("POST /b HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab").status, 408);
+  EXPECT_TRUE(client.at_end());
+  EXPECT_THAT(server.refused(), ElementsAre(TestServer::Refused{"POST", "/b", 408}));
+  EXPECT_THAT(server.reasons(), ElementsAre("body_timeout"));
+}
+
+TEST(Server, CutsOffAClientThatDoesNotReadItsResponse) {
+  Limits limits;
+  limits.write_timeout = milliseconds(50);
+  TestServer server(
+      [](Exchange& exchange) {
+        exchange.respond(Response::text(200, std::string(32u << 20, 'x')));
+      },
+      limits);
+  RawClient client(server.port());
+  client.send(kGet);
+  while (server.reasons().empty()) std::this_thread::yield();
+  EXPECT_THAT(server.reasons(), ElementsAre("write_timeout"));
+}
+
+TEST(Server, ClosesAConnectionThatIsIdleForTooLong) {
+  Limits limits;
+  limits.idle_timeout = milliseconds(50);
+  TestServer server(echo, limits);
+  RawClient client(server.port());
+  EXPECT_EQ(client.ask(kGet).status, 200);
+  EXPECT_TRUE(client.at_end());
+}
+
+TEST(Server, ClosesAConnectionAfterItsShareOfRequests) {
+  Limits limits;
+  limits.max_requests = 2;
+  TestServer server(echo, limits);
+  RawClient client(server.port());
+  EXPECT_FALSE(client.ask(kGet).has("Connection: close"));
+  EXPECT_TRUE(client.ask(kGet).has("Connection: close"));
+  EXPECT_TRUE(client.at_end());
+}
+
+TEST(Server, KeepsFurtherConnectionsWaitingWhileThereAreTooMany) {
+  Limits limits;
+  limits.max_connections = 1;
+  TestServer server(echo, limits);
+  auto first = std::make_unique<RawClient>(server.port());
+  EXPECT_EQ(first->ask(kGet).status, 200);
+  RawClient second(server.port());
+  second.send(kGet);
+  EXPECT_EQ(first->ask(kGet).status, 200);
+  EXPECT_EQ(server->open_connections(), 1u);
+  first.reset();
+  EXPECT_EQ(second.reply().status, 200);
+}
+
+TEST(Server, SendsAwayAClientWithTooManyConnections) {
+  Limits limits;
+  limits.max_connections_per_client = 2;
+  TestServer server(echo, limits);
+  RawClient a(server.port());
+  auto b = std::make_unique<RawClient>(server.port());
+  EXPECT_EQ(a.ask(kGet).status, 200);
+  EXPECT_EQ(b->ask(kGet).status, 200);
+  RawClient c(server.port());
+  EXPECT_EQ(c.reply().status, 503);
+  EXPECT_THAT(server.reasons(), ElementsAre("client_connections"));
+  b.reset();
+  while (server->open_connections() > 1) std::this_thread::yield();
+  EXPECT_EQ(RawClient(server.port()).ask(kGet).status, 200);
 }
 
 TEST(Server, RefusesATruncatedBody) {
@@ -283,44 +365,6 @@ TEST(Server, ServesTwoHundredConnectionsSideBySide) {
       client->send(kGet);
     }
   }
-}
-
-TEST(Server, GivesEachWaitingConnectionItsTurn) {
-  ServerOptions options;
-  options.max_threads = 1;  // and an idle timeout far beyond the client's patience
-  TestServer server(echo, options);
-  RawClient first(server.port());
-  ASSERT_EQ(first.ask(kGet).status, 200);  // kept alive: it has the only thread
-  RawClient second(server.port());
-  EXPECT_EQ(second.ask(kGet).status, 200);
-  EXPECT_TRUE(first.at_end());
-}
-
-TEST(Server, SaysWhichPortIsTakenAndTheWayOut) {
-  TestServer server;
-  ServerOptions options;
-  options.port = server.port();
-  Server second(options, echo, nullptr);
-  const Status status = second.bind();
-  EXPECT_EQ(status.code(), BENTO_UNAVAILABLE);
-  EXPECT_EQ(status.message(), "cannot listen on 127.0.0.1:" + std::to_string(server.port()) +
-                                  ": Address already in use; choose another with --port, or "
-                                  "--port 0 for any free one");
-}
-
-TEST(Server, SaysWhichHostItCannotListenOn) {
-  ServerOptions options;
-  options.host = "192.0.2.1";  // TEST-NET-1, nobody's
-  Server server(options, echo, nullptr);
-  const Status status = server.bind();
-  EXPECT_EQ(status.code(), BENTO_UNAVAILABLE);
-  EXPECT_THAT(status.message(), HasSubstr("cannot listen on 192.0.2.1:3000: "));
-  EXPECT_THAT(status.message(), HasSubstr("--host"));
-}
-
-TEST(Server, NamesItsUrl) {
-  TestServer server;
-  EXPECT_EQ(server->url(), "http://127.0.0.1:" + std::to_string(server.port()));
 }
 
 }  // namespace

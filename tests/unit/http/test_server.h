@@ -1,8 +1,10 @@
-// TestServer: a Server on a free loopback port, and what it refused.
+// TestServer: a Server on a free loopback port with an event loop or two of its own, and what it
+// refused.
 #pragma once
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -12,13 +14,15 @@
 
 namespace bentohost::http {
 
+using Handler = std::function<void(Exchange&)>;
+
 // "POST /a?b=1 hello": what the handler was given.
 inline void echo(Exchange& exchange) {
   const Request& request = exchange.request();
   exchange.respond(Response::text(200, request.method + " " + request.target + " " + request.body));
 }
 
-class TestServer {
+class TestServer final : private Application {
  public:
   struct Refused {
     std::string method, path;
@@ -26,34 +30,71 @@ class TestServer {
     bool operator==(const Refused&) const = default;
   };
 
-  explicit TestServer(Handler handler = echo, ServerOptions options = {})
-      : server_(on_a_free_port(std::move(options)), std::move(handler),
-                [this](const Request& request, const Response& response) {
-                  const std::lock_guard lock(mutex_);
-                  refused_.push_back({request.method, request.path, response.status});
-                }) {
+  explicit TestServer(Handler handler = echo, Limits limits = {}, BodyPlan plan = {})
+      : handler_(std::move(handler)),
+        plan_(plan),
+        loops_(make_loops()),
+        server_(options(limits), *this, loops_) {
     const Status status = server_.bind();
     EXPECT_TRUE(status.ok()) << status.message();
+    for (const auto& loop : loops_) loop->start();
     server_.serve();
+  }
+
+  // A connection may be the last to know a loop: it must have ended by then.
+  ~TestServer() {
+    server_.stop(TimePoint::min());
+    for (const auto& loop : loops_) loop->stop();
   }
 
   Server& operator*() { return server_; }
   Server* operator->() { return &server_; }
-  std::uint16_t port() const { return server_.port(); }
+  std::uint16_t port() const {
+    const std::string url = server_.urls().front();
+    return static_cast<std::uint16_t>(std::stoi(url.substr(url.rfind(':') + 1)));
+  }
   std::vector<Refused> refused() {
     const std::lock_guard lock(mutex_);
     return refused_;
   }
-
- private:
-  static ServerOptions on_a_free_port(ServerOptions options) {
-    options.port = 0;
-    return options;
+  std::vector<std::string> reasons() {
+    const std::lock_guard lock(mutex_);
+    return reasons_;
   }
 
+ private:
+  BodyPlan plan(const Request&) override { return plan_; }
+  void handle(Exchange& exchange) override { handler_(exchange); }
+  void rejected(const Request& request, const Response& response,
+                std::string_view reason) override {
+    const std::lock_guard lock(mutex_);
+    refused_.push_back({request.method, request.path, response.status});
+    reasons_.emplace_back(reason);
+  }
+  void cut(std::string_view reason) override {
+    const std::lock_guard lock(mutex_);
+    reasons_.emplace_back(reason);
+  }
+  void connections(std::size_t) override {}
+
+  static ServerOptions options(const Limits& limits) {
+    ServerOptions options;
+    options.addresses.push_back({"127.0.0.1", 0, {}});
+    options.limits = limits;
+    return options;
+  }
+  static Server::Loops make_loops() {
+    static const SteadyClock kClock;
+    return {std::make_shared<EventLoop>(kClock), std::make_shared<EventLoop>(kClock)};
+  }
+
+  Handler handler_;
+  BodyPlan plan_;
   std::mutex mutex_;
   std::vector<Refused> refused_;
-  Server server_;  // last: its threads use the others
+  std::vector<std::string> reasons_;
+  Server::Loops loops_;
+  Server server_;  // last: it uses the others
 };
 
 inline TimePoint in_ten_seconds() { return SteadyClock().now() + std::chrono::seconds(10); }

@@ -31,7 +31,7 @@ BatchPolicy up_to(std::uint32_t max_batch) {
 
 std::vector<CallPtr> take(BatchQueue& queue, TimePoint now = kNow) {
   std::vector<CallPtr> late;
-  return queue.take(now, late);
+  return queue.take(now, 1, late);
 }
 
 TEST(BatchQueue, TakesAllThatFitsInTheOrderItCame) {
@@ -107,18 +107,29 @@ TEST(BatchQueue, RefusesWhatDoesNotFitButNotARetry) {
   EXPECT_EQ(take(queue).front(), retry);
 }
 
-TEST(BatchQueue, HandsOutNeitherTheLateNorTheAbandoned) {
+TEST(BatchQueue, GivesEachIdleWorkerItsShare) {
+  BatchQueue queue(up_to(10));
+  const auto a = call(1), b = call(1), c = call(1);
+  for (const auto& each : {a, b, c}) queue.push(each);
+  std::vector<CallPtr> dropped;
+  EXPECT_EQ(queue.take(kNow, 2, dropped), (std::vector{a, b}));
+  EXPECT_EQ(queue.take(kNow, 1, dropped), (std::vector{c}));
+}
+
+TEST(BatchQueue, HandsOutNeitherTheLateNorTheUnwanted) {
   BatchPolicy policy = up_to(10);
   policy.max_latency = 50ms;
   BatchQueue queue(policy);
-  const auto abandoned = call(1), past = call(1), old = call(1), good = call(1);
+  const auto abandoned = call(1), cancelled = call(1), past = call(1), old = call(1),
+             good = call(1);
   abandoned->abandoned = true;
+  cancelled->cancelled = std::make_shared<std::atomic<bool>>(true);
   past->deadline = kNow + 1ms;
   old->enqueued = kNow - 49ms;
-  for (const auto& each : {abandoned, past, old, good}) queue.push(each);
+  for (const auto& each : {abandoned, cancelled, past, old, good}) queue.push(each);
   std::vector<CallPtr> late;
-  EXPECT_EQ(queue.take(kNow + 2ms, late), (std::vector{good}));
-  EXPECT_EQ(late, (std::vector{past, old}));
+  EXPECT_EQ(queue.take(kNow + 2ms, 1, late), (std::vector{good}));
+  EXPECT_EQ(late, (std::vector{abandoned, cancelled, past, old}));
 }
 
 TEST(BatchQueue, ExpiresWithoutAWorker) {

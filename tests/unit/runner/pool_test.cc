@@ -141,12 +141,39 @@ TEST_F(PoolTest, SendsNoCallThatNobodyWaitsForAnyMore) {
   ASSERT_TRUE(submit(gone, kSafe, {1}).ok());
   ASSERT_TRUE(submit(last, kSafe, {2}).ok());
   gone.call->abandoned = true;
-  gone.expected = 0;
   (void)receive_call();
   answer();
   EXPECT_EQ(receive_call(), Rows{1});
   answer();
   EXPECT_EQ(last.values, Values{2});
+  EXPECT_EQ(gone.status.code(), BENTO_CANCELLED);
+}
+
+TEST_F(PoolTest, DropsACallWithinATickWhenItsClientLeaves) {
+  make_ready();
+  const auto gone = std::make_shared<std::atomic<bool>>(false);
+  Caller first, second;
+  ASSERT_TRUE(submit(first, kSafe, {0}).ok());
+  ASSERT_TRUE(submit(second, kSafe, {1}).ok());
+  second.call->cancelled = gone;
+  *gone = true;
+  advance(EventLoop::kTick);
+  EXPECT_EQ(second.status.code(), BENTO_CANCELLED);
+  (void)receive_call();
+  answer();
+}
+
+TEST_F(PoolTest, GathersWhatIsSubmittedInOneTurnOfALoop) {
+  make_ready();
+  Caller a, b;
+  loop_.post([&] {
+    ASSERT_TRUE(submit(a, kSafe, {1}).ok());
+    ASSERT_TRUE(submit(b, kSafe, {2}).ok());
+    EXPECT_TRUE(receive_call().empty());
+  });
+  turn();
+  EXPECT_EQ(receive_call(), (Rows{1, 1}));
+  answer();
 }
 
 TEST_F(PoolTest, RefusesMoreThanTheQueueHolds) {

@@ -23,7 +23,7 @@ class DispatcherTest : public testing::Test {
     auto instance = plugin_.instance();
     EXPECT_TRUE(instance.ok()) << instance.status().message();
     service_ = std::make_unique<LiveService>(*std::move(instance), prefix);
-    EXPECT_TRUE(service_->start({}, loop_, clock_, metrics_).ok());
+    EXPECT_TRUE(service_->start({}, loops_, clock_, metrics_).ok());
     return dispatcher_.add(*service_);
   }
 
@@ -40,7 +40,7 @@ class DispatcherTest : public testing::Test {
   fakes::FakeClock clock_;
   observe::Metrics metrics_{"test"};
   Environment environment_{clock_, metrics_};
-  runner::EventLoop loop_{clock_};
+  const LiveService::Loops loops_{std::make_shared<EventLoop>(clock_)};
   fakes::FakePlugin plugin_;
   std::unique_ptr<LiveService> service_;
   Dispatcher dispatcher_{environment_};
@@ -171,8 +171,9 @@ TEST_F(DispatcherTest, AnswersARawApiThatSaysNothingWith500) {
 
 TEST_F(DispatcherTest, CountsWhatTheFrontRefused) {
   fakes::FakeExchange exchange("POST", "/echo");
-  dispatcher_.note_rejected(exchange.request(), http::Response::text(413, "no"));
+  dispatcher_.rejected(exchange.request(), http::Response::text(413, "no"), "body_size");
   EXPECT_THAT(metrics_.text(), HasSubstr("code=\"413\""));
+  EXPECT_THAT(metrics_.text(), HasSubstr("bentohost_http_rejected_total{reason=\"body_size\"} 1"));
 }
 
 }  // namespace

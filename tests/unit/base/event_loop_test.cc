@@ -1,4 +1,4 @@
-#include "runner/event_loop.h"
+#include "base/event_loop.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -9,7 +9,7 @@
 
 #include "fakes/fake_clock.h"
 
-namespace bentohost::runner {
+namespace bentohost {
 namespace {
 
 using namespace std::chrono_literals;
@@ -166,4 +166,4 @@ TEST(EventLoopThread, TicksForANeedThatComesWhileItSleeps) {
 }
 
 }  // namespace
-}  // namespace bentohost::runner
+}  // namespace bentohost

@@ -1,0 +1,64 @@
+// TimerQueue: the deadlines of an event loop's objects, a heap that knows where each timer stands
+// in it. Putting a deadline off, which most requests do several times and few ever reach, costs
+// nothing: the timer is moved when its old time comes. One thread, and time is an argument.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "base/clock.h"
+
+namespace bentohost {
+
+class TimerQueue;
+
+// One deadline of its owner, who may set it again, or destroy it, when it fires.
+class Timer {
+ public:
+  class Owner {
+   public:
+    virtual void on_timer() = 0;
+
+   protected:
+    ~Owner() = default;
+  };
+
+  Timer(TimerQueue& queue, Owner& owner) : queue_(queue), owner_(owner) {}
+  ~Timer() { remove(); }
+  Timer(const Timer&) = delete;
+  Timer& operator=(const Timer&) = delete;
+
+  void set(TimePoint when);  // kNoDeadline: never
+  void clear() { when_ = kNoDeadline; }
+  TimePoint when() const { return when_; }
+
+ private:
+  friend class TimerQueue;
+  static constexpr std::size_t kNowhere = static_cast<std::size_t>(-1);
+  void remove();
+
+  TimerQueue& queue_;
+  Owner& owner_;
+  TimePoint when_ = kNoDeadline;    // what its owner wants
+  TimePoint queued_ = kNoDeadline;  // by what it stands in the heap: not later than when_
+  std::size_t place_ = kNowhere;
+};
+
+class TimerQueue {
+ public:
+  // Not later than the first deadline; kNoDeadline when there is none.
+  TimePoint next() const { return heap_.empty() ? kNoDeadline : heap_.front()->queued_; }
+  // Fires what is due.
+  void run(TimePoint now);
+
+ private:
+  friend class Timer;
+  void put(Timer& timer, std::size_t place);
+  void rise(std::size_t place);
+  void sink(std::size_t place);
+  void erase(Timer& timer);
+
+  std::vector<Timer*> heap_;
+};
+
+}  // namespace bentohost

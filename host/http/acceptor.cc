@@ -1,0 +1,120 @@
+#include "http/acceptor.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+#include "base/log.h"
+#include "http/problem.h"
+#include "http/response_writer.h"
+#include "http/socket_name.h"
+
+namespace bentohost::http {
+namespace {
+
+// Of one listener in one turn, so that a flood of connections does not hold up those that are open.
+constexpr int kAcceptsPerTurn = 64;
+constexpr Duration kPause = std::chrono::milliseconds(50);
+
+// The connection's own fault, or gone already.
+bool is_passing(int error) {
+  return error == ECONNABORTED || error == EINTR || error == EPROTO || error == EPERM;
+}
+
+// A client with too many connections is told so in one write, if it takes it.
+void send_away(int fd) {
+  Response response = problem(503, "this client has too many connections open");
+  std::string bytes;
+  append_head(response, {.close = true}, bytes);
+  bytes += response.body;
+  [[maybe_unused]] const ssize_t n =
+      send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  shutdown(fd, SHUT_WR);
+}
+
+}  // namespace
+
+Acceptor::Acceptor(std::vector<Listener> listeners, std::vector<std::shared_ptr<Reactor>> reactors)
+    : listeners_(std::move(listeners)),
+      reactors_(std::move(reactors)),
+      loop_(*reactors_.front()->loop()),
+      resume_(loop_.timers(), *this) {}
+
+Acceptor::~Acceptor() {
+  for (const Listener& listener : listeners_) {
+    if (listener.owns_path) unlink(listener.address.path.c_str());
+  }
+}
+
+void Acceptor::start() {
+  is_listening_ = true;
+  for (const Listener& listener : listeners_) {
+    loop_.watch(listener.fd.get(), EPOLLIN,
+                [this, &listener](std::uint32_t) { accept_from(listener); });
+  }
+}
+
+void Acceptor::stop() {
+  resume_.clear();
+  if (!std::exchange(is_listening_, false)) return;
+  for (const Listener& listener : listeners_) loop_.unwatch(listener.fd.get());
+}
+
+void Acceptor::pause() {
+  stop();
+  resume_.set(loop_.now() + kPause);
+}
+
+void Acceptor::on_timer() {
+  Front& front = *reactors_.front()->front();
+  if (front.open() >= front.limits.max_connections) return pause();
+  start();
+}
+
+void Acceptor::accept_from(const Listener& listener) {
+  Front& front = *reactors_.front()->front();
+  for (int i = 0; i < kAcceptsPerTurn; ++i) {
+    if (front.open() >= front.limits.max_connections) {
+      if (!std::exchange(has_warned_, true)) {
+        log_warning("--max-connections are open; further ones wait until some close",
+                    {{"connections", std::to_string(front.open())}});
+      }
+      return pause();
+    }
+    UniqueFd fd(accept4(listener.fd.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (!fd) {
+      const int error = errno;
+      if (error == EAGAIN || is_passing(error)) return;
+      if (!std::exchange(has_warned_, true)) {
+        log_warning("accepting connections failed; trying again until it works",
+                    {{"reason", std::generic_category().message(error)}});
+      }
+      return pause();
+    }
+    take(listener, std::move(fd));
+  }
+}
+
+void Acceptor::take(const Listener& listener, UniqueFd fd) {
+  has_warned_ = false;
+  const int on = 1;
+  if (listener.address.path.empty()) {
+    setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  }
+  Peer peer{peer_name(fd.get()), local_name(fd.get()), listener.door};
+  Front& front = *reactors_.front()->front();
+  if (!front.opened(peer.client)) {
+    front.application.cut(reason::kClientConnections);
+    return send_away(fd.get());
+  }
+  std::unique_ptr<Transport> transport = plain_transport(std::move(fd));
+  next_ = (next_ + 1) % reactors_.size();
+  reactors_[next_]->adopt(std::move(transport), std::move(peer));
+}
+
+}  // namespace bentohost::http

@@ -1,0 +1,47 @@
+// Acceptor: the listening sockets of a server, on one event loop: it takes connections from them
+// and deals them out to the reactors in turn. It stops listening, without spinning, while
+// descriptors or connections have run out, and goes on by itself.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/event_loop.h"
+#include "base/unique_fd.h"
+#include "http/listener.h"
+#include "http/reactor.h"
+
+namespace bentohost::http {
+
+class TlsContext;
+
+class Acceptor final : private Timer::Owner {
+ public:
+  // Before the loop runs, or on it. `tls` may be null.
+  Acceptor(std::vector<Listener> listeners, std::vector<std::shared_ptr<Reactor>> reactors);
+  ~Acceptor();
+
+  // [loop]
+  void start();
+  void stop();
+
+ private:
+  void on_timer() override;
+  void accept_from(const Listener& listener);
+  void take(const Listener& listener, UniqueFd fd);
+  void pause();
+
+  std::vector<Listener> listeners_;
+  const std::vector<std::shared_ptr<Reactor>> reactors_;
+  EventLoop& loop_;
+  Timer resume_;
+  std::size_t next_ = 0;
+  bool is_listening_ = false;
+  bool has_warned_ = false;
+};
+
+}  // namespace bentohost::http

@@ -1,0 +1,320 @@
+// Connection, the half that answers, and its deadlines.
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+#include "http/connection.h"
+#include "http/problem.h"
+#include "http/reactor.h"
+
+namespace bentohost::http {
+namespace {
+
+// A client in mid-conversation may be sending just now: so long it may, when we are about to go.
+constexpr Duration kPatience = std::chrono::seconds(1);
+// A close that leaves bytes unread sends RST, and the peer may lose our last response: so what
+// still arrives is read and dropped first, for so long.
+constexpr Duration kMaxLinger = std::chrono::seconds(2);
+// Up to here a body is copied behind its head; beyond, both go out from where they are.
+constexpr std::size_t kMaxCopied = 16u << 10;
+constexpr std::size_t kKeptOutput = 4u << 10;
+constexpr std::size_t kKeptBody = 64u << 10;
+
+// When `bytes`, moved since `since`, are fewer than the least rate allows.
+TimePoint too_slow_at(TimePoint since, std::size_t bytes, std::size_t min_rate) {
+  if (min_rate == 0) return kNoDeadline;
+  return since + kRateGrace + std::chrono::milliseconds(bytes * 1000 / min_rate);
+}
+
+}  // namespace
+
+bool Connection::is_on_loop() const { return EventLoop::current() == &loop_; }
+
+// ---- what a handler calls --------------------------------------------------------------------
+
+void Connection::respond(Response response) {
+  response_ = std::move(response);
+  if (is_on_loop() && in_handler_) {
+    has_response_ = true;
+  } else if (is_on_loop() && reactor_->at_work == nullptr) {
+    on_response();
+  } else {
+    loop_.post([self = std::move(keep_)]() mutable {
+      self->keep_ = self;
+      self->on_response();
+    });
+  }
+}
+
+Result<BodyPiece> Connection::receive() {
+  if (!stream_) return Status(BENTO_FAILED_PRECONDITION, "the body is not streamed");
+  bool was_full = false;
+  Result<BodyPiece> piece = stream_->take_body(was_full);
+  if (was_full) {
+    loop_.post([self = shared_from_this()] {
+      if (!std::exchange(self->is_paused_, false)) return;
+      self->since_ = self->loop_.now();  // the client was kept waiting by us
+      self->run();
+    });
+  }
+  return piece;
+}
+
+Status Connection::start(Response response) {
+  if (!stream_) return Status(BENTO_FAILED_PRECONDITION, "the response is not streamed");
+  if (!is_sendable(response)) return Status(BENTO_INVALID_ARGUMENT, "an invalid status or header");
+  std::size_t length = 0;
+  stream_framing_ = find_content_length(response.headers, length) ? BodyFraming::kGiven
+                    : request_.version == "HTTP/1.0"              ? BodyFraming::kToClose
+                                                                  : BodyFraming::kChunked;
+  stream_left_ = length;
+  const std::string first = std::exchange(response.body, {});
+  response_ = std::move(response);
+  return give(first);
+}
+
+Status Connection::write(std::string_view bytes, bool more) {
+  Status status = bytes.empty() ? Status() : give(bytes);
+  if (more) return status;
+  // What is left of it belongs to the loop, and with it the right to call this connection ours.
+  loop_.post([self = std::move(keep_)]() mutable {
+    self->keep_ = self;
+    self->on_last_output();
+  });
+  return status;
+}
+
+void Connection::cut() {
+  loop_.post([self = std::move(keep_)]() mutable {
+    auto held = std::exchange(self, nullptr);
+    held->close();
+  });
+}
+
+// [worker] A piece of the body, framed.
+Status Connection::give(std::string_view bytes) {
+  if (stream_framing_ == BodyFraming::kGiven) {
+    if (bytes.size() > stream_left_) {
+      return Status(BENTO_FAILED_PRECONDITION, "more bytes than its Content-Length says");
+    }
+    stream_left_ -= bytes.size();
+  }
+  std::string framed;
+  if (request_.method != "HEAD") {
+    if (stream_framing_ == BodyFraming::kChunked) {
+      append_chunk(bytes, framed);
+    } else {
+      framed = bytes;
+    }
+  }
+  bool is_first = false;
+  Status status = stream_->give_output(framed, is_first);
+  if (is_first) loop_.post([self = shared_from_this()] { self->on_output(); });
+  return status;
+}
+
+// ---- on the loop -----------------------------------------------------------------------------
+
+void Connection::on_response() {
+  const auto self = std::exchange(keep_, nullptr);
+  if (phase_ == Phase::kClosed) return;
+  answer(std::move(response_));
+  if (reactor_->at_work != this) run();  // else it goes on by itself
+}
+
+void Connection::on_output() {
+  if (phase_ != Phase::kHandling) return;
+  begin_stream();
+  stream_->take_output(out_);
+  stream_->set_unsent(unsent());
+  run();
+}
+
+void Connection::on_last_output() {
+  const auto self = std::exchange(keep_, nullptr);
+  if (phase_ != Phase::kHandling) return;
+  begin_stream();
+  stream_->take_output(out_);
+  const bool is_cut = stream_framing_ == BodyFraming::kGiven && stream_left_ > 0;
+  if (is_cut && request_.method != "HEAD") {
+    log_error("a handler ended its response before the end of its Content-Length",
+              {{"path", request_.path}});
+    closes_ = true;
+  }
+  if (stream_framing_ == BodyFraming::kChunked && request_.method != "HEAD") out_ += kLastChunk;
+  end_request(!closes_);
+  run();
+}
+
+// The head of a streamed response, once.
+void Connection::begin_stream() {
+  if (std::exchange(has_begun_, true)) return;
+  const ResponseHead head = head_of(response_, stream_framing_);
+  closes_ = head.close;
+  append_head(response_, head, out_);
+}
+
+void Connection::answer(Response response) {
+  if (!is_sendable(response)) {
+    log_error("a handler's response has an invalid status or header; it became a 500",
+              {{"path", request_.path}});
+    response = problem(500, {}, request_.path);
+  }
+  const ResponseHead head = head_of(response, BodyFraming::kSized);
+  append_head(response, head, out_);
+  const bool omits_body =
+      request_.method == "HEAD" || response.status == 204 || response.status == 304;
+  if (!omits_body && response.body.size() <= kMaxCopied) {
+    out_ += response.body;
+  } else if (!omits_body) {
+    out_body_ = std::move(response.body);
+  }
+  end_request(!head.close);
+}
+
+// An answer of the front's own, and the last on this connection.
+void Connection::refuse(const Status& refusal, std::string_view reason) {
+  if (reader_.state() == RequestReader::State::kHead) request_.arrived = loop_.now();
+  request_.body_bytes = reader_.body_bytes();
+  const Response response =
+      problem(static_cast<int>(refusal.http_status()), refusal.message(), request_.path);
+  front_.application.rejected(request_, response, reason);
+  append_head(response, {.close = true}, out_);
+  if (request_.method != "HEAD") out_ += response.body;
+  lingers_ = true;
+  phase_ = Phase::kClosing;
+}
+
+ResponseHead Connection::head_of(const Response& response, BodyFraming framing) {
+  ResponseHead head;
+  head.framing = framing;
+  // Each of these ends a connection that the client wants to keep.
+  const bool is_body_unread = reader_.state() != RequestReader::State::kDone;
+  const bool is_full = front_.limits.max_requests != 0 && requests_ >= front_.limits.max_requests;
+  lingers_ = response.close || is_body_unread || is_full || front_.mode() >= Mode::kDraining;
+  head.close = lingers_ || !reader_.framing().keep_alive || framing == BodyFraming::kToClose;
+  head.keep_alive = !head.close && request_.version == "HTTP/1.0";
+  return head;
+}
+
+void Connection::end_request(bool goes_on) {
+  stream_.reset();
+  is_streamed_ = has_begun_ = false;
+  since_ = loop_.now();
+  if (request_.body.capacity() > kKeptBody) std::string().swap(request_.body);
+  if (goes_on) {
+    phase_ = Phase::kReading;
+    reader_.begin_request();
+  } else {
+    phase_ = Phase::kClosing;
+    lingers_ = lingers_ || !unread_.empty();
+  }
+}
+
+// Sends what there is. False when the rest has to wait, or the connection is over.
+bool Connection::flush() {
+  while (unsent() > 0) {
+    const Sent sent = transport_->write(std::string_view(out_).substr(out_sent_),
+                                        std::string_view(out_body_).substr(body_sent_));
+    if (sent.broken) {
+      close();
+      return false;
+    }
+    const std::size_t of_head = std::min(sent.size, out_.size() - out_sent_);
+    out_sent_ += of_head;
+    body_sent_ += sent.size - of_head;
+    if (unsent() == 0) break;
+    if (write_since_ == TimePoint{}) {
+      write_since_ = write_progress_ = loop_.now();
+      written_ = 0;
+    } else if (sent.size > 0) {
+      write_progress_ = loop_.now();
+      written_ += sent.size;
+    }
+    if (stream_) stream_->set_unsent(unsent());
+    return false;
+  }
+  if (!out_.empty()) {
+    out_.clear();
+    if (out_.capacity() > kKeptOutput) std::string().swap(out_);
+    if (!out_body_.empty()) std::string().swap(out_body_);
+    out_sent_ = body_sent_ = 0;
+    write_since_ = {};
+    if (stream_) stream_->set_unsent(0);
+  }
+  return true;
+}
+
+void Connection::linger() {
+  if (!lingers_) return close();
+  transport_->shutdown_writing();
+  phase_ = Phase::kLingering;
+  since_ = loop_.now();
+  written_ = 0;
+  unread_ = {};
+}
+
+// ---- deadlines -------------------------------------------------------------------------------
+
+Connection::Deadline Connection::deadline() const {
+  const Limits& limits = front_.limits;
+  if (write_since_ != TimePoint{}) {
+    const TimePoint stalled = write_progress_ + limits.write_timeout;
+    const TimePoint slow = too_slow_at(write_since_, written_, limits.min_rate);
+    return {std::min(stalled, slow), Wait::kWrite};
+  }
+  if (phase_ == Phase::kLingering) return {since_ + kMaxLinger, Wait::kLinger};
+  const RequestReader::State state = reader_.state();
+  const bool reads_stream = phase_ == Phase::kHandling && is_streamed_ && !is_paused_;
+  if (state == RequestReader::State::kBody && (phase_ == Phase::kReading || reads_stream)) {
+    const TimePoint late = since_ + limits.body_timeout;
+    const TimePoint slow = too_slow_at(since_, reader_.body_bytes(), limits.min_rate);
+    return slow < late ? Deadline{slow, Wait::kRate} : Deadline{late, Wait::kBody};
+  }
+  if (phase_ != Phase::kReading) return {};
+  if (state == RequestReader::State::kHead) return {since_ + limits.header_timeout, Wait::kHead};
+  const Mode last = requests_ > 0 ? Mode::kServing : Mode::kDraining;
+  if (front_.mode() > last) return {since_ + kPatience, Wait::kIdle};
+  return {since_ + (requests_ > 0 ? limits.idle_timeout : limits.header_timeout), Wait::kIdle};
+}
+
+void Connection::set_timer() { timer_.set(deadline().when); }
+
+void Connection::on_mode() {
+  if (phase_ != Phase::kClosed) set_timer();
+}
+
+void Connection::on_timer() {
+  const auto self = shared_from_this();
+  const Deadline due = deadline();
+  if (loop_.now() < due.when) return set_timer();
+  switch (due.wait) {
+    case Wait::kNone:
+    case Wait::kIdle:
+    case Wait::kLinger:
+      return close();
+    case Wait::kWrite:
+      front_.application.cut(reason::kWriteTimeout);
+      return close();
+    case Wait::kHead:
+      return time_out("the request's head did not arrive in time", reason::kHeaderTimeout);
+    case Wait::kBody:
+      return time_out("the request's body did not arrive in time", reason::kBodyTimeout);
+    case Wait::kRate:
+      return time_out("the request's body arrives too slowly", reason::kMinRate);
+  }
+}
+
+void Connection::time_out(const char* what, std::string_view reason) {
+  Status status = Status::with_http(408, BENTO_DEADLINE_EXCEEDED, what);
+  if (phase_ == Phase::kHandling) {  // its handler waits for the body, and is told
+    front_.application.cut(reason);
+    readable_ = false;
+    is_paused_ = true;
+    return stream_->fail_body(std::move(status));
+  }
+  refuse(status, reason);
+  run();
+}
+
+}  // namespace bentohost::http

@@ -1,0 +1,56 @@
+// Front: what all connections of a server share: its limits, its application, and the mode they are
+// in: serving, draining, stopping. Any thread. Owned together with the connections, so that one
+// whose handler never returns has it still.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <map>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "http/limits.h"
+#include "http/message.h"
+
+namespace bentohost::http {
+
+enum class Mode {
+  kServing,
+  kDraining,  // answer what is asked, say Connection: close, keep nothing alive
+  kStopping,  // nobody waits for a first request either
+};
+
+class Front {
+ public:
+  Front(const Limits& its_limits, Application& its_application)
+      : limits(its_limits), application(its_application) {}
+
+  const Limits limits;
+  Application& application;
+
+  Mode mode() const { return mode_.load(std::memory_order_relaxed); }
+  void enter(Mode mode) { mode_ = mode; }
+
+  // A connection is open from opened() to closed(). `client` is its "address:port". False: that
+  // address has as many as it may.
+  bool opened(std::string_view client);
+  void closed(std::string_view client);
+  std::size_t open() const { return open_.load(std::memory_order_relaxed); }
+  bool wait_until_none(TimePoint deadline) {
+    std::unique_lock lock(mutex_);
+    return closed_.wait_until(lock, deadline, [this] { return open_ == 0; });
+  }
+
+ private:
+  std::atomic<Mode> mode_ = Mode::kServing;
+  std::atomic<std::size_t> open_ = 0;  // changed under mutex_
+  std::mutex mutex_;
+  std::condition_variable closed_;
+  std::map<std::string, std::size_t, std::less<>>
+      clients_;  // guarded by mutex_; if there is a limit
+};
+
+}  // namespace bentohost::http

@@ -1,0 +1,47 @@
+// Limits: what a client may ask of the front, each with its default and what becomes of a client
+// that goes beyond. Values.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+#include "base/clock.h"
+
+namespace bentohost::http {
+
+struct Limits {
+  std::size_t max_request_line = 8u << 10;  // bytes; RFC 9112 3 asks for 8000. Else 414
+  std::size_t max_head = 64u << 10;         // bytes, with its last empty line. Else 431
+  std::size_t max_headers = 100;            // Else 431
+  std::size_t max_body = 64u << 20;         // bytes, as sent and when de-chunked. Else 413
+
+  Duration header_timeout = std::chrono::seconds(20);  // from its first byte to its end. Else 408
+  Duration body_timeout = std::chrono::seconds(300);   // from the head to the body's end. Else 408
+  // A body, and a response, may be slower than this for kRateGrace, but not in the long run: a
+  // request is answered 408, a response cut off.
+  std::size_t min_rate = 240;                         // bytes a second; Kestrel's default
+  Duration write_timeout = std::chrono::seconds(30);  // without any progress. Then cut off
+  Duration idle_timeout = std::chrono::seconds(75);   // between requests. Then closed
+  std::size_t max_requests = 0;                       // on a connection; 0: any number
+  std::size_t max_connections = 16'384;               // in all. Beyond: accepted later
+  std::size_t max_connections_per_client = 0;         // of an address; 0: any number. Else 503
+};
+
+// Kestrel's, too: MinRequestBodyDataRate.
+inline constexpr Duration kRateGrace = std::chrono::seconds(5);
+
+// The labels of bentohost_http_rejected_total{reason}.
+namespace reason {
+inline constexpr std::string_view kMalformed = "malformed";
+inline constexpr std::string_view kTargetSize = "target_size";
+inline constexpr std::string_view kHeadSize = "head_size";
+inline constexpr std::string_view kBodySize = "body_size";
+inline constexpr std::string_view kHeaderTimeout = "header_timeout";
+inline constexpr std::string_view kBodyTimeout = "body_timeout";
+inline constexpr std::string_view kMinRate = "min_rate";
+inline constexpr std::string_view kWriteTimeout = "write_timeout";
+inline constexpr std::string_view kClientConnections = "client_connections";
+inline constexpr std::string_view kOther = "other";
+}  // namespace reason
+
+}  // namespace bentohost::http

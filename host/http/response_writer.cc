@@ -1,0 +1,105 @@
+#include "http/response_writer.h"
+
+#include <algorithm>
+#include <charconv>
+#include <ctime>
+
+#include "http/date.h"
+#include "http/problem.h"
+#include "http/syntax.h"
+
+namespace bentohost::http {
+namespace {
+
+// Those that the front itself is answerable for.
+bool is_ours(std::string_view name) {
+  switch (name.size()) {
+    case 4:
+      return equals_ignoring_case(name, "date");
+    case 10:
+      return equals_ignoring_case(name, "connection");
+    case 12:
+      return equals_ignoring_case(name, "content-type");
+    case 14:
+      return equals_ignoring_case(name, "content-length");
+    case 17:
+      return equals_ignoring_case(name, "transfer-encoding");
+    default:
+      return false;
+  }
+}
+
+void append_number(std::size_t number, int base, std::string& out) {
+  char digits[24];
+  out.append(digits, std::to_chars(digits, digits + sizeof digits, number, base).ptr);
+}
+
+void append_header(std::string_view name, std::string_view value, std::string& out) {
+  out.append(name).append(": ").append(value).append("\r\n");
+}
+
+}  // namespace
+
+bool is_sendable(const Response& response) {
+  return response.status >= 200 && response.status <= 599 &&
+         is_field_value(response.content_type) &&
+         std::all_of(response.headers.begin(), response.headers.end(), [](const Header& header) {
+           return is_token(header.name) && is_field_value(header.value);
+         });
+}
+
+bool find_content_length(const Headers& headers, std::size_t& length) {
+  for (const Header& header : headers) {
+    if (!equals_ignoring_case(header.name, "content-length")) continue;
+    const char* end = header.value.data() + header.value.size();
+    const auto [stopped, error] = std::from_chars(header.value.data(), end, length);
+    return error == std::errc() && stopped == end;
+  }
+  return false;
+}
+
+void append_head(const Response& response, const ResponseHead& head, std::string& out) {
+  out.append("HTTP/1.1 ");
+  append_number(static_cast<std::size_t>(response.status), 10, out);
+  out.append(" ").append(reason_phrase(response.status)).append("\r\n");
+
+  bool has_server = false;
+  for (const Header& header : response.headers) {
+    if (is_ours(header.name)) continue;
+    has_server |= equals_ignoring_case(header.name, "server");
+    append_header(header.name, header.value, out);
+  }
+  if (!response.content_type.empty()) append_header("Content-Type", response.content_type, out);
+
+  std::size_t length = response.body.size();
+  switch (head.framing) {
+    case BodyFraming::kGiven:
+      (void)find_content_length(response.headers, length);
+      [[fallthrough]];
+    case BodyFraming::kSized:
+      // RFC 9110 8.6: none in a 204; a 304's would be that of the 200, which nobody knows here.
+      if (response.status == 204 || response.status == 304) break;
+      out.append("Content-Length: ");
+      append_number(length, 10, out);
+      out.append("\r\n");
+      break;
+    case BodyFraming::kChunked:
+      append_header("Transfer-Encoding", "chunked", out);
+      break;
+    case BodyFraming::kToClose:
+      break;
+  }
+  append_header("Date", http_date(std::time(nullptr)), out);
+  if (!has_server) append_header("Server", "bentohost", out);
+  if (head.close) append_header("Connection", "close", out);
+  if (head.keep_alive) append_header("Connection", "keep-alive", out);
+  out.append("\r\n");
+}
+
+void append_chunk(std::string_view bytes, std::string& out) {
+  if (bytes.empty()) return;
+  append_number(bytes.size(), 16, out);
+  out.append("\r\n").append(bytes).append("\r\n");
+}
+
+}  // namespace bentohost::http

@@ -1,0 +1,51 @@
+// Stream: the two bounded buffers between a connection, on its loop, and a handler on a thread that
+// reads a body as it comes or writes a response piece by piece. Each side waits for the other only
+// through here; the loop never waits.
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "base/status.h"
+#include "http/message.h"
+
+namespace bentohost::http {
+
+class Stream {
+ public:
+  // Of each direction: beyond that, the faster side is kept waiting.
+  static constexpr std::size_t kHighWater = 256u << 10;
+
+  // ---- the body, from the loop to the handler
+  // [loop] `is_last`: that was all. False when the buffer is full now: give no more until the
+  // handler has taken it.
+  bool give_body(std::string& bytes, bool is_last);
+  void fail_body(Status status);
+  // [worker] (waits) As Exchange::receive(). `was_full` tells that the loop waits for room.
+  Result<BodyPiece> take_body(bool& was_full);
+
+  // ---- the response, from the handler to the loop
+  // [worker] (waits) While the buffer is full. CANCELLED when the client is gone. `is_first` tells
+  // that the loop has to be told of the bytes.
+  Status give_output(std::string_view bytes, bool& is_first);
+  // [loop] Moves what there is behind `out`.
+  void take_output(std::string& out);
+  // [loop] `unsent` bytes have not gone out yet: they count as buffered.
+  void set_unsent(std::size_t unsent);
+
+  // [loop] Nobody is there any more: both sides hear CANCELLED.
+  void cancel();
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::string body_, output_;
+  std::size_t unsent_ = 0;
+  bool body_ended_ = false, cancelled_ = false, is_told_ = false;
+  Status body_status_;
+};
+
+}  // namespace bentohost::http

@@ -1,0 +1,48 @@
+// Channel: the bento_channel of a raw API: the body as it comes, the response as it is made. A
+// response that is whole with its first body event goes out whole, with a Content-Length; any other
+// is streamed. One thread: the handler's.
+#pragma once
+
+#include <bento/abi.h>
+
+#include <string>
+
+#include "base/status.h"
+#include "http/message.h"
+#include "service/request.h"
+
+namespace bentohost::service {
+
+class Channel {
+ public:
+  explicit Channel(RequestContext& request);
+  Channel(const Channel&) = delete;
+  Channel& operator=(const Channel&) = delete;
+
+  bento_channel* get() { return &table_.channel; }
+  // After the handler: completes or fails the request if it has not done so. `status` is what it
+  // returned.
+  void finish(const Status& status);
+
+ private:
+  struct Table {
+    bento_channel channel;  // first: its address is the table's
+    Channel* owner;
+  };
+  enum class State { kNothing, kHead, kStreaming, kComplete };
+
+  static bento_code receive(bento_channel* channel, bento_event* out, bento_error* error);
+  static bento_code send(bento_channel* channel, const bento_event* event, bento_error* error);
+  Status receive(bento_event& out);
+  Status start(const bento_event& event);
+  Status body(const bento_event& event);
+
+  RequestContext& request_;
+  Table table_{};
+  std::string piece_;  // what receive() gave last
+  bool has_body_ended_ = false;
+  State state_ = State::kNothing;
+  http::Response response_;  // from its start to its first body event
+};
+
+}  // namespace bentohost::service

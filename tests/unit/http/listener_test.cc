@@ -1,0 +1,120 @@
+#include "http/listener.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+namespace bentohost::http {
+namespace {
+
+using testing::HasSubstr;
+
+std::string scratch_path() {
+  std::string folder = (std::filesystem::temp_directory_path() / "listenerXXXXXX").string();
+  EXPECT_NE(mkdtemp(folder.data()), nullptr);
+  return folder + "/s";
+}
+
+TEST(Listener, SaysWhichPortIsTakenAndTheWayOut) {
+  const auto first = listen_on({"127.0.0.1", 0, {}});
+  ASSERT_TRUE(first.ok());
+  const Status status = listen_on({"127.0.0.1", first->address.port, {}}).status();
+  EXPECT_EQ(status.code(), BENTO_UNAVAILABLE);
+  EXPECT_EQ(status.message(), "cannot listen on 127.0.0.1:" + std::to_string(first->address.port) +
+                                  ": Address already in use; choose another with --port, or "
+                                  "--port 0 for any free one");
+}
+
+TEST(Listener, SaysWhichHostItCannotListenOn) {
+  const Status status = listen_on({"192.0.2.1", 3000, {}}).status();  // TEST-NET-1, nobody's
+  EXPECT_EQ(status.code(), BENTO_UNAVAILABLE);
+  EXPECT_THAT(status.message(), HasSubstr("cannot listen on 192.0.2.1:3000: "));
+  EXPECT_THAT(status.message(), HasSubstr("--host"));
+}
+
+TEST(Listener, NamesItsUrl) {
+  auto listener = listen_on({"127.0.0.1", 0, {}});
+  ASSERT_TRUE(listener.ok());
+  EXPECT_EQ(listener->url(), "http://127.0.0.1:" + std::to_string(listener->address.port));
+  listener->secure = true;
+  EXPECT_THAT(listener->url(), testing::StartsWith("https://"));
+}
+
+TEST(Listener, ListensOnAUnixSocketAndReplacesOneThatNobodyListensOn) {
+  const Address address{{}, 0, scratch_path()};
+  {
+    const auto first = listen_on(address);
+    ASSERT_TRUE(first.ok()) << first.status().message();
+    EXPECT_EQ(first->url(), "unix:" + address.path);
+    EXPECT_THAT(listen_on(address).status().message(), HasSubstr("already in use"));
+  }
+  EXPECT_EQ(access(address.path.c_str(), F_OK), 0);  // the file is still there
+  EXPECT_TRUE(listen_on(address).ok());
+}
+
+TEST(Listener, DoesNotReplaceAFileThatIsNoSocket) {
+  const Address address{{}, 0, scratch_path()};
+  fclose(fopen(address.path.c_str(), "w"));
+  EXPECT_FALSE(listen_on(address).ok());
+}
+
+TEST(Listener, ReadsAddresses) {
+  const auto v4 = parse_address("127.0.0.1:80");
+  ASSERT_TRUE(v4.ok());
+  EXPECT_EQ(v4->host, "127.0.0.1");
+  EXPECT_EQ(v4->port, 80);
+  const auto v6 = parse_address("[::1]:65535");
+  ASSERT_TRUE(v6.ok());
+  EXPECT_EQ(v6->host, "::1");
+  const auto any = parse_address(":0");
+  ASSERT_TRUE(any.ok());
+  EXPECT_EQ(any->host, "");
+  const auto path = parse_address("unix:/run/x.sock");
+  ASSERT_TRUE(path.ok());
+  EXPECT_EQ(path->path, "/run/x.sock");
+  for (const char* bad :
+       {"", "x", "1.2.3.4", "1.2.3.4:", "h:65536", "h:-1", "h:1x", "::1:80", "[::1:80", "unix:"}) {
+    EXPECT_FALSE(parse_address(bad).ok()) << bad;
+  }
+}
+
+class InheritedTest : public testing::Test {
+ protected:
+  ~InheritedTest() override {
+    for (const char* name : {"LISTEN_FDS", "LISTEN_PID"}) unsetenv(name);
+  }
+  static void pass(int count, int pid) {
+    setenv("LISTEN_FDS", std::to_string(count).c_str(), 1);
+    setenv("LISTEN_PID", std::to_string(pid).c_str(), 1);
+  }
+};
+
+TEST_F(InheritedTest, AreNoneWithoutTheVariables) {
+  const auto listeners = inherited_listeners();
+  ASSERT_TRUE(listeners.ok());
+  EXPECT_TRUE(listeners->empty());
+}
+
+TEST_F(InheritedTest, AreNotThoseOfAnotherProcess) {
+  pass(1, getpid() + 1);
+  const auto listeners = inherited_listeners();
+  ASSERT_TRUE(listeners.ok());
+  EXPECT_TRUE(listeners->empty());
+  EXPECT_EQ(std::getenv("LISTEN_FDS"), nullptr);
+}
+
+TEST_F(InheritedTest, MustListen) {
+  pass(1, getpid());
+  const UniqueFd saved(dup(3));
+  const UniqueFd file(dup2(2, 3));
+  const auto listeners = inherited_listeners();
+  EXPECT_THAT(listeners.status().message(), HasSubstr("descriptor 3 is not a listening socket"));
+  if (saved) dup2(saved.get(), 3);
+}
+
+}  // namespace
+}  // namespace bentohost::http

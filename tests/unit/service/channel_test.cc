@@ -1,0 +1,165 @@
+#include "service/channel.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <prometheus/gauge.h>
+
+#include "fakes/fake_clock.h"
+#include "fakes/fake_exchange.h"
+
+namespace bentohost::service {
+namespace {
+
+using testing::HasSubstr;
+
+class ChannelTest : public testing::Test {
+ protected:
+  ChannelTest() {
+    error_.size = sizeof error_;
+    metrics_.in_flight().Increment();
+    request_.set_route(metrics_.route("/raw"), "/raw");
+  }
+  ~ChannelTest() override { EXPECT_EQ(metrics_.in_flight().Value(), 0); }
+
+  bento_code start(std::uint32_t status, std::vector<bento_pair> headers = {}) {
+    bento_event event{};
+    event.size = sizeof event;
+    event.type = BENTO_RESPONSE_START;
+    event.status = status;
+    event.headers = {headers.data(), headers.size()};
+    return channel_.get()->send(channel_.get(), &event, &error_);
+  }
+  bento_code body(std::string_view text, bool more = false) {
+    bento_event event{};
+    event.size = sizeof event;
+    event.type = BENTO_RESPONSE_BODY;
+    event.more = more ? 1 : 0;
+    event.body = {text.data(), text.size()};
+    return channel_.get()->send(channel_.get(), &event, &error_);
+  }
+  bento_code receive() {
+    event_ = {};
+    event_.size = sizeof event_;
+    return channel_.get()->receive(channel_.get(), &event_, &error_);
+  }
+  std::string received() const {
+    return {static_cast<const char*>(event_.body.ptr), event_.body.len};
+  }
+  static bento_pair header(std::string_view name, std::string_view value) {
+    return {to_bento(name), to_bento(value)};
+  }
+
+  fakes::FakeClock clock_;
+  observe::Metrics metrics_{"test"};
+  Environment environment_{clock_, metrics_};
+  fakes::FakeExchange exchange_{"POST", "/raw", "question"};
+  RequestContext request_{environment_, exchange_};
+  Channel channel_{request_};
+  bento_event event_{};
+  bento_error error_{};
+};
+
+TEST_F(ChannelTest, GivesTheBodyInPiecesAndNothingAfterIt) {
+  exchange_.piece_size = 5;
+  EXPECT_EQ(receive(), BENTO_OK);
+  EXPECT_EQ(event_.type, static_cast<std::uint32_t>(BENTO_REQUEST_BODY));
+  EXPECT_EQ(received(), "quest");
+  EXPECT_EQ(event_.more, 1u);
+  EXPECT_EQ(receive(), BENTO_OK);
+  EXPECT_EQ(received(), "ion");
+  EXPECT_EQ(event_.more, 0u);
+  EXPECT_EQ(receive(), BENTO_FAILED_PRECONDITION);
+  EXPECT_STREQ(error_.message, "the body has ended");
+  channel_.finish({});
+}
+
+TEST_F(ChannelTest, TellsThatTheClientIsGone) {
+  *exchange_.is_gone = true;
+  EXPECT_EQ(receive(), BENTO_OK);
+  EXPECT_EQ(event_.type, static_cast<std::uint32_t>(BENTO_DISCONNECT));
+  EXPECT_TRUE(request_.cancelled());
+  channel_.finish({});
+}
+
+TEST_F(ChannelTest, AnswersAtOnceWhatIsWholeAtOnce) {
+  EXPECT_EQ(
+      start(201, {header("Content-Type", "text/csv"), header("X-A", "1"), header("X-A", "2")}),
+      BENTO_OK);
+  EXPECT_EQ(body("a,b"), BENTO_OK);
+  const http::Response response = exchange_.response();
+  EXPECT_EQ(response.status, 201);
+  EXPECT_EQ(response.content_type, "text/csv");
+  EXPECT_EQ(response.body, "a,b");
+  ASSERT_EQ(response.headers.size(), 3u);  // and X-Request-Id
+  EXPECT_EQ(response.headers[1].value, "2");
+  channel_.finish({});
+  EXPECT_EQ(exchange_.responses.size(), 1u);
+}
+
+TEST_F(ChannelTest, StreamsWhatComesInPieces) {
+  EXPECT_EQ(start(200), BENTO_OK);
+  EXPECT_EQ(body("a,", true), BENTO_OK);
+  ASSERT_TRUE(exchange_.started.has_value());
+  EXPECT_FALSE(exchange_.is_complete);
+  EXPECT_EQ(body("b"), BENTO_OK);
+  EXPECT_TRUE(exchange_.is_complete);
+  EXPECT_EQ(exchange_.started->body, "a,b");
+  EXPECT_TRUE(exchange_.responses.empty());
+  channel_.finish({});
+}
+
+TEST_F(ChannelTest, CutsAStreamThatItsHandlerLeavesUnfinished) {
+  EXPECT_EQ(start(200), BENTO_OK);
+  EXPECT_EQ(body("a,", true), BENTO_OK);
+  channel_.finish(Status(BENTO_INTERNAL, "out of words"));
+  EXPECT_TRUE(exchange_.is_cut);
+  EXPECT_FALSE(exchange_.is_complete);
+}
+
+TEST_F(ChannelTest, StreamsOnPastTheDeadlineButNotPastTheHostsEnd) {
+  EXPECT_EQ(start(200), BENTO_OK);
+  clock_.advance(environment_.timeout * 2);
+  EXPECT_TRUE(request_.cancelled());
+  EXPECT_EQ(body("a", true), BENTO_OK);
+  EXPECT_FALSE(request_.cancelled());
+  environment_.draining = true;
+  EXPECT_TRUE(request_.cancelled());
+  EXPECT_EQ(body("b"), BENTO_OK);
+}
+
+TEST_F(ChannelTest, RefusesEventsOutOfOrder) {
+  EXPECT_EQ(body("x"), BENTO_FAILED_PRECONDITION);
+  EXPECT_STREQ(error_.message, "a body before the response was started");
+  EXPECT_EQ(start(200), BENTO_OK);
+  EXPECT_EQ(start(200), BENTO_FAILED_PRECONDITION);
+  EXPECT_EQ(body("x"), BENTO_OK);
+  EXPECT_EQ(body("y"), BENTO_FAILED_PRECONDITION);
+  EXPECT_EQ(exchange_.response().body, "x");
+}
+
+TEST_F(ChannelTest, RefusesWhatIsNoResponse) {
+  for (const std::uint32_t status : {0u, 100u, 199u, 600u}) {
+    EXPECT_EQ(start(status), BENTO_FAILED_PRECONDITION) << status;
+  }
+  bento_event event{};
+  event.size = sizeof event;
+  event.type = BENTO_REQUEST_BODY;
+  EXPECT_EQ(channel_.get()->send(channel_.get(), &event, &error_), BENTO_FAILED_PRECONDITION);
+  channel_.finish({});
+}
+
+TEST_F(ChannelTest, Answers500ForAHandlerThatSaysNothing) {
+  environment_.debug = true;
+  channel_.finish({});
+  EXPECT_EQ(exchange_.response().status, 500);
+  EXPECT_THAT(exchange_.response().body, HasSubstr("without an answer"));
+}
+
+TEST_F(ChannelTest, AnswersWithWhatTheHandlerFailedWith) {
+  EXPECT_EQ(start(200), BENTO_OK);
+  channel_.finish(Status(BENTO_NOT_FOUND, "no such flower"));
+  EXPECT_EQ(exchange_.response().status, 404);
+}
+
+}  // namespace
+}  // namespace bentohost::service
