@@ -1,11 +1,14 @@
 // Transport: the bytes of one connection, plain or TLS, never blocking. The descriptor is watched
 // edge-triggered for reading and writing: whoever reads goes on until it has all, whoever writes
-// until it is refused. One thread at a time: the loop that owns the connection. Never raises
-// SIGPIPE.
+// until it is refused. After an event of either kind both are tried again: TLS may have to write
+// before it can read. With EPOLLRDHUP in it the reading goes on until kEnd or kBroken, since no
+// further event tells of an end that came along with the last bytes.
+// One thread at a time: the loop that owns the connection. Never raises SIGPIPE.
 #pragma once
 
 #include <cstddef>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "base/unique_fd.h"
@@ -36,6 +39,7 @@ class Transport {
  public:
   virtual ~Transport() = default;
 
+  // `size` is not 0.
   virtual Received read(char* to, std::size_t size) = 0;
   // Both parts, one after the other; what is not taken is offered again, by then perhaps from
   // another address.
@@ -44,6 +48,11 @@ class Transport {
   virtual void shutdown_writing() = 0;
   virtual int fd() const = 0;
   virtual bool is_secure() const = 0;
+  // The subject of the client's certificate, which was verified, as RFC 2253 writes it:
+  // "CN=ada,O=Example". Printable ASCII. Empty: there is none, or the handshake is not done.
+  virtual std::string client_subject() const { return {}; }
+  // What broke it, in words for a log, where that is known: "peer did not return a certificate".
+  virtual std::string failure() const { return {}; }
 };
 
 // TCP or a Unix socket. `fd` is non-blocking.
