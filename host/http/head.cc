@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "http/syntax.h"
+#include "http/target.h"
 
 namespace bentohost::http {
 namespace {
@@ -29,25 +31,8 @@ Status check_version(std::string_view version) {
                     : refuse(400, "the request line does not end with an HTTP version");
 }
 
-Status parse_target(Request& request) {
-  const std::string_view target = request.target;
-  if (!is_request_target(target)) return refuse(400, "the request target has an invalid character");
-  if (request.method == "CONNECT") return refuse(501, "CONNECT is for proxies");
-  if (target == "*" && request.method == "OPTIONS") {
-    request.path = "*";
-    return Status();
-  }
-  // The absolute form names a second host beside the Host header; only proxies are sent it.
-  if (target[0] != '/') return refuse(400, "the request target is not a path");
-  const std::size_t mark = target.find('?');
-  if (mark != std::string_view::npos) request.query = target.substr(mark + 1);
-  if (!percent_decode(target.substr(0, mark), request.path)) {
-    return refuse(400, "the path has an invalid percent escape");
-  }
-  return Status();
-}
-
-Status parse_request_line(std::string_view line, Request& request) {
+// Leaves the authority of an absolute form in `authority`.
+Status parse_request_line(std::string_view line, Request& request, std::string& authority) {
   const std::size_t first = line.find(' ');
   const std::size_t last = line.rfind(' ');
   if (first == std::string_view::npos || first == last) {
@@ -58,7 +43,25 @@ Status parse_request_line(std::string_view line, Request& request) {
   request.version = line.substr(last + 1);
   if (!is_token(request.method)) return refuse(400, "the method is not a token");
   if (Status status = check_version(request.version); !status.ok()) return status;
-  return parse_target(request);
+  Target target{std::move(request.path), std::move(request.query), {}};
+  Status status = parse_target(request.method, request.target, target);
+  request.path = std::move(target.path);
+  request.query = std::move(target.query);
+  authority = std::move(target.authority);
+  if (!status.ok()) return status;
+  return request.method == "CONNECT" ? refuse(501, "CONNECT is for proxies") : Status();
+}
+
+// RFC 9112 3.2.2: an absolute form's authority stands in for what the Host header says, or would
+// say.
+void set_host(std::string_view authority, Headers& headers) {
+  const auto host = std::find_if(headers.begin(), headers.end(),
+                                 [](const Header& header) { return header.name == "host"; });
+  if (host != headers.end()) {
+    host->value = authority;
+  } else {
+    headers.push_back({"host", std::string(authority)});
+  }
 }
 
 Status parse_header_line(std::string_view line, Header& header) {
@@ -111,7 +114,9 @@ class FramingRules {
  private:
   Status host(std::string_view value) {
     if (++hosts_ > 1) return refuse(400, "there is more than one Host header");
-    return is_host(value) ? Status() : refuse(400, "the Host header has an invalid character");
+    // Empty is right where a target has no authority (RFC 9112 3.2).
+    return value.empty() || is_authority(value) ? Status()
+                                                : refuse(400, "the Host header is not a host");
   }
 
   Status content_length(std::string_view value) {
@@ -203,7 +208,10 @@ Status parse_head(std::string_view head, Request& request, Framing& framing) {
 
   std::string_view line = take_line(head);
   if (line.empty()) line = take_line(head);
-  if (Status status = parse_request_line(line, request); !status.ok()) return finish(status);
+  std::string authority;
+  if (Status status = parse_request_line(line, request, authority); !status.ok()) {
+    return finish(status);
+  }
   FramingRules rules(request.version == "HTTP/1.0", framing);
   for (line = take_line(head); !line.empty(); line = take_line(head)) {
     if (count == kMaxHeaders) return finish(refuse(431, "there are more than 100 headers"));
@@ -213,7 +221,9 @@ Status parse_head(std::string_view head, Request& request, Framing& framing) {
     ++count;
     if (Status status = rules.visit(header); !status.ok()) return finish(status);
   }
-  return finish(rules.finish());
+  Status status = finish(rules.finish());
+  if (status.ok() && !authority.empty()) set_host(authority, request.headers);
+  return status;
 }
 
 }  // namespace bentohost::http

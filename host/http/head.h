@@ -15,7 +15,7 @@ namespace bentohost::http {
 inline constexpr std::size_t kMaxRequestLine = 8u
                                                << 10;  // bytes; RFC 9112 3 asks for 8000: else 414
 inline constexpr std::size_t kMaxHead = 64u << 10;     // bytes, with its last empty line: else 431
-inline constexpr std::size_t kMaxHeaders = 100;        // else 431
+inline constexpr std::size_t kMaxHeaders = 100;        // as sent; else 431
 
 // How the body is delimited and what becomes of the connection.
 struct Framing {
@@ -44,8 +44,9 @@ class HeadScanner {
 };
 
 // Parses a head that HeadScanner found. Fills the request's method, target, path, query, version
-// and headers, and leaves the rest alone; strings keep their capacity. After a refusal they hold
-// what was understood so far.
+// and headers, and leaves the rest alone; strings keep their capacity. The host header is that of
+// the target where the target names one (RFC 9112 3.2.2). After a refusal they hold what was
+// understood so far.
 Status parse_head(std::string_view head, Request& request, Framing& framing);
 
 }  // namespace bentohost::http

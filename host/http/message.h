@@ -29,7 +29,7 @@ enum class Door { kPublic, kAdmin };
 struct Request {
   std::string method;   // as sent: "GET", "POST", ...
   std::string target;   // as sent: "/classify?x=1"
-  std::string path;     // percent-decoded, before '?'
+  std::string path;     // before '?', decoded, without dot segments; "*" for OPTIONS *
   std::string query;    // raw, after '?'
   std::string version;  // "HTTP/1.1"
   std::string client;   // "127.0.0.1:51034"; "unix"

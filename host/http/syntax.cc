@@ -29,10 +29,10 @@ constexpr ByteSet kToken =
     bytes_where([](unsigned char c) { return is_alnum(c) || one_of(c, "!#$%&'*+-.^_`|~"); });
 constexpr ByteSet kFieldValue =
     bytes_where([](unsigned char c) { return c == '\t' || (c >= ' ' && c != 0x7f); });
-constexpr ByteSet kTarget =
-    bytes_where([](unsigned char c) { return c > ' ' && c < 0x7f && c != '#'; });
-constexpr ByteSet kHost =
-    bytes_where([](unsigned char c) { return is_alnum(c) || one_of(c, "-._~%!$&'()*+,;=:[]"); });
+constexpr ByteSet kRegName =
+    bytes_where([](unsigned char c) { return is_alnum(c) || one_of(c, "-._~%!$&'()*+,;="); });
+constexpr ByteSet kAddress = bytes_where([](unsigned char c) { return kRegName[c] || c == ':'; });
+constexpr ByteSet kDigit = bytes_where([](unsigned char c) { return c >= '0' && c <= '9'; });
 
 bool all_in(const ByteSet& set, std::string_view text) {
   return std::all_of(text.begin(), text.end(),
@@ -49,8 +49,19 @@ bool append_lower_token(std::string_view name, std::string& out) {
 
 bool is_token(std::string_view text) { return !text.empty() && all_in(kToken, text); }
 bool is_field_value(std::string_view text) { return all_in(kFieldValue, text); }
-bool is_request_target(std::string_view text) { return !text.empty() && all_in(kTarget, text); }
-bool is_host(std::string_view text) { return all_in(kHost, text); }
+
+bool is_authority(std::string_view text) {
+  std::size_t host = std::min(text.find(':'), text.size());
+  if (text.starts_with('[')) {
+    host = std::min(text.find(']'), text.size() - 1);
+    const std::string_view address = text.substr(1, host - 1);
+    if (text[host++] != ']' || address.empty() || !all_in(kAddress, address)) return false;
+  } else if (host == 0 || !all_in(kRegName, text.substr(0, host))) {
+    return false;
+  }
+  const std::string_view port = text.substr(host);
+  return port.empty() || (port[0] == ':' && all_in(kDigit, port.substr(1)));
+}
 
 bool equals_ignoring_case(std::string_view a, std::string_view b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),

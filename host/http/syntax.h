@@ -1,5 +1,5 @@
-// The characters of HTTP: which bytes may stand in a token, in a field value, in a request target,
-// and percent-encoding. Pure; any thread.
+// The characters of HTTP: which bytes may stand in a token, in a field value, in an authority, and
+// percent-encoding. Pure; any thread.
 #pragma once
 
 #include <string>
@@ -12,11 +12,9 @@ bool append_lower_token(std::string_view name, std::string& out);
 bool is_token(std::string_view text);
 // No control byte but the tab. Bytes above 0x7f pass: RFC 9110 5.5 calls them obs-text.
 bool is_field_value(std::string_view text);
-// Visible ASCII but '#', which no request target has (RFC 9112 3.2).
-bool is_request_target(std::string_view text);
-// Letters, digits and the marks of an authority (RFC 3986 3.2.2 and 3.2.3), without user
-// information.
-bool is_host(std::string_view text);
+// "host" or "host:port" (RFC 3986 3.2.2 and 3.2.3), without user information. The host is not
+// empty, the port may be; what stands within "[...]" is not checked to be an address.
+bool is_authority(std::string_view text);
 
 bool equals_ignoring_case(std::string_view a, std::string_view b);
 // `text` without spaces and tabs at its ends (OWS).

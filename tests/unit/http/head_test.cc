@@ -79,13 +79,45 @@ TEST(Head, RefusesMalformedRequestLines) {
   for (const char* line :
        {"GET /", "GET", "GET  / HTTP/1.1", " GET / HTTP/1.1", "GET / HTTP/1.1 ", "G\tT / HTTP/1.1",
         "GET /\x01 HTTP/1.1", "GET /a#b HTTP/1.1", "GET / http/1.1", "GET / HTTP/1.10",
-        "GET x HTTP/1.1", "GET * HTTP/1.1", "GET http://x/ HTTP/1.1", "GET /%zz HTTP/1.1",
-        "GET /%0 HTTP/1.1", "GET /%00 HTTP/1.1", "GET /\xc3\xa9 HTTP/1.1"}) {
+        "GET x HTTP/1.1", "GET * HTTP/1.1", "GET ftp://x/ HTTP/1.1", "GET /%zz HTTP/1.1",
+        "GET /%00 HTTP/1.1", "GET /a/../../b HTTP/1.1", "GET /\xc3\xa9 HTTP/1.1",
+        "CONNECT x HTTP/1.1"}) {
     EXPECT_EQ(read(std::string(line) + "\r\nHost: x\r\n\r\n").refused, 400u) << line;
   }
   EXPECT_EQ(read("GET / HTTP/2.0\r\nHost: x\r\n\r\n").refused, 505u);
   EXPECT_EQ(read("CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n").refused, 501u);
   EXPECT_EQ(read("OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n").refused, 0u);
+}
+
+TEST(Head, NormalisesThePathAndKeepsTheTarget) {
+  const Outcome got = read("GET /a/%2e%2e/b?/../ HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_EQ(got.refused, 0u);
+  EXPECT_EQ(got.request.target, "/a/%2e%2e/b?/../");
+  EXPECT_EQ(got.request.path, "/b");
+  EXPECT_EQ(got.request.query, "/../");
+}
+
+// RFC 9112 3.2.2.
+TEST(Head, PutsTheAuthorityOfAnAbsoluteTargetInTheHostHeadersPlace) {
+  const Outcome got = read("GET http://real:81/p HTTP/1.1\r\nA: 1\r\nHost: other\r\nB: 2\r\n\r\n");
+  EXPECT_EQ(got.refused, 0u);
+  EXPECT_EQ(got.request.target, "http://real:81/p");
+  EXPECT_EQ(got.request.path, "/p");
+  ASSERT_EQ(got.request.headers.size(), 3u);
+  EXPECT_EQ(got.request.headers[1].name, "host");
+  EXPECT_EQ(got.request.headers[1].value, "real:81");
+}
+
+TEST(Head, GivesAnAbsoluteTargetOfHttp10AHostHeader) {
+  const Outcome got = read("GET http://real/ HTTP/1.0\r\nA: 1\r\n\r\n");
+  EXPECT_EQ(got.refused, 0u);
+  ASSERT_EQ(got.request.headers.size(), 2u);
+  EXPECT_EQ(find_header(got.request.headers, "host"), "real");
+}
+
+TEST(Head, WantsAValidHostHeaderBesideAnAbsoluteTarget) {
+  EXPECT_EQ(read("GET http://real/ HTTP/1.1\r\n\r\n").refused, 400u);
+  EXPECT_EQ(read("GET http://real/ HTTP/1.1\r\nHost: a b\r\n\r\n").refused, 400u);
 }
 
 TEST(Head, RefusesMalformedHeaderLines) {
@@ -113,10 +145,12 @@ TEST(Head, WantsOneValidHostOfHttp11) {
   EXPECT_EQ(read("GET / HTTP/1.1\r\n\r\n").refused, 400u);
   EXPECT_EQ(read("GET / HTTP/1.0\r\n\r\n").refused, 0u);
   EXPECT_EQ(read_with("Host: x\r\n").refused, 400u);
-  for (const char* host : {"a b", "a/b", "u@h", "a\"b"}) {
+  for (const char* host : {"a b", "a/b", "u@h", "a\"b", "a:b", ":80", "[::1", "a:1:2"}) {
     EXPECT_EQ(read("GET / HTTP/1.1\r\nHost: " + std::string(host) + "\r\n\r\n").refused, 400u);
   }
-  EXPECT_EQ(read("GET / HTTP/1.1\r\nHost: [::1]:3000\r\n\r\n").refused, 0u);
+  for (const char* host : {"[::1]:3000", "a_b.example:80", "a:", ""}) {
+    EXPECT_EQ(read("GET / HTTP/1.1\r\nHost: " + std::string(host) + "\r\n\r\n").refused, 0u);
+  }
 }
 
 TEST(Head, TakesOneWayToFrameABody) {

@@ -1,0 +1,29 @@
+// parse_target: the one place where a request target becomes a path and a query. The path is
+// decoded once and its dot segments are removed once, after decoding, so that no later stage needs
+// to look for "..", "%2e%2e" or "..%2f". Pure; any thread.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/status.h"
+
+namespace bentohost::http {
+
+struct Target {
+  // Starts with '/', or is "*" (the asterisk form) or "" (the authority form). Any byte may stand
+  // in it but NUL, but no segment is "." or "..". Empty segments are kept: "//x" is not "/x".
+  std::string path;
+  std::string query;      // raw, after '?'
+  std::string authority;  // of the absolute and the authority form: "host" or "host:port"
+};
+
+// The four forms of RFC 9112 3.2: origin ("/p?q"), absolute ("http://host/p?q", also https; an
+// empty path is "/"), asterisk ("*", of OPTIONS only) and authority ("host:port", of CONNECT only).
+// '+' stays '+'. Dot segments go as in RFC 3986 5.2.4, but for ".." above the root, which is
+// refused, as nginx does; so are broken escapes and %00, user information, and what is not visible
+// ASCII. A refusal's http_status() is 400, and `out` is empty then; its strings keep their
+// capacity.
+Status parse_target(std::string_view method, std::string_view target, Target& out);
+
+}  // namespace bentohost::http
