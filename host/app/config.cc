@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "base/json.h"
-#include "http/router.h"
+#include "http/route_template.h"
 
 namespace bentohost::app {
 namespace {
@@ -32,7 +32,7 @@ Result<PluginArg> parse_plugin(std::string_view text) {
     text.remove_prefix(equals + 1);
     if (plugin.prefix == "/") plugin.prefix.clear();
     if (!plugin.prefix.empty()) {
-      Status status = http::check_route(plugin.prefix);
+      Status status = http::check_prefix(plugin.prefix);
       if (!status.ok()) return std::move(status).prefixed("prefix: ");
       if (plugin.prefix.back() == '/') plugin.prefix.pop_back();
     }

@@ -5,7 +5,7 @@
 #include <set>
 #include <utility>
 
-#include "http/router.h"
+#include "http/route_template.h"
 #include "wire/value.h"
 
 namespace bentohost::plugin {

@@ -34,8 +34,9 @@ Status Dispatcher::add_route(std::string_view method, const std::string& path, R
   route.metrics = environment_.metrics.route(path);
   const std::string owner = route.owner;
   const Route* target = &routes_.emplace_back(std::move(route));
-  if (router_.add(method, path, target).ok()) return {};
-  const auto taken = router_.find(method, path);
+  const Status status = router_.add(method, path, target);
+  if (status.code() != BENTO_FAILED_PRECONDITION) return status;
+  const auto taken = router_.find(method, path);  // a template finds what has its shape
   return Status(BENTO_FAILED_PRECONDITION,
                 "two routes collide: " + std::string(method) + " " + path + " is asked for by " +
                     owner + " and by " + (*taken.target)->owner +
@@ -66,13 +67,7 @@ void Dispatcher::handle(http::Exchange& exchange) {
   environment_.metrics.in_flight().Increment();
   const auto request = std::make_shared<RequestContext>(environment_, exchange);
   const auto match = router_.find(from.method, from.path);
-  if (match.target == nullptr) {
-    request->set_route(match.route.empty() ? unmatched_ : environment_.metrics.route(match.route),
-                       match.route);
-    if (match.route.empty()) return request->fail(404, "there is nothing at " + from.path);
-    return request->fail(405, from.path + " takes " + match.allow + ", not " + from.method,
-                         {{"Allow", match.allow}});
-  }
+  if (match.target == nullptr) return answer_unrouted(*request, match.route);
   const Route& route = **match.target;
   request->set_route(route.metrics, match.route);
   if (route.service != nullptr) {
@@ -87,6 +82,21 @@ void Dispatcher::handle(http::Exchange& exchange) {
     request->set_service(route.service);
   }
   route.call(request);
+}
+
+void Dispatcher::answer_unrouted(RequestContext& request, std::string_view route) {
+  const http::Request& from = request.request();
+  request.set_route(route.empty() ? unmatched_ : environment_.metrics.route(route), route);
+  const std::string allow = router_.allow(from.path);
+  if (allow.empty()) return request.fail(404, "there is nothing at " + from.path);
+  // RFC 9110 9.3.7; "OPTIONS *" asks about the server, and so about all routes.
+  if (from.method == "OPTIONS") {
+    http::Response response;
+    response.status = 204;
+    response.headers.push_back({"Allow", allow});
+    return request.answer(std::move(response));
+  }
+  request.fail(405, from.path + " takes " + allow + ", not " + from.method, {{"Allow", allow}});
 }
 
 void Dispatcher::rejected(const http::Request& request, const http::Response& response,

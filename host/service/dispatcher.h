@@ -49,6 +49,8 @@ class Dispatcher final : public http::Application {
 
   void add_builtin_routes();
   Status add_route(std::string_view method, const std::string& path, Route route);
+  // For a path without a target: 404, 405, or the answer to OPTIONS.
+  void answer_unrouted(RequestContext& request, std::string_view route);
 
   Environment& environment_;
   http::Router<const Route*> router_;

@@ -35,13 +35,19 @@ class Errors(HostTest):
     def test_a_wrong_method_is_told_which_is_right(self):
         reply = self.host.get("/echo")
         self.problem(reply, 405, "POST", "GET")
-        self.assertEqual(reply.header("allow"), "POST")
-        self.assertEqual(self.host.post("/livez", "").header("allow"), "GET, HEAD")
+        self.assertEqual(reply.header("allow"), "POST, OPTIONS")
+        self.assertEqual(self.host.post("/livez", "").header("allow"), "GET, HEAD, OPTIONS")
+
+    def test_options_is_answered_for_every_route(self):
+        reply = self.host.request("OPTIONS", "/echo")
+        self.assertEqual((reply.status, reply.body, reply.header("allow")), (204, b"", "POST, OPTIONS"))
+        self.assertEqual(self.host.request("OPTIONS", "*").header("allow"), "GET, HEAD, POST, OPTIONS")
 
     def test_a_path_is_matched_as_it_is(self):
-        for path in ("//echo", "/echo/", "/ECHO", "/./echo", "/echo%00"):
+        for path in ("//echo", "/echo/", "/ECHO", "/../echo", "/echo%00"):
             self.assertIn(self.host.post(path, "[1]").status, (400, 404), path)
-        self.assertEqual(self.host.post("/%65cho", "[[1]]").status, 200)
+        for path in ("/%65cho", "/./echo", "/x/%2e%2e/echo"):
+            self.assertEqual(self.host.post(path, "[[1]]").status, 200, path)
 
     def test_arrays_that_cannot_be_read_are_told_where(self):
         for body, words in (

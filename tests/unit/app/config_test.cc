@@ -16,7 +16,7 @@ TEST(ParsePlugin, SplitsThePrefixFromTheLibrary) {
 }
 
 TEST(ParsePlugin, RefusesWhatCannotBeARoute) {
-  for (const char* text : {"", "/a=", "a=libx.so", "/a?b=libx.so", "//a=libx.so"}) {
+  for (const char* text : {"", "/a=", "a=libx.so", "/a?b=libx.so", "//a=libx.so", "/{a}=libx.so"}) {
     EXPECT_FALSE(parse_plugin(text).ok()) << text;
   }
 }

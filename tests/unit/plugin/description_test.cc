@@ -149,7 +149,7 @@ TEST_F(DescribeTest, RefusesReservedNamesAndRoutes) {
 }
 
 TEST_F(DescribeTest, RefusesRoutesThatAreNone) {
-  for (const char* route : {"x", "/a b", "/{id}", "/a/../b"}) {
+  for (const char* route : {"x", "/a b", "/{id", "/a/../b"}) {
     raw_.route = to_bento(route);
     EXPECT_THAT(refusal(), HasSubstr("api stream: ")) << route;
   }

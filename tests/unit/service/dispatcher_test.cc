@@ -77,7 +77,30 @@ TEST_F(DispatcherTest, KnowsWhatItHasNot) {
   EXPECT_EQ(ask("GET", "/nowhere").status, 404);
   const http::Response response = ask("GET", "/echo");
   EXPECT_EQ(response.status, 405);
-  EXPECT_EQ(http::find_header(response.headers, "Allow"), "POST");
+  EXPECT_EQ(http::find_header(response.headers, "Allow"), "POST, OPTIONS");
+}
+
+TEST_F(DispatcherTest, TellsOptionsOfAKnownPathWhatItAllows) {
+  ASSERT_TRUE(serve().ok());
+  for (const auto& [path, allow] :
+       {std::pair{"/echo", "POST, OPTIONS"}, std::pair{"/livez", "GET, HEAD, OPTIONS"},
+        std::pair{"*", "GET, HEAD, POST, OPTIONS"}}) {
+    const http::Response response = ask("OPTIONS", path);
+    EXPECT_EQ(response.status, 204) << path;
+    EXPECT_EQ(http::find_header(response.headers, "Allow"), allow);
+    EXPECT_EQ(response.content_type + response.body, "");
+  }
+  EXPECT_EQ(ask("OPTIONS", "/nowhere").status, 404);
+}
+
+TEST_F(DispatcherTest, RoutesATemplateAndCountsItAsOne) {
+  plugin_.echo.route = to_bento("/v1/models/{model}:echo");
+  ASSERT_TRUE(serve().ok());
+  EXPECT_EQ(ask("POST", "/v1/models/iris:echo", "a").body, "a");
+  EXPECT_EQ(ask("POST", "/v1/models/cars:echo", "b").body, "b");
+  EXPECT_EQ(ask("GET", "/v1/models/cars:echo").status, 405);
+  EXPECT_THAT(metrics_.text(), HasSubstr("route=\"/v1/models/{model}:echo\""));
+  EXPECT_THAT(metrics_.text(), Not(HasSubstr("iris")));
 }
 
 TEST_F(DispatcherTest, PutsAServiceBehindItsPrefix) {
@@ -93,6 +116,15 @@ TEST_F(DispatcherTest, RefusesTwoServicesOnOneRoute) {
   EXPECT_EQ(status.code(), BENTO_FAILED_PRECONDITION);
   EXPECT_THAT(status.message(), HasSubstr("POST /echo is asked for by api fake.echo"));
   EXPECT_THAT(status.message(), HasSubstr("--plugin /PREFIX=LIBRARY"));
+}
+
+TEST_F(DispatcherTest, RefusesTwoServicesOnTemplatesOfOneShape) {
+  plugin_.echo.route = to_bento("/models/{model}");
+  ASSERT_TRUE(serve().ok());
+  const auto first = std::move(service_);
+  plugin_.echo.route = to_bento("/models/{name}");
+  EXPECT_THAT(serve().message(), HasSubstr("POST /models/{name} is asked for by api fake.echo and "
+                                           "by api fake.echo"));
 }
 
 TEST_F(DispatcherTest, TakesNoNewWorkWhileDraining) {
