@@ -77,16 +77,6 @@ Status parse_header_line(std::string_view line, Header& header) {
   return Status();
 }
 
-// Calls `visit` with each non-empty member of a comma-separated list.
-template <typename Visit>
-void for_each_member(std::string_view list, Visit visit) {
-  while (!list.empty()) {
-    const std::size_t comma = std::min(list.find(','), list.size());
-    if (const std::string_view member = trim(list.substr(0, comma)); !member.empty()) visit(member);
-    list.remove_prefix(std::min(comma + 1, list.size()));
-  }
-}
-
 // The headers that the front itself obeys, gathered while the head is parsed.
 class FramingRules {
  public:

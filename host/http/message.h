@@ -26,6 +26,10 @@ std::string_view find_header(const Headers& headers, std::string_view name);
 // Where a request came in.
 enum class Door { kPublic, kAdmin };
 
+// The values of all fields of that name, in order, joined by ", ": what a list field means when it
+// is sent in several lines (RFC 9110 5.3). Empty without any.
+std::string joined_header(const Headers& headers, std::string_view name);
+
 struct Request {
   std::string method;   // as sent: "GET", "POST", ...
   std::string target;   // as sent: "/classify?x=1"

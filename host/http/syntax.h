@@ -2,6 +2,7 @@
 // percent-encoding. Pure; any thread.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 
@@ -19,6 +20,17 @@ bool is_authority(std::string_view text);
 bool equals_ignoring_case(std::string_view a, std::string_view b);
 // `text` without spaces and tabs at its ends (OWS).
 std::string_view trim(std::string_view text);
+
+// Calls `visit` with each non-empty member of a comma-separated list (RFC 9110 5.6.1). For fields
+// whose members have no quoted commas.
+template <typename Visit>
+void for_each_member(std::string_view list, Visit visit) {
+  while (!list.empty()) {
+    const std::size_t comma = std::min(list.find(','), list.size());
+    if (const std::string_view member = trim(list.substr(0, comma)); !member.empty()) visit(member);
+    list.remove_prefix(std::min(comma + 1, list.size()));
+  }
+}
 
 // Replaces `out` by `text` with each %xx decoded; '+' stays as it is. False, with `out` in pieces,
 // for an incomplete or non-hexadecimal escape and for %00.
