@@ -16,11 +16,6 @@ struct Hop {
   std::string_view scheme;  // empty: not told
 };
 
-bool has_header(const Headers& headers, std::string_view name) {
-  return std::any_of(headers.begin(), headers.end(),
-                     [name](const Header& header) { return header.name == name; });
-}
-
 // Text that outlives the request; empty for other schemes.
 std::string_view known_scheme(std::string_view scheme) {
   for (const std::string_view known : {"http", "https"}) {

@@ -1,5 +1,7 @@
 #include "http/message.h"
 
+#include <algorithm>
+
 namespace bentohost::http {
 
 std::string_view find_header(const Headers& headers, std::string_view name) {
@@ -7,6 +9,11 @@ std::string_view find_header(const Headers& headers, std::string_view name) {
     if (header.name == name) return header.value;
   }
   return {};
+}
+
+bool has_header(const Headers& headers, std::string_view name) {
+  return std::any_of(headers.begin(), headers.end(),
+                     [name](const Header& header) { return header.name == name; });
 }
 
 std::string joined_header(const Headers& headers, std::string_view name) {

@@ -23,12 +23,14 @@ using Headers = std::vector<Header>;
 // The first value of `name` (lower case), or empty.
 std::string_view find_header(const Headers& headers, std::string_view name);
 
-// Where a request came in.
-enum class Door { kPublic, kAdmin };
+bool has_header(const Headers& headers, std::string_view name);
 
 // The values of all fields of that name, in order, joined by ", ": what a list field means when it
 // is sent in several lines (RFC 9110 5.3). Empty without any.
 std::string joined_header(const Headers& headers, std::string_view name);
+
+// Where a request came in.
+enum class Door { kPublic, kAdmin };
 
 struct Request {
   std::string method;   // as sent: "GET", "POST", ...

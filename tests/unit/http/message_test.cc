@@ -12,5 +12,11 @@ TEST(Message, JoinsTheLinesOfAListFieldInTheirOrder) {
   EXPECT_EQ(joined_header(headers, "none"), "");
 }
 
+TEST(Message, TellsAnEmptyFieldFromNone) {
+  const Headers headers = {{"accept", ""}};
+  EXPECT_TRUE(has_header(headers, "accept"));
+  EXPECT_FALSE(has_header(headers, "via"));
+}
+
 }  // namespace
 }  // namespace bentohost::http
