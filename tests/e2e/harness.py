@@ -120,7 +120,7 @@ class Host:
         if self.process.poll() is not None:
             raise AssertionError(f"bentohost ended with {self.process.returncode}: {self.stderr()}")
         return next((match for line in self.stdout_lines
-                     if (match := re.search(r"http://127\.0\.0\.1:(\d+)", line))), None)
+                     if (match := re.search(r"https?://127\.0\.0\.1:(\d+)", line))), None)
 
     def wait_ready(self):
         match = eventually(self._ready_line, what="the ready line")

@@ -95,6 +95,23 @@ struct Worker {
 
 std::string repeat(std::string_view text) { return std::string(text) + std::string(text); }
 
+std::string_view view(bento_str text) { return {text.ptr, text.len}; }
+
+// A request as handlers see it, a line for each part.
+std::string describe(const bento_scope& scope) {
+  std::string all;
+  const auto line = [&all](std::string_view name, std::string_view mark, bento_str value) {
+    all.append(name).append(mark).append(view(value)).append("\n");
+  };
+  line(view(scope.method), " ", scope.path);
+  line("query", " ", scope.query);
+  line("client", " ", scope.client);
+  for (std::size_t i = 0; i < scope.headers.len; ++i) {
+    line(view(scope.headers.ptr[i].name), ": ", scope.headers.ptr[i].value);
+  }
+  return all;
+}
+
 }  // namespace
 
 BENTO_SERVICE(svc) {
@@ -160,6 +177,7 @@ BENTO_SERVICE(svc) {
     return all;
   });
   svc.api("repeat", &repeat);
+  svc.api("seen", [](bento::Context& ctx, std::string_view) { return describe(ctx.scope()); });
   svc.api("shout",
           {.input = bento::JsonIO().schema(
                R"({"type":"object","required":["text"],"additionalProperties":false,
