@@ -202,8 +202,8 @@ void Connection::on_head() {
   const BodyPlan plan = front_.application.plan(request_);
   const std::size_t max_body = plan.max_body != 0 ? plan.max_body : front_.limits.max_body;
   is_streamed_ = plan.streamed;
-  const Status status = reader_.begin_body(max_body, is_streamed_ ? piece_ : request_.body);
-  if (!status.ok()) return refuse(status, reason::kBodySize);
+  const Status status = reader_.begin_body(max_body, request_, is_streamed_ ? piece_ : request_.body);
+  if (!status.ok()) return refuse(status, reason_of(status.http_status()));
   const bool has_body = reader_.state() == RequestReader::State::kBody;
   if (has_body && reader_.framing().expects_continue && unread_.empty()) {
     out_.append("HTTP/1.1 100 Continue\r\n\r\n");

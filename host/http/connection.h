@@ -62,7 +62,7 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   // Exchange
   const Request& request() const override { return request_; }
   void respond(Response response) override;
-  Result<BodyPiece> receive() override;
+  Result<ReceivedBody> receive() override;
   Status start(Response response) override;
   Status write(std::string_view bytes, bool more) override;
   void cut() override;

@@ -46,10 +46,10 @@ void Connection::respond(Response response) {
   }
 }
 
-Result<BodyPiece> Connection::receive() {
+Result<ReceivedBody> Connection::receive() {
   if (!stream_) return Status(BENTO_FAILED_PRECONDITION, "the body is not streamed");
   bool was_full = false;
-  Result<BodyPiece> piece = stream_->take_body(was_full);
+  Result<ReceivedBody> piece = stream_->take_body(was_full);
   if (was_full) {
     loop_.post([self = shared_from_this()] {
       if (!std::exchange(self->is_paused_, false)) return;
@@ -176,8 +176,12 @@ void Connection::answer(Response response) {
 void Connection::refuse(const Status& refusal, std::string_view reason) {
   if (reader_.state() == RequestReader::State::kHead) request_.arrived = loop_.now();
   request_.body_bytes = reader_.body_bytes();
-  const Response response =
+  Response response =
       problem(static_cast<int>(refusal.http_status()), refusal.message(), request_.path);
+  // RFC 9110 15.5.16.
+  if (response.status == 415) {
+    response.headers.push_back({"Accept-Encoding", std::string(kAcceptedCodings)});
+  }
   front_.application.rejected(request_, response, reason);
   append_head(response, {.close = true}, out_);
   if (request_.method != "HEAD") out_ += response.body;

@@ -54,8 +54,11 @@ Status Dechunker::step(char c) {
       return expect(c == '\n', State::kSizeStart);
     case State::kTrailerStart:
       if (c == '\r') return expect(true, State::kEndLf);
-      state_ = State::kTrailer;
+      state_ = State::kTrailerName;
       return is_token(std::string_view(&c, 1)) ? overhead() : malformed();
+    case State::kTrailerName:  // RFC 9112 7.1.2 and 5.1: no blank before the colon
+      if (c == ':') state_ = State::kTrailer;
+      return c == ':' || is_token(std::string_view(&c, 1)) ? overhead() : malformed();
     case State::kTrailer:
       if (c == '\r') return expect(true, State::kTrailerLf);
       return is_text ? overhead() : malformed();

@@ -32,6 +32,7 @@ class Dechunker {
     kDataCr,
     kDataLf,
     kTrailerStart,
+    kTrailerName,
     kTrailer,
     kTrailerLf,
     kEndLf,

@@ -63,7 +63,7 @@ struct Response {
   }
 };
 
-struct BodyPiece {
+struct ReceivedBody {
   std::string bytes;
   bool more = false;
 };
@@ -81,7 +81,7 @@ class Exchange {
   // [worker] (waits) For a body that Application::plan() wants streamed: what has come of it since
   // the last call, until `more` is false. An error is the reason why there will be no more: 408,
   // 413, 400 by its http_status(), or CANCELLED when the client is gone.
-  virtual Result<BodyPiece> receive() = 0;
+  virtual Result<ReceivedBody> receive() = 0;
 
   // [worker] (waits) The head of a streamed response: response.body is its first piece. With a
   // Content-Length among the headers that is its length; without, it is chunked (or ends with the

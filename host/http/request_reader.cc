@@ -20,6 +20,7 @@ void RequestReader::begin_request() {
   state_ = State::kIdle;
   scanner_ = HeadScanner();
   dechunker_.reset();
+  inflater_.reset();
   body_ = nullptr;
   body_bytes_ = 0;
 }
@@ -52,10 +53,20 @@ Result<std::size_t> RequestReader::feed_head(std::string_view bytes, Request& re
   return head.size();
 }
 
-Status RequestReader::begin_body(std::size_t max_body, std::string& body) {
+Status RequestReader::begin_body(std::size_t max_body, Request& request, std::string& body) {
   if (framing_.content_length > max_body) {
     return Status::with_http(413, BENTO_INVALID_ARGUMENT,
                              "the body is larger than " + std::to_string(max_body) + " bytes");
+  }
+  if (has_header(request.headers, "content-encoding")) {
+    Result<Inflater> inflater = Inflater::create(request.headers, {max_body});
+    if (!inflater.ok()) return std::move(inflater).take_status();
+    if (inflater->is_needed()) {
+      inflater_ = *std::move(inflater);
+      std::erase_if(request.headers, [](const Header& header) {
+        return header.name == "content-encoding" || header.name == "content-length";
+      });
+    }
   }
   body_ = &body;
   left_ = framing_.content_length;
@@ -65,19 +76,29 @@ Status RequestReader::begin_body(std::size_t max_body, std::string& body) {
 }
 
 Result<std::size_t> RequestReader::feed_body(std::string_view bytes) {
-  if (!dechunker_) {
-    const std::string_view piece = bytes.substr(0, left_);
-    body_->append(piece);
-    body_bytes_ += piece.size();
-    left_ -= piece.size();
-    if (left_ == 0) state_ = State::kDone;
-    return piece.size();
-  }
-  Result<std::size_t> taken = dechunker_->feed(bytes, *body_);
+  Result<std::size_t> taken = take(bytes, inflater_ ? coded_ : *body_);
   if (!taken.ok()) return taken;
   body_bytes_ += *taken;
-  if (dechunker_->done()) state_ = State::kDone;
+  if (!inflater_) return taken;
+  Status status = inflater_->feed(coded_, *body_);
+  coded_.clear();
+  if (status.ok() && state_ == State::kDone) status = inflater_->finish();
+  if (!status.ok()) return status;
   return taken;
+}
+
+// Appends what `bytes` hold of the body, as it was sent.
+Result<std::size_t> RequestReader::take(std::string_view bytes, std::string& to) {
+  if (dechunker_) {
+    Result<std::size_t> taken = dechunker_->feed(bytes, to);
+    if (dechunker_->done()) state_ = State::kDone;
+    return taken;
+  }
+  const std::string_view piece = bytes.substr(0, left_);
+  to.append(piece);
+  left_ -= piece.size();
+  if (left_ == 0) state_ = State::kDone;
+  return piece.size();
 }
 
 Status RequestReader::at_end() const {

@@ -11,6 +11,7 @@
 #include "base/status.h"
 #include "http/dechunker.h"
 #include "http/head.h"
+#include "http/inflater.h"
 #include "http/message.h"
 
 namespace bentohost::http {
@@ -33,10 +34,10 @@ class RequestReader {
   // error (http_status() is the answer) the connection cannot be used for another request.
   Result<std::size_t> feed(std::string_view bytes, Request& request);
 
-  // At kHeadDone. Body bytes go to `body`, decoded. 413 when more is announced than `max_body`.
-  Status begin_body(std::size_t max_body, std::string& body);
-  // Where decoded body bytes go from now on: a streamed body changes hands.
-  void set_body(std::string& body) { body_ = &body; }
+  // At kHeadDone. Body bytes go to `body`, de-chunked and inflated. 413 when more is announced than
+  // `max_body`, 415 for a content coding that is not known here. Of an inflated body, `request` loses
+  // the headers Content-Encoding and Content-Length, which are not true of it any more.
+  Status begin_body(std::size_t max_body, Request& request, std::string& body);
   std::size_t body_bytes() const { return body_bytes_; }  // taken of the wire
 
   void begin_request();
@@ -46,12 +47,15 @@ class RequestReader {
  private:
   Result<std::size_t> feed_head(std::string_view bytes, Request& request);
   Result<std::size_t> feed_body(std::string_view bytes);
+  Result<std::size_t> take(std::string_view bytes, std::string& to);
 
   State state_ = State::kIdle;
   HeadScanner scanner_;
   Framing framing_;
   std::size_t left_ = 0;  // of a sized body
   std::optional<Dechunker> dechunker_;
+  std::optional<Inflater> inflater_;  // of a coded body
+  std::string coded_;
   std::string* body_ = nullptr;
   std::size_t body_bytes_ = 0;
 };

@@ -32,7 +32,7 @@ void Stream::fail_body(Status status) {
   changed_.notify_all();
 }
 
-Result<BodyPiece> Stream::take_body(bool& was_full) {
+Result<ReceivedBody> Stream::take_body(bool& was_full) {
   std::unique_lock lock(mutex_);
   const auto is_due = [this] { return !body_.empty() || body_ended_ || cancelled_; };
   if (!is_due()) {
@@ -43,7 +43,7 @@ Result<BodyPiece> Stream::take_body(bool& was_full) {
   if (!body_ended_ && cancelled_) return gone();
   if (body_.empty() && !body_status_.ok()) return body_status_;
   const bool more = !body_ended_ || !body_status_.ok();
-  return BodyPiece{std::exchange(body_, {}), more};
+  return ReceivedBody{std::exchange(body_, {}), more};
 }
 
 Status Stream::give_output(std::string_view bytes, bool& is_first) {

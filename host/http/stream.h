@@ -25,7 +25,7 @@ class Stream {
   bool give_body(std::string& bytes, bool is_last);
   void fail_body(Status status);
   // [worker] (waits) As Exchange::receive(). `was_full` tells that the loop waits for room.
-  Result<BodyPiece> take_body(bool& was_full);
+  Result<ReceivedBody> take_body(bool& was_full);
 
   // ---- the response, from the handler to the loop
   // [worker] (waits) While the buffer is full. CANCELLED when the client is gone. `is_first` tells

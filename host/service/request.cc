@@ -63,7 +63,7 @@ void RequestContext::set_service(const LiveService* service) {
   environment_.in_flight.fetch_add(1);
 }
 
-Result<http::BodyPiece> RequestContext::receive() { return exchange_.receive(); }
+Result<http::ReceivedBody> RequestContext::receive() { return exchange_.receive(); }
 
 void RequestContext::answer(http::Response response) {
   if (status_ != 0) response.status = status_;

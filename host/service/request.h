@@ -53,7 +53,7 @@ class RequestContext final : public bento_ctx {
   // For how long runner calls of this request are wanted.
   runner::Client::Wanted wanted() const { return {deadline_, gone_}; }
   // [worker] (waits) For a streamed body.
-  Result<http::BodyPiece> receive();
+  Result<http::ReceivedBody> receive();
 
   // Exactly one of these, once; the exchange is over after it. answer() adds the status and headers
   // that the handler set; fail() writes a problem and logs what the client is not told.

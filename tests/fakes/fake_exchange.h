@@ -27,8 +27,8 @@ class FakeExchange final : public http::Exchange {
   http::Request& request() { return request_; }
   void respond(http::Response response) override { responses.push_back(std::move(response)); }
   // The request's body, in pieces of `piece_size`.
-  Result<http::BodyPiece> receive() override {
-    http::BodyPiece piece{request_.body.substr(received_, piece_size), true};
+  Result<http::ReceivedBody> receive() override {
+    http::ReceivedBody piece{request_.body.substr(received_, piece_size), true};
     received_ += piece.bytes.size();
     piece.more = received_ < request_.body.size();
     return piece;

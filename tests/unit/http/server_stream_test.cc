@@ -44,7 +44,7 @@ class StreamServer {
 std::string body_of(Exchange& exchange) {
   std::string body;
   while (true) {
-    Result<BodyPiece> piece = exchange.receive();
+    Result<ReceivedBody> piece = exchange.receive();
     if (!piece.ok()) return std::to_string(piece.status().http_status());
     body += piece->bytes;
     if (!piece->more) return body;
@@ -70,7 +70,7 @@ std::string unchunk(std::string_view text) {
 
 TEST(ServerStream, GivesASmallBodyInOnePiece) {
   StreamServer server([](Exchange& exchange) {
-    const Result<BodyPiece> piece = exchange.receive();
+    const Result<ReceivedBody> piece = exchange.receive();
     ASSERT_TRUE(piece.ok());
     EXPECT_FALSE(piece->more);
     exchange.respond(Response::text(200, piece->bytes));
@@ -85,7 +85,7 @@ TEST(ServerStream, GivesASmallBodyInOnePiece) {
 TEST(ServerStream, GivesABodyAsItComes) {
   std::atomic<bool> has_first = false;
   StreamServer server([&](Exchange& exchange) {
-    Result<BodyPiece> first = exchange.receive();
+    Result<ReceivedBody> first = exchange.receive();
     ASSERT_TRUE(first.ok());
     has_first = true;
     exchange.respond(Response::text(200, first->bytes + body_of(exchange)));
@@ -102,7 +102,7 @@ TEST(ServerStream, KeepsASenderWaitingForASlowHandler) {
   StreamServer server([&](Exchange& exchange) {
     std::size_t total = 0;
     while (true) {
-      Result<BodyPiece> piece = exchange.receive();
+      Result<ReceivedBody> piece = exchange.receive();
       ASSERT_TRUE(piece.ok());
       total += piece->bytes.size();
       largest = std::max(largest.load(), piece->bytes.size());
