@@ -39,8 +39,10 @@ void send_away(int fd) {
 
 }  // namespace
 
-Acceptor::Acceptor(std::vector<Listener> listeners, std::vector<std::shared_ptr<Reactor>> reactors)
+Acceptor::Acceptor(std::vector<Listener> listeners, std::shared_ptr<TlsContext> tls,
+                   std::vector<std::shared_ptr<Reactor>> reactors)
     : listeners_(std::move(listeners)),
+      tls_(std::move(tls)),
       reactors_(std::move(reactors)),
       loop_(*reactors_.front()->loop()),
       resume_(loop_.timers(), *this) {}
@@ -110,9 +112,12 @@ void Acceptor::take(const Listener& listener, UniqueFd fd) {
   Front& front = *reactors_.front()->front();
   if (!front.opened(peer.client)) {
     front.application.cut(reason::kClientConnections);
-    return send_away(fd.get());
+    if (!listener.secure) send_away(fd.get());
+    return;
   }
-  std::unique_ptr<Transport> transport = plain_transport(std::move(fd));
+  std::unique_ptr<Transport> transport =
+      listener.secure ? tls_->accept(std::move(fd)) : plain_transport(std::move(fd));
+  if (transport == nullptr) return front.closed(peer.client);
   next_ = (next_ + 1) % reactors_.size();
   reactors_[next_]->adopt(std::move(transport), std::move(peer));
 }

@@ -14,15 +14,15 @@
 #include "base/unique_fd.h"
 #include "http/listener.h"
 #include "http/reactor.h"
+#include "http/tls_context.h"
 
 namespace bentohost::http {
-
-class TlsContext;
 
 class Acceptor final : private Timer::Owner {
  public:
   // Before the loop runs, or on it. `tls` may be null.
-  Acceptor(std::vector<Listener> listeners, std::vector<std::shared_ptr<Reactor>> reactors);
+  Acceptor(std::vector<Listener> listeners, std::shared_ptr<TlsContext> tls,
+           std::vector<std::shared_ptr<Reactor>> reactors);
   ~Acceptor();
 
   // [loop]
@@ -36,6 +36,7 @@ class Acceptor final : private Timer::Owner {
   void pause();
 
   std::vector<Listener> listeners_;
+  const std::shared_ptr<TlsContext> tls_;  // for those that are secure
   const std::vector<std::shared_ptr<Reactor>> reactors_;
   EventLoop& loop_;
   Timer resume_;

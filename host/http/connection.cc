@@ -47,11 +47,13 @@ Connection::Connection(std::shared_ptr<Reactor> reactor, std::unique_ptr<Transpo
       loop_(*reactor_->loop()),
       transport_(std::move(transport)),
       timer_(loop_.timers(), *this),
-      client_(std::move(peer.client)) {
+      client_(std::move(peer.client)),
+      scheme_(transport_->is_secure() ? "https" : "http"),
+      reader_(front_.limits.head) {
   request_.client = client_;
   request_.server = std::move(peer.server);
   request_.door = peer.door;
-  request_.scheme = transport_->is_secure() ? "https" : "http";
+  request_.scheme = scheme_;
 }
 
 Connection::~Connection() = default;
@@ -199,6 +201,9 @@ void Connection::on_head() {
   request_.arrived = since_ = loop_.now();
   request_.body.clear();
   request_.body_bytes = 0;
+  request_.client = client_;
+  request_.scheme = scheme_;
+  apply_forwarded(front_.proxies, request_);
   const BodyPlan plan = front_.application.plan(request_);
   const std::size_t max_body = plan.max_body != 0 ? plan.max_body : front_.limits.max_body;
   is_streamed_ = plan.streamed;

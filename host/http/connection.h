@@ -105,7 +105,8 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   EventLoop& loop_;  // the reactor's
   std::unique_ptr<Transport> transport_;
   Timer timer_;
-  const std::string client_;  // its name; a request's may be another's, behind a proxy
+  const std::string client_;  // a request's may be another's, behind a proxy
+  const std::string_view scheme_;
   Phase phase_ = Phase::kReading;
   bool readable_ = true;    // there may be bytes to read
   bool has_ended_ = false;  // the client has sent all that it will

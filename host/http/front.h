@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "base/clock.h"
+#include "http/forwarded.h"
 #include "http/limits.h"
 #include "http/message.h"
 
@@ -25,10 +26,11 @@ enum class Mode {
 
 class Front {
  public:
-  Front(const Limits& its_limits, Application& its_application)
-      : limits(its_limits), application(its_application) {}
+  Front(const Limits& its_limits, TrustedProxies its_proxies, Application& its_application)
+      : limits(its_limits), proxies(std::move(its_proxies)), application(its_application) {}
 
   const Limits limits;
+  const TrustedProxies proxies;
   Application& application;
 
   Mode mode() const { return mode_.load(std::memory_order_relaxed); }

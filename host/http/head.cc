@@ -161,10 +161,14 @@ Status HeadScanner::scan(std::string_view bytes) {
   while (size_ == 0) {
     const std::size_t newline = bytes.find('\n', scanned_);
     scanned_ = std::min(newline, bytes.size());
-    if (lines_ == 0 && scanned_ - line_ > kMaxRequestLine) {
-      return refuse(414, "the request line is longer than 8 KiB");
+    if (lines_ == 0 && scanned_ - line_ > limits_.max_request_line) {
+      return refuse(414, "the request line is longer than " +
+                             std::to_string(limits_.max_request_line) + " bytes");
     }
-    if (scanned_ >= kMaxHead) return refuse(431, "the request head is larger than 64 KiB");
+    if (scanned_ >= limits_.max_head) {
+      return refuse(431, "the request head is larger than " + std::to_string(limits_.max_head) +
+                             " bytes");
+    }
     if (newline == std::string_view::npos) return Status();
     if (Status status = end_line(bytes, newline); !status.ok()) return status;
   }
@@ -184,7 +188,8 @@ Status HeadScanner::end_line(std::string_view bytes, std::size_t newline) {
   return Status();
 }
 
-Status parse_head(std::string_view head, Request& request, Framing& framing) {
+Status parse_head(std::string_view head, Request& request, Framing& framing,
+                  const HeadLimits& limits) {
   for (std::string* part :
        {&request.method, &request.target, &request.path, &request.query, &request.version}) {
     part->clear();
@@ -204,7 +209,10 @@ Status parse_head(std::string_view head, Request& request, Framing& framing) {
   }
   FramingRules rules(request.version == "HTTP/1.0", framing);
   for (line = take_line(head); !line.empty(); line = take_line(head)) {
-    if (count == kMaxHeaders) return finish(refuse(431, "there are more than 100 headers"));
+    if (count == limits.max_headers) {
+      return finish(refuse(431, "there are more than " + std::to_string(limits.max_headers) +
+                                    " headers"));
+    }
     if (count == request.headers.size()) request.headers.emplace_back();
     Header& header = request.headers[count];
     if (Status status = parse_header_line(line, header); !status.ok()) return finish(status);

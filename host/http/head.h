@@ -12,10 +12,11 @@
 
 namespace bentohost::http {
 
-inline constexpr std::size_t kMaxRequestLine = 8u
-                                               << 10;  // bytes; RFC 9112 3 asks for 8000: else 414
-inline constexpr std::size_t kMaxHead = 64u << 10;     // bytes, with its last empty line: else 431
-inline constexpr std::size_t kMaxHeaders = 100;        // as sent; else 431
+struct HeadLimits {
+  std::size_t max_request_line = 8u << 10;  // bytes; RFC 9112 3 asks for 8000. Else 414
+  std::size_t max_head = 64u << 10;         // bytes, with its last empty line. Else 431
+  std::size_t max_headers = 100;            // as sent. Else 431
+};
 
 // How the body is delimited and what becomes of the connection.
 struct Framing {
@@ -28,6 +29,8 @@ struct Framing {
 // Finds the end of a head that arrives in pieces, looking at each byte once.
 class HeadScanner {
  public:
+  explicit HeadScanner(const HeadLimits& limits = {}) : limits_(limits) {}
+
   // `bytes` is all that has arrived of this request, the bytes of earlier calls included.
   Status scan(std::string_view bytes);
   // After a scan() that returned OK: the length of the whole head, or 0 while there is more to
@@ -37,6 +40,7 @@ class HeadScanner {
  private:
   Status end_line(std::string_view bytes, std::size_t newline);
 
+  HeadLimits limits_;
   std::size_t line_ = 0;     // where the current line starts
   std::size_t scanned_ = 0;  // no newline before this, since line_
   std::size_t lines_ = 0;    // complete ones; an empty line before the first does not count
@@ -47,6 +51,7 @@ class HeadScanner {
 // and headers, and leaves the rest alone; strings keep their capacity. The host header is that of
 // the target where the target names one (RFC 9112 3.2.2). After a refusal they hold what was
 // understood so far.
-Status parse_head(std::string_view head, Request& request, Framing& framing);
+Status parse_head(std::string_view head, Request& request, Framing& framing,
+                  const HeadLimits& limits = {});
 
 }  // namespace bentohost::http

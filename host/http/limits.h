@@ -6,13 +6,12 @@
 #include <string_view>
 
 #include "base/clock.h"
+#include "http/head.h"
 
 namespace bentohost::http {
 
 struct Limits {
-  std::size_t max_request_line = 8u << 10;  // bytes; RFC 9112 3 asks for 8000. Else 414
-  std::size_t max_head = 64u << 10;         // bytes, with its last empty line. Else 431
-  std::size_t max_headers = 100;            // Else 431
+  HeadLimits head;
   std::size_t max_body = 64u << 20;         // bytes, as sent and when de-chunked. Else 413
 
   Duration header_timeout = std::chrono::seconds(20);  // from its first byte to its end. Else 408

@@ -18,7 +18,7 @@ void forget(Request& request) {
 
 void RequestReader::begin_request() {
   state_ = State::kIdle;
-  scanner_ = HeadScanner();
+  scanner_ = HeadScanner(limits_);
   dechunker_.reset();
   inflater_.reset();
   body_ = nullptr;
@@ -48,7 +48,7 @@ Result<std::size_t> RequestReader::feed_head(std::string_view bytes, Request& re
   }
   if (scanner_.size() == 0) return std::size_t{0};
   const std::string_view head = bytes.substr(0, scanner_.size());
-  if (Status status = parse_head(head, request, framing_); !status.ok()) return status;
+  if (Status status = parse_head(head, request, framing_, limits_); !status.ok()) return status;
   state_ = State::kHeadDone;
   return head.size();
 }

@@ -18,6 +18,8 @@ namespace bentohost::http {
 
 class RequestReader {
  public:
+  explicit RequestReader(const HeadLimits& limits) : limits_(limits), scanner_(limits) {}
+
   enum class State {
     kIdle,      // no byte of a request yet
     kHead,      // within its head
@@ -49,6 +51,7 @@ class RequestReader {
   Result<std::size_t> feed_body(std::string_view bytes);
   Result<std::size_t> take(std::string_view bytes, std::string& to);
 
+  const HeadLimits& limits_;
   State state_ = State::kIdle;
   HeadScanner scanner_;
   Framing framing_;

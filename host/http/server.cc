@@ -19,7 +19,7 @@ class Server::Impl {
  public:
   Impl(ServerOptions options, Application& application, Loops loops)
       : options_(std::move(options)),
-        front_(std::make_shared<Front>(options_.limits, application)) {
+        front_(std::make_shared<Front>(options_.limits, options_.proxies, application)) {
     for (auto& loop : loops) {
       reactors_.push_back(std::make_shared<Reactor>(std::move(loop), front_));
     }
@@ -41,10 +41,12 @@ class Server::Impl {
         listeners.push_back(*std::move(listener));
       }
     }
-    for (const Listener& listener : listeners) {
-      if (listener.door == Door::kPublic) urls_.push_back(listener.url());
+    for (Listener& listener : listeners) {
+      if (listener.door != Door::kPublic) continue;
+      listener.secure = options_.tls != nullptr && listener.address.path.empty();
+      urls_.push_back(listener.url());
     }
-    acceptor_ = std::make_unique<Acceptor>(std::move(listeners), reactors_);
+    acceptor_ = std::make_unique<Acceptor>(std::move(listeners), options_.tls, reactors_);
     return {};
   }
 

@@ -11,9 +11,11 @@
 
 #include "base/event_loop.h"
 #include "base/status.h"
+#include "http/forwarded.h"
 #include "http/limits.h"
 #include "http/listener.h"
 #include "http/message.h"
+#include "http/tls_context.h"
 
 namespace bentohost::http {
 
@@ -21,6 +23,8 @@ struct ServerOptions {
   std::vector<Address> addresses;        // of the public door
   std::vector<Address> admin_addresses;  // of the other one
   bool inherit = false;                  // also the sockets that systemd passes
+  std::shared_ptr<TlsContext> tls;       // of the public TCP sockets; null: none
+  TrustedProxies proxies;
   Limits limits;
 };
 

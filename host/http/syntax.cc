@@ -50,13 +50,24 @@ bool append_lower_token(std::string_view name, std::string& out) {
 bool is_token(std::string_view text) { return !text.empty() && all_in(kToken, text); }
 bool is_field_value(std::string_view text) { return all_in(kFieldValue, text); }
 
+// Whether each '%' has its two digits.
+bool has_whole_escapes(std::string_view text) {
+  for (std::size_t at = text.find('%'); at != std::string_view::npos; at = text.find('%', at + 1)) {
+    if (text.size() - at < 3 || hex_digit(text[at + 1]) < 0 || hex_digit(text[at + 2]) < 0) {
+      return false;
+    }
+  }
+  return true;
+}
+
 bool is_authority(std::string_view text) {
   std::size_t host = std::min(text.find(':'), text.size());
   if (text.starts_with('[')) {
     host = std::min(text.find(']'), text.size() - 1);
     const std::string_view address = text.substr(1, host - 1);
     if (text[host++] != ']' || address.empty() || !all_in(kAddress, address)) return false;
-  } else if (host == 0 || !all_in(kRegName, text.substr(0, host))) {
+  } else if (host == 0 || !all_in(kRegName, text.substr(0, host)) ||
+             !has_whole_escapes(text.substr(0, host))) {
     return false;
   }
   const std::string_view port = text.substr(host);

@@ -186,19 +186,19 @@ TEST(Head, KnowsOneExpectation) {
 
 TEST(Head, TakesAHundredHeadersAndNoMore) {
   std::string headers;
-  for (std::size_t i = 1; i < kMaxHeaders; ++i) headers += "A: 1\r\n";
+  for (std::size_t i = 1; i < HeadLimits().max_headers; ++i) headers += "A: 1\r\n";
   EXPECT_EQ(read_with(headers).refused, 0u);
   EXPECT_EQ(read_with(headers + "A: 1\r\n").refused, 431u);
 }
 
 TEST(Head, BoundsItsSizeBeforeItsEndIsSeen) {
   HeadScanner long_line;
-  EXPECT_EQ(long_line.scan("GET /" + std::string(kMaxRequestLine, 'a')).http_status(), 414u);
+  EXPECT_EQ(long_line.scan("GET /" + std::string(HeadLimits().max_request_line, 'a')).http_status(), 414u);
   HeadScanner long_head;
-  const std::string head = "GET / HTTP/1.1\r\nA: " + std::string(kMaxHead, 'a');
+  const std::string head = "GET / HTTP/1.1\r\nA: " + std::string(HeadLimits().max_head, 'a');
   EXPECT_EQ(long_head.scan(head).http_status(), 431u);
   HeadScanner fitting;
-  EXPECT_TRUE(fitting.scan(std::string_view(head).substr(0, kMaxHead - 1)).ok());
+  EXPECT_TRUE(fitting.scan(std::string_view(head).substr(0, HeadLimits().max_head - 1)).ok());
 }
 
 }  // namespace
