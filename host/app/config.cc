@@ -24,6 +24,16 @@ bool parse_whole(std::string_view text, T& out) {
 
 std::size_t default_loops() { return std::clamp(std::thread::hardware_concurrency(), 1u, 8u); }
 
+std::vector<http::Address> Config::addresses() const {
+  std::vector<http::Address> all = bind;
+  const bool is_asked_for = host || port;
+  const bool is_needed = bind.empty() && !http::has_inherited_listeners();
+  if (is_asked_for || is_needed) {
+    all.insert(all.begin(), {host.value_or("127.0.0.1"), port.value_or(3000), {}});
+  }
+  return all;
+}
+
 Result<PluginArg> parse_plugin(std::string_view text) {
   PluginArg plugin;
   const std::size_t equals = text.find('=');
@@ -77,6 +87,10 @@ Result<Duration> parse_seconds(std::string_view text) {
     return invalid("expected a number of seconds, more than 0 and at most 86400");
   }
   return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(number));
+}
+
+Result<Duration> parse_delay(std::string_view text) {
+  return text == "0" ? Result<Duration>(Duration::zero()) : parse_seconds(text);
 }
 
 Result<std::uint32_t> parse_count(std::string_view text, std::uint32_t least, std::uint32_t most) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,7 +12,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "http/forwarded.h"
 #include "http/limits.h"
+#include "http/listener.h"
+#include "http/tls_context.h"
 
 namespace bentohost::app {
 
@@ -32,8 +36,11 @@ std::size_t default_loops();
 struct Config {
   std::vector<PluginArg> plugins;
   std::vector<Setting> settings;
-  std::string host = "127.0.0.1";
-  std::uint16_t port = 3000;
+  std::optional<std::string> host;  // else 127.0.0.1
+  std::optional<std::uint16_t> port;  // else 3000
+  std::vector<http::Address> bind, admin_bind;
+  http::TlsOptions tls;  // without a certfile: none
+  http::TrustedProxies forwarded_allow_ips;
   std::size_t threads = 512;  // for handlers that wait
   std::size_t loops = default_loops();
   std::size_t max_in_flight = 4096;
@@ -42,11 +49,16 @@ struct Config {
   std::map<std::string, std::uint32_t> runner_workers_of;
   std::size_t max_queue = 1024;
   Duration timeout = std::chrono::seconds(60);
+  Duration drain_delay{};
   Duration graceful_timeout = std::chrono::seconds(30);
   LogLevel log_level = LogLevel::kInfo;
   LogFormat log_format = LogFormat::kText;
   bool access_log = true;
   bool debug = false;
+
+  // Where the public door is: --host and --port beside --bind, and by themselves when there is
+  // neither --bind nor a socket that systemd passes.
+  std::vector<http::Address> addresses() const;
 };
 
 // Pure parts, each INVALID_ARGUMENT with what was expected.
@@ -54,6 +66,7 @@ Result<PluginArg> parse_plugin(std::string_view text);
 Result<Setting> parse_setting(std::string_view text);
 Result<std::size_t> parse_size(std::string_view text);  // bytes: "65536", "64k", "64m", "1g"
 Result<Duration> parse_seconds(std::string_view text);  // "0.5", "60"; more than 0, at most a day
+Result<Duration> parse_delay(std::string_view text);    // the same, or 0
 Result<std::uint32_t> parse_count(std::string_view text, std::uint32_t least, std::uint32_t most);
 
 // What the command line asks for.

@@ -37,7 +37,6 @@ class Lifecycle {
         environment_{clock_, metrics_},
         dispatcher_(environment_),
         loops_(make_loops()),
-        server_(server_options(), dispatcher_, loops_),
         threads_(config.threads, std::thread::hardware_concurrency() + 2) {
     if (config.access_log) {
       access_log_ = std::make_unique<observe::AccessLog>(
@@ -55,7 +54,7 @@ class Lifecycle {
   // Up to where requests are accepted and runners are starting. On error, what was begun is undone.
   Status start() {
     // The port first: it is the cheapest thing to find taken.
-    if (Status status = server_.bind(); !status.ok()) return status;
+    if (Status status = open_server(); !status.ok()) return status;
     auto services = stage_plugins(config_, exe_);
     if (!services.ok()) return std::move(services).take_status();
     services_ = *std::move(services);
@@ -71,7 +70,7 @@ class Lifecycle {
     for (const auto& loop : loops_) loop->start();
     for (const auto& service : services_) service->start_runners();
     dispatcher_.set_started();
-    server_.serve();
+    server_->serve();
     return {};
   }
 
@@ -85,27 +84,31 @@ class Lifecycle {
         log_warning("not ready yet: " + status.message());
       }
       const Duration pause = std::chrono::milliseconds(said_slow ? 200 : 1);
-      if (const int signal = wait_for_signal(pause)) return signal;
+      if (const int signal = wait_for_signal(pause); is_stop_signal(signal)) return signal;
     }
     for (const auto& service : services_) {
       if (Status status = service->ready(); !status.ok()) log_error(status.message());
     }
     announce();
-    return wait_for_signal(Duration::max());
+    int signal = wait_for_signal(Duration::max());
+    for (; !is_stop_signal(signal); signal = wait_for_signal(Duration::max())) read_again();
+    return signal;
   }
 
   void stop(int signal) {
     log_info("stopping", {{"signal", signal == 2 ? "SIGINT" : "SIGTERM"},
                           {"in_flight", std::to_string(environment_.in_flight.load())}});
     exit_on_next_signal();
+    environment_.stopping = true;
+    if (config_.drain_delay > Duration::zero()) std::this_thread::sleep_for(config_.drain_delay);
     const TimePoint deadline = clock_.now() + config_.graceful_timeout;
     environment_.draining = true;
-    server_.drain();
+    server_->drain();
     // The listener stays open while there is work, so that health probes see that we are going.
     while (environment_.in_flight.load() != 0 && clock_.now() < deadline) {
       std::this_thread::sleep_for(std::chrono::milliseconds(2));
     }
-    if (const std::size_t cut = server_.stop(deadline); cut != 0) {
+    if (const std::size_t cut = server_->stop(deadline); cut != 0) {
       log_warning("connections were cut at the end of --timeout-graceful-shutdown",
                   {{"connections", std::to_string(cut)}});
     }
@@ -132,11 +135,35 @@ class Lifecycle {
     return loops;
   }
 
-  http::ServerOptions server_options() const {
+  Status open_server() {
     http::ServerOptions options;
-    options.addresses.push_back({config_.host, config_.port, {}});
+    options.addresses = config_.addresses();
+    options.admin_addresses = config_.admin_bind;
+    options.inherit = true;
     options.limits = config_.limits;
-    return options;
+    options.proxies = config_.forwarded_allow_ips;
+    if (!config_.tls.certfile.empty()) {
+      auto tls = http::TlsContext::create(config_.tls);
+      if (!tls.ok()) return std::move(tls).take_status().prefixed("TLS: ");
+      options.tls = tls_ = *std::move(tls);
+    }
+    server_ = std::make_unique<http::Server>(std::move(options), dispatcher_, loops_);
+    return server_->bind();
+  }
+
+  // SIGHUP.
+  void read_again() {
+    if (tls_ == nullptr) return log_info("SIGHUP: there are no certificates to read again");
+    if (Status status = tls_->reload(); !status.ok()) {
+      return log_error("SIGHUP: the old certificate stays: " + status.message());
+    }
+    log_info("SIGHUP: new connections get the certificate as it is now");
+  }
+
+  std::string urls() const {
+    std::string all;
+    for (const std::string& url : server_->urls()) all += (all.empty() ? "" : ", ") + url;
+    return all;
   }
 
   Status check_runner_names() const {
@@ -165,12 +192,12 @@ class Lifecycle {
     if (config_.log_format == LogFormat::kJson) {
       line = "{\"time\":\"";
       append_timestamp(line);
-      line += "\",\"level\":\"info\",\"message\":\"ready\",\"url\":\"" + server_.urls().front() +
+      line += "\",\"level\":\"info\",\"message\":\"ready\",\"url\":\"" + urls() +
               "\",\"services\":\"";
       append_json_escaped(line, names);
       line += "\",\"took_ms\":" + std::to_string(took.count()) + "}\n";
     } else {
-      line = "bentohost " BENTO_VERSION " serves " + names + " at " + server_.urls().front() +
+      line = "bentohost " BENTO_VERSION " serves " + names + " at " + urls() +
              " (ready in " + std::to_string(took.count()) + " ms)\n";
     }
     [[maybe_unused]] const ssize_t n = ::write(STDOUT_FILENO, line.data(), line.size());
@@ -186,7 +213,8 @@ class Lifecycle {
   std::vector<std::unique_ptr<service::LiveService>> services_;
   service::Dispatcher dispatcher_;
   const http::Server::Loops loops_;  // after the services: their callbacks end before they do
-  http::Server server_;
+  std::shared_ptr<http::TlsContext> tls_;  // null: none
+  std::unique_ptr<http::Server> server_;
   ThreadPool threads_;
 };
 

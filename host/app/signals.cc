@@ -20,16 +20,30 @@ sigset_t stop_signals() {
   return set;
 }
 
+sigset_t all_signals() {
+  sigset_t set = stop_signals();
+  sigaddset(&set, SIGHUP);
+  return set;
+}
+
+// Waits for the end, whatever else comes.
+[[noreturn]] void exit_on(const sigset_t& set) {
+  int number = 0;
+  while (::sigwait(&set, &number) != 0) {
+  }
+  ::_exit(128 + number);
+}
+
 }  // namespace
 
 void block_signals() {
-  const sigset_t set = stop_signals();
+  const sigset_t set = all_signals();
   ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
 }
 
 int wait_for_signal(Duration longest) {
-  const sigset_t set = stop_signals();
+  const sigset_t set = all_signals();
   if (longest == Duration::max()) {
     int number = 0;
     while (::sigwait(&set, &number) != 0) {
@@ -51,7 +65,7 @@ ExitOnSignal::ExitOnSignal() : over_(::eventfd(0, EFD_CLOEXEC)) {
     pollfd fds[] = {{over, POLLIN, 0}, {signals.get(), POLLIN, 0}};
     while (::poll(fds, 2, -1) < 0) {
     }
-    if (fds[1].revents != 0) ::_exit(128 + wait_for_signal(Duration::zero()));
+    if (fds[1].revents != 0) exit_on(set);
   });
 }
 
@@ -62,7 +76,7 @@ ExitOnSignal::~ExitOnSignal() {
 }
 
 void exit_on_next_signal() {
-  std::thread([] { ::_exit(128 + wait_for_signal(Duration::max())); }).detach();
+  std::thread([] { exit_on(stop_signals()); }).detach();
 }
 
 }  // namespace bentohost::app

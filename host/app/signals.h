@@ -1,7 +1,8 @@
-// Signals as values: SIGTERM and SIGINT are blocked in all threads and taken where the lifecycle
-// waits.
+// Signals as values: SIGTERM, SIGINT and SIGHUP are blocked in all threads and taken where the
+// lifecycle waits.
 #pragma once
 
+#include <csignal>
 #include <thread>
 
 #include "base/clock.h"
@@ -9,10 +10,12 @@
 
 namespace bentohost::app {
 
-// Before any thread starts: blocks SIGTERM and SIGINT, ignores SIGPIPE.
+// Before any thread starts: blocks SIGTERM, SIGINT and SIGHUP, ignores SIGPIPE.
 void block_signals();
 // The signal that came within `longest`, or 0. Duration::max() waits for one.
 int wait_for_signal(Duration longest);
+// One of those that mean the end, SIGHUP aside.
+inline bool is_stop_signal(int number) { return number != 0 && number != SIGHUP; }
 // While one lives, a signal ends the process at once, with exit code 128 + its number: so a plugin
 // that hangs in the middle of the start does not make the host deaf.
 class ExitOnSignal {

@@ -13,7 +13,6 @@ namespace {
 
 // Memory that a connection keeps between requests, at most.
 constexpr std::size_t kKeptBytes = 4u << 10;
-constexpr std::size_t kKeptBody = 64u << 10;
 // Pipelined requests are answered until so much waits to be sent.
 constexpr std::size_t kMaxPipelined = 64u << 10;
 constexpr std::size_t kMaxLingerBytes = 1u << 20;
@@ -79,9 +78,15 @@ void Connection::close() {
   reactor_->forget(self, client_);
 }
 
+void Connection::end() {
+  transport_->shutdown_writing();
+  close();
+}
+
 void Connection::on_events(std::uint32_t epoll_events) {
   const auto self = shared_from_this();
-  if ((epoll_events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) readable_ = true;
+  // TLS may have to write before it can read: then room to write is news for the reader, too.
+  if (epoll_events != EPOLLOUT || transport_->is_secure()) readable_ = true;
   if ((epoll_events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
     if (phase_ == Phase::kHandling) {
       // Whoever ends the connection now does not wait for the answer. Who ended it together with
@@ -131,6 +136,7 @@ bool Connection::wants_bytes() const {
 }
 
 void Connection::read_once() {
+  if (!unread_.empty()) park();  // it may lie where the next bytes come to lie
   auto& buffer = reactor_->buffer();
   const Received received = transport_->read(buffer.data(), buffer.size());
   switch (received.kind) {
@@ -156,7 +162,6 @@ void Connection::read_once() {
   if (unread_.empty()) {
     unread_ = {buffer.data(), received.size};
   } else {
-    park();
     in_.append(buffer.data(), received.size);
     unread_ = in_;
   }
@@ -207,7 +212,8 @@ void Connection::on_head() {
   const BodyPlan plan = front_.application.plan(request_);
   const std::size_t max_body = plan.max_body != 0 ? plan.max_body : front_.limits.max_body;
   is_streamed_ = plan.streamed;
-  const Status status = reader_.begin_body(max_body, request_, is_streamed_ ? piece_ : request_.body);
+  const Status status =
+      reader_.begin_body(max_body, request_, is_streamed_ ? piece_ : request_.body);
   if (!status.ok()) return refuse(status, reason_of(status.http_status()));
   const bool has_body = reader_.state() == RequestReader::State::kBody;
   if (has_body && reader_.framing().expects_continue && unread_.empty()) {
@@ -255,7 +261,7 @@ void Connection::on_end() {
   switch (phase_) {
     case Phase::kReading: {
       const Status status = reader_.at_end();
-      if (status.ok()) return close();
+      if (status.ok()) return end();
       return refuse(status, reason::kMalformed);
     }
     case Phase::kHandling:

@@ -48,8 +48,6 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   void on_mode();
   // [loop] At once, whatever it is doing.
   void close();
-  // [loop] Whether a request of it is being worked on.
-  bool is_busy() const { return phase_ == Phase::kHandling; }
 
  private:
   enum class Phase { kReading, kHandling, kClosing, kLingering, kClosed };
@@ -80,6 +78,7 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   void on_body_bytes();
   void handle();
   void on_end();
+  void end();
   void park();
   // Answering (connection_answer.cc)
   void on_response();

@@ -250,7 +250,7 @@ bool Connection::flush() {
 }
 
 void Connection::linger() {
-  if (!lingers_) return close();
+  if (!lingers_) return end();
   transport_->shutdown_writing();
   phase_ = Phase::kLingering;
   since_ = loop_.now();
@@ -295,6 +295,7 @@ void Connection::on_timer() {
   switch (due.wait) {
     case Wait::kNone:
     case Wait::kIdle:
+      return end();
     case Wait::kLinger:
       return close();
     case Wait::kWrite:

@@ -166,8 +166,8 @@ Status HeadScanner::scan(std::string_view bytes) {
                              std::to_string(limits_.max_request_line) + " bytes");
     }
     if (scanned_ >= limits_.max_head) {
-      return refuse(431, "the request head is larger than " + std::to_string(limits_.max_head) +
-                             " bytes");
+      return refuse(
+          431, "the request head is larger than " + std::to_string(limits_.max_head) + " bytes");
     }
     if (newline == std::string_view::npos) return Status();
     if (Status status = end_line(bytes, newline); !status.ok()) return status;
@@ -210,8 +210,8 @@ Status parse_head(std::string_view head, Request& request, Framing& framing,
   FramingRules rules(request.version == "HTTP/1.0", framing);
   for (line = take_line(head); !line.empty(); line = take_line(head)) {
     if (count == limits.max_headers) {
-      return finish(refuse(431, "there are more than " + std::to_string(limits.max_headers) +
-                                    " headers"));
+      return finish(
+          refuse(431, "there are more than " + std::to_string(limits.max_headers) + " headers"));
     }
     if (count == request.headers.size()) request.headers.emplace_back();
     Header& header = request.headers[count];

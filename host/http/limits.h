@@ -12,7 +12,7 @@ namespace bentohost::http {
 
 struct Limits {
   HeadLimits head;
-  std::size_t max_body = 64u << 20;         // bytes, as sent and when de-chunked. Else 413
+  std::size_t max_body = 64u << 20;  // bytes, as sent and when de-chunked. Else 413
 
   Duration header_timeout = std::chrono::seconds(20);  // from its first byte to its end. Else 408
   Duration body_timeout = std::chrono::seconds(300);   // from the head to the body's end. Else 408

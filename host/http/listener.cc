@@ -160,6 +160,10 @@ Result<Listener> listen_on(const Address& address) {
   return address.path.empty() ? listen_tcp(address) : listen_unix(address);
 }
 
+bool has_inherited_listeners() {
+  return number_in_environment("LISTEN_FDS") > 0 && number_in_environment("LISTEN_PID") == getpid();
+}
+
 Result<std::vector<Listener>> inherited_listeners() {
   std::vector<Listener> listeners;
   const int count = number_in_environment("LISTEN_FDS");

@@ -42,6 +42,7 @@ Result<Listener> listen_on(const Address& address);
 // variables are taken out of the environment, for children must not take them for theirs.
 // INVALID_ARGUMENT for a descriptor that does not listen.
 Result<std::vector<Listener>> inherited_listeners();
+bool has_inherited_listeners();
 
 // "127.0.0.1:3000", "[::1]:3000".
 std::string authority(const std::string& host, std::uint16_t port);

@@ -37,8 +37,8 @@ class RequestReader {
   Result<std::size_t> feed(std::string_view bytes, Request& request);
 
   // At kHeadDone. Body bytes go to `body`, de-chunked and inflated. 413 when more is announced than
-  // `max_body`, 415 for a content coding that is not known here. Of an inflated body, `request` loses
-  // the headers Content-Encoding and Content-Length, which are not true of it any more.
+  // `max_body`, 415 for a content coding that is not known here. Of an inflated body, `request`
+  // loses the headers Content-Encoding and Content-Length, which are not true of it any more.
   Status begin_body(std::size_t max_body, Request& request, std::string& body);
   std::size_t body_bytes() const { return body_bytes_; }  // taken of the wire
 

@@ -12,6 +12,7 @@ void Dispatcher::add_builtin_routes() {
                               std::function<void(const RequestPtr&)> call) {
     (void)add_route("GET", path,
                     {std::move(call), {}, nullptr, nullptr, "bentohost's own " + path});
+    (void)admin_router_.add("GET", path, &routes_.back());
   };
   const auto alive = [](const RequestPtr& request) {
     request->answer(http::Response::text(200, "ok\n"));
@@ -58,7 +59,7 @@ Status Dispatcher::add(const LiveService& service) {
 }
 
 http::BodyPlan Dispatcher::plan(const http::Request& request) {
-  const auto match = router_.find(request.method, request.path);
+  const auto match = router_of(request).find(request.method, request.path);
   return match.target == nullptr ? http::BodyPlan() : (*match.target)->plan;
 }
 
@@ -66,7 +67,7 @@ void Dispatcher::handle(http::Exchange& exchange) {
   const http::Request& from = exchange.request();
   environment_.metrics.in_flight().Increment();
   const auto request = std::make_shared<RequestContext>(environment_, exchange);
-  const auto match = router_.find(from.method, from.path);
+  const auto match = router_of(from).find(from.method, from.path);
   if (match.target == nullptr) return answer_unrouted(*request, match.route);
   const Route& route = **match.target;
   request->set_route(route.metrics, match.route);
@@ -87,7 +88,7 @@ void Dispatcher::handle(http::Exchange& exchange) {
 void Dispatcher::answer_unrouted(RequestContext& request, std::string_view route) {
   const http::Request& from = request.request();
   request.set_route(route.empty() ? unmatched_ : environment_.metrics.route(route), route);
-  const std::string allow = router_.allow(from.path);
+  const std::string allow = router_of(from).allow(from.path);
   if (allow.empty()) return request.fail(404, "there is nothing at " + from.path);
   // RFC 9110 9.3.7; "OPTIONS *" asks about the server, and so about all routes.
   if (from.method == "OPTIONS") {
@@ -117,7 +118,9 @@ void Dispatcher::connections(std::size_t open) {
 }
 
 Status Dispatcher::readiness() const {
-  if (environment_.draining) return Status(BENTO_UNAVAILABLE, "shutting down");
+  if (environment_.stopping || environment_.draining) {
+    return Status(BENTO_UNAVAILABLE, "shutting down");
+  }
   if (!started_) return Status(BENTO_UNAVAILABLE, "starting");
   std::string reasons;
   for (const LiveService* service : services_) {

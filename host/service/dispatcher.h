@@ -47,6 +47,9 @@ class Dispatcher final : public http::Application {
     std::string owner;                     // "api iris_classifier.classify", for messages
   };
 
+  const http::Router<const Route*>& router_of(const http::Request& request) const {
+    return request.door == http::Door::kAdmin ? admin_router_ : router_;
+  }
   void add_builtin_routes();
   Status add_route(std::string_view method, const std::string& path, Route route);
   // For a path without a target: 404, 405, or the answer to OPTIONS.
@@ -54,6 +57,7 @@ class Dispatcher final : public http::Application {
 
   Environment& environment_;
   http::Router<const Route*> router_;
+  http::Router<const Route*> admin_router_;  // the host's own endpoints alone
   std::deque<Route> routes_;
   std::deque<Endpoint> endpoints_;
   std::vector<const LiveService*> services_;

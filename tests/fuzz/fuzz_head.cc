@@ -61,7 +61,8 @@ void check_accepted(const Request& request, const Framing& framing) {
   require(request.path.starts_with('/') || (request.path == "*" && request.method == "OPTIONS"));
   require(std::all_of(request.query.begin(), request.query.end(), is_visible));
 
-  require(request.headers.size() <= HeadLimits().max_headers + 1);  // the target's host may have been added
+  require(request.headers.size() <=
+          HeadLimits().max_headers + 1);  // the target's host may have been added
   std::size_t hosts = 0;
   std::for_each(request.headers.begin(), request.headers.end(), check_header);
   for (const Header& header : request.headers) hosts += header.name == "host" ? 1 : 0;

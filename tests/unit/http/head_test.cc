@@ -193,7 +193,8 @@ TEST(Head, TakesAHundredHeadersAndNoMore) {
 
 TEST(Head, BoundsItsSizeBeforeItsEndIsSeen) {
   HeadScanner long_line;
-  EXPECT_EQ(long_line.scan("GET /" + std::string(HeadLimits().max_request_line, 'a')).http_status(), 414u);
+  EXPECT_EQ(long_line.scan("GET /" + std::string(HeadLimits().max_request_line, 'a')).http_status(),
+            414u);
   HeadScanner long_head;
   const std::string head = "GET / HTTP/1.1\r\nA: " + std::string(HeadLimits().max_head, 'a');
   EXPECT_EQ(long_head.scan(head).http_status(), 431u);

@@ -1,0 +1,122 @@
+#include "app/options.h"
+
+#include <utility>
+
+namespace bentohost::app {
+namespace {
+
+Result<bool> parse_switch(std::string_view text) {
+  if (text == "on" || text == "off") return text == "on";
+  return Status(BENTO_INVALID_ARGUMENT, "expected on or off");
+}
+
+Status apply_plugin(CommandLine& line, std::string_view text) {
+  auto plugin = parse_plugin(text);
+  if (!plugin.ok()) return std::move(plugin).take_status();
+  line.config.plugins.push_back(*std::move(plugin));
+  return {};
+}
+
+Status apply_setting(CommandLine& line, std::string_view text) {
+  auto setting = parse_setting(text);
+  if (!setting.ok()) return std::move(setting).take_status();
+  line.config.settings.push_back(*std::move(setting));
+  return {};
+}
+
+Status apply_runner_workers(CommandLine& line, std::string_view text) {
+  const std::size_t equals = text.find('=');
+  auto count = parse_count(text.substr(equals == std::string_view::npos ? 0 : equals + 1), 1, 1024);
+  if (!count.ok())
+    return Status(BENTO_INVALID_ARGUMENT, count.status().message() + ", or RUNNER=N");
+  if (equals == std::string_view::npos) {
+    line.config.runner_workers = *count;
+  } else {
+    line.config.runner_workers_of[std::string(text.substr(0, equals))] = *count;
+  }
+  return {};
+}
+
+Status apply_log_level(CommandLine& line, std::string_view text) {
+  if (parse_log_level(text, line.config.log_level)) return {};
+  return Status(BENTO_INVALID_ARGUMENT, "expected trace, debug, info, warning, error or off");
+}
+
+Status apply_log_format(CommandLine& line, std::string_view text) {
+  if (parse_log_format(text, line.config.log_format)) return {};
+  return Status(BENTO_INVALID_ARGUMENT, "expected text or json");
+}
+
+std::function<Status(CommandLine&, std::string_view)> act(CommandLine::Action action) {
+  return [action](CommandLine& line, std::string_view) {
+    line.action = action;
+    return Status();
+  };
+}
+
+}  // namespace
+
+std::vector<OptionEntry> service_options() {
+  return {
+      {"plugin", "[/PREFIX=]LIBRARY",
+       "serve this plugin; a bare name is looked up in $BENTOHOST_PLUGIN_PATH, the plugin folder "
+       "and here. "
+       "Repeatable; a prefix goes in front of its routes",
+       true, apply_plugin},
+      {"set", "SERVICE.OPTION=VALUE",
+       "set a service's option: JSON if it parses, else text. Repeatable", true, apply_setting},
+      {"runner-workers", "[RUNNER=]N", "processes of each runner (1), or of one. Repeatable", true,
+       apply_runner_workers},
+      {"max-queue", "N", "calls that may wait for a runner method (1024); more are answered 503",
+       false, store(count_between(1, 1u << 24), [](Config & c) -> auto& { return c.max_queue; })},
+      {"timeout", "SECONDS", "longest time for a request (60); then 504", false,
+       store(
+           parse_seconds, [](Config & c) -> auto& { return c.timeout; })},
+      {"max-in-flight", "N", "most requests of APIs at once (4096); more are answered 503", false,
+       store(count_between(1, 1u << 24), [](Config & c) -> auto& { return c.max_in_flight; })},
+      {"threads", "N", "most handlers that may wait at once, a thread for each (512)", false,
+       store(count_between(1, 65536), [](Config & c) -> auto& { return c.threads; })},
+      {"loops", "N", "event loops that serve connections (one a core, at most 8)", false,
+       store(count_between(1, 256), [](Config & c) -> auto& { return c.loops; })},
+  };
+}
+
+std::vector<OptionEntry> general_options() {
+  return {
+      {"drain-delay", "SECONDS",
+       "when told to stop, go on for so long with readyz at 503 (0): load balancers need time to see "
+       "it",
+       false, store(
+                  parse_delay, [](Config & c) -> auto& { return c.drain_delay; })},
+      {"timeout-graceful-shutdown", "SECONDS",
+       "longest wait for requests in flight when told to stop (30)", false,
+       store(
+           parse_seconds, [](Config & c) -> auto& { return c.graceful_timeout; })},
+      {"log-level", "LEVEL", "trace, debug, info, warning, error or off (info)", false,
+       apply_log_level},
+      {"log-format", "FORMAT", "text or json (text)", false, apply_log_format},
+      {"access-log", "on|off", "a line on stdout for each request (on)", false,
+       store(
+           parse_switch, [](Config & c) -> auto& { return c.access_log; })},
+      {"debug", nullptr, "tell clients the details of errors 500", false,
+       [](CommandLine& line, std::string_view) {
+         line.config.debug = true;
+         return Status();
+       }},
+      {"version", nullptr, "print the version and end", false, act(CommandLine::Action::kVersion)},
+      {"help", nullptr, "print this and end", false, act(CommandLine::Action::kHelp)},
+  };
+}
+
+const std::vector<OptionEntry>& all_options() {
+  static const std::vector<OptionEntry> kAll = [] {
+    std::vector<OptionEntry> all;
+    for (auto part : {service_options(), http_options(), general_options()}) {
+      for (OptionEntry& entry : part) all.push_back(std::move(entry));
+    }
+    return all;
+  }();
+  return kAll;
+}
+
+}  // namespace bentohost::app
