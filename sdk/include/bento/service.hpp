@@ -232,8 +232,8 @@ class Service {
       text.Clear();
       json.Reset(text);
       write(json, option.name);
-      options_schema_ += (options_schema_.back() == '{' ? "" : ",") +
-                         std::string(text.GetString()) + ":{" + option.type +
+      if (options_schema_.back() != '{') options_schema_ += ',';
+      options_schema_ += std::string(text.GetString()) + ":{" + option.type +
                          ",\"default\":" + option.initial + ",\"description\":";
       text.Clear();
       json.Reset(text);
