@@ -2,13 +2,46 @@
 import http.client
 import json
 import os
+import ssl
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-LUA = Path(__file__).with_name("classify.lua")
-REQUEST_BODY = b"[[4.9,3.0,1.4,0.2]]"
-REPLY_BODY = "[0]"
+from . import procs
+
+LUA = Path(__file__).with_name("request.lua")
+PATIENT_SECONDS = 5.0
+
+
+class WrongAnswer(Exception):
+    """A server that answers something else than the others is no peer: the benchmark fails."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request, and the body of the 200 that it should be answered with, blanks at its end
+    aside."""
+    method: str
+    path: str
+    reply: str
+    body: str = ""
+    content_type: str = "text/plain"
+    tls: bool = False
+
+    @property
+    def scheme(self) -> str:
+        return "https" if self.tls else "http"
+
+    def headers(self) -> dict[str, str]:
+        return {"Content-Type": self.content_type} if self.body else {}
+
+    def wire(self) -> bytes:
+        """As bytes, for clients that are not wrk."""
+        lines = [f"{self.method} {self.path} HTTP/1.1", "Host: 127.0.0.1",
+                 *(f"{name}: {value}" for name, value in self.headers().items())]
+        if self.body:
+            lines.append(f"Content-Length: {len(self.body.encode())}")
+        return ("\r\n".join(lines) + "\r\n\r\n" + self.body).encode()
 
 
 @dataclass(frozen=True)
@@ -20,7 +53,8 @@ class Load:
     max_ms: float
     status_errors: int  # answers of 400 and above
     socket_errors: int  # refused, reset or timed out
-    wrong: int          # replies of a checked run that are not 200 with the right class
+    wrong: int          # replies of a checked run that are not 200 with the right body
+    cpu_us: float = 0.0  # of the server's process tree, for each request
 
     @property
     def rps(self) -> float:
@@ -31,26 +65,53 @@ class Load:
         return self.status_errors + self.socket_errors + self.wrong
 
 
-def answers(port: int, timeout: float = 1.0) -> bool:
-    """One request on a connection of its own: is the answer 200 with the right class?"""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+def _connection(port: int, request: Request, timeout: float) -> http.client.HTTPConnection:
+    if not request.tls:
+        return http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return http.client.HTTPSConnection("127.0.0.1", port, timeout=timeout, context=context)
+
+
+def answers(port: int, request: Request, timeout: float = 1.0) -> bool:
+    """One request on a connection of its own: is the answer 200 with the right body?"""
+    connection = _connection(port, request, timeout)
     try:
-        connection.request("POST", "/classify", REQUEST_BODY, {"Content-Type": "application/json"})
+        connection.request(request.method, request.path, request.body or None, request.headers())
         reply = connection.getresponse()
-        return reply.status == 200 and reply.read().decode().strip() == REPLY_BODY
+        return reply.status == 200 and reply.read().decode().strip() == request.reply
     except (OSError, http.client.HTTPException):
         return False
     finally:
         connection.close()
 
 
-def run_wrk(port: int, connections: int, seconds: float, check: bool = False) -> Load:
-    """wrk counts whole seconds. A checked run compares each reply; a measured one only counts
-    statuses, so that wrk, which shares the cores, costs as little as it can."""
+def _run_wrk(port: int, request: Request, connections: int, seconds: float, check: bool) -> Load:
     threads = min(connections, os.cpu_count() or 1)
     argv = ["wrk", f"-t{threads}", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout",
-            "10s", "-s", str(LUA), f"http://127.0.0.1:{port}"]
+            "10s", "-s", str(LUA), f"{request.scheme}://127.0.0.1:{port}", "--", request.method,
+            request.path, request.content_type, request.body]
     if check:
-        argv += ["--", "check"]
+        argv.append(request.reply)
     done = subprocess.run(argv, capture_output=True, text=True, check=True)
     return Load(**json.loads(done.stdout.strip().splitlines()[-1]))
+
+
+def check(label: str, server: procs.Server, request: Request, connections: int = 16,
+          seconds: float = 1.0) -> None:
+    """A run that compares every reply, which the measured ones leave out; also the warm-up."""
+    checked = _run_wrk(server.port, request, connections, seconds, check=True)
+    if not checked.requests and not checked.errors:  # a machine so busy that none was in time
+        checked = _run_wrk(server.port, request, connections, PATIENT_SECONDS, check=True)
+    if checked.errors or not checked.requests:
+        raise WrongAnswer(f"{label}: {checked.errors} wrong of {checked.requests} replies")
+
+
+def measure(server: procs.Server, request: Request, connections: int, seconds: float) -> Load:
+    """wrk counts whole seconds, and only statuses: it shares the cores, and should cost as little
+    as it can."""
+    before = procs.cpu_seconds(server.pid)
+    run = _run_wrk(server.port, request, connections, seconds, check=False)
+    used = procs.cpu_seconds(server.pid) - before
+    return Load(**{**vars(run), "cpu_us": used / max(run.requests, 1) * 1e6})

@@ -6,8 +6,7 @@ import shutil
 import subprocess
 from importlib import metadata
 from pathlib import Path
-
-PYTHON_PEERS = ("fastapi", "uvicorn", "uvloop", "httptools", "flask", "gunicorn", "scikit-learn")
+from typing import Iterable
 
 
 def _first_match(path: str, pattern: str) -> str:
@@ -15,7 +14,7 @@ def _first_match(path: str, pattern: str) -> str:
     return match[1] if match else "unknown"
 
 
-def _version_of(program: str, flag: str) -> list[str]:
+def version_of(program: str, flag: str) -> list[str]:
     """wrk and nginx print their version on either stream, and wrk with a failing exit code."""
     if shutil.which(program) is None:
         return []
@@ -24,9 +23,9 @@ def _version_of(program: str, flag: str) -> list[str]:
     return [f"{program} {match[0]}"] if match else []
 
 
-def _python_versions() -> list[str]:
+def _python_versions(packages: Iterable[str]) -> list[str]:
     found = []
-    for package in PYTHON_PEERS:
+    for package in packages:
         try:
             found.append(f"{package} {metadata.version(package)}")
         except metadata.PackageNotFoundError:
@@ -34,16 +33,30 @@ def _python_versions() -> list[str]:
     return found
 
 
-def describe() -> list[str]:
+def package_versions(*names: str) -> list[str]:
+    """Of Debian packages, without Debian's own part of the version."""
+    if shutil.which("dpkg-query") is None:
+        return []
+    found = []
+    for name in names:
+        done = subprocess.run(["dpkg-query", "-W", "-f", "${Version}", name], capture_output=True,
+                              text=True, check=False)
+        if match := re.match(r"(?:\d+:)?(\d+(?:\.\d+)*)", done.stdout):
+            found.append(f"{name} {match[1]}")
+    return found
+
+
+def describe(packages: Iterable[str], others: Iterable[str] = ()) -> list[str]:
+    """`packages`: of Python; `others`: versions that the caller knows, as they are to be read."""
     memory_gb = int(_first_match("/proc/meminfo", r"^MemTotal:\s+(\d+)")) / 2**20
     kernel = ".".join(platform.release().split(".")[:2])
-    versions = (_version_of("nginx", "-v") + _version_of("wrk", "-v") +
-                [f"Python {platform.python_version()}"] + _python_versions())
+    versions = (version_of("nginx", "-v") + version_of("wrk", "-v") +
+                [f"Python {platform.python_version()}"] + _python_versions(packages) +
+                list(others))
     return [f"{os.cpu_count()} cores of {_first_match('/proc/cpuinfo', r'^model name.*: (.*)')}, "
             f"{memory_gb:.0f} GB, Linux {kernel}, "
             + _first_match("/etc/os-release", r'^PRETTY_NAME="?([^"\n]*)') +
             "; wrk and the server under test share the cores, over loopback, the others stopped",
             f"load average when it began: {os.getloadavg()[0]:.2f}; only figures of an "
             "otherwise idle machine mean anything",
-            ", ".join(versions),
-            "nginx, uvicorn and gunicorn with 2 workers each; bentohost with its defaults"]
+            ", ".join(versions)]

@@ -1,18 +1,14 @@
-"""results.svg: throughput above, tail latency below, by server and connections. Plain SVG."""
+"""A chart of grouped bars on logarithmic scales, as plain SVG: what it shows is its caller's."""
 import math
 from dataclasses import dataclass
 from html import escape
-from typing import Iterable
+from typing import Iterable, Sequence
 
-from .results import CONNECTIONS, LOG_MODES, Results, Spread
+from .figures import Spread
 
-WIDTH, HEIGHT = 960, 764
-LEFT, RIGHT = 76, 24
-PANEL_TOPS, PANEL_HEIGHT = (160, 488), 226
+LEFT, RIGHT, LEGEND_TOP, LEGEND_LINE = 76, 24, 98, 22
+PANEL_HEIGHT, PANEL_ABOVE, PANEL_BELOW = 226, 62, 40
 GROUP_GAP = 36
-# Okabe and Ito's palette, which colour-blind readers can tell apart; the floor is grey.
-COLOURS = {"bentohost": "#0072B2", "nginx": "#8C8C8C", "fastapi-def": "#E69F00",
-           "fastapi-async": "#D55E00", "fastapi-uvloop": "#CC79A7", "flask": "#009E73"}
 STYLE = """
   text { font-family: 'DejaVu Sans', Verdana, Helvetica, Arial, sans-serif; fill: #222; }
   .title { font-size: 21px; font-weight: bold; }
@@ -23,6 +19,28 @@ STYLE = """
   .value { font-size: 11px; }
   .legend { font-size: 12px; }
 """
+
+
+@dataclass(frozen=True)
+class Series:
+    key: str
+    label: str
+    colour: str
+
+
+@dataclass(frozen=True)
+class Panel:
+    title: str
+    groups: Sequence[tuple[str, dict[str, Spread | None]]]  # a name, and a bar for each series
+
+
+@dataclass(frozen=True)
+class Chart:
+    title: str
+    note: str
+    series: Sequence[Series]
+    panels: Sequence[Panel]
+    width: int = 960
 
 
 def _short(value: float) -> str:
@@ -52,7 +70,7 @@ class _Scale:
     @classmethod
     def over(cls, spreads: Iterable[Spread], top: float) -> "_Scale":
         lows, highs = zip(*((spread.low, spread.high) for spread in spreads))
-        low = math.floor(math.log10(min(lows)))
+        low = math.floor(math.log10(max(min(lows), 1e-6)))
         return cls(low, max(low + 1, math.log10(max(highs)) + 0.2), top)
 
     def y(self, value: float) -> float:
@@ -60,77 +78,65 @@ class _Scale:
         return self.top + PANEL_HEIGHT * (1 - share)
 
 
-@dataclass(frozen=True)
-class _Panel:
-    title: str
-    figure: str  # a name of Cell
-    top: float
-
-
-PANELS = (_Panel("Requests per second: higher is better", "rps", PANEL_TOPS[0]),
-          _Panel("p99 latency, ms: lower is better", "p99_ms", PANEL_TOPS[1]))
-
-
-def _bar(x: float, width: float, spread: Spread, scale: _Scale, server: str) -> list[str]:
+def _bar(x: float, width: float, spread: Spread, scale: _Scale, colour: str) -> list[str]:
     y, foot, middle = scale.y(spread.median), scale.top + PANEL_HEIGHT, x + width / 2
     low, high = scale.y(spread.low), scale.y(spread.high)
     return [f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{foot - y:.1f}" '
-            f'fill="{COLOURS.get(server, "#56B4E9")}"/>',
-            _line(middle, low, middle, high, "#222"),
+            f'fill="{colour}"/>', _line(middle, low, middle, high, "#222"),
             _text(middle, min(y, high) - 5, "value", _short(spread.median), "middle")]
 
 
-def _frame(panel: _Panel, scale: _Scale) -> list[str]:
-    drawn = [_text(LEFT, panel.top - 24, "panel", panel.title)]
+def _frame(panel: Panel, scale: _Scale, width: int) -> list[str]:
+    drawn = [_text(LEFT, scale.top - 24, "panel", panel.title)]
     for exponent in range(scale.low, math.floor(scale.high) + 1):
         y = scale.y(10.0**exponent)
-        drawn += [_line(LEFT, y, WIDTH - RIGHT, y, "#E2E2E2" if exponent > scale.low else "#555"),
+        drawn += [_line(LEFT, y, width - RIGHT, y, "#E2E2E2" if exponent > scale.low else "#555"),
                   _text(LEFT - 8, y + 4, "axis", f"{10.0**exponent:,.6g}", "end")]
     return drawn
 
 
-def _panel(results: Results, log: str, panel: _Panel) -> list[str]:
-    spreads = {(server, connections): spread for server in results.labels
-               for connections in CONNECTIONS
-               if (spread := results.cell(server, log, connections, panel.figure)) is not None}
-    if not spreads:
+def _panel(chart: Chart, panel: Panel, top: float) -> list[str]:
+    known = [spread for _, bars in panel.groups for spread in bars.values() if spread is not None]
+    if not known:
         return []
-    scale = _Scale.over(spreads.values(), panel.top)
-    drawn = _frame(panel, scale)
-    group_width = (WIDTH - LEFT - RIGHT) / len(CONNECTIONS)
-    bar_width = (group_width - GROUP_GAP) / len(results.labels)
-    for group, connections in enumerate(CONNECTIONS):
+    scale = _Scale.over(known, top)
+    drawn = _frame(panel, scale, chart.width)
+    group_width = (chart.width - LEFT - RIGHT) / len(panel.groups)
+    bar_width = (group_width - GROUP_GAP) / len(chart.series)
+    for group, (name, bars) in enumerate(panel.groups):
         left = LEFT + group * group_width
-        for place, server in enumerate(results.labels):
-            if (server, connections) in spreads:
+        for place, series in enumerate(chart.series):
+            if (spread := bars.get(series.key)) is not None:
                 x = left + GROUP_GAP / 2 + place * bar_width
-                drawn += _bar(x + 2, bar_width - 4, spreads[server, connections], scale, server)
-        drawn.append(_text(left + group_width / 2, panel.top + PANEL_HEIGHT + 21, "group",
-                           f"{connections} connection{'s' if connections > 1 else ''}", "middle"))
+                drawn += _bar(x + 2, bar_width - 4, spread, scale, series.colour)
+        drawn.append(_text(left + group_width / 2, top + PANEL_HEIGHT + 21, "group", name,
+                           "middle"))
     return drawn
 
 
-def _legend(results: Results) -> list[str]:
-    """In the order of the bars, each entry as wide as its name needs."""
-    x, y, drawn = float(LEFT), 98, []
-    for server, label in results.labels.items():
-        drawn += [f'<rect x="{x:.1f}" y="{y - 11}" width="13" height="13" '
-                  f'fill="{COLOURS.get(server, "#56B4E9")}"/>', _text(x + 18, y, "legend", label)]
-        x += 34 + 7.1 * len(label)
-    return drawn
+def _legend(chart: Chart) -> tuple[list[str], float]:
+    """In the order of the bars, each entry as wide as its name needs; and where it ends."""
+    x, y, drawn = float(LEFT), float(LEGEND_TOP), []
+    for series in chart.series:
+        width = 34 + 7.1 * len(series.label)
+        if x + width > chart.width and x > LEFT:
+            x, y = float(LEFT), y + LEGEND_LINE
+        drawn += [f'<rect x="{x:.1f}" y="{y - 11:.1f}" width="13" height="13" '
+                  f'fill="{series.colour}"/>', _text(x + 18, y, "legend", series.label)]
+        x += width
+    return drawn, y
 
 
-def draw(results: Results, log: str = LOG_MODES[0]) -> str:
-    title = "An iris row classified over HTTP: bentohost beside its peers"
-    rounds = max((cell.round for cell in results.cells), default=0)
-    note = (f"Logarithmic scales. Access log {log}. Bars: medians of {rounds} rounds; "
-            "thin lines: lowest to highest.")
-    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
-             f'width="{WIDTH}" height="{HEIGHT}" role="img">', f"<title>{escape(title)}</title>",
-             f"<desc>{escape(' and '.join(panel.title for panel in PANELS))}</desc>",
-             f"<style>{STYLE}</style>",
-             f'<rect width="{WIDTH}" height="{HEIGHT}" rx="8" fill="#fff"/>',
-             _text(LEFT, 40, "title", title), _text(LEFT, 64, "note", note), *_legend(results)]
-    for panel in PANELS:
-        parts += _panel(results, log, panel)
-    return "\n".join([*parts, "</svg>"]) + "\n"
+def draw(chart: Chart) -> str:
+    legend, top = _legend(chart)
+    parts = [_text(LEFT, 40, "title", chart.title), _text(LEFT, 64, "note", chart.note), *legend]
+    for panel in chart.panels:
+        parts += _panel(chart, panel, top + PANEL_ABOVE)
+        top += PANEL_ABOVE + PANEL_HEIGHT + PANEL_BELOW
+    width, height = chart.width, round(top + 10)
+    described = ", ".join(panel.title for panel in chart.panels)
+    return "\n".join([
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
+        f'width="{width}" height="{height}" role="img">', f"<title>{escape(chart.title)}</title>",
+        f"<desc>{escape(described)}</desc>", f"<style>{STYLE}</style>",
+        f'<rect width="{width}" height="{height}" rx="8" fill="#fff"/>', *parts, "</svg>"]) + "\n"

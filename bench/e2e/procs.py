@@ -1,18 +1,37 @@
 """Servers as process trees: start, wait until they answer, weigh, stop. Reads /proc; Linux only."""
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
 import time
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Callable
+from typing import Callable, Iterator
 
 POLL_SECONDS = 0.0005
 READY_TIMEOUT_SECONDS = 60.0
 STOP_TIMEOUT_SECONDS = 10.0
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
-URL = re.compile(rb"http://127\.0\.0\.1:(\d+)")
+URL = re.compile(rb"https?://127\.0\.0\.1:(\d+)")
+
+
+@contextmanager
+def open_files(wanted: int) -> Iterator[int]:
+    """At least so many open files, for us and for the servers that are started meanwhile, as far as
+    we may; yields how many. Not for longer than needed: some programs close every number that a
+    file could have when they start another."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), max(hard, wanted)))
+    except (OSError, ValueError):  # not root
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, wanted)), hard))
+    try:
+        yield resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE,
+                           (soft, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
 
 
 def free_port() -> int:
@@ -52,8 +71,18 @@ def scheduled_seconds(root: int) -> float:
     total = 0
     for pid in tree(root):
         for schedstat in Path(f"/proc/{pid}/task").glob("*/schedstat"):
-            total += int(schedstat.read_text().split()[0])
+            try:
+                total += int(schedstat.read_text().split()[0])
+            except (FileNotFoundError, ProcessLookupError):
+                pass  # the thread ended meanwhile
     return total / 1e9
+
+
+def cpu_share(root: int, seconds: float) -> float:
+    """Of one core, over the next seconds."""
+    before, began = scheduled_seconds(root), time.perf_counter()
+    time.sleep(seconds)
+    return (scheduled_seconds(root) - before) / (time.perf_counter() - began)
 
 
 def _kilobytes(path: Path, field: str) -> int:
@@ -81,6 +110,7 @@ class Server:
         self.port = port
         self._log = log
         self._log_file = log.open("wb")
+        self.ready_ms = 0.0
         self._started = time.perf_counter()
         self._process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=self._log_file,
                                          stderr=subprocess.STDOUT, cwd=cwd, start_new_session=True)
@@ -89,8 +119,8 @@ class Server:
     def pid(self) -> int:
         return self._process.pid
 
-    def wait_ready(self, answers: Callable[[int], bool]) -> float:
-        """Seconds from the start to the first right answer."""
+    def wait_ready(self, answers: Callable[[int], bool]) -> None:
+        """`ready_ms` is then the time from the start to the first right answer."""
         while time.perf_counter() - self._started < READY_TIMEOUT_SECONDS:
             if self._process.poll() is not None:
                 raise RuntimeError(f"ended with {self._process.returncode}: {self.log_tail()}")
@@ -98,7 +128,8 @@ class Server:
                 announced = URL.search(self._log.read_bytes())
                 self.port = int(announced[1]) if announced else 0
             if self.port and answers(self.port):
-                return time.perf_counter() - self._started
+                self.ready_ms = (time.perf_counter() - self._started) * 1e3
+                return
             time.sleep(POLL_SECONDS)
         raise RuntimeError(f"no answer in {READY_TIMEOUT_SECONDS:.0f} s: {self.log_tail()}")
 

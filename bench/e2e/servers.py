@@ -1,76 +1,112 @@
-"""What is measured: how each server is started, and what it needs to be installed."""
+"""What is measured: how a server is started, and what it needs to be installed. Those that both
+suites use are here, the others in their suite's servers.py."""
+import functools
 import importlib.util
 import shutil
+import subprocess
 import sys
+import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable
+from typing import Callable, Iterator, Sequence
 
 from . import load, procs
 
 PEERS = Path(__file__).with_name("peers")
-WORKERS = 2
+WORKERS = 2  # of every peer with processes of its own
+
+
+@dataclass(frozen=True)
+class Start:
+    """One start of a server: what its command line is made from."""
+    folder: Path            # its own, and empty
+    port: int
+    request: load.Request   # what it will be sent
+    access_log: bool        # False: off. True: as it comes
+    connections: int        # as many may come at once
+    certificate: Path | None = None  # folder of cert.pem and key.pem: TLS
 
 
 @dataclass(frozen=True)
 class Spec:
-    """`argv(folder, port, access_log)`: False turns the log off, True leaves it as it comes."""
     key: str
     label: str
-    argv: Callable[[Path, int, bool], list[str]]
-    modules: tuple[str, ...] = ()
+    argv: Callable[[Start], list[str]]
+    modules: tuple[str, ...] = ()   # of Python
     programs: tuple[str, ...] = ()
-    picks_port: bool = False
+    picks_port: bool = False        # and says so on stdout
+    prepare: Callable[[], str] | None = None  # brings what is no package; returns what went wrong
+    thread_per_connection: bool = False  # sized for the connections of each run, as its user would
 
-    def missing(self) -> list[str]:
-        return ([name for name in self.modules if importlib.util.find_spec(name) is None] +
-                [name for name in self.programs if shutil.which(name) is None])
+    def missing(self) -> str:
+        """Why it cannot be started here; empty if it can."""
+        absent = ([name for name in self.modules if importlib.util.find_spec(name) is None] +
+                  [name for name in self.programs if shutil.which(name) is None])
+        if absent:
+            return f"not installed: {', '.join(absent)}"
+        return self.prepare() if self.prepare else ""
 
-    def start(self, folder: Path, access_log: bool) -> procs.Server:
-        port = 0 if self.picks_port else procs.free_port()
-        argv = self.argv(folder, port, access_log)
-        return procs.Server(argv, folder / "output.log", port, cwd=folder)
+    @contextmanager
+    def running(self, request: load.Request, access_log: bool = False, connections: int = 64,
+                certificate: Path | None = None) -> Iterator[procs.Server]:
+        """The server, from its first right answer on."""
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            folder.chmod(0o755)  # nginx's workers are another user's when it is started by root
+            port = 0 if self.picks_port else procs.free_port()
+            argv = self.argv(Start(folder, port, request, access_log, connections, certificate))
+            with procs.Server(argv, folder / "output.log", port, cwd=folder) as server:
+                server.wait_ready(functools.partial(load.answers, request=request))
+                yield server
 
 
-def bentohost(binary: Path) -> Spec:
-    def argv(_folder: Path, _port: int, access_log: bool) -> list[str]:
-        return [str(binary), "--plugin", "libiris.so", "--port", "0"] + (
-            [] if access_log else ["--access-log", "off"])
+@functools.cache
+def help_of(binary: Path) -> str:
+    return subprocess.run([str(binary), "--help"], capture_output=True, text=True,
+                          check=False).stdout
+
+
+def bentohost(binary: Path, plugins: Sequence[str]) -> Spec:
+    def argv(start: Start) -> list[str]:
+        words = [str(binary), "--port", "0"]
+        for plugin in plugins:
+            words += ["--plugin", plugin]
+        if not start.access_log:
+            words += ["--access-log", "off"]
+        if start.certificate:
+            words += ["--ssl-certfile", str(start.certificate / "cert.pem"),
+                      "--ssl-keyfile", str(start.certificate / "key.pem")]
+        return words
     return Spec("bentohost", "bentohost", argv, programs=(str(binary),), picks_port=True)
 
 
-def _nginx(folder: Path, port: int, access_log: bool) -> list[str]:
-    settings = {"DIR": str(folder), "PORT": str(port), "WORKERS": str(WORKERS),
-                "BODY": load.REPLY_BODY,
-                "ACCESS_LOG": str(folder / "access.log") if access_log else "off"}
+def _nginx(start: Start) -> list[str]:
+    tls = ""
+    if start.certificate:
+        tls = ("ssl_protocols TLSv1.2 TLSv1.3; "
+               f"ssl_certificate {start.certificate}/cert.pem; "
+               f"ssl_certificate_key {start.certificate}/key.pem;")
+    settings = {"DIR": str(start.folder), "PORT": str(start.port), "WORKERS": str(WORKERS),
+                "CONNECTIONS": str(max(1024, start.connections + 64)),
+                "SSL": " ssl" if start.certificate else "", "TLS": tls,
+                "PATH": start.request.path, "BODY": start.request.reply,
+                "TYPE": start.request.content_type,
+                "ACCESS_LOG": str(start.folder / "access.log") if start.access_log else "off"}
     text = (PEERS / "nginx.conf").read_text()
     for name, value in settings.items():
         text = text.replace(f"@{name}@", value)
-    (folder / "nginx.conf").write_text(text)
-    return ["nginx", "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", "stderr"]
+    (start.folder / "nginx.conf").write_text(text)
+    return ["nginx", "-p", str(start.folder), "-c", str(start.folder / "nginx.conf"), "-e",
+            "stderr"]
 
 
-def _uvicorn(app: str, loop: str, http: str) -> Callable[[Path, int, bool], list[str]]:
-    def argv(_folder: Path, port: int, access_log: bool) -> list[str]:
-        return [sys.executable, str(PEERS / "serve_uvicorn.py"), f"fastapi_iris:{app}", "--workers",
-                str(WORKERS), "--port", str(port), "--loop", loop, "--http", http] + (
-                    [] if access_log else ["--no-access-log"])
+NGINX = Spec("nginx", "nginx, static reply", _nginx, programs=("nginx",))
+
+
+def uvicorn(app: str, loop: str, http: str) -> Callable[[Start], list[str]]:
+    def argv(start: Start) -> list[str]:
+        return [sys.executable, str(PEERS / "serve_uvicorn.py"), app, "--workers", str(WORKERS),
+                "--port", str(start.port), "--loop", loop, "--http", http] + (
+                    [] if start.access_log else ["--no-access-log"])
     return argv
-
-
-def _gunicorn(_folder: Path, port: int, _access_log: bool) -> list[str]:
-    # gunicorn comes with its access log off: both of its rows are the same set-up.
-    return [sys.executable, "-m", "gunicorn", "--chdir", str(PEERS), "--workers", str(WORKERS),
-            "--bind", f"127.0.0.1:{port}", "flask_iris:app"]
-
-
-PEER_SPECS = (
-    Spec("nginx", "nginx, static reply", _nginx, programs=("nginx",)),
-    Spec("fastapi-def", "FastAPI def", _uvicorn("def_app", "asyncio", "h11"),
-         ("fastapi", "uvicorn", "sklearn")),
-    Spec("fastapi-async", "FastAPI async", _uvicorn("async_app", "asyncio", "h11"),
-         ("fastapi", "uvicorn", "sklearn")),
-    Spec("fastapi-uvloop", "FastAPI async, uvloop", _uvicorn("async_app", "uvloop", "httptools"),
-         ("fastapi", "uvicorn", "uvloop", "httptools", "sklearn")),
-    Spec("flask", "Flask, gunicorn", _gunicorn, ("flask", "gunicorn", "sklearn")),
-)

@@ -1,10 +1,9 @@
-"""The figures of one benchmark, as values: kept while measuring, read by report and plot."""
-import json
-import statistics
+"""The figures of one run of the suite, as values: kept while measuring, read by report and plot."""
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 
-CONNECTIONS = (1, 16, 64)
+from ..figures import Spread
+
+CONNECTIONS = (1, 16, 64, 256)
 LOG_MODES = ("as it comes", "off")
 
 
@@ -43,18 +42,6 @@ class Kill:
     served_ms: float | None
 
 
-@dataclass(frozen=True)
-class Spread:
-    """The median of the rounds, and their extremes."""
-    median: float
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, values: list[float]) -> "Spread":
-        return cls(statistics.median(values), min(values), max(values))
-
-
 @dataclass
 class Results:
     labels: dict[str, str] = field(default_factory=dict)  # server to the name that people read
@@ -65,30 +52,27 @@ class Results:
     command: str = ""
 
     def cell(self, server: str, log: str, connections: int, name: str) -> Spread | None:
-        values = [getattr(cell, name) for cell in self.cells
-                  if (cell.server, cell.log, cell.connections) == (server, log, connections)]
-        return Spread.of(values) if values else None
+        return Spread.of(getattr(cell, name) for cell in self.cells
+                         if (cell.server, cell.log, cell.connections) == (server, log, connections))
 
     def life(self, server: str, log: str, name: str) -> Spread | None:
-        values = [getattr(life, name) for life in self.lives
-                  if (life.server, life.log) == (server, log)]
-        return Spread.of(values) if values else None
+        return Spread.of(getattr(life, name) for life in self.lives
+                         if (life.server, life.log) == (server, log))
 
-    def ratio(self, server: str, other: str, log: str, connections: int) -> Spread | None:
-        """Of requests per second, each to the other's of the same round: drift cancels out."""
+    def ratio(self, server: str, other: str, log: str, connections: int,
+              name: str = "rps") -> Spread | None:
+        """Each to the other's of the same round: drift cancels out."""
         def by_round(key: str) -> dict[int, float]:
-            return {cell.round: cell.rps for cell in self.cells
+            return {cell.round: getattr(cell, name) for cell in self.cells
                     if (cell.server, cell.log, cell.connections) == (key, log, connections)}
         ours, theirs = by_round(server), by_round(other)
-        values = [ours[number] / theirs[number] for number in ours if number in theirs]
-        return Spread.of(values) if values else None
+        return Spread.of(ours[number] / theirs[number] for number in ours if number in theirs)
 
-    def save(self, path: Path) -> None:
-        path.write_text(json.dumps(asdict(self), indent=1) + "\n")
+    def as_json(self) -> dict:
+        return asdict(self)
 
     @classmethod
-    def read(cls, path: Path) -> "Results":
-        raw = json.loads(path.read_text())
+    def from_json(cls, raw: dict) -> "Results":
         return cls(raw["labels"], [Cell(**each) for each in raw["cells"]],
                    [Life(**each) for each in raw["lives"]], [Kill(**each) for each in raw["kills"]],
                    raw["machine"], raw["command"])

@@ -1,10 +1,6 @@
--- wrk: POSTs one iris row again and again, and prints its figures as one line of JSON.
--- With the argument "check" it also compares every reply, which costs wrk too much to measure with.
-wrk.method = "POST"
-wrk.path = "/classify"
-wrk.body = "[[4.9,3.0,1.4,0.2]]"
-wrk.headers["Content-Type"] = "application/json"
-
+-- wrk: sends one request again and again, and prints its figures as one line of JSON.
+-- Arguments: method, path, content type, body, and to compare every reply (which costs wrk too much
+-- to measure with) the body that it should have.
 local threads = {}
 
 function setup(thread)
@@ -12,15 +8,19 @@ function setup(thread)
 end
 
 local function check(status, headers, body)
-  if status ~= 200 or body:gsub("%s+$", "") ~= "[0]" then
+  if status ~= 200 or body:gsub("%s+$", "") ~= expected then
     wrong = wrong + 1
   end
 end
 
 function init(args)
   wrong = 0
-  if args[1] == "check" then
-    response = check
+  wrk.method, wrk.path = args[1], args[2]
+  if args[4] ~= "" then
+    wrk.headers["Content-Type"], wrk.body = args[3], args[4]
+  end
+  if args[5] then
+    expected, response = args[5], check
   end
 end
 

@@ -8,15 +8,14 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import load, procs
+from .. import procs
+from ..load import Request
 
 CONNECTIONS = 64
 BEFORE_SECONDS = 1.0
 PILE_UP_SECONDS = 0.05  # this long stopped, so that the kill meets a request of every connection
 AFTER_SECONDS = 3.0
 ANSWER_TIMEOUT_SECONDS = 10.0
-REQUEST = (b"POST /classify HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-           b"Content-Length: %d\r\n\r\n%s" % (len(load.REQUEST_BODY), load.REQUEST_BODY))
 
 
 @dataclass
@@ -55,9 +54,10 @@ def runner_workers(host: int) -> list[int]:
 
 
 class _Scenario:
-    def __init__(self, host: int, port: int) -> None:
+    def __init__(self, host: int, port: int, request: Request) -> None:
         self._host = host
         self._port = port
+        self._request = request
         self._killed_at = float("inf")
         self._stop = False
         self.outcome = Outcome()
@@ -104,11 +104,11 @@ class _Scenario:
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """One request and its answer; False when the server will close the connection."""
         sent = time.perf_counter()
-        writer.write(REQUEST)
+        writer.write(self._request.wire())
         status, keep, body = await asyncio.wait_for(_answer(reader), ANSWER_TIMEOUT_SECONDS)
         self.outcome.statuses[status] += 1
         if status == 200:
-            self.outcome.wrong += body.decode(errors="replace").strip() != load.REPLY_BODY
+            self.outcome.wrong += body.decode(errors="replace").strip() != self._request.reply
             if sent > self._killed_at and self.outcome.served_ms is None:
                 self.outcome.served_ms = (time.perf_counter() - self._killed_at) * 1e3
         return keep
@@ -124,5 +124,5 @@ async def _answer(reader: asyncio.StreamReader) -> tuple[int, bool, bytes]:
     return int(status_line.split()[1]), keep, body
 
 
-def run(host: int, port: int) -> Outcome:
-    return asyncio.run(_Scenario(host, port).run())
+def run(host: int, port: int, request: Request) -> Outcome:
+    return asyncio.run(_Scenario(host, port, request).run())
