@@ -52,8 +52,7 @@ Status parse_request_line(std::string_view line, Request& request, std::string& 
   return request.method == "CONNECT" ? refuse(501, "CONNECT is for proxies") : Status();
 }
 
-// RFC 9112 3.2.2: an absolute form's authority stands in for what the Host header says, or would
-// say.
+// RFC 9112 3.2.2: the authority of an absolute form replaces what the Host header says.
 void set_host(std::string_view authority, Headers& headers) {
   const auto host = std::find_if(headers.begin(), headers.end(),
                                  [](const Header& header) { return header.name == "host"; });

@@ -25,8 +25,7 @@ struct Segment {
   std::string_view name;    // of the parameter; empty: there is none
   std::string_view after;
 };
-// Takes the first segment off `path`, which starts with that segment's '/': "/a//b" is "a", "",
-// "b".
+// Takes the first segment off `path`, which starts with its '/': "/a//b" is "a", "" and "b".
 std::string_view take_segment(std::string_view& path);
 // `text` is a segment of a checked route.
 Segment parse_segment(std::string_view text);

@@ -22,8 +22,7 @@ struct Target {
 // empty path is "/"), asterisk ("*", of OPTIONS only) and authority ("host:port", of CONNECT only).
 // '+' stays '+'. Dot segments go as in RFC 3986 5.2.4, but for ".." above the root, which is
 // refused, as nginx does; so are broken escapes and %00, user information, and what is not visible
-// ASCII. A refusal's http_status() is 400, and `out` is empty then; its strings keep their
-// capacity.
+// ASCII. A refusal's http_status() is 400, and `out` is empty then. Strings keep their capacity.
 Status parse_target(std::string_view method, std::string_view target, Target& out);
 
 }  // namespace bentohost::http
