@@ -72,7 +72,8 @@ std::string help_text() {
   help.setHeader(
       "Serves the services of plugins over HTTP, their runners in processes of their own.");
   help.setFooter(
-      "SIGTERM and SIGINT end it after the requests in flight; a second one ends it at once. SIGHUP "
+      "SIGTERM and SIGINT end it after the requests in flight; a second one ends it at once. "
+      "SIGHUP "
       "has it read the certificate files again.");
   help.setUnixStyle(true);
   help.setWidth(100);

@@ -36,7 +36,7 @@ std::size_t default_loops();
 struct Config {
   std::vector<PluginArg> plugins;
   std::vector<Setting> settings;
-  std::optional<std::string> host;  // else 127.0.0.1
+  std::optional<std::string> host;    // else 127.0.0.1
   std::optional<std::uint16_t> port;  // else 3000
   std::vector<http::Address> bind, admin_bind;
   http::TlsOptions tls;  // without a certfile: none

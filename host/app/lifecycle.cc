@@ -192,13 +192,13 @@ class Lifecycle {
     if (config_.log_format == LogFormat::kJson) {
       line = "{\"time\":\"";
       append_timestamp(line);
-      line += "\",\"level\":\"info\",\"message\":\"ready\",\"url\":\"" + urls() +
-              "\",\"services\":\"";
+      line +=
+          "\",\"level\":\"info\",\"message\":\"ready\",\"url\":\"" + urls() + "\",\"services\":\"";
       append_json_escaped(line, names);
       line += "\",\"took_ms\":" + std::to_string(took.count()) + "}\n";
     } else {
-      line = "bentohost " BENTO_VERSION " serves " + names + " at " + urls() +
-             " (ready in " + std::to_string(took.count()) + " ms)\n";
+      line = "bentohost " BENTO_VERSION " serves " + names + " at " + urls() + " (ready in " +
+             std::to_string(took.count()) + " ms)\n";
     }
     [[maybe_unused]] const ssize_t n = ::write(STDOUT_FILENO, line.data(), line.size());
   }
@@ -212,7 +212,7 @@ class Lifecycle {
   service::Environment environment_;
   std::vector<std::unique_ptr<service::LiveService>> services_;
   service::Dispatcher dispatcher_;
-  const http::Server::Loops loops_;  // after the services: their callbacks end before they do
+  const http::Server::Loops loops_;        // after the services: their callbacks end before they do
   std::shared_ptr<http::TlsContext> tls_;  // null: none
   std::unique_ptr<http::Server> server_;
   ThreadPool threads_;

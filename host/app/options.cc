@@ -68,26 +68,33 @@ std::vector<OptionEntry> service_options() {
       {"runner-workers", "[RUNNER=]N", "processes of each runner (1), or of one. Repeatable", true,
        apply_runner_workers},
       {"max-queue", "N", "calls that may wait for a runner method (1024); more are answered 503",
-       false, store(count_between(1, 1u << 24), [](Config & c) -> auto& { return c.max_queue; })},
+       false,
+       store(
+           count_between(1, 1u << 24), [](Config & c) -> auto& { return c.max_queue; })},
       {"timeout", "SECONDS", "longest time for a request (60); then 504", false,
        store(
            parse_seconds, [](Config & c) -> auto& { return c.timeout; })},
       {"max-in-flight", "N", "most requests of APIs at once (4096); more are answered 503", false,
-       store(count_between(1, 1u << 24), [](Config & c) -> auto& { return c.max_in_flight; })},
+       store(
+           count_between(1, 1u << 24), [](Config & c) -> auto& { return c.max_in_flight; })},
       {"threads", "N", "most handlers that may wait at once, a thread for each (512)", false,
-       store(count_between(1, 65536), [](Config & c) -> auto& { return c.threads; })},
+       store(
+           count_between(1, 65536), [](Config & c) -> auto& { return c.threads; })},
       {"loops", "N", "event loops that serve connections (one a core, at most 8)", false,
-       store(count_between(1, 256), [](Config & c) -> auto& { return c.loops; })},
+       store(
+           count_between(1, 256), [](Config & c) -> auto& { return c.loops; })},
   };
 }
 
 std::vector<OptionEntry> general_options() {
   return {
       {"drain-delay", "SECONDS",
-       "when told to stop, go on for so long with readyz at 503 (0): load balancers need time to see "
+       "when told to stop, go on for so long with readyz at 503 (0): load balancers need time to "
+       "see "
        "it",
-       false, store(
-                  parse_delay, [](Config & c) -> auto& { return c.drain_delay; })},
+       false,
+       store(
+           parse_delay, [](Config & c) -> auto& { return c.drain_delay; })},
       {"timeout-graceful-shutdown", "SECONDS",
        "longest wait for requests in flight when told to stop (30)", false,
        store(

@@ -39,8 +39,8 @@ std::vector<OptionEntry> socket_options() {
        "proxies whose X-Forwarded-For, X-Forwarded-Proto and Forwarded are believed: addresses, "
        "networks, unix, or * (nobody)",
        false,
-       store(http::TrustedProxies::parse,
-             [](Config & c) -> auto& { return c.forwarded_allow_ips; })},
+       store(
+           http::TrustedProxies::parse, [](Config & c) -> auto& { return c.forwarded_allow_ips; })},
   };
 }
 
@@ -50,8 +50,8 @@ std::vector<OptionEntry> limit_options() {
         parse_seconds, [limit](Config & c) -> auto& { return c.limits.*limit; });
   };
   const auto count = [](std::size_t http::Limits::*limit, std::uint32_t least) {
-    return store(count_between(least, 1u << 30),
-                 [limit](Config & c) -> auto& { return c.limits.*limit; });
+    return store(
+        count_between(least, 1u << 30), [limit](Config & c) -> auto& { return c.limits.*limit; });
   };
   return {
       {"max-body", "BYTES", "largest request body, as sent and as inflated (64m); else 413", false,
@@ -61,8 +61,9 @@ std::vector<OptionEntry> limit_options() {
        store(
            parse_size, [](Config & c) -> auto& { return c.limits.head.max_head; })},
       {"max-headers", "N", "most headers of a request (100); else 431", false,
-       store(count_between(1, 100'000),
-             [](Config & c) -> auto& { return c.limits.head.max_headers; })},
+       store(
+           count_between(1, 100'000),
+           [](Config & c) -> auto& { return c.limits.head.max_headers; })},
       {"max-request-line", "BYTES", "longest request line (8k); else 414", false,
        store(
            parse_size, [](Config & c) -> auto& { return c.limits.head.max_request_line; })},
@@ -74,8 +75,9 @@ std::vector<OptionEntry> limit_options() {
        "least bytes a second of a body, and of a response that is read, after 5 s (240; 0: any); "
        "else 408, or cut off",
        false, count(&http::Limits::min_rate, 0)},
-      {"write-timeout", "SECONDS", "a response of which nothing is read for so long is cut off (30)",
-       false, seconds(&http::Limits::write_timeout)},
+      {"write-timeout", "SECONDS",
+       "a response of which nothing is read for so long is cut off (30)", false,
+       seconds(&http::Limits::write_timeout)},
       {"keep-alive-timeout", "SECONDS", "an idle connection is closed (75)", false,
        seconds(&http::Limits::idle_timeout)},
       {"max-requests", "N", "requests of a connection (0: any number); then it is closed", false,
@@ -101,7 +103,8 @@ std::vector<OptionEntry> tls_options() {
        text(&http::TlsOptions::keyfile_password)},
       {"ssl-ca-certs", "FILE", "who may sign clients' certificates", false,
        text(&http::TlsOptions::ca_certs)},
-      {"ssl-cert-reqs", "0|1|2", "clients' certificates: none (0), optional (1), required (2)", false,
+      {"ssl-cert-reqs", "0|1|2", "clients' certificates: none (0), optional (1), required (2)",
+       false,
        store(
            http::parse_client_certificates, [](Config & c) -> auto& { return c.tls.cert_reqs; })},
       {"ssl-version", "VERSION", "least TLS version: 1.2 (as is BentoML's 17) or 1.3 (1.2)", false,

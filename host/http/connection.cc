@@ -136,7 +136,7 @@ bool Connection::wants_bytes() const {
 }
 
 void Connection::read_once() {
-  if (!unread_.empty()) park();  // it may lie where the next bytes come to lie
+  park();  // what is unread may lie where the next bytes come to lie
   auto& buffer = reactor_->buffer();
   const Received received = transport_->read(buffer.data(), buffer.size());
   switch (received.kind) {

@@ -26,9 +26,9 @@ struct Environment {
   observe::Metrics& metrics;
   observe::AccessLog* access_log = nullptr;  // null: off
   Duration timeout = std::chrono::seconds(60);
-  bool debug = false;                // the details of 500s go to the client too
-  std::size_t max_in_flight = 4096;  // requests of APIs; beyond: 503
-  ThreadPool* threads = nullptr;     // for handlers; null: they run where they are called (tests)
+  bool debug = false;                  // the details of 500s go to the client too
+  std::size_t max_in_flight = 4096;    // requests of APIs; beyond: 503
+  ThreadPool* threads = nullptr;       // for handlers; null: they run where they are called (tests)
   std::atomic<bool> stopping = false;  // readyz says so
   std::atomic<bool> draining = false;  // and no new work is taken
   std::atomic<std::size_t> in_flight = 0;  // of APIs; health and metrics do not count
