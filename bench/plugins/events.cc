@@ -87,10 +87,10 @@ void close_plugin() {}
 }  // namespace
 
 extern "C" {
-BENTO_EXPORT const bento_plugin_entry bento_entry = {sizeof(bento_plugin_entry),
-                                                     BENTO_ABI_MAJOR,
-                                                     BENTO_ABI_MINOR,
-                                                     "bench",
-                                                     open_plugin,
-                                                     close_plugin};
+const bento_plugin_entry bento_entry = {sizeof(bento_plugin_entry),
+                                        BENTO_ABI_MAJOR,
+                                        BENTO_ABI_MINOR,
+                                        "bench",
+                                        open_plugin,
+                                        close_plugin};
 }
