@@ -16,6 +16,7 @@ constexpr std::size_t kKeptBytes = 4u << 10;
 // Pipelined requests are answered until so much waits to be sent.
 constexpr std::size_t kMaxPipelined = 64u << 10;
 constexpr std::size_t kMaxLingerBytes = 1u << 20;
+constexpr int kReadsPerTurn = 16;
 
 void shrink(std::string& text, std::size_t kept) {
   text.clear();
@@ -87,12 +88,12 @@ void Connection::on_events(std::uint32_t epoll_events) {
   const auto self = shared_from_this();
   // TLS may have to write before it can read: then room to write is news for the reader, too.
   if (epoll_events != EPOLLOUT || transport_->is_secure()) readable_ = true;
-  if ((epoll_events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
-    if (phase_ == Phase::kHandling) {
-      // Whoever ends the connection now does not wait for the answer. Who ended it together with
-      // the request may (`nc -N`), and is answered.
-      lose_client();
-    }
+  const bool is_reset = (epoll_events & (EPOLLHUP | EPOLLERR)) != 0;
+  if (is_reset || (epoll_events & EPOLLRDHUP) != 0) {
+    // Whoever ends the connection now does not wait for the answer. Who ended it together with the
+    // request may (`nc -N`), and is answered.
+    const bool is_whole = reader_.state() == RequestReader::State::kDone;
+    if (phase_ == Phase::kHandling && (is_reset || is_whole)) lose_client();
     has_ended_ = true;
   }
   run();
@@ -100,7 +101,7 @@ void Connection::on_events(std::uint32_t epoll_events) {
 
 void Connection::run() {
   Connection* const outer = std::exchange(reactor_->at_work, this);
-  while (phase_ != Phase::kClosed) {
+  for (int reads = 0; phase_ != Phase::kClosed;) {
     if (phase_ == Phase::kReading) advance();
     if (!flush()) break;
     if (phase_ == Phase::kReading && !unread_.empty() &&
@@ -112,6 +113,10 @@ void Connection::run() {
       continue;
     }
     if (!readable_ || !wants_bytes()) break;
+    if (++reads > kReadsPerTurn) {  // the other connections' turn
+      loop_.post([self = shared_from_this()] { self->run(); });
+      break;
+    }
     read_once();
   }
   if (phase_ != Phase::kClosed) {
