@@ -72,6 +72,7 @@ std::string help_text() {
   help.setHeader(
       "Serves the services of plugins over HTTP, their runners in processes of their own.");
   help.setFooter(
+      "`bentohost healthcheck [URL]` asks a running one whether it is ready. "
       "SIGTERM and SIGINT end it after the requests in flight; a second one ends it at once. "
       "SIGHUP "
       "has it read the certificate files again.");

@@ -1,5 +1,6 @@
-// bentohost: the command. `bentohost --plugin ...` serves; `bentohost runner ...` and `bentohost
-// probe ...` are how it starts itself as a child, not for people.
+// bentohost: the command. `bentohost --plugin ...` serves, `bentohost healthcheck` asks one that
+// does; `bentohost runner ...` and `bentohost probe ...` are how it starts itself as a child, not
+// for people.
 #include <cstdio>
 #include <filesystem>
 #include <string>
@@ -7,6 +8,7 @@
 #include <vector>
 
 #include "app/config.h"
+#include "app/healthcheck.h"
 #include "app/lifecycle.h"
 #include "plugin/probe.h"
 #include "runner/worker_main.h"
@@ -34,6 +36,9 @@ int main(int argc, char** argv) try {
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   if (!arguments.empty() && (arguments[0] == "runner" || arguments[0] == "probe")) {
     return run_child(arguments[0], {arguments.begin() + 1, arguments.end()});
+  }
+  if (!arguments.empty() && arguments[0] == "healthcheck") {
+    return bentohost::app::healthcheck({arguments.begin() + 1, arguments.end()});
   }
   auto line = bentohost::app::parse_command_line(arguments);
   if (!line.ok()) {

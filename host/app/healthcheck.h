@@ -1,0 +1,13 @@
+// `bentohost healthcheck`: asks a running server whether it is ready, for containers and scripts.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace bentohost::app {
+
+// `arguments` are those after "healthcheck": [--insecure] [--timeout SECONDS] [URL]. Prints what is
+// wrong on stderr. Returns the exit code: 0 ready, 1 not, 2 wrong arguments.
+int healthcheck(const std::vector<std::string>& arguments);
+
+}  // namespace bentohost::app
