@@ -10,6 +10,14 @@
 
 namespace bentohost {
 
+void fill_stdio() {
+  for (int fd = 0; fd <= 2; ++fd) {
+    // An open takes the lowest free number, and all below are taken.
+    if (::fcntl(fd, F_GETFD) < 0) [[maybe_unused]]
+      const int filled = ::open("/dev/null", O_RDWR);
+  }
+}
+
 Result<ChildPipes> take_stdio() {
   ChildPipes pipes{UniqueFd(::fcntl(0, F_DUPFD_CLOEXEC, 3)),
                    UniqueFd(::fcntl(1, F_DUPFD_CLOEXEC, 3))};

@@ -1,12 +1,16 @@
-// What a child process of the host does first with the pipes it was given as stdin and stdout: it
-// moves them out of the way, so that a plugin that reads or prints cannot corrupt the protocol on
-// them.
+// What a process does first with its descriptors 0, 1 and 2. A child of the host moves the pipes
+// that it was given as stdin and stdout out of the way, so that a plugin that reads or prints
+// cannot corrupt the protocol on them.
 #pragma once
 
 #include "base/status.h"
 #include "base/unique_fd.h"
 
 namespace bentohost {
+
+// Each of descriptors 0, 1 and 2 that is closed becomes /dev/null: else the next socket would get
+// its number, and log lines would go to whoever is at its other end.
+void fill_stdio();
 
 struct ChildPipes {
   UniqueFd in, out;

@@ -95,11 +95,11 @@ class Client:
 class Host:
     """A bentohost that is up (or, with ready=False, at least listening is not waited for)."""
 
-    def __init__(self, *arguments, plugin=LAB, ready=True, env=None, cwd=None, own_group=False):
+    def __init__(self, *arguments, plugin=LAB, ready=True, env=None, cwd=None, own_group=False, launcher=()):
         plugins = ["--plugin", plugin] if plugin else []
         self.stderr_lines, self.stdout_lines = [], []
         self.process = subprocess.Popen(
-            [EXE, *plugins, "--port", "0", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            [*launcher, EXE, *plugins, "--port", "0", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             stdin=subprocess.DEVNULL, text=True, errors="replace", cwd=cwd, start_new_session=own_group,
             env={**os.environ, **(env or {})})
         self.pid = self.process.pid

@@ -204,5 +204,15 @@ class Lookup(HostTest):
         self.assertEqual(host.post("/echo", [[1]]).status, 200)
 
 
+class Streams(HostTest):
+    def test_without_standard_streams_the_log_goes_nowhere_and_not_into_a_connection(self):
+        closing = ["sh", "-c", 'exec "$0" "$@" <&- >&- 2>&-']
+        host = self.start(launcher=closing, ready=False).find_port()
+        for fd in range(3):
+            self.assertEqual(os.readlink(f"/proc/{host.pid}/fd/{fd}"), "/dev/null")
+        eventually(lambda: host.get("/readyz").status == 200)
+        self.assertEqual(host.post("/echo", [[1]]).json(), [[1]])
+
+
 if __name__ == "__main__":
     main()

@@ -10,6 +10,7 @@
 #include "app/config.h"
 #include "app/healthcheck.h"
 #include "app/lifecycle.h"
+#include "base/child_stdio.h"
 #include "plugin/probe.h"
 #include "runner/worker_main.h"
 
@@ -33,6 +34,7 @@ int run_child(std::string_view role, const std::vector<std::string>& arguments) 
 }  // namespace
 
 int main(int argc, char** argv) try {
+  bentohost::fill_stdio();
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   if (!arguments.empty() && (arguments[0] == "runner" || arguments[0] == "probe")) {
     return run_child(arguments[0], {arguments.begin() + 1, arguments.end()});
