@@ -207,8 +207,10 @@ class WorkerProcess {
 
 int run_worker(const WorkerConfig& config) {
   become_child(config.parent_pid);
-  // Ctrl-C reaches the whole process group; when to end is the host's decision.
+  // Ctrl-C reaches the whole process group, and systemd's SIGTERM the whole service; when to end is
+  // the host's decision.
   ::signal(SIGINT, SIG_IGN);
+  ::signal(SIGTERM, SIG_IGN);
   ::signal(SIGPIPE, SIG_IGN);
   auto pipes = take_stdio();
   if (!pipes.ok()) return kExitRetry;

@@ -211,10 +211,11 @@ class Deaths(HostTest):
         told = eventually(lambda: [line for line in host.stderr_lines if "stderr" in line or "stdout" in line])
         self.assertLess(len(told), 500)  # rate-limited
 
-    def test_a_runners_ctrl_c_is_the_hosts_business(self):
+    def test_a_runners_stop_signals_are_the_hosts_business(self):
         host = self.start()
         (pid,) = host.runners()["worker"]
         os.kill(pid, signal.SIGINT)
+        os.kill(pid, signal.SIGTERM)
         self.assertEqual(host.post("/echo", [[1]]).status, 200)
         self.assertEqual(host.runners()["worker"], [pid])
 

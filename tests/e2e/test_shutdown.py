@@ -37,13 +37,14 @@ class Shutdown(HostTest):
                 self.assertEqual(replies[0].status, 200, replies)
                 self.assertEqual(host.process.wait(20 * SLOW), 0)
 
-    def test_ctrl_c_in_a_terminal_is_for_the_host_though_its_runners_get_it_too(self):
-        host = self.start(own_group=True)
-        thread, replies = self.begin_slow(host, int(300 * SLOW))
-        os.killpg(host.pid, signal.SIGINT)
-        thread.join()
-        self.assertEqual(replies[0].status, 200, replies)
-        self.assertEqual(host.process.wait(20 * SLOW), 0)
+    def test_a_signal_to_the_whole_group_is_for_the_host_though_its_runners_get_it_too(self):
+        for number in (signal.SIGINT, signal.SIGTERM):  # Ctrl-C in a terminal; systemctl stop
+            host = self.start(own_group=True)
+            thread, replies = self.begin_slow(host, int(300 * SLOW))
+            os.killpg(host.pid, number)
+            thread.join()
+            self.assertEqual(replies[0].status, 200, replies)
+            self.assertEqual(host.process.wait(20 * SLOW), 0)
 
     def test_a_host_that_is_not_ready_yet_ends_as_well(self):
         host = self.start("--set", "lab.start_ms=60000", ready=False).find_port()
