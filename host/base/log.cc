@@ -12,6 +12,10 @@
 #include <atomic>
 #include <cerrno>
 #include <exception>
+#include <mutex>
+#include <utility>
+
+#include "base/output_fd.h"
 
 namespace bentohost {
 namespace {
@@ -81,19 +85,52 @@ class JsonFormatter final : public Poco::Formatter {
   }
 };
 
-// Poco's ConsoleChannel goes through std::cerr and a mutex; this is one write(2) a line, which the
-// kernel does not interleave with those of the runners that share the descriptor.
+constexpr Duration kPatience = std::chrono::milliseconds(100);  // with a reader that stands still
+
+// Poco's ConsoleChannel goes through std::cerr; this is one write(2) a line, which the kernel does
+// not interleave with those of the runners that share the descriptor. It does not wait for a reader
+// for long, for what logs may be a thread that everybody waits for: such lines are lost, and when
+// the next one gets through it is said how many.
 class StderrChannel final : public Poco::Channel {
  public:
   void log(const Poco::Message& message) override {
-    std::string_view rest = message.getText();
-    while (!rest.empty()) {
-      const ssize_t n = ::write(STDERR_FILENO, rest.data(), rest.size());
-      if (n < 0 && errno == EINTR) continue;
-      if (n <= 0) return;  // there is nowhere left to say so
-      rest.remove_prefix(static_cast<std::size_t>(n));
+    std::size_t lost = 0;
+    {
+      std::lock_guard lock(mutex_);
+      if (std::exchange(inside_a_line_, false)) inside_a_line_ = !write_all("\n");
+      if (inside_a_line_ || !write_all(message.getText())) {
+        ++lost_;
+      } else {
+        lost = std::exchange(lost_, 0);
+      }
     }
+    if (lost == 0) return;
+    log_warning("lines of this log could not be written", {{"lines", std::to_string(lost)}});
   }
+
+ private:
+  bool write_all(std::string_view text) {
+    for (std::string_view rest = text; !rest.empty();) {
+      const ssize_t n = out_.write(rest);
+      if (n >= 0) {
+        rest.remove_prefix(static_cast<std::size_t>(n));
+        stuck_ = false;
+      } else if (errno == EAGAIN && !stuck_ && out_.wait_writable(kPatience)) {
+        continue;
+      } else if (errno != EINTR) {
+        stuck_ = errno == EAGAIN;
+        inside_a_line_ = rest.size() < text.size();
+        return false;
+      }
+    }
+    return true;
+  }
+
+  std::mutex mutex_;
+  OutputFd out_{STDERR_FILENO};  // all guarded by mutex_
+  bool inside_a_line_ = false;   // the last line broke off
+  bool stuck_ = false;           // no more patience until something gets through
+  std::size_t lost_ = 0;
 };
 
 struct Log {

@@ -1,5 +1,6 @@
 // The host's log: one line an event on stderr, as text or as JSON, through Poco's logging. It is
-// for events, not for requests (those have observe/access_log.h). Any thread; a line is one write.
+// for events, not for requests (those have observe/access_log.h). Any thread; a line is one write,
+// and lost, not waited for, when nobody reads.
 #pragma once
 
 #include <initializer_list>

@@ -1,9 +1,7 @@
 #include "observe/access_log.h"
 
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -15,13 +13,15 @@
 #include <thread>
 #include <utility>
 
+#include "base/output_fd.h"
+
 namespace bentohost::observe {
 namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kGatherTime = 20ms;        // from the first line of a batch to its write
-constexpr int kWritableTimeoutMs = 1000;  // for a descriptor that is non-blocking and full
+constexpr auto kGatherTime = 20ms;  // from the first line of a batch to its write
+constexpr auto kPatience = 1s;      // with a reader that does not read; then its lines are lost
 constexpr auto kWarnEvery = 1min;
 constexpr std::size_t kKeptCapacity = 256u << 10;  // of a buffer, after a burst has gone through
 
@@ -109,7 +109,7 @@ std::thread thread_without_signals(Body body) {
 
 struct AccessLog::Impl {
   Impl(int output, LogFormat line_format, std::function<void(std::size_t)> on_dropped)
-      : fd(output), format(line_format), dropped(std::move(on_dropped)) {
+      : format(line_format), dropped(std::move(on_dropped)), out(output) {
     thread = thread_without_signals([this] { run(); });
     pthread_setname_np(thread.native_handle(), "access-log");
   }
@@ -125,10 +125,9 @@ struct AccessLog::Impl {
   void enqueue(const std::string& line);
   void run();
   void write_batch(std::string_view batch);
-  std::string_view write_all(std::string_view text) const;
+  std::string_view write_all(std::string_view text);
   void warn(int error);
 
-  const int fd;
   const LogFormat format;
   const std::function<void(std::size_t)> dropped;
 
@@ -138,7 +137,9 @@ struct AccessLog::Impl {
   bool stop = false;  // guarded by mutex
 
   // Of the writing thread alone.
+  OutputFd out;
   bool inside_a_line = false;
+  bool stuck = false;  // the last reader's patience was used up
   std::optional<std::chrono::steady_clock::time_point> warned;
   std::thread thread;
 };
@@ -186,17 +187,17 @@ void AccessLog::Impl::write_batch(std::string_view batch) {
 }
 
 // What could not be written, with errno; empty is success.
-std::string_view AccessLog::Impl::write_all(std::string_view text) const {
+std::string_view AccessLog::Impl::write_all(std::string_view text) {
   while (!text.empty()) {
-    const ssize_t n = ::write(fd, text.data(), text.size());
+    const ssize_t n = out.write(text);
     if (n >= 0) {
       text.remove_prefix(static_cast<std::size_t>(n));
+      stuck = false;
     } else if (errno == EAGAIN) {
-      pollfd writable{fd, POLLOUT, 0};
-      if (::poll(&writable, 1, kWritableTimeoutMs) == 0) {
-        errno = EAGAIN;
-        return text;
-      }
+      if (!stuck && out.wait_writable(kPatience)) continue;
+      stuck = true;
+      errno = EAGAIN;
+      return text;
     } else if (errno != EINTR) {
       return text;
     }
@@ -208,8 +209,9 @@ void AccessLog::Impl::warn(int error) {
   const auto now = std::chrono::steady_clock::now();
   if (warned && now - *warned < kWarnEvery) return;
   warned = now;
-  log_warning("the access log cannot be written; lines are lost",
-              {{"error", std::system_category().message(error)}});
+  log_warning(
+      "the access log cannot be written; lines are lost",
+      {{"error", error == EAGAIN ? "nobody reads it" : std::system_category().message(error)}});
 }
 
 AccessLog::AccessLog(int fd, LogFormat format, std::function<void(std::size_t)> dropped)

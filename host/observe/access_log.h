@@ -26,10 +26,10 @@ class AccessLog {
   static constexpr std::size_t kMaxQueuedBytes = 4u << 20;
 
   // Writes to `fd` (1 in production), which it does not own. `dropped` is told how many lines were
-  // lost, to a full queue or a failing write; [any thread]. A failing disk is warned of once a
-  // minute.
+  // lost, to a full queue, a failing write or a reader that does not read; [any thread]. Of the
+  // latter two is warned once a minute.
   AccessLog(int fd, LogFormat format, std::function<void(std::size_t)> dropped);
-  ~AccessLog();  // writes what is queued
+  ~AccessLog();  // writes what is queued; a reader that does not read holds it up for a second
 
   // Formats into the queue; never blocks on I/O. Text, one line:
   // 2026-11-22T21:07:02.123Z 127.0.0.1:37194 "POST /classify" 200 19 3 0.180ms request_id=5f1c...

@@ -93,9 +93,13 @@ class Client:
 
 
 class Host:
-    """A bentohost that is up (or, with ready=False, at least listening is not waited for)."""
+    """A bentohost that is up (or, with ready=False, at least listening is not waited for).
 
-    def __init__(self, *arguments, plugin=LAB, ready=True, env=None, cwd=None, own_group=False, launcher=()):
+    With deaf=True nobody reads what it writes.
+    """
+
+    def __init__(self, *arguments, plugin=LAB, ready=True, env=None, cwd=None, own_group=False, launcher=(),
+                 deaf=False):
         plugins = ["--plugin", plugin] if plugin else []
         self.stderr_lines, self.stdout_lines = [], []
         self.process = subprocess.Popen(
@@ -104,7 +108,8 @@ class Host:
             env={**os.environ, **(env or {})})
         self.pid = self.process.pid
         self.readers = [threading.Thread(target=self._collect, args=pair, daemon=True) for pair in
-                        ((self.process.stdout, self.stdout_lines), (self.process.stderr, self.stderr_lines))]
+                        ((self.process.stdout, self.stdout_lines), (self.process.stderr, self.stderr_lines))
+                        if not deaf]
         for reader in self.readers:
             reader.start()
         self.port = None

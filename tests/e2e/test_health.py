@@ -6,9 +6,10 @@ import signal
 import subprocess
 import os
 import threading
+import time
 import unittest
 
-from harness import HostTest, eventually, main
+from harness import SLOW, HostTest, eventually, main
 
 
 class Health(HostTest):
@@ -119,6 +120,19 @@ class AccessLog(HostTest):
         host.post("/echo", "[[1]]")
         host.stop()
         self.assertEqual(len(host.stdout_lines), 1)
+
+    def test_a_reader_that_stands_still_holds_up_neither_requests_nor_the_end(self):
+        host = self.start("--timeout", str(2 * SLOW), deaf=True, ready=False).find_port()
+        eventually(lambda: host.get("/readyz").status == 200)
+        client = host.client()
+        for _ in range(1500):  # a line on each stream, and more than a pipe holds of either
+            self.assertEqual(client.request("POST", "/throws", "x").status, 500)
+        client.close()
+        self.assertEqual(host.post("/babble", [[1]]).status, 200)  # the event loop writes, too
+        eventually(lambda: host.metrics()["bentohost_access_log_dropped_total"] > 0)
+        began = time.monotonic()
+        self.assertEqual(host.stop(), 0)
+        self.assertLess(time.monotonic() - began, 5 * SLOW)
 
     @unittest.skipUnless(os.path.exists("/dev/full"), "no /dev/full here")
     def test_a_full_disk_costs_lines_and_nothing_else(self):

@@ -1,12 +1,16 @@
 #include "base/log.h"
 
 #include <Poco/Logger.h>
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "base/json.h"
+#include "base/unique_fd.h"
 
 namespace bentohost {
 namespace {
@@ -33,6 +37,34 @@ std::string appended(Append append, std::string_view text) {
   std::string out;
   append(out, text);
   return out;
+}
+
+// What is in a pipe, which does not wait for more.
+std::string drain(int fd) {
+  ::fcntl(fd, F_SETFL, O_NONBLOCK);
+  std::string all;
+  char part[4096];
+  for (ssize_t n = 0; (n = ::read(fd, part, sizeof part)) > 0;) {
+    all.append(part, static_cast<std::size_t>(n));
+  }
+  return all;
+}
+
+TEST_F(Log, LosesLinesThatNobodyReadsInsteadOfWaitingAndSaysSoLater) {
+  configure_log(LogLevel::kInfo, LogFormat::kText, "host");
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  const UniqueFd reader(ends[0]), writer(ends[1]), before(::dup(STDERR_FILENO));
+  ::dup2(writer.get(), STDERR_FILENO);
+  for (int i = 0; i < 3000; ++i) log_info("a line of some length, more of them than a pipe holds");
+  const std::string read = drain(reader.get());
+  log_info("the next");
+  const std::string then = drain(reader.get());
+  ::dup2(before.get(), STDERR_FILENO);
+  const auto kept = std::count(read.begin(), read.end(), '\n');
+  EXPECT_GT(kept, 100);
+  EXPECT_THAT(then, testing::HasSubstr("the next\n"));
+  EXPECT_THAT(then, EndsWith("could not be written lines=" + std::to_string(3000 - kept) + "\n"));
 }
 
 TEST_F(Log, WritesOneLineOfTextAnEvent) {

@@ -168,6 +168,21 @@ TEST(AccessLog, CountsWhatDoesNotFitInsteadOfWaiting) {
   EXPECT_EQ(lines_in(received) + dropped, kLines) << "each line is either written or counted";
 }
 
+TEST(AccessLog, GoesThoughNobodyReads) {
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  const UniqueFd read_end(ends[0]), write_end(ends[1]);
+  std::atomic<std::size_t> dropped = 0;
+  testing::internal::CaptureStderr();
+  {
+    AccessLog log(write_end.get(), LogFormat::kText, [&](std::size_t n) { dropped += n; });
+    for (int i = 0; i < 2000; ++i) log.write(classify());  // more than a pipe holds
+  }
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("nobody reads it"));
+  EXPECT_GT(dropped, 0u);
+  EXPECT_LT(dropped, 2000u);
+}
+
 TEST(AccessLog, WarnsOfAFullDiskOnceAndCountsEachLine) {
   const UniqueFd full(::open("/dev/full", O_WRONLY | O_CLOEXEC));
   ASSERT_TRUE(full);
