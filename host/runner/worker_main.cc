@@ -83,7 +83,11 @@ class WorkerProcess {
   WorkerProcess(const WorkerConfig& config, Link link) : config_(config), link_(std::move(link)) {}
 
   int run() {
-    if (Status status = start(); !status.ok()) {
+    if (Status status = load(); !status.ok()) {
+      send_error(0, status);
+      return kExitRetry;  // whatever it is: the file may be on its way to be replaced
+    }
+    if (Status status = create(); !status.ok()) {
       send_error(0, status);
       return status.code() == BENTO_INVALID_ARGUMENT ? kExitConfig : kExitRetry;
     }
@@ -104,7 +108,7 @@ class WorkerProcess {
   }
 
  private:
-  Status start() {
+  Status load() {
     auto hello = link_.read();
     if (!hello.ok()) return hello.status();
     if (!(*hello).has_value() || (**hello).header.type != wire::FrameType::kHello) {
@@ -127,6 +131,10 @@ class WorkerProcess {
       return Status(BENTO_INVALID_ARGUMENT,
                     "the plugin has no runner " + config_.runner + " any more");
     }
+    return {};
+  }
+
+  Status create() {
     bento_error error{};
     error.size = sizeof error;
     const bento_code code = runner_->abi->create(table_->get(), config_.worker, &self_, &error);

@@ -15,8 +15,7 @@ struct WorkerConfig {
 };
 
 // Returns the exit code: 0 after the end of stdin, 1 for what may work when tried again, 78
-// (EX_CONFIG) for what will not, such as options that the runner's create() refuses with
-// INVALID_ARGUMENT.
+// (EX_CONFIG) for what will not: options that the runner's create() refuses with INVALID_ARGUMENT.
 int run_worker(const WorkerConfig& config);
 
 }  // namespace bentohost::runner
