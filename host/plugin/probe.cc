@@ -138,7 +138,7 @@ std::string with_last_output(std::string message, std::string errors) {
 
 }  // namespace
 
-int run_probe(const std::string& path, int parent_pid) {
+int run_probe(const std::string& path, int parent_pid, const std::string& host_version) {
   become_child(parent_pid);
   auto pipes = take_stdio();
   if (!pipes.ok()) return 1;
@@ -149,7 +149,8 @@ int run_probe(const std::string& path, int parent_pid) {
   if (!library.ok()) return reporter.failed(library.status());
 
   reporter.step("bento_entry.open");
-  HostTable table("probe", "{}", "", [](LogLevel, std::string_view, std::span<const LogField>) {});
+  HostTable table(host_version, "{}", path.substr(0, path.rfind('/')),
+                  [](LogLevel, std::string_view, std::span<const LogField>) {});
   auto service = open_service((*library).entry(), table.get());
   if (!service.ok()) return reporter.failed(std::move(service).take_status().prefixed(path + ": "));
 

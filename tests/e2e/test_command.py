@@ -178,6 +178,10 @@ class Lookup(HostTest):
         host = self.start(plugin="./libiris.so", cwd=folder)
         self.assertIn("lab", host.stdout_lines[0])
 
+    def test_a_plugin_knows_its_folder_and_the_host_when_it_opens(self):
+        host = self.start(plugin=str(PLUGINS / "libwants_folder.so"))
+        self.assertEqual(host.post("/first", "x").body, b"x")
+
     def test_a_prefix_goes_in_front_of_a_services_routes(self):
         host = self.start("--plugin", f"/deep/lab={LAB}", plugin="libiris.so")
         self.assertEqual(host.post("/deep/lab/echo", [[1]]).status, 200)

@@ -20,7 +20,7 @@ constexpr int kExitUsage = 2;
 
 int run_child(std::string_view role, const std::vector<std::string>& arguments) {
   if (role == "probe" && arguments.size() == 2) {
-    return bentohost::plugin::run_probe(arguments[0], std::stoi(arguments[1]));
+    return bentohost::plugin::run_probe(arguments[0], std::stoi(arguments[1]), BENTO_VERSION);
   }
   if (role == "runner" && arguments.size() == 4) {
     return bentohost::runner::run_worker({arguments[0], arguments[1],

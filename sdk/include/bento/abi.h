@@ -212,7 +212,8 @@ enum { BENTO_LOG_TRACE = 0, BENTO_LOG_DEBUG, BENTO_LOG_INFO, BENTO_LOG_WARNING, 
 struct bento_host {
   uint32_t size; uint16_t abi_major, abi_minor;
   bento_str version;    /* of the host */
-  bento_str options;    /* a JSON object, valid against options_schema, its defaults filled in */
+  bento_str options;    /* a JSON object, valid against options_schema, its defaults filled in. Not yet
+                           known to `open`, which may find {}: read them from create() on */
   bento_str plugin_dir; /* the folder the library was found in: relative paths in options mean it */
   void (*log)(const bento_host *, bento_ctx *or_null, int32_t level, bento_str, bento_pairs); /* [any] */
   /* the request behind ctx, and its typed answer's status and headers */
