@@ -96,6 +96,15 @@ Result<IoSpec> describe_io(const bento_io* io, std::string_view what) {
   return spec;
 }
 
+// Rows of any number must fit, for they are those of whoever is in the batch.
+Status check_batch_axis(const IoSpec& io, std::int32_t axis, const std::string& what) {
+  if (io.any_shape) return {};
+  const auto at = static_cast<std::size_t>(axis);
+  if (at < io.shape.size() && io.shape[at] < 0) return {};
+  return refuse(what + " has shape " + wire::shape_text(io.shape) + ", but its batch axis " +
+                std::to_string(axis) + " must be of any extent: -1");
+}
+
 Result<MethodSpec> describe_method(const bento_method* method, const std::string& runner) {
   if (Status status = check_size(method, "bento_method"); !status.ok()) return status;
   MethodSpec spec;
@@ -120,6 +129,11 @@ Result<MethodSpec> describe_method(const bento_method* method, const std::string
     return refuse(what + " is batchable, but only tensors can be batched");
   }
   if (spec.axis_in < 0 || spec.axis_out < 0) return refuse(what + " has a negative batch axis");
+  if (spec.batchable) {
+    Status status = check_batch_axis(spec.in, spec.axis_in, what + "'s input");
+    if (status.ok()) status = check_batch_axis(spec.out, spec.axis_out, what + "'s output");
+    if (!status.ok()) return status;
+  }
   return spec;
 }
 
@@ -168,6 +182,30 @@ Status describe_form(const bento_api& api, const std::string& what, ApiSpec& spe
   return {};
 }
 
+// A direct API's input is given to its method: it takes what the method takes, or less of it. What
+// it leaves open is the method's.
+Status narrow_to_method(IoSpec& in, const IoSpec& method, const std::string& what,
+                        const std::string& takes) {
+  if (in.kind != BENTO_TENSOR) return {};
+  if (in.dtype == 0) in.dtype = method.dtype;
+  if (method.dtype != 0 && in.dtype != method.dtype) {
+    return refuse(what + " is " + std::string(wire::dtype_name(in.dtype)) + ", but " + takes + " " +
+                  std::string(wire::dtype_name(method.dtype)));
+  }
+  if (method.any_shape) return {};
+  if (in.any_shape) {
+    in.any_shape = false;
+    in.shape = method.shape;
+  }
+  bool fits = in.shape.size() == method.shape.size();
+  for (std::size_t i = 0; fits && i < in.shape.size(); ++i) {
+    fits = method.shape[i] < 0 || in.shape[i] == method.shape[i];
+  }
+  if (fits) return {};
+  return refuse(what + " has shape " + wire::shape_text(in.shape) + ", but " + takes + " " +
+                wire::shape_text(method.shape));
+}
+
 Result<ApiSpec> describe_api(const bento_api* api, const ServiceSpec& service) {
   if (Status status = check_size(api, "bento_api"); !status.ok()) return status;
   ApiSpec spec;
@@ -211,6 +249,11 @@ Result<ApiSpec> describe_api(const bento_api* api, const ServiceSpec& service) {
       return refuse(what + side + " is not of the kind that " + spec.runner + "." + spec.method +
                     " has");
     }
+  }
+  if (method != nullptr) {
+    Status status = narrow_to_method(spec.in, method->in, what + "'s input",
+                                     spec.runner + "." + spec.method + " takes");
+    if (!status.ok()) return status;
   }
   return spec;
 }

@@ -201,6 +201,51 @@ TEST_F(DescribeTest, RefusesToBatchWhatIsNoTensor) {
   EXPECT_THAT(refusal(), HasSubstr("negative batch axis"));
 }
 
+TEST_F(DescribeTest, RefusesABatchAxisThatTheShapeDoesNotLeaveOpen) {
+  method_.axis_in = 1;
+  EXPECT_THAT(refusal(),
+              HasSubstr("clf.predict's input has shape (n, 4), but its batch axis 1 must "
+                        "be of any extent: -1"));
+  method_.axis_in = 0;
+  method_.axis_out = 2;
+  EXPECT_THAT(refusal(), HasSubstr("clf.predict's output has shape (n, 4), but its batch axis 2"));
+  method_.flags = 0;  // not batchable: the axes say nothing
+  EXPECT_EQ(refusal(), "");
+  method_.flags = BENTO_BATCHABLE;
+  tensor_.flags = 0;  // nor does the shape
+  EXPECT_EQ(refusal(), "");
+}
+
+TEST_F(DescribeTest, RefusesADirectApiWhoseInputItsMethodWouldRefuse) {
+  bento_io other = tensor_;
+  direct_.in = &other;
+  EXPECT_EQ(refusal(), "");
+  other.dtype = BENTO_F32;
+  EXPECT_THAT(refusal(),
+              HasSubstr("api classify's input is float32, but clf.predict takes float64"));
+  other.dtype = BENTO_F64;
+  const std::int64_t wide[] = {-1, 5}, row[] = {4}, one[] = {1, 4};
+  other.shape = wide;
+  EXPECT_THAT(refusal(), HasSubstr("api classify's input has shape (n, 5), but clf.predict takes "
+                                   "(n, 4)"));
+  other.shape = row;
+  other.ndim = 1;
+  EXPECT_THAT(refusal(), HasSubstr("has shape (4,), but clf.predict takes (n, 4)"));
+  other.shape = one;  // narrower than the method's: right
+  other.ndim = 2;
+  EXPECT_EQ(refusal(), "");
+}
+
+TEST_F(DescribeTest, WhatADirectApiLeavesOpenIsItsMethods) {
+  bento_io open = make_io(BENTO_TENSOR);
+  direct_.in = &open;
+  const auto spec = describe(&service_);
+  ASSERT_TRUE(spec.ok());
+  EXPECT_EQ(spec->apis[0].in.dtype, static_cast<std::uint32_t>(BENTO_F64));
+  EXPECT_EQ(spec->apis[0].in.shape, (std::vector<std::int64_t>{-1, 4}));
+  EXPECT_FALSE(spec->apis[0].in.any_shape);
+}
+
 TEST_F(DescribeTest, RefusesWhatItDoesNotOffer) {
   service_.n_middleware = 1;
   EXPECT_THAT(refusal(), HasSubstr("middleware"));
