@@ -6,7 +6,9 @@
 namespace bentohost::plugin {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 
 constexpr std::string_view kSchema = R"({
   "type": "object", "additionalProperties": false,
@@ -30,6 +32,20 @@ TEST(CheckOptions, NamesWhatBreaksTheSchema) {
   EXPECT_THAT(check(kSchema, R"({"depth":0})").status().message(), HasSubstr("/depth"));
   EXPECT_THAT(check(kSchema, R"({"depth":"3"})").status().message(), HasSubstr("/depth"));
   EXPECT_FALSE(check(kSchema, R"({"modle":"x"})").ok());
+}
+
+TEST(CheckOptions, SaysWhichOptionsThereAre) {
+  EXPECT_EQ(check(kSchema, R"({"modle":"x"})").status().message(),
+            "there is no option modle; its options are model, depth");
+  // A schema that allows more than it names is left to say so.
+  EXPECT_TRUE(check(R"({"properties":{"a":{"type":"integer"}}})", R"({"b":1})").ok());
+}
+
+TEST(CheckOptions, TellsHowToWriteATextThatReadsAsJson) {
+  EXPECT_THAT(check(kSchema, R"({"model":5})").status().message(),
+              AllOf(HasSubstr("/model: must be of type string"), HasSubstr("'\"5\"'")));
+  EXPECT_THAT(check(kSchema, R"({"model":["a"]})").status().message(), HasSubstr(R"('"[\"a\"]"')"));
+  EXPECT_THAT(check(kSchema, R"({"depth":"5"})").status().message(), Not(HasSubstr("'")));
 }
 
 TEST(CheckOptions, HoldsDefaultsAgainstTheSchemaToo) {
