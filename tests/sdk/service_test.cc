@@ -35,6 +35,16 @@ struct Model {
   double factor;
 };
 
+// A model that keeps what it was made from.
+struct Attentive {
+  explicit Attentive(const bento::RunnerContext& made_from) : context(made_from) {}
+  bento::Json tell(bento::Json json) {
+    context.log(bento::Log::kInfo, context.options().text("file"));
+    return json;
+  }
+  const bento::RunnerContext& context;
+};
+
 // A model that needs nothing to be made.
 struct Plain {
   bento::Json same(bento::Json json) { return json; }
@@ -65,6 +75,7 @@ BENTO_SERVICE(svc) {
     return bento::Tensor<std::int64_t>{static_cast<std::int64_t>(text.size())};
   });
   svc.runner<Plain>("plain").method<&Plain::same>("same");
+  svc.runner<Attentive>("attentive").method<&Attentive::tell>("tell");
 
   svc.api("direct", scale, {.route = "/v1/scale", .doc = "scales"});
   svc.api("handled", [=](bento::Context& ctx, bento::TensorView<double> x) {
@@ -136,7 +147,7 @@ TEST_F(ServiceTest, IsDescribedAsItSays) {
   ASSERT_NE(service_, nullptr);
   EXPECT_EQ(bento::fakes::text(service_->name), "test");
   EXPECT_EQ(service_->n_apis, 5u);
-  ASSERT_EQ(service_->n_runners, 2u);
+  ASSERT_EQ(service_->n_runners, 3u);
   EXPECT_EQ(service_->on_ready, nullptr) << "there is no such hook";
   EXPECT_EQ(service_->runners[0]->n_methods, 4u);
   const bento_method& scale = method(0);
@@ -251,6 +262,20 @@ TEST_F(ServiceTest, MakesAModelThatNeedsNothing) {
   void* model = nullptr;
   ASSERT_EQ(runner.create(&host_.table, 0, &model, &error_), BENTO_OK);
   runner.destroy(model);
+}
+
+TEST_F(ServiceTest, KeepsTheContextOfAModelAsLongAsTheModel) {
+  const bento_runner& runner = *service_->runners[2];
+  void* model = nullptr;
+  ASSERT_EQ(runner.create(&host_.table, 0, &model, &error_), BENTO_OK);
+  const bento_value json = bento::fakes::make_bytes(BENTO_JSON, "1");
+  const bento_value* const inputs[] = {&json};
+  const std::uint32_t rows[] = {1};
+  const bento_method& tell = *runner.methods[0];
+  EXPECT_EQ(tell.run(model, &tell, nullptr, inputs, 1, rows, 1, sink_.get(), &error_), BENTO_OK);
+  runner.destroy(model);
+  ASSERT_EQ(host_.logged.size(), 1u);
+  EXPECT_EQ(host_.logged[0].second, "m");
 }
 
 TEST_F(ServiceTest, CanBeOpenedAgain) {

@@ -80,6 +80,24 @@ struct RunnerRecord {
   bento_runner abi{};
 };
 
+// An instance of a runner's class, after the context that it was made from and may refer to.
+template <typename Model>
+struct Instance {
+  Instance(const bento_host* host, std::uint32_t worker)
+      : context(host, worker), model(make(context)) {}
+
+  static Model make(const RunnerContext& context) {
+    if constexpr (std::is_constructible_v<Model, const RunnerContext&>) {
+      return Model(context);
+    } else {
+      return Model();
+    }
+  }
+
+  RunnerContext context;
+  Model model;
+};
+
 template <typename T>
 void put(bento_sink* sink, const T& result) {
   const bento_value value = IoTraits<T>::put(result);
@@ -145,15 +163,16 @@ class Method {
   const detail::MethodRecord* method_;
 };
 
-// Describes the runner whose instances are of class Model: constructed from a RunnerContext, or
-// from nothing, in each worker process; its methods are then called by one thread. What its
-// constructor throws as BENTO_INVALID_ARGUMENT is not tried again; anything else is, with back-off.
+// Describes the runner whose instances are of class Model: constructed from a RunnerContext, which
+// lives as long as they do, or from nothing, in each worker process; its methods are then called by
+// one thread. What its constructor throws as BENTO_INVALID_ARGUMENT is not tried again; anything
+// else is, with back-off.
 template <typename Model>
 class Runner {
  public:
   explicit Runner(detail::RunnerRecord& record) : record_(&record) {
     record.abi.create = &create;
-    record.abi.destroy = [](void* self) { delete static_cast<Model*>(self); };
+    record.abi.destroy = [](void* self) { delete static_cast<Instance*>(self); };
   }
 
   // A member function of Model: Out predict(In).
@@ -170,15 +189,11 @@ class Runner {
   }
 
  private:
+  using Instance = detail::Instance<Model>;
+
   static bento_code create(const bento_host* host, std::uint32_t worker, void** self,
                            bento_error* error) {
-    return detail::guard(error, [&] {
-      if constexpr (std::is_constructible_v<Model, const RunnerContext&>) {
-        *self = new Model(RunnerContext(host, worker));
-      } else {
-        *self = new Model();
-      }
-    });
+    return detail::guard(error, [&] { *self = new Instance(host, worker); });
   }
 
   template <typename In, typename F>
@@ -195,7 +210,8 @@ class Runner {
                         bento_error* error) {
       return detail::guard(error, [&] {
         if (n != 1) throw Error(BENTO_INVALID_ARGUMENT, "the method takes one input");
-        detail::put(sink, F{}(*static_cast<Model*>(self), detail::IoTraits<In>::get(*in[0])));
+        detail::put(sink,
+                    F{}(static_cast<Instance*>(self)->model, detail::IoTraits<In>::get(*in[0])));
       });
     };
     return Method<Out, In>(record_, &record);
