@@ -285,6 +285,48 @@ TEST_F(ServiceTest, CanBeOpenedAgain) {
   EXPECT_EQ(service_->n_apis, 5u);
 }
 
+// What a service with one such API or method is refused for when it is opened.
+template <void (*Describe)(bento::Service&)>
+std::string refusal() {
+  using Plugin = bento::detail::Plugin<Describe>;
+  bento::fakes::FakeHost host;
+  bento_error error = bento::fakes::make_error();
+  const bool opened = Plugin::open(&host.table, &error) != nullptr;
+  Plugin::close();
+  return opened ? "" : error.message;
+}
+
+using Floats = bento::TensorView<float>;
+bento::Tensor<float> copy(Floats x) { return bento::Tensor<float>::copy(x); }
+struct Copier {
+  bento::Tensor<float> same(Floats x) { return copy(x); }
+};
+
+void describe_fitting(bento::Service& svc) {
+  svc.api("a", {.input = bento::NDArray<float>({-1, 4}), .output = bento::NDArray<float>()}, copy);
+  svc.api("b", {.input = bento::FileIO("text/csv")}, shout);
+  svc.runner<Copier>("r").method<&Copier::same>("m", {.input = bento::NDArray<float>({-1})});
+}
+void describe_other_input(bento::Service& svc) {
+  svc.api("a", {.input = bento::NDArray<double>({-1, 4})}, copy);
+}
+void describe_other_output(bento::Service& svc) { svc.api("a", {.output = bento::JsonIO()}, copy); }
+void describe_other_method(bento::Service& svc) {
+  svc.runner<Copier>("r").method<&Copier::same>("m", {.output = bento::NDArray<int>()});
+}
+
+TEST(Open, RefusesADescriptorThatTheFunctionsTypeDoesNotFit) {
+  EXPECT_EQ(refusal<&describe_fitting>(), "");
+  EXPECT_EQ(refusal<&describe_other_input>(),
+            "api a: its input is described as an array of float64, but its function has an "
+            "array of float32");
+  EXPECT_EQ(refusal<&describe_other_output>(),
+            "api a: its output is described as JSON, but its function has an array of float32");
+  EXPECT_EQ(refusal<&describe_other_method>(),
+            "method r.m: its output is described as an array of int32, but its function has an "
+            "array of float32");
+}
+
 void describe_badly(bento::Service&) { throw std::runtime_error("cannot describe"); }
 
 TEST(Open, ReportsADescriptionThatThrows) {

@@ -14,6 +14,7 @@
 #include <bento/tensor.hpp>
 #include <charconv>
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -118,6 +119,24 @@ class FileIO : public Io {
 };
 
 namespace detail {
+
+inline std::string what_it_holds(const bento_io& io) {
+  static constexpr const char* kNames[] = {"anything", "bool",    "int8",   "int16",  "int32",
+                                           "int64",    "uint8",   "uint16", "uint32", "uint64",
+                                           "float16",  "float32", "float64"};
+  if (io.kind == BENTO_TENSOR) return std::string("an array of ") + kNames[io.dtype];
+  return io.kind == BENTO_JSON ? "JSON" : "bytes";
+}
+
+// The descriptor that was given, or the one that the function's type implies. The host goes by the
+// descriptor: where the two are of different kinds or elements, no call would ever succeed.
+inline Io fitting(const std::optional<Io>& given, Io implied, const std::string& what) {
+  if (!given) return implied;
+  const bento_io a = given->abi(), b = implied.abi();
+  if (a.kind == b.kind && a.dtype == b.dtype) return *given;
+  throw Error(BENTO_FAILED_PRECONDITION, what + " is described as " + what_it_holds(a) +
+                                             ", but its function has " + what_it_holds(b));
+}
 
 // The bento_value of a C++ object, which must outlive it, and back. `get` may refer into the value.
 template <typename T>

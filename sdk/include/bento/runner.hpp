@@ -202,9 +202,11 @@ class Runner {
                   "a runner method runs in another process: it cannot capture anything");
     using Out =
         std::decay_t<decltype(std::declval<F>()(std::declval<Model&>(), std::declval<In>()))>;
-    detail::MethodRecord& record =
-        record_->add(name, options, options.input.value_or(detail::IoTraits<In>::io()),
-                     options.output.value_or(detail::IoTraits<Out>::io()));
+    const std::string what = "method " + record_->name + "." + std::string(name);
+    detail::MethodRecord& record = record_->add(
+        name, options,
+        detail::fitting(options.input, detail::IoTraits<In>::io(), what + ": its input"),
+        detail::fitting(options.output, detail::IoTraits<Out>::io(), what + ": its output"));
     record.abi.run = [](void* self, const bento_method*, bento_ctx*, const bento_value* const* in,
                         std::size_t n, const std::uint32_t*, std::size_t, bento_sink* sink,
                         bento_error* error) {

@@ -149,8 +149,10 @@ class Service {
     using In = typename Signature::Last;
     using Out = typename Signature::Result;
     detail::ApiRecord& record = add_api(name, options);
-    if (!record.in) record.in = detail::IoTraits<In>::io();
-    if (!record.out) record.out = detail::IoTraits<Out>::io();
+    record.in = detail::fitting(record.in, detail::IoTraits<In>::io(),
+                                "api " + record.name + ": its input");
+    record.out = detail::fitting(record.out, detail::IoTraits<Out>::io(),
+                                 "api " + record.name + ": its output");
     record.handler = [handler = std::move(handler)](Context& ctx, const bento_value& in,
                                                     bento_sink* sink) {
       if constexpr (Signature::kCount == 1) {
