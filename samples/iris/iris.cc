@@ -8,7 +8,7 @@ struct IrisClassifier {
   explicit IrisClassifier(const bento::RunnerContext& rc) : model(rc.options().path("model")) {}
 
   bento::Tensor<std::int64_t> predict(bento::TensorView<double> x) {  // (n, 4) -> (n)
-    auto classes = bento::Tensor<std::int64_t>::zeros({x.shape()[0]});
+    auto classes = bento::Tensor<std::int64_t>::zeros({x.rows()});
     for (auto i : bento::rows(x)) classes(i) = model.classify(x.row(i));
     return classes;
   }

@@ -23,6 +23,28 @@ TEST(Tensor, IsZeroWhenMade) {
   EXPECT_EQ(Tensor<float>::zeros({0, 4}).size(), 0u);
 }
 
+TEST(Tensor, TakesExtentsOfAnyIntegerType) {
+  const auto x = Tensor<float>::zeros({5, 4});
+  const int columns = 3;
+  EXPECT_THAT(Tensor<int>::zeros({x.rows(), columns, 2u}).shape(), ElementsAre(5, 3, 2));
+  EXPECT_THAT(Tensor<int>::zeros(std::vector<std::int64_t>{6, 1}).shape(), ElementsAre(6, 1));
+  EXPECT_THAT(Tensor<int>::zeros({}).shape(), ElementsAre());
+}
+
+TEST(Tensor, HasNoNegativeExtents) {
+  EXPECT_THROW((void)Tensor<float>::zeros({2, -1}), std::invalid_argument);
+}
+
+TEST(Tensor, IsFilledRowByRow) {
+  auto tensor = Tensor<int>::zeros({2, 3});
+  for (const auto i : rows(tensor)) {
+    for (int& element : tensor.row(i)) element = static_cast<int>(i) + 1;
+  }
+  EXPECT_EQ(tensor.rows(), 2u);
+  EXPECT_THAT(tensor.view(), ElementsAre(1, 1, 1, 2, 2, 2));
+  EXPECT_THAT(std::as_const(tensor).row(1), ElementsAre(2, 2, 2));
+}
+
 TEST(Tensor, HoldsItsElementsInCOrder) {
   auto tensor = Tensor<int>::zeros({2, 2, 2});
   tensor(0, 1, 0) = 5;

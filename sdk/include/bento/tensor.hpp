@@ -12,6 +12,7 @@
 #include <initializer_list>
 #include <numeric>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -35,6 +36,13 @@ constexpr std::uint32_t dtype_of() {
 }
 
 namespace detail {
+
+// One extent of a shape, of any integer type: {x.rows(), 4} is no narrowing.
+struct Extent {
+  template <typename T, typename = std::enable_if_t<std::is_integral_v<T>>>
+  Extent(T n) : extent(static_cast<std::int64_t>(n)) {}  // NOLINT(google-explicit-constructor)
+  std::int64_t extent;
+};
 
 inline std::size_t count(std::span<const std::int64_t> shape) {
   return std::accumulate(
@@ -92,6 +100,11 @@ class Tensor {
   using Shape = std::vector<std::int64_t>;
 
   static Tensor zeros(Shape shape) { return Tensor(std::move(shape)); }
+  static Tensor zeros(std::initializer_list<detail::Extent> extents) {
+    Shape shape;
+    for (const detail::Extent& one : extents) shape.push_back(one.extent);
+    return Tensor(std::move(shape));
+  }
   static Tensor copy(TensorView<T> view) {
     Tensor tensor(Shape(view.shape().begin(), view.shape().end()));
     std::copy(view.begin(), view.end(), tensor.data());
@@ -105,6 +118,12 @@ class Tensor {
 
   std::span<const std::int64_t> shape() const { return shape_; }
   std::size_t size() const { return elements_.size(); }
+  std::size_t rows() const { return view().rows(); }
+  std::span<const T> row(std::size_t i) const { return view().row(i); }
+  std::span<T> row(std::size_t i) {
+    const std::span<const T> same = view().row(i);
+    return {data() + (same.data() - data()), same.size()};
+  }
   T* data() { return reinterpret_cast<T*>(elements_.data()); }
   const T* data() const { return reinterpret_cast<const T*>(elements_.data()); }
   template <typename... Index>
@@ -120,7 +139,14 @@ class Tensor {
   operator TensorView<T>() const { return view(); }  // NOLINT(google-explicit-constructor)
 
  private:
-  explicit Tensor(Shape shape) : shape_(std::move(shape)), elements_(detail::count(shape_)) {}
+  explicit Tensor(Shape shape)
+      : shape_(checked(std::move(shape))), elements_(detail::count(shape_)) {}
+  static Shape checked(Shape shape) {
+    for (const std::int64_t extent : shape) {
+      if (extent < 0) throw std::invalid_argument("a tensor with a negative extent");
+    }
+    return shape;
+  }
   // std::vector<bool> has no data().
   using Element = std::conditional_t<std::is_same_v<T, bool>, unsigned char, T>;
   Shape shape_;
@@ -150,6 +176,10 @@ class RowRange {
 template <typename T>
 RowRange rows(const TensorView<T>& view) {
   return RowRange(view.rows());
+}
+template <typename T>
+RowRange rows(const Tensor<T>& tensor) {
+  return RowRange(tensor.rows());
 }
 
 }  // namespace bento
