@@ -59,7 +59,11 @@ std::string greet(bento::Context& ctx, const std::string& name) noexcept {
 
 BENTO_SERVICE(svc) {
   svc.name("test").version("1.0").doc("For tests.");
-  svc.option("factor", 2.0, "a \"number\"").option("n", 3).option("on", true).option("file", "m");
+  svc.option("factor", 2.0, "a \"number\"")
+      .option("n", 3)
+      .option("on", true)
+      .option("size", 4u)
+      .option("file", "m");
   svc.option("list", std::vector<std::string>{"a", "b"});
 
   auto runner = svc.runner<Model>("model");
@@ -71,7 +75,7 @@ BENTO_SERVICE(svc) {
                                                       .input = bento::NDArray<double>({-1, -1})});
   runner.method<&Model::name>("name");
   runner.method<&Model::fails>("fails");
-  runner.method("length", {}, [](Model&, std::string_view text) {
+  runner.method("length", [](Model&, std::string_view text) {
     return bento::Tensor<std::int64_t>{static_cast<std::int64_t>(text.size())};
   });
   svc.runner<Plain>("plain").method<&Plain::same>("same");
@@ -83,6 +87,7 @@ BENTO_SERVICE(svc) {
   });
   svc.api("shout", shout);
   svc.api("greet", {.route = "/hi"}, greet);
+  svc.api("literal", [](std::string_view) { return "as it is"; });
   svc.api("throws", [](bento::Json) -> bento::Json {
     throw bento::Error(BENTO_NOT_FOUND, "no such flower");
   });
@@ -146,7 +151,7 @@ TEST_F(ServiceTest, HasAnEntryOfThisAbi) {
 TEST_F(ServiceTest, IsDescribedAsItSays) {
   ASSERT_NE(service_, nullptr);
   EXPECT_EQ(bento::fakes::text(service_->name), "test");
-  EXPECT_EQ(service_->n_apis, 5u);
+  EXPECT_EQ(service_->n_apis, 6u);
   ASSERT_EQ(service_->n_runners, 3u);
   EXPECT_EQ(service_->on_ready, nullptr) << "there is no such hook";
   EXPECT_EQ(service_->runners[0]->n_methods, 4u);
@@ -177,6 +182,8 @@ TEST_F(ServiceTest, WritesASchemaForItsOptions) {
   EXPECT_STREQ(options["factor"]["type"].GetString(), "number");
   EXPECT_STREQ(options["factor"]["description"].GetString(), "a \"number\"");
   EXPECT_EQ(options["n"]["default"].GetInt(), 3);
+  EXPECT_FALSE(options["n"].HasMember("minimum"));
+  EXPECT_EQ(options["size"]["minimum"].GetInt(), 0) << "its type has no sign";
   EXPECT_STREQ(options["on"]["type"].GetString(), "boolean");
   EXPECT_STREQ(options["file"]["default"].GetString(), "m");
   EXPECT_STREQ(options["list"]["items"]["type"].GetString(), "string");
@@ -199,6 +206,8 @@ TEST_F(ServiceTest, CallsFunctionsAsHandlers) {
   EXPECT_EQ(sink_.results[0].bytes, "hey!");
   EXPECT_EQ(sink_.results[1].bytes, "r1 you");
   EXPECT_EQ(bento::fakes::text(api("greet").route), "/hi");
+  EXPECT_EQ(invoke("literal", text("")), BENTO_OK);
+  EXPECT_EQ(sink_.results[2].bytes, "as it is");
 }
 
 TEST_F(ServiceTest, LetsNoExceptionOutOfAHandler) {
@@ -282,7 +291,7 @@ TEST_F(ServiceTest, CanBeOpenedAgain) {
   bento_entry.close();
   service_ = bento_entry.open(&host_.table, &error_);
   ASSERT_NE(service_, nullptr);
-  EXPECT_EQ(service_->n_apis, 5u);
+  EXPECT_EQ(service_->n_apis, 6u);
 }
 
 // What a service with one such API or method is refused for when it is opened.

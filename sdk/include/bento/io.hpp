@@ -140,7 +140,13 @@ inline Io fitting(const std::optional<Io>& given, Io implied, const std::string&
 
 // The bento_value of a C++ object, which must outlive it, and back. `get` may refer into the value.
 template <typename T>
-struct IoTraits;
+inline constexpr bool kIsKnown = false;
+template <typename T>
+struct IoTraits {
+  static_assert(kIsKnown<T>,
+                "what a function takes or returns is a TensorView<T>, a Tensor<T>, a Json, a "
+                "std::string_view, a std::string or a Bytes");
+};
 
 inline bento_value make_value(std::uint32_t kind, std::string_view bytes,
                               std::string_view mime = {}) {
@@ -212,6 +218,12 @@ struct IoTraits<std::string_view> {
     expect_kind(value, BENTO_BYTES);
     return bytes_of(value);
   }
+};
+
+template <>
+struct IoTraits<const char*> {  // a result only: return "ok";
+  static Io io() { return TextIO(); }
+  static bento_value put(std::string_view text) { return IoTraits<std::string_view>::put(text); }
 };
 
 template <>

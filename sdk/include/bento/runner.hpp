@@ -170,6 +170,10 @@ class Method {
 template <typename Model>
 class Runner {
  public:
+  static_assert(
+      std::is_constructible_v<Model, const RunnerContext&> ||
+          std::is_default_constructible_v<Model>,
+      "a runner's class is constructed from a const bento::RunnerContext&, or from nothing");
   explicit Runner(detail::RunnerRecord& record) : record_(&record) {
     record.abi.create = &create;
     record.abi.destroy = [](void* self) { delete static_cast<Instance*>(self); };
@@ -186,6 +190,10 @@ class Runner {
   template <typename F>
   auto method(std::string_view name, const MethodOptions& options, F f) {
     return add<typename detail::Signature<F>::Last>(name, options, f);
+  }
+  template <typename F, typename = decltype(&std::decay_t<F>::operator())>
+  auto method(std::string_view name, F f) {
+    return method(name, MethodOptions{}, f);
   }
 
  private:

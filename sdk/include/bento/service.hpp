@@ -101,6 +101,9 @@ class Service {
     if constexpr (std::is_same_v<T, bool>) {
       option.type = R"("type":"boolean")";
       json.Bool(initial);
+    } else if constexpr (std::is_unsigned_v<T>) {
+      option.type = R"("type":"integer","minimum":0)";
+      json.Uint64(initial);
     } else if constexpr (std::is_integral_v<T>) {
       option.type = R"("type":"integer")";
       json.Int64(initial);
