@@ -71,21 +71,22 @@ struct Metrics::Impl {
       counter(registry, "bentohost_http_rejected_total",
               "Requests and connections that the HTTP front ended by itself, by reason.");
   Family<Gauge>& queue_depth =
-      gauge(registry, "bentohost_queue_depth", "Requests that wait for a worker of the runner.");
+      gauge(registry, "bentohost_queue_depth", "Calls that wait for a worker of the runner.");
   Family<Histogram>& queue_wait =
       histogram(registry, "bentohost_queue_wait_seconds",
-                "From a request's submission to the start of its batch, in seconds.");
+                "From a call's submission to the start of its batch, in seconds.");
   Family<Histogram>& batch_size =
       histogram(registry, "bentohost_batch_size", "Rows in a batch given to a runner.");
   Family<Histogram>& run_duration =
       histogram(registry, "bentohost_runner_call_duration_seconds",
                 "From a batch written to a runner to its result read, in seconds.");
   Family<Counter>& runner_calls =
-      counter(registry, "bentohost_runner_calls_total", "Batches given to a runner, by result.");
+      counter(registry, "bentohost_runner_calls_total", "Calls of a runner method, by result.");
   Family<Gauge>& runner_up = gauge(registry, "bentohost_runner_up",
                                    "1 while the worker of the runner is healthy, else 0.");
-  Family<Counter>& runner_restarts = counter(registry, "bentohost_runner_restarts_total",
-                                             "Restarts of a runner's workers, by reason.");
+  Family<Counter>& runner_restarts =
+      counter(registry, "bentohost_runner_restarts_total",
+              "Ends of a runner's workers that nobody asked for, by reason.");
   Counter& access_log_dropped = counter(registry, "bentohost_access_log_dropped_total",
                                         "Lines of the access log that were lost.")
                                     .Add({});
