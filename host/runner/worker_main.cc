@@ -22,6 +22,8 @@ namespace bentohost::runner {
 namespace {
 
 constexpr int kExitRetry = 1, kExitConfig = 78;
+// The buffer of a larger frame is given back once it is sent.
+constexpr std::size_t kKeptFrameBytes = 1u << 20;
 
 struct BatchContext final : bento_ctx {};
 
@@ -143,15 +145,19 @@ class WorkerProcess {
 
   // False when there is nobody left to answer.
   bool answer(const wire::FrameReader::Frame& frame) {
-    sink_.clear();
     Status status = compute(frame);
-    if (!status.ok()) return send_error(frame.header.id, status);
-    wire::FrameWriter result(out_, wire::FrameType::kResult, frame.header.id, frame.header.method);
+    const bool more = status.ok() ? send_result(frame.header) : send_error(frame.header.id, status);
+    sink_.clear();
+    if (out_.capacity() > kKeptFrameBytes) AlignedBuffer().swap(out_);
+    return more;
+  }
+
+  bool send_result(const wire::FrameHeader& call) {
+    wire::FrameWriter result(out_, wire::FrameType::kResult, call.id, call.method);
     result.value_count(static_cast<std::uint32_t>(sink_.values().size()));
     for (const wire::Value& value : sink_.values()) result.value(value.view());
     if (!result.finish()) {
-      return send_error(frame.header.id,
-                        Status(BENTO_INTERNAL, "the result is too large to be sent"));
+      return send_error(call.id, Status(BENTO_INTERNAL, "the result is too large to be sent"));
     }
     return link_.write(out_);
   }

@@ -1,12 +1,15 @@
 """Runners: they may die, hang, babble and be overrun, and nobody gets a wrong answer or none."""
 import http.client
 import os
+import re
 import shutil
 import signal
 import socket
 import threading
 import time
+import unittest
 from datetime import datetime
+from pathlib import Path
 
 from harness import LAB, SLOW, HostTest, children_of, eventually, in_parallel, is_alive, main
 
@@ -204,6 +207,16 @@ class Deaths(HostTest):
         eventually(lambda: (now := host.metrics())["bentohost_http_requests_in_flight"] == 1
                    and now["process_open_fds"] <= before, what="the return of all descriptors")
         self.assertEqual(len(children_of(host.pid)), 2)
+
+    @unittest.skipIf(SLOW > 1, "a sanitizer keeps freed memory for a while")
+    def test_what_a_large_call_needed_is_given_back_by_its_worker(self):
+        host = self.start()
+        (pid,) = host.runners()["worker"]
+        self.assertEqual(host.post("/echo", [[7] * 5_000_000]).status, 200)  # 40 MB each way
+
+        def resident_kb():
+            return int(re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())[1])
+        eventually(lambda: resident_kb() < 40_000)
 
     def test_no_runner_outlives_a_host_that_is_killed(self):
         for stopped in (False, True):
