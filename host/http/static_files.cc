@@ -49,18 +49,6 @@ std::string percent_encode(std::string_view text) {
   return encoded;
 }
 
-// Relative, so that it holds below any prefix and cannot lead to another host; "./" keeps a colon
-// in the name from ending a scheme.
-FileResponse redirect_to_folder(std::string_view path, const Request& request) {
-  std::string location = "./";
-  location.append(percent_encode(path.substr(path.rfind('/') + 1))).append("/");
-  if (!request.query.empty()) location.append("?").append(request.query);
-  FileResponse response;
-  response.head.status = 301;
-  response.head.headers.push_back({"Location", std::move(location)});
-  return response;
-}
-
 // A boundary that no file can have in it on purpose.
 Result<std::string> random_boundary() {
   std::array<unsigned char, 16> bytes{};
@@ -84,6 +72,18 @@ FileResponse refuse(int status, std::string_view detail, const Request& request)
 }
 
 }  // namespace
+
+// Relative, so that it holds below any prefix and cannot lead to another host; "./" keeps a colon
+// in the name from ending a scheme.
+FileResponse redirect_to_folder(std::string_view path, const Request& request) {
+  std::string location = "./";
+  location.append(percent_encode(path.substr(path.rfind('/') + 1))).append("/");
+  if (!request.query.empty()) location.append("?").append(request.query);
+  FileResponse response;
+  response.head.status = 301;
+  response.head.headers.push_back({"Location", std::move(location)});
+  return response;
+}
 
 struct StaticFiles::OpenFile {
   UniqueFd fd;

@@ -28,6 +28,9 @@ struct FileResponse {
   std::uint64_t length = 0;
 };
 
+// 301 from `path`, as requested, to the same with a slash, query kept.
+FileResponse redirect_to_folder(std::string_view path, const Request& request);
+
 struct StaticOptions {
   std::string cache_control;  // of each 200, 206 and 304; empty: no such header
 };

@@ -152,6 +152,7 @@ static void exchange(void) {
   FIELD(bento_scope, request_id);
   FIELD(bento_scope, headers);
   FIELD(bento_scope, deadline_ns);
+  FIELD(bento_scope, path_params);
   END(bento_scope);
   FIELD(bento_event, size);
   FIELD(bento_event, type);
@@ -199,6 +200,8 @@ static void exchange(void) {
   FIELD(bento_api, runner);
   FIELD(bento_api, method);
   FIELD(bento_api, user);
+  FIELD(bento_api, http_method);
+  FIELD(bento_api, max_body);
   END(bento_api);
 }
 

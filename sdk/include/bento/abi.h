@@ -101,7 +101,8 @@ typedef struct bento_scope {
   bento_str   client, server, request_id;
   bento_pairs headers;     /* names in lower case, duplicates kept in order */
   uint64_t    deadline_ns; /* CLOCK_MONOTONIC; 0 = none */
-} bento_scope;
+  bento_pairs path_params; /* what the path has for the {name}s of the route, in their order */
+} bento_scope; /* lives until the last RESPONSE_BODY has been sent, or the handler returns */
 
 enum { BENTO_REQUEST_BODY = 1, BENTO_DISCONNECT, BENTO_RESPONSE_START, BENTO_RESPONSE_BODY };
 typedef struct bento_event {
@@ -116,6 +117,7 @@ struct bento_channel {
   uint32_t size, reserved;
   bento_code (*receive)(bento_channel *, bento_event *out, bento_error *);    /* [worker] (waits) NEXT */
   bento_code (*send)(bento_channel *, const bento_event *, bento_error *);    /* [worker] (waits) CALL */
+  /* send: CANCELLED when nobody listens any more, as to the body of an answer to HEAD: end soon */
 };
 
 typedef struct bento_call {
@@ -145,7 +147,10 @@ typedef struct bento_mount {
   uint32_t size, reserved;
   bento_str prefix, name;
   bento_app app;     /* app.call == NULL: the app is a process, described by `process` */
-  bento_str process; /* JSON: {"kind": "asgi"|"wsgi"|"http", "app": "module:attr", "cwd", "env", ...} */
+  bento_str process; /* JSON: {"kind": "asgi"|"wsgi"|"http", "app": "module:attr", "cwd", "env", ...}, or files
+                        that the host itself serves: {"kind": "files", "folder": "www", "cache_control": "..."},
+                        with "folder_option": "NAME" for a folder that an option of the service names. A
+                        relative folder is meant from plugin_dir */
 } bento_mount;
 
 /* `self` is what the service's create() left; the api itself is passed too, so that one function can serve
@@ -162,6 +167,8 @@ struct bento_api {
                                  runner method's result; no plugin code runs in the request's path. in and
                                  out may then be NULL: the method's own */
   void *user;                 /* the plugin's; the host hands it back unread */
+  bento_str http_method;      /* "GET", "POST", "PUT", "PATCH" or "DELETE"; "" = "POST". GET answers HEAD too */
+  uint64_t max_body;          /* bytes of a request's body, as sent and as inflated; 0 = the host's limit */
 };
 
 /* ---- runners: in their own processes, one instance per worker process ------------------- */

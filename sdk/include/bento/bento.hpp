@@ -8,7 +8,9 @@
 #include <bento/context.hpp>
 #include <bento/entry.hpp>
 #include <bento/error.hpp>
+#include <bento/event_stream.hpp>
 #include <bento/io.hpp>
 #include <bento/runner.hpp>
 #include <bento/service.hpp>
+#include <bento/stream.hpp>
 #include <bento/tensor.hpp>

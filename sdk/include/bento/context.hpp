@@ -110,6 +110,14 @@ class Context {
     }
     return {};
   }
+  // What the path has for {name} in the API's route; throws if that has no such parameter.
+  std::string_view path_param(std::string_view name) const {
+    const bento_pairs params = scope().path_params;
+    for (std::size_t i = 0; i < params.len; ++i) {
+      if (detail::view(params.ptr[i].name) == name) return detail::view(params.ptr[i].value);
+    }
+    throw Error(BENTO_INTERNAL, "the route has no parameter {" + std::string(name) + "}");
+  }
   // True when the client is gone, the deadline is past or the host is stopping: an answer is of no
   // use.
   bool cancelled() const { return host_->cancelled(ctx_) != 0; }

@@ -8,9 +8,11 @@
 
 #include <bento/context.hpp>
 #include <bento/error.hpp>
+#include <bento/event_stream.hpp>
 #include <bento/io.hpp>
 #include <bento/runner.hpp>
 #include <bento/signature.hpp>
+#include <bento/stream.hpp>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -25,9 +27,19 @@
 namespace bento {
 
 struct ApiOptions {
-  std::string route = {};  // empty: "/" + name
+  std::string route = {};   // empty: "/" + name. May have parameters: "/models/{model}"
+  std::string method = {};  // "GET", "PUT", "PATCH" or "DELETE"; empty: "POST"
   std::string doc = {};
+  std::uint64_t max_body = 0;                 // bytes; 0: the host's --max-body
   std::optional<Io> input = {}, output = {};  // say more than the C++ types
+};
+
+struct FilesOptions {
+  std::string cache_control = {};  // the Cache-Control of each answer; empty: none
+};
+// In place of a folder: the option that has it.
+struct FromOption {
+  std::string name;
 };
 
 class Service;
@@ -43,14 +55,22 @@ struct ServiceState {
 
 struct ApiRecord {
   using Handler = std::function<void(Context&, const bento_value&, bento_sink*)>;
+  using StreamHandler = std::function<void(Context&, Stream&)>;
 
   ApiRecord(std::string_view api, const ApiOptions& options)
-      : name(api), route(options.route), doc(options.doc), in(options.input), out(options.output) {
+      : name(api),
+        route(options.route),
+        http_method(options.method),
+        doc(options.doc),
+        in(options.input),
+        out(options.output) {
     abi.size = sizeof abi;
     abi.name = str(name);
     abi.route = str(route);
     abi.doc = str(doc);
     abi.user = this;
+    abi.http_method = str(http_method);
+    abi.max_body = options.max_body;
   }
   ApiRecord(const ApiRecord&) = delete;
 
@@ -70,12 +90,43 @@ struct ApiRecord {
     });
   }
 
-  std::string name, route, doc, runner, method;
+  static bento_code raw(void* self, const bento_api* api, const bento_call* call,
+                        bento_error* error) {
+    return guard(error, [&] {
+      const auto& state = *static_cast<const ServiceState*>(self);
+      Context context(state.host, call->ctx, state.options);
+      Stream stream(call->channel);
+      stream.run(
+          [&] { static_cast<const ApiRecord*>(api->user)->stream_handler(context, stream); });
+    });
+  }
+
+  std::string name, route, http_method, doc, runner, method;
   std::optional<Io> in, out;
   bento_io in_abi{}, out_abi{};
   Handler handler;
+  StreamHandler stream_handler;
   bento_api abi{};
 };
+
+struct MountRecord {
+  std::string prefix, process;
+  bento_mount abi{};
+};
+
+// Calls a handler that may or may not want the Context.
+template <typename F, typename... Input>
+decltype(auto) call_handler(const F& handler, Context& ctx, Input&&... input) {
+  using S = Signature<F>;
+  if constexpr (S::kCount == sizeof...(Input)) {
+    return handler(std::forward<Input>(input)...);
+  } else {
+    static_assert(
+        S::kCount == 1 + sizeof...(Input) && std::is_same_v<typename S::First, Context&>,
+        "a handler is Out(In) or Out(bento::Context&, In), or has a bento::Stream& for its In");
+    return handler(ctx, std::forward<Input>(input)...);
+  }
+}
 
 template <void (*Describe)(Service&)>
 struct Plugin;
@@ -145,29 +196,18 @@ class Service {
   }
 
   // An API with a handler: Out(In) or Out(Context&, In), where In and Out are types of
-  // <bento/io.hpp>. It is called by many threads at once.
+  // <bento/io.hpp>, or Out(Context&), which takes no body. With Stream& or EventStream& for its In,
+  // and void for its Out, it reads and answers piece by piece. It is called by many threads at
+  // once.
   template <typename F, typename = decltype(&std::decay_t<F>::operator())>
   Service& api(std::string_view name, const ApiOptions& options, F handler) {
-    using Signature = detail::Signature<F>;
-    using In = typename Signature::Last;
-    using Out = typename Signature::Result;
+    using In = typename detail::Signature<F>::Last;
     detail::ApiRecord& record = add_api(name, options);
-    record.in = detail::fitting(record.in, detail::IoTraits<In>::io(),
-                                "api " + record.name + ": its input");
-    record.out = detail::fitting(record.out, detail::IoTraits<Out>::io(),
-                                 "api " + record.name + ": its output");
-    record.handler = [handler = std::move(handler)](Context& ctx, const bento_value& in,
-                                                    bento_sink* sink) {
-      if constexpr (Signature::kCount == 1) {
-        detail::put(sink, handler(detail::IoTraits<In>::get(in)));
-      } else {
-        static_assert(Signature::kCount == 2 && std::is_same_v<typename Signature::First, Context&>,
-                      "a handler is Out(In) or Out(bento::Context&, In)");
-        detail::put(sink, handler(ctx, detail::IoTraits<In>::get(in)));
-      }
-    };
-    record.abi.invoke = &detail::ApiRecord::invoke;
-    record.describe_io();
+    if constexpr (std::is_same_v<In, Stream> || std::is_same_v<In, EventStream>) {
+      handle_stream<In>(record, std::move(handler));
+    } else {
+      handle_values<In>(record, std::move(handler));
+    }
     return *this;
   }
   template <typename F, typename = decltype(&std::decay_t<F>::operator())>
@@ -185,6 +225,15 @@ class Service {
     return api(name, ApiOptions{}, function);
   }
 
+  // The files of a folder, at `prefix` and below, answered by the host. A relative folder is meant
+  // from the one that the plugin's library is in.
+  Service& files(std::string prefix, std::string_view folder, const FilesOptions& options = {}) {
+    return mount_files(std::move(prefix), "folder", folder, options);
+  }
+  Service& files(std::string prefix, const FromOption& folder, const FilesOptions& options = {}) {
+    return mount_files(std::move(prefix), "folder_option", folder.name, options);
+  }
+
   // Hooks of the host process: before the runners start, when all of them
   // answer, and after the last request.
   using Hook = std::function<void(const Options&)>;
@@ -198,6 +247,8 @@ class Service {
     abi_.options_schema = detail::str(options_schema_);
     abi_.apis = api_pointers_.data();
     abi_.n_apis = api_pointers_.size();
+    abi_.mounts = mount_pointers_.data();
+    abi_.n_mounts = mount_pointers_.size();
     abi_.runners = runner_pointers_.data();
     abi_.n_runners = runner_pointers_.size();
     return &abi_;
@@ -228,6 +279,66 @@ class Service {
     api_pointers_.push_back(&record.abi);
     return record;
   }
+  template <typename In, typename F>
+  static void handle_values(detail::ApiRecord& record, F handler) {
+    using Out = typename detail::Signature<F>::Result;
+    constexpr bool kTakesBody = !std::is_same_v<In, Context>;
+    if constexpr (kTakesBody) {
+      record.in = detail::fitting(record.in, detail::IoTraits<In>::io(),
+                                  "api " + record.name + ": its input");
+    } else {
+      if (!record.in) record.in = FileIO();
+    }
+    record.out = detail::fitting(record.out, detail::IoTraits<Out>::io(),
+                                 "api " + record.name + ": its output");
+    record.handler = [handler = std::move(handler)](Context& ctx, const bento_value& in,
+                                                    bento_sink* sink) {
+      if constexpr (kTakesBody) {
+        detail::put(sink, detail::call_handler(handler, ctx, detail::IoTraits<In>::get(in)));
+      } else {
+        detail::put(sink, detail::call_handler(handler, ctx));
+      }
+    };
+    record.abi.invoke = &detail::ApiRecord::invoke;
+    record.describe_io();
+  }
+  template <typename In, typename F>
+  static void handle_stream(detail::ApiRecord& record, F handler) {
+    static_assert(std::is_void_v<typename detail::Signature<F>::Result>,
+                  "a handler with a stream answers through it: it returns void");
+    record.stream_handler = [handler = std::move(handler)](Context& ctx, Stream& stream) {
+      if constexpr (std::is_same_v<In, EventStream>) {
+        EventStream events(stream);
+        detail::call_handler(handler, ctx, events);
+        events.open();  // no events are a stream, too
+      } else {
+        detail::call_handler(handler, ctx, stream);
+      }
+    };
+    record.abi.raw = &detail::ApiRecord::raw;
+  }
+  Service& mount_files(std::string prefix, std::string_view key, std::string_view folder,
+                       const FilesOptions& options) {
+    rapidjson::StringBuffer text;
+    Writer json(text);
+    json.StartObject();
+    for (const auto& [name, value] :
+         {std::pair<std::string_view, std::string_view>{"kind", "files"},
+          {key, folder},
+          {"cache_control", options.cache_control}}) {
+      write(json, name);
+      write(json, value);
+    }
+    json.EndObject();
+    detail::MountRecord& record = mounts_.emplace_back();
+    record.prefix = std::move(prefix);
+    record.process = text.GetString();
+    record.abi.size = sizeof record.abi;
+    record.abi.prefix = detail::str(record.prefix);
+    record.abi.process = detail::str(record.process);
+    mount_pointers_.push_back(&record.abi);
+    return *this;
+  }
   void write_options_schema() {
     if (options_.empty()) return;
     rapidjson::StringBuffer text;
@@ -253,8 +364,10 @@ class Service {
   std::vector<Option> options_;
   std::deque<detail::RunnerRecord> runners_;  // deques: the ABI's structs stay where they are
   std::deque<detail::ApiRecord> apis_;
+  std::deque<detail::MountRecord> mounts_;
   std::vector<const bento_runner*> runner_pointers_;
   std::vector<const bento_api*> api_pointers_;
+  std::vector<const bento_mount*> mount_pointers_;
   bento_service abi_{};
 };
 

@@ -1,0 +1,82 @@
+// EventStream: server-sent events (WHATWG HTML, section 9.2) over a Stream, UTF-8. Part of
+// <bento/bento.hpp>.
+//
+//   svc.api("ticks", {.method = "GET"}, [](bento::Context& ctx, bento::EventStream& out) {...});
+//
+// Browsers ask for events with GET, and again when a stream ends. One thread: the handler's.
+#pragma once
+
+#include <bento/error.hpp>
+#include <bento/stream.hpp>
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace bento {
+
+// One server-sent event. `data` may have several lines; `event` and `id` have one. A browser that
+// comes back sends the last `id` as the header last-event-id.
+struct Event {
+  std::string_view data = {};
+  std::string_view event = {};  // its type; empty: "message"
+  std::string_view id = {};
+  std::optional<std::chrono::milliseconds> retry = {};  // until a browser comes back
+};
+
+class EventStream {
+ public:
+  explicit EventStream(Stream& stream) : stream_(stream) {}
+
+  // [waits] Throws Error for an `event` or `id` that no event can have.
+  void send(const Event& event) {
+    std::string text;
+    append_name("event", event.event, text);
+    append_name("id", event.id, text);
+    if (event.retry && event.retry->count() >= 0)
+      text += "retry: " + std::to_string(event.retry->count()) + "\n";
+    append_lines("data: ", event.data, text);
+    put(text + "\n");
+  }
+  // [waits] What clients do not see, though proxies do: it keeps a quiet connection alive.
+  void comment(std::string_view text) {
+    std::string lines;
+    append_lines(": ", text, lines);
+    put(lines + "\n");
+  }
+  // [waits] Sends the head if it has not gone out, so that a client knows of the stream before the
+  // first event.
+  void open() {
+    if (!stream_.is_under_way()) put({});
+  }
+
+ private:
+  void put(std::string_view text) {
+    if (!std::exchange(is_started_, true)) {
+      stream_.start(200, "text/event-stream", {{"Cache-Control", "no-store"}});
+    }
+    stream_.send(text);
+  }
+  static void append_name(std::string_view field, std::string_view value, std::string& text) {
+    if (value.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos) {
+      throw Error(BENTO_INTERNAL, std::string(field) + " of an event: a line break or NUL in it");
+    }
+    if (!value.empty()) text.append(field).append(": ").append(value).append("\n");
+  }
+  // CR, LF and CR LF each end a line.
+  static void append_lines(std::string_view field, std::string_view value, std::string& text) {
+    while (true) {
+      const std::size_t end = value.find_first_of("\r\n");
+      text.append(field).append(value.substr(0, end)).append("\n");
+      if (end == std::string_view::npos) return;
+      value.remove_prefix(value.substr(end, 2) == "\r\n" ? end + 2 : end + 1);
+    }
+  }
+
+  Stream& stream_;
+  bool is_started_ = false;
+};
+
+}  // namespace bento
