@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "http/route_template.h"
+#include "http/router.h"
+#include "plugin/check_struct.h"
 #include "wire/value.h"
 
 namespace bentohost::plugin {
@@ -15,7 +17,7 @@ namespace {
 constexpr std::array<std::string_view, 7> kReserved = {"index",   "swagger", "docs",  "metrics",
                                                        "healthz", "livez",   "readyz"};
 
-Status refuse(std::string message) { return Status(BENTO_FAILED_PRECONDITION, std::move(message)); }
+constexpr std::array<std::string_view, 5> kHttpMethods = {"GET", "POST", "PUT", "PATCH", "DELETE"};
 
 // A Python-like identifier, as BentoML asks of service, API and runner names.
 bool is_identifier(std::string_view name) {
@@ -30,15 +32,6 @@ Status check_name(std::string_view what, std::string_view name) {
   if (is_identifier(name)) return {};
   return refuse(std::string(what) + " name \"" + std::string(name) +
                 "\" is not an identifier (letters, digits and _, not beginning with a digit)");
-}
-
-template <typename T>
-Status check_size(const T* thing, std::string_view what) {
-  if (thing == nullptr) return refuse("a null " + std::string(what));
-  if (thing->size >= sizeof(T)) return {};
-  return refuse("a " + std::string(what) + " of size " + std::to_string(thing->size) +
-                ", expected " + std::to_string(sizeof(T)) +
-                " at least: built with another header?");
 }
 
 std::string text(bento_str s) { return std::string(to_view(s)); }
@@ -206,6 +199,26 @@ Status narrow_to_method(IoSpec& in, const IoSpec& method, const std::string& wha
                 wire::shape_text(method.shape));
 }
 
+// Which method it answers, and whether what it takes can come with it.
+Status describe_http_method(const bento_api& api, const std::string& what, ApiSpec& spec) {
+  spec.http_method = api.http_method.len != 0 ? text(api.http_method) : "POST";
+  if (std::find(kHttpMethods.begin(), kHttpMethods.end(), spec.http_method) != kHttpMethods.end()) {
+    return {};
+  }
+  return refuse(what + ": the method \"" + spec.http_method +
+                "\" is none of GET, POST, PUT, PATCH and DELETE");
+}
+
+// RFC 9110 9.3.1: what a GET has for a body means nothing, and clients send none.
+Status check_body_of_get(const std::string& what, const ApiSpec& spec) {
+  if (spec.http_method != "GET") return {};
+  const bool needs_body = spec.in.kind != BENTO_BYTES || !spec.in.mime.empty();
+  if (!needs_body) return {};
+  return refuse(
+      what + ": a GET has no body, and so no input of descriptor \"" + spec.in.descriptor + "\"" +
+      (spec.in.mime.empty() ? "" : " and type " + spec.in.mime) + "; take text, or another method");
+}
+
 Result<ApiSpec> describe_api(const bento_api* api, const ServiceSpec& service) {
   if (Status status = check_size(api, "bento_api"); !status.ok()) return status;
   ApiSpec spec;
@@ -218,11 +231,14 @@ Result<ApiSpec> describe_api(const bento_api* api, const ServiceSpec& service) {
   if (Status status = http::check_route(spec.route); !status.ok()) {
     return refuse(what + ": " + status.message());
   }
-  for (const std::string_view word : kReserved) {
-    if (spec.name == word || spec.route == "/" + std::string(word)) {
+  for (const std::string_view word :
+       {std::string_view(spec.name), std::string_view(spec.route).substr(1)}) {
+    if (is_reserved(word)) {
       return refuse(what + ": " + std::string(word) + " is a reserved name; give it another");
     }
   }
+  spec.max_body = api->max_body;
+  if (Status status = describe_http_method(*api, what, spec); !status.ok()) return status;
   if (Status status = describe_form(*api, what, spec); !status.ok()) return status;
   if (spec.form == ApiSpec::Form::kRaw) return spec;
 
@@ -255,28 +271,54 @@ Result<ApiSpec> describe_api(const bento_api* api, const ServiceSpec& service) {
                                      spec.runner + "." + spec.method + " takes");
     if (!status.ok()) return status;
   }
+  if (Status status = check_body_of_get(what, spec); !status.ok()) return status;
   return spec;
+}
+
+// The one that already has these method and route, if any, as the router sees it: templates of one
+// shape are one.
+Status check_route_is_free(http::Router<std::size_t>& router, const ApiSpec& api,
+                           const std::vector<ApiSpec>& apis) {
+  Status status = router.add(api.http_method, api.route, apis.size());
+  if (status.code() != BENTO_FAILED_PRECONDITION) return status;
+  const auto taken = router.find(api.http_method, api.route);  // a template finds its like
+  const ApiSpec& owner = apis[*taken.target];
+  const std::string what = "api " + api.name + ": route " + api.route;
+  if (owner.route == api.route) return refuse(what + " is also that of api " + owner.name);
+  return refuse(what + " has the shape of " + owner.route + " of api " + owner.name +
+                ": no path could tell them apart");
 }
 
 Status describe_apis(const bento_service& service, ServiceSpec& spec) {
   std::set<std::string> names;
-  std::vector<std::pair<std::string, std::string>> routes;
+  http::Router<std::size_t> router;
   for (std::size_t i = 0; i < service.n_apis; ++i) {
     auto api = describe_api(service.apis[i], spec);
     if (!api.ok()) return std::move(api).take_status();
     if (!names.insert((*api).name).second) return refuse("two apis are named " + (*api).name);
-    for (const auto& [route, owner] : routes) {
-      if (route == (*api).route) {
-        return refuse("api " + (*api).name + ": route " + route + " is also that of api " + owner);
-      }
-    }
-    routes.emplace_back((*api).route, (*api).name);
+    if (Status status = check_route_is_free(router, *api, spec.apis); !status.ok()) return status;
     spec.apis.push_back(*std::move(api));
   }
   return {};
 }
 
+Status describe_mounts(const bento_service& service, ServiceSpec& spec) {
+  for (std::size_t i = 0; i < service.n_mounts; ++i) {
+    auto mount = describe_mount(service.mounts[i], spec.options_schema);
+    if (!mount.ok()) return std::move(mount).take_status();
+    for (const MountSpec& other : spec.mounts) {
+      if (other.prefix == mount->prefix) return refuse("two mounts are at " + other.prefix);
+    }
+    spec.mounts.push_back(*std::move(mount));
+  }
+  return {};
+}
+
 }  // namespace
+
+bool is_reserved(std::string_view word) {
+  return std::find(kReserved.begin(), kReserved.end(), word) != kReserved.end();
+}
 
 int RunnerSpec::find_method(std::string_view method) const {
   for (std::size_t i = 0; i < methods.size(); ++i) {
@@ -306,8 +348,6 @@ Result<ServiceSpec> describe(const bento_service* service) {
   };
   if (service->n_middleware != 0)
     return of_service(refuse("has middleware, which this bentohost does not run"));
-  if (service->n_mounts != 0)
-    return of_service(refuse("has mounts, which this bentohost does not serve"));
   if (!spec.options_schema.empty()) {
     auto schema = JsonSchema::compile(spec.options_schema);
     if (!schema.ok()) return of_service(refuse("bad options schema: " + schema.status().message()));
@@ -321,6 +361,8 @@ Result<ServiceSpec> describe(const bento_service* service) {
     spec.runners.push_back(*std::move(runner));
   }
   if (Status status = describe_apis(*service, spec); !status.ok())
+    return of_service(std::move(status));
+  if (Status status = describe_mounts(*service, spec); !status.ok())
     return of_service(std::move(status));
   return spec;
 }

@@ -14,6 +14,7 @@
 
 #include "base/json.h"
 #include "base/status.h"
+#include "plugin/mount_description.h"
 
 namespace bentohost::plugin {
 
@@ -49,7 +50,7 @@ struct RunnerSpec {
 
 struct ApiSpec {
   enum class Form { kDirect, kInvoke, kRaw };
-  std::string name, route, doc;
+  std::string name, route, http_method, doc;
   Form form = Form::kInvoke;
   IoSpec in, out;              // not for kRaw
   std::string runner, method;  // kDirect
@@ -61,14 +62,15 @@ struct ServiceSpec {
   std::string name, version, doc, options_schema;  // the schema's text; empty: takes no options
   std::vector<ApiSpec> apis;
   std::vector<RunnerSpec> runners;
+  std::vector<MountSpec> mounts;
   const bento_service* abi = nullptr;
 
   const RunnerSpec* find_runner(std::string_view runner) const;
 };
 
 // FAILED_PRECONDITION, naming the thing at fault: "api classify: route /x is also that of api
-// other". Refuses what this host does not offer (middleware, mounts, other descriptors) rather than
-// ignoring it.
+// other". Refuses what this host does not offer (middleware, other mounts, other descriptors)
+// rather than ignoring it.
 Result<ServiceSpec> describe(const bento_service* service);
 
 // Options as a JSON object, checked against `schema_text`, defaults filled in. `given` must be an

@@ -8,6 +8,9 @@
 namespace bentohost::service {
 namespace {
 
+// Else a handler would stream for as long as a client that wants no body keeps its connection.
+Status bodiless() { return Status(BENTO_CANCELLED, "a response to HEAD has no body"); }
+
 Status misuse(const char* what) { return Status(BENTO_FAILED_PRECONDITION, what); }
 
 std::string lower(std::string_view text) {
@@ -94,9 +97,12 @@ Status Channel::body(const bento_event& event) {
       }
       Status status = request_.start(std::move(response_));
       // What could not be started can still be answered otherwise.
-      if (status.ok() || status.code() == BENTO_CANCELLED) state_ = State::kStreaming;
-      return status;
+      if (!status.ok() && status.code() != BENTO_CANCELLED) return status;
+      state_ = request_.is_head() ? State::kBodiless : State::kStreaming;
+      return state_ == State::kBodiless ? bodiless() : status;
     }
+    case State::kBodiless:
+      return more ? bodiless() : Status();
     case State::kStreaming:
       if (!more) state_ = State::kComplete;
       return request_.write(bytes, more);
@@ -112,6 +118,10 @@ void Channel::finish(const Status& status) {
   switch (state_) {
     case State::kComplete:
       // Its answer is out: what it fails with afterwards is for the log alone.
+      return;
+    case State::kBodiless:
+      state_ = State::kComplete;
+      (void)request_.write({}, false);
       return;
     case State::kStreaming:
       state_ = State::kComplete;

@@ -29,7 +29,8 @@ class Channel {
     bento_channel channel;  // first: its address is the table's
     Channel* owner;
   };
-  enum class State { kNothing, kHead, kStreaming, kComplete };
+  // kBodiless: a streamed answer to HEAD, of which nothing but the head goes out.
+  enum class State { kNothing, kHead, kStreaming, kBodiless, kComplete };
 
   static bento_code receive(bento_channel* channel, bento_event* out, bento_error* error);
   static bento_code send(bento_channel* channel, const bento_event* event, bento_error* error);

@@ -2,9 +2,31 @@
 
 #include <prometheus/gauge.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace bentohost::service {
+namespace {
+
+// What routes allow at a path, and the files there as well.
+std::string allow_with_files(const std::string& allow) {
+  std::string all = "GET, HEAD";
+  for (std::size_t begin = 0; begin < allow.size();) {
+    const std::size_t end = std::min(allow.find(", ", begin), allow.size());
+    const std::string method = allow.substr(begin, end - begin);
+    if (!FileMount::takes(method) && method != "OPTIONS") all += ", " + method;
+    begin = end + 2;
+  }
+  return all + ", OPTIONS";
+}
+
+Status refuse_both(const std::string& what, const std::string& one, const std::string& other) {
+  return Status(BENTO_FAILED_PRECONDITION,
+                "two routes collide: " + what + " is asked for by " + one + " and by " + other +
+                    "; put one plugin under a prefix: --plugin /PREFIX=LIBRARY");
+}
+
+}  // namespace
 
 void Dispatcher::add_builtin_routes() {
   unmatched_ = environment_.metrics.route("");
@@ -38,10 +60,7 @@ Status Dispatcher::add_route(std::string_view method, const std::string& path, R
   const Status status = router_.add(method, path, target);
   if (status.code() != BENTO_FAILED_PRECONDITION) return status;
   const auto taken = router_.find(method, path);  // a template finds what has its shape
-  return Status(BENTO_FAILED_PRECONDITION,
-                "two routes collide: " + std::string(method) + " " + path + " is asked for by " +
-                    owner + " and by " + (*taken.target)->owner +
-                    "; put one plugin under a prefix: --plugin /PREFIX=LIBRARY");
+  return refuse_both(std::string(method) + " " + path, owner, (*taken.target)->owner);
 }
 
 Status Dispatcher::add(const LiveService& service) {
@@ -51,11 +70,36 @@ Status Dispatcher::add(const LiveService& service) {
                   endpoint.call(request, environment_.threads);
                 },
                 endpoint.plan(), nullptr, &service, "api " + service.spec().name + "." + api.name};
-    Status status = add_route("POST", service.prefix() + api.route, std::move(route));
+    Status status = add_route(api.http_method, service.prefix() + api.route, std::move(route));
     if (!status.ok()) return status;
+  }
+  for (const plugin::MountSpec& mount : service.spec().mounts) {
+    if (Status status = add_files(service, mount); !status.ok()) return status;
   }
   services_.push_back(&service);
   return {};
+}
+
+Status Dispatcher::add_files(const LiveService& service, const plugin::MountSpec& mount) {
+  const std::string path = service.prefix() + mount.prefix;
+  const std::string root = path.ends_with('/') ? path.substr(0, path.size() - 1) : path;
+  auto opened = FileMount::open(service.instance(), mount, root);
+  if (!opened.ok()) return std::move(opened).take_status();
+  const FileMount* files = &file_mounts_.emplace_back(*std::move(opened));
+  // Streamed: that is how an answer may be written piece by piece.
+  Route route{[this, files](const RequestPtr& request) {
+                run_on(environment_.threads, [request, files] { files->serve(*request); });
+              },
+              {0, true},
+              environment_.metrics.route(root + "/*"),
+              &service,
+              "the files of " + service.spec().name,
+              true};
+  const std::string owner = route.owner;
+  Status status = router_.mount(path, &routes_.emplace_back(std::move(route)));
+  if (status.code() != BENTO_FAILED_PRECONDITION) return status;
+  const auto taken = router_.find({}, root + "/");
+  return refuse_both(path, owner, (*taken.target)->owner);
 }
 
 http::BodyPlan Dispatcher::plan(const http::Request& request) {
@@ -71,6 +115,10 @@ void Dispatcher::handle(http::Exchange& exchange) {
   if (match.target == nullptr) return answer_unrouted(*request, match.route);
   const Route& route = **match.target;
   request->set_route(route.metrics, match.route);
+  if (route.is_mount && !FileMount::takes(from.method)) {
+    return refuse_method(*request, allow_with_files(router_of(from).allow(from.path)));
+  }
+  request->set_path_params(match.parameters);
   if (route.service != nullptr) {
     if (environment_.draining.load(std::memory_order_relaxed)) {
       return request->fail(503, "the server is shutting down");
@@ -90,6 +138,11 @@ void Dispatcher::answer_unrouted(RequestContext& request, std::string_view route
   request.set_route(route.empty() ? unmatched_ : environment_.metrics.route(route), route);
   const std::string allow = router_of(from).allow(from.path);
   if (allow.empty()) return request.fail(404, "there is nothing at " + from.path);
+  refuse_method(request, allow);
+}
+
+void Dispatcher::refuse_method(RequestContext& request, const std::string& allow) {
+  const http::Request& from = request.request();
   // RFC 9110 9.3.7; "OPTIONS *" asks about the server, and so about all routes.
   if (from.method == "OPTIONS") {
     http::Response response;

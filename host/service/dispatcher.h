@@ -9,6 +9,7 @@
 
 #include "http/router.h"
 #include "service/endpoint.h"
+#include "service/file_mount.h"
 #include "service/request.h"
 
 namespace bentohost::service {
@@ -21,8 +22,8 @@ class Dispatcher final : public http::Application {
   Dispatcher(const Dispatcher&) = delete;
   Dispatcher& operator=(const Dispatcher&) = delete;
 
-  // The routes of a started service, behind its prefix. FAILED_PRECONDITION names the two that
-  // collide.
+  // The routes and files of a started service, behind its prefix. FAILED_PRECONDITION names the two
+  // that collide, NOT_FOUND a folder that is not there.
   Status add(const LiveService& service);
   // From now on readyz asks the services, not only whether we have begun.
   void set_started() { started_ = true; }
@@ -45,6 +46,7 @@ class Dispatcher final : public http::Application {
     observe::RouteMetrics* metrics = nullptr;
     const LiveService* service = nullptr;  // null: the host's own
     std::string owner;                     // "api iris_classifier.classify", for messages
+    bool is_mount = false;                 // of files
   };
 
   const http::Router<const Route*>& router_of(const http::Request& request) const {
@@ -52,14 +54,17 @@ class Dispatcher final : public http::Application {
   }
   void add_builtin_routes();
   Status add_route(std::string_view method, const std::string& path, Route route);
+  Status add_files(const LiveService& service, const plugin::MountSpec& mount);
   // For a path without a target: 404, 405, or the answer to OPTIONS.
   void answer_unrouted(RequestContext& request, std::string_view route);
+  void refuse_method(RequestContext& request, const std::string& allow);
 
   Environment& environment_;
   http::Router<const Route*> router_;
   http::Router<const Route*> admin_router_;  // the host's own endpoints alone
   std::deque<Route> routes_;
   std::deque<Endpoint> endpoints_;
+  std::deque<FileMount> file_mounts_;
   std::vector<const LiveService*> services_;
   observe::RouteMetrics* unmatched_ = nullptr;
   std::atomic<bool> started_ = false;

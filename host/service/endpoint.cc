@@ -18,11 +18,6 @@ bento_error empty_error() {
   return error;
 }
 
-void run_on(ThreadPool* threads, std::function<void()> job) {
-  if (threads == nullptr) return job();
-  threads->run(std::move(job));
-}
-
 void answer_with(RequestContext& request, std::span<const bento_value> values,
                  const plugin::IoSpec& out) {
   auto response = encode(values, out);

@@ -53,9 +53,16 @@ RequestContext::RequestContext(Environment& environment, http::Exchange& exchang
     : environment_(environment),
       exchange_(exchange),
       deadline_(request().arrived + environment.timeout),
-      gone_(exchange.gone()) {
+      gone_(exchange.gone()),
+      is_head_(request().method == "HEAD") {
   const std::string_view given = http::find_header(request().headers, "x-request-id");
   request_id_ = is_usable_id(given) ? std::string(given) : hex16(next_id());
+}
+
+void RequestContext::set_path_params(const http::Parameters& parameters) {
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    path_params_.push_back({to_bento(parameters[i].name), to_bento(parameters[i].value)});
+  }
 }
 
 void RequestContext::set_service(const LiveService* service) {
@@ -154,6 +161,7 @@ const bento_scope* RequestContext::scope() {
   scope_.request_id = to_bento(request_id_);
   scope_.headers = {scope_headers_.data(), scope_headers_.size()};
   scope_.deadline_ns = static_cast<std::uint64_t>(deadline_.time_since_epoch().count());
+  scope_.path_params = {path_params_.data(), path_params_.size()};
   scope_.size = sizeof scope_;
   return &scope_;
 }
@@ -180,7 +188,8 @@ Status RequestContext::add_header(std::string_view name, std::string_view value)
 
 bool RequestContext::cancelled() const {
   if (is_gone()) return true;
-  return is_streaming_ ? environment_.draining.load() : environment_.clock.now() >= deadline_;
+  if (is_streaming_) return is_head_ || environment_.draining.load();
+  return environment_.clock.now() >= deadline_;
 }
 
 Result<std::unique_ptr<bento_ticket>> RequestContext::submit(

@@ -7,12 +7,14 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/status.h"
 #include "base/thread_pool.h"
 #include "http/message.h"
+#include "http/route_table.h"
 #include "observe/access_log.h"
 #include "observe/metrics.h"
 #include "plugin/context.h"
@@ -47,10 +49,12 @@ class RequestContext final : public bento_ctx {
     metrics_ = metrics;
     route_ = route;
   }
+  void set_path_params(const http::Parameters& parameters);  // of this request's path
   void set_service(const LiveService* service);
 
   // The client is gone: an answer is of no use.
   bool is_gone() const { return gone_->load(std::memory_order_relaxed); }
+  bool is_head() const { return is_head_; }
   // For how long runner calls of this request are wanted.
   runner::Client::Wanted wanted() const { return {deadline_, gone_}; }
   // [worker] (waits) For a streamed body.
@@ -64,7 +68,8 @@ class RequestContext final : public bento_ctx {
 
   // [worker] (waits) Or the answer in pieces: start(), then write() until `more` is false, or cut()
   // when it cannot be completed. After an error of start() other than CANCELLED one of the above is
-  // due instead. A started answer has no deadline, but ends when the host does.
+  // due instead. A started answer has no deadline, but is cancelled() when the host ends, and at
+  // once when it is one to HEAD.
   Status start(http::Response response);
   Status write(std::string_view bytes, bool more);
   void cut(const Status& why);
@@ -90,6 +95,7 @@ class RequestContext final : public bento_ctx {
   std::string_view route_;
   const LiveService* service_ = nullptr;
   const std::shared_ptr<const std::atomic<bool>> gone_;
+  const bool is_head_;
   bool is_streaming_ = false;
   int streamed_status_ = 0;
   std::size_t streamed_bytes_ = 0;
@@ -97,8 +103,14 @@ class RequestContext final : public bento_ctx {
   int status_ = 0;         // set by the handler
   http::Headers headers_;  // set by the handler
   bento_scope scope_{};
-  std::vector<bento_pair> scope_headers_;
+  std::vector<bento_pair> scope_headers_, path_params_;
 };
+// Runs what may block; where it is called without threads.
+inline void run_on(ThreadPool* threads, ThreadPool::Job job) {
+  if (threads == nullptr) return job();
+  threads->run(std::move(job));
+}
+
 using RequestPtr = std::shared_ptr<RequestContext>;
 
 }  // namespace bentohost::service
