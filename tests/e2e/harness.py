@@ -16,6 +16,7 @@ import tempfile
 import threading
 import time
 import unittest
+import urllib.parse
 from pathlib import Path
 
 BUILD = Path(sys.argv.pop(1) if len(sys.argv) > 1 else "build").resolve()
@@ -75,11 +76,39 @@ class Reply:
         return f"<{self.status} {self.body[:200]!r}>"
 
 
-class Client:
-    """One keep-alive connection."""
+class UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path, timeout):
+        super().__init__("localhost", timeout=timeout)
+        self.path = path
 
-    def __init__(self, port, timeout=30):
-        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout * SLOW)
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
+def connection_to(url, timeout, tls=None):
+    """To where a ready line says: http://HOST:PORT, https://HOST:PORT, or unix:PATH."""
+    if url.startswith("unix:"):
+        return UnixConnection(url.removeprefix("unix:"), timeout)
+    parts = urllib.parse.urlsplit(url)
+    if parts.scheme == "https":
+        return http.client.HTTPSConnection(parts.hostname, parts.port, timeout=timeout, context=tls)
+    return http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout)
+
+
+class Client:
+    """One keep-alive connection. `where` is a URL, or a port of 127.0.0.1."""
+
+    def __init__(self, where, timeout=30, tls=None):
+        url = where if isinstance(where, str) else f"http://127.0.0.1:{where}"
+        self.connection = connection_to(url, timeout * SLOW, tls)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
 
     def request(self, method, path, body=None, headers=None):
         if isinstance(body, (list, dict)):
@@ -95,17 +124,20 @@ class Client:
 class Host:
     """A bentohost that is up (or, with ready=False, at least listening is not waited for).
 
-    With deaf=True nobody reads what it writes.
+    `listen` is where, `launcher` a command that becomes it, `pass_fds` what it inherits, and `tls`
+    an SSLContext for its clients. With deaf=True nobody reads what it writes.
     """
+    tls = None
 
-    def __init__(self, *arguments, plugin=LAB, ready=True, env=None, cwd=None, own_group=False, launcher=(),
-                 deaf=False):
+    def __init__(self, *arguments, plugin=LAB, ready=True, env=None, cwd=None, own_group=False,
+                 launcher=(), deaf=False, listen=("--port", "0"), pass_fds=(), tls=None):
         plugins = ["--plugin", plugin] if plugin else []
         self.stderr_lines, self.stdout_lines = [], []
+        self.tls = tls
         self.process = subprocess.Popen(
-            [*launcher, EXE, *plugins, "--port", "0", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            stdin=subprocess.DEVNULL, text=True, errors="replace", cwd=cwd, start_new_session=own_group,
-            env={**os.environ, **(env or {})})
+            [*launcher, EXE, *plugins, *listen, *arguments], stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, errors="replace", cwd=cwd,
+            start_new_session=own_group, pass_fds=pass_fds, env={**os.environ, **(env or {})})
         self.pid = self.process.pid
         self.readers = [threading.Thread(target=self._collect, args=pair, daemon=True) for pair in
                         ((self.process.stdout, self.stdout_lines), (self.process.stderr, self.stderr_lines))
@@ -124,34 +156,44 @@ class Host:
     def _ready_line(self):
         if self.process.poll() is not None:
             raise AssertionError(f"bentohost ended with {self.process.returncode}: {self.stderr()}")
-        return next((match for line in self.stdout_lines
-                     if (match := re.search(r"https?://127\.0\.0\.1:(\d+)", line))), None)
+        return next((line for line in self.stdout_lines
+                     if " (ready in " in line or '"message":"ready"' in line), None)
 
     def wait_ready(self):
-        match = eventually(self._ready_line, what="the ready line")
-        self.port = int(match[1])
+        line = eventually(self._ready_line, what="the ready line")
+        self.urls = re.findall(r"(?:https?://|unix:)[^ ,\"]+", line)
+        match = re.search(r"https?://127\.0\.0\.1:(\d+)", line)
+        self.port = int(match[1]) if match else None
         return self
+
+    def listening_ports(self):
+        """Those of TCP over IPv4, ascending."""
+        inodes, ports = set(), []
+        for fd in Path(f"/proc/{self.pid}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                inodes.update(re.findall(r"socket:\[(\d+)\]", os.readlink(fd)))
+        for line in Path(f"/proc/{self.pid}/net/tcp").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and fields[9] in inodes:
+                ports.append(int(fields[1].split(":")[1], 16))
+        return sorted(ports)
 
     def find_port(self):
         """The port of a host that is not ready yet: it listens from early on."""
-        def listening():
-            inodes = set()
-            for fd in Path(f"/proc/{self.pid}/fd").iterdir():
-                with contextlib.suppress(OSError):
-                    inodes.update(re.findall(r"socket:\[(\d+)\]", os.readlink(fd)))
-            for line in Path(f"/proc/{self.pid}/net/tcp").read_text().splitlines()[1:]:
-                fields = line.split()
-                if fields[3] == "0A" and fields[9] in inodes:
-                    return int(fields[1].split(":")[1], 16)
-            return None
-        self.port = eventually(listening, what="a listening socket")
+        self.port = eventually(self.listening_ports, what="a listening socket")[0]
         return self
 
     def stderr(self):
         return "\n".join(self.stderr_lines)
 
+    def log_line(self, words):
+        """The first line of its log with these words, once it is there."""
+        return eventually(lambda: next((line for line in self.stderr_lines if words in line), None),
+                          what=f'"{words}" in the log')
+
     def client(self, timeout=30):
-        return Client(self.port, timeout)
+        scheme = "https" if self.tls else "http"
+        return Client(f"{scheme}://127.0.0.1:{self.port}", timeout, self.tls)
 
     def request(self, method, path, body=None, headers=None):
         client = self.client()
@@ -202,6 +244,33 @@ class Host:
         self.process.stderr.close()
 
 
+class Run:
+    """bentohost, run to its end."""
+
+    def __init__(self, *arguments, timeout=30, cwd=None, launcher=(), pass_fds=()):
+        began = time.monotonic()
+        process = subprocess.Popen([*launcher, EXE, *arguments], stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True,
+                                   cwd=cwd, pass_fds=pass_fds)
+        self.pid = process.pid
+        try:
+            self.stdout, self.stderr = process.communicate(timeout=timeout * SLOW)
+        except subprocess.TimeoutExpired as error:
+            process.terminate()
+            raise AssertionError(f"it did not end but said: {process.communicate()}") from error
+        self.returncode, self.seconds = process.returncode, time.monotonic() - began
+
+    def children_left(self):
+        """Its probes and runners: the last argument of each is its pid."""
+        left = []
+        for line in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                words = line.read_bytes().split(b"\0")
+                if words[1:2] in ([b"probe"], [b"runner"]) and words[-2] == str(self.pid).encode():
+                    left.append(words)
+        return left
+
+
 class HostTest(unittest.TestCase):
     """Starts hosts that are stopped, and must have ended cleanly, when the test is over."""
 
@@ -221,6 +290,17 @@ class HostTest(unittest.TestCase):
             host.close_streams()
         for mark in ("AddressSanitizer", "ThreadSanitizer", "runtime error:", "LeakSanitizer"):
             self.assertNotIn(mark, host.stderr())
+
+    def assert_refused(self, done, *words, code=1, within=1.0):
+        """That this Run ended soon, saying why in one line, and left nothing behind; the line."""
+        message = [line for line in done.stderr.splitlines() if line.startswith("bentohost: ")]
+        self.assertEqual(len(message), 1, done.stderr)
+        for word in words:
+            self.assertIn(word, message[0])
+        self.assertEqual((done.returncode, done.stdout), (code, ""), done.stderr)
+        self.assertLess(done.seconds, within * SLOW)
+        self.assertEqual(done.children_left(), [])
+        return message[0]
 
     def folder(self):
         folder = tempfile.TemporaryDirectory()

@@ -1,54 +1,20 @@
 """The command line: what is wrong is said in one line, at once, and nothing half-started is left."""
-import contextlib
 import os
 import re
 import shutil
 import signal
 import socket
-import subprocess
-import time
 from pathlib import Path
 
-from harness import (BUILD, EXE, LAB, PLUGINS, SLOW, HostTest, children_of, eventually, is_alive,
+from harness import (BUILD, LAB, PLUGINS, SLOW, HostTest, Run, children_of, eventually, is_alive,
                      main)
 
 IRIS = next(BUILD.glob("lib*/**/bentohost/plugins/libiris.so"))
 
 
-class Run:
-    """bentohost, run to its end."""
-
-    def __init__(self, *arguments, timeout=30, cwd=None):
-        began = time.monotonic()
-        process = subprocess.Popen([EXE, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                   stdin=subprocess.DEVNULL, text=True, cwd=cwd)
-        self.pid = process.pid
-        self.stdout, self.stderr = process.communicate(timeout=timeout * SLOW)
-        self.returncode, self.seconds = process.returncode, time.monotonic() - began
-
-    def children_left(self):
-        """Its probes and runners: the last argument of each is its pid."""
-        left = []
-        for line in Path("/proc").glob("[0-9]*/cmdline"):
-            with contextlib.suppress(OSError):
-                words = line.read_bytes().split(b"\0")
-                if words[1:2] in ([b"probe"], [b"runner"]) and words[-2] == str(self.pid).encode():
-                    left.append(words)
-        return left
-
-
 class Refusals(HostTest):
-    def refuses(self, arguments, *words, within=1.0, code=1):
-        done = Run("--port", "0", *arguments)
-        message = [line for line in done.stderr.splitlines() if line.startswith("bentohost: ")]
-        self.assertEqual(len(message), 1, done.stderr)
-        for word in words:
-            self.assertIn(word, message[0])
-        self.assertEqual(done.returncode, code, done.stderr)
-        self.assertEqual(done.stdout, "")
-        self.assertLess(done.seconds, within * SLOW)
-        self.assertEqual(done.children_left(), [])
-        return message[0]
+    def refuses(self, arguments, *words, **options):
+        return self.assert_refused(Run("--port", "0", *arguments), *words, **options)
 
     def bad(self, name, *words, **options):
         return self.refuses(["--plugin", str(PLUGINS / f"lib{name}.so")], f"lib{name}.so", *words, **options)
@@ -123,11 +89,7 @@ class Refusals(HostTest):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = str(taken.getsockname()[1])
             done = Run("--plugin", LAB, "--port", port)
-        self.assertEqual((done.returncode, done.stdout), (1, ""))
-        self.assertIn(port, done.stderr)
-        self.assertIn("in use", done.stderr)
-        self.assertIn("--port", done.stderr)
-        self.assertLess(done.seconds, 1.0 * SLOW)
+        self.assert_refused(done, port, "in use", "--port")
 
     def test_options_are_checked_before_any_code_of_the_plugin_runs(self):
         for setting, words in (("lab.nosuch=1", ("nosuch",)), ("lab.factor=x", ("factor", "number")),
