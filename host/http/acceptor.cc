@@ -3,7 +3,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <system_error>
@@ -47,11 +46,7 @@ Acceptor::Acceptor(std::vector<Listener> listeners, std::shared_ptr<TlsContext> 
       loop_(*reactors_.front()->loop()),
       resume_(loop_.timers(), *this) {}
 
-Acceptor::~Acceptor() {
-  for (const Listener& listener : listeners_) {
-    if (listener.owns_path) unlink(listener.address.path.c_str());
-  }
-}
+Acceptor::~Acceptor() = default;
 
 void Acceptor::start() {
   is_listening_ = true;

@@ -71,6 +71,7 @@ Result<Listener> listen_tcp(const Address& address) {
     Listener listener{listen_at(*each), address};
     if (listener.fd) {
       listener.address.port = port_of(listener.fd.get());
+      if (address.host.empty()) listener.address.host = address_of(listener.fd.get()).host;
       return listener;
     }
     reason = errno;
@@ -100,12 +101,15 @@ Result<Listener> listen_unix(const Address& address) {
   if (is_stale(name)) unlink(name.sun_path);
   Listener listener{UniqueFd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)),
                     address};
-  if (!listener.fd ||
-      bind(listener.fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) != 0 ||
-      listen(listener.fd.get(), kBacklog) != 0) {
+  const auto refuse = [&where] {
     return cannot_listen(where, reason_text(errno), "is another server using it?");
+  };
+  if (!listener.fd ||
+      bind(listener.fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) != 0) {
+    return refuse();
   }
-  listener.owns_path = true;
+  listener.file.reset(new std::string(address.path));
+  if (listen(listener.fd.get(), kBacklog) != 0) return refuse();
   return listener;
 }
 
@@ -149,6 +153,11 @@ Result<Address> parse_address(std::string_view text) {
   if (port.empty() || error != std::errc() || stopped != end) return refuse();
   address.host = host;
   return address;
+}
+
+void RemoveFile::operator()(const std::string* path) const {
+  unlink(path->c_str());
+  delete path;
 }
 
 std::string Listener::url() const {

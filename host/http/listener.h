@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,12 +23,18 @@ struct Address {
 // INVALID_ARGUMENT says which of these was expected.
 Result<Address> parse_address(std::string_view text);
 
+// A file that is removed when its owner goes.
+struct RemoveFile {
+  void operator()(const std::string* path) const;
+};
+using OwnedFile = std::unique_ptr<const std::string, RemoveFile>;
+
 struct Listener {
   UniqueFd fd;
   Address address;
   Door door = Door::kPublic;
-  bool secure = false;     // TLS
-  bool owns_path = false;  // of a Unix socket that is to be unlinked
+  bool secure = false;  // TLS
+  OwnedFile file = {};  // of a Unix socket that we made
 
   // "http://127.0.0.1:3000"; "unix:/run/x.sock".
   std::string url() const;

@@ -47,13 +47,20 @@ TEST(Listener, NamesItsUrl) {
 TEST(Listener, ListensOnAUnixSocketAndReplacesOneThatNobodyListensOn) {
   const Address address{{}, 0, scratch_path()};
   {
-    const auto first = listen_on(address);
+    auto first = listen_on(address);
     ASSERT_TRUE(first.ok()) << first.status().message();
     EXPECT_EQ(first->url(), "unix:" + address.path);
     EXPECT_THAT(listen_on(address).status().message(), HasSubstr("already in use"));
+    delete first->file.release();  // as if it had died
   }
-  EXPECT_EQ(access(address.path.c_str(), F_OK), 0);  // the file is still there
+  EXPECT_EQ(access(address.path.c_str(), F_OK), 0);
   EXPECT_TRUE(listen_on(address).ok());
+}
+
+TEST(Listener, RemovesItsUnixSocketWithItself) {
+  const Address address{{}, 0, scratch_path()};
+  EXPECT_TRUE(listen_on(address).ok());
+  EXPECT_NE(access(address.path.c_str(), F_OK), 0);
 }
 
 TEST(Listener, DoesNotReplaceAFileThatIsNoSocket) {
