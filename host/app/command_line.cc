@@ -34,6 +34,16 @@ Status apply(CommandLine& line, const std::string& name, const std::string& valu
   return {};
 }
 
+// Who asks for TLS in any way must not get plain HTTP.
+Status check_tls(const http::TlsOptions& tls) {
+  const http::TlsOptions none;
+  const bool is_asked_for = !tls.keyfile.empty() || !tls.keyfile_password.empty() ||
+                            !tls.ca_certs.empty() || !tls.ciphers.empty() ||
+                            tls.cert_reqs != none.cert_reqs || tls.min_version != none.min_version;
+  if (!is_asked_for || !tls.certfile.empty()) return {};
+  return Status(BENTO_INVALID_ARGUMENT, "TLS needs a certificate: give one with --ssl-certfile");
+}
+
 }  // namespace
 
 Result<CommandLine> parse_command_line(const std::vector<std::string>& arguments) {
@@ -61,6 +71,7 @@ Result<CommandLine> parse_command_line(const std::vector<std::string>& arguments
     return Status(BENTO_INVALID_ARGUMENT,
                   "no plugin to serve; give one with --plugin, such as --plugin libiris.so");
   }
+  if (Status status = check_tls(line.config.tls); !status.ok()) return status;
   return line;
 }
 

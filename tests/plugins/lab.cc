@@ -105,6 +105,7 @@ std::string describe(const bento_scope& scope) {
   };
   line(view(scope.method), " ", scope.path);
   line("query", " ", scope.query);
+  line("scheme", " ", scope.scheme);
   line("client", " ", scope.client);
   for (std::size_t i = 0; i < scope.headers.len; ++i) {
     line(view(scope.headers.ptr[i].name), ": ", scope.headers.ptr[i].value);
@@ -159,6 +160,12 @@ BENTO_SERVICE(svc) {
   svc.api("slow", [](Ints x) {
     sleep_ms(*x.begin());
     return IntTensor::copy(x);
+  });
+  svc.api("patient", [](bento::Context& ctx, std::string_view name) {  // waits for nobody's sake
+    ctx.log(bento::Log::kInfo, std::string(name) + " waits");
+    while (!ctx.cancelled()) sleep_ms(1);
+    ctx.log(bento::Log::kInfo, std::string(name) + " is cancelled");
+    return std::string(name);
   });
   svc.api("throws", [](bento::Context&, std::string_view what) -> std::string {
     if (what == "int") throw 42;
