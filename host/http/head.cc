@@ -160,7 +160,7 @@ Status HeadScanner::scan(std::string_view bytes) {
   while (size_ == 0) {
     const std::size_t newline = bytes.find('\n', scanned_);
     scanned_ = std::min(newline, bytes.size());
-    if (lines_ == 0 && scanned_ - line_ > limits_.max_request_line) {
+    if (lines_ == 0 && scanned_ - line_ > limits_.max_request_line + 1) {  // and its CR
       return refuse(414, "the request line is longer than " +
                              std::to_string(limits_.max_request_line) + " bytes");
     }

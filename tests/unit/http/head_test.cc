@@ -191,10 +191,18 @@ TEST(Head, TakesAHundredHeadersAndNoMore) {
   EXPECT_EQ(read_with(headers + "A: 1\r\n").refused, 431u);
 }
 
+TEST(Head, MeasuresTheRequestLineWithoutItsLineBreak) {
+  const std::string longest(HeadLimits().max_request_line, 'a');
+  HeadScanner fitting;
+  EXPECT_TRUE(fitting.scan(longest + "\r\n").ok());
+  HeadScanner too_long;
+  EXPECT_EQ(too_long.scan(longest + "a\r\n").http_status(), 414u);
+}
+
 TEST(Head, BoundsItsSizeBeforeItsEndIsSeen) {
   HeadScanner long_line;
-  EXPECT_EQ(long_line.scan("GET /" + std::string(HeadLimits().max_request_line, 'a')).http_status(),
-            414u);
+  const std::string target(HeadLimits().max_request_line, 'a');
+  EXPECT_EQ(long_line.scan("GET /" + target).http_status(), 414u);
   HeadScanner long_head;
   const std::string head = "GET / HTTP/1.1\r\nA: " + std::string(HeadLimits().max_head, 'a');
   EXPECT_EQ(long_head.scan(head).http_status(), 431u);
