@@ -19,21 +19,18 @@ namespace {
 // Of one listener in one turn, so that a flood of connections does not hold up those that are open.
 constexpr int kAcceptsPerTurn = 64;
 constexpr Duration kPause = std::chrono::milliseconds(50);
+constexpr Duration kWarnEvery = std::chrono::minutes(1);
 
 // The connection's own fault, or gone already.
 bool is_passing(int error) {
   return error == ECONNABORTED || error == EINTR || error == EPROTO || error == EPERM;
 }
 
-// A client with too many connections is told so in one write, if it takes it.
-void send_away(int fd) {
-  Response response = problem(503, "this client has too many connections open");
+std::string too_many_connections() {
+  const Response response = problem(503, "this client has too many connections open");
   std::string bytes;
   append_head(response, {.close = true}, bytes);
-  bytes += response.body;
-  [[maybe_unused]] const ssize_t n =
-      send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-  shutdown(fd, SHUT_WR);
+  return bytes += response.body;
 }
 
 }  // namespace
@@ -44,7 +41,8 @@ Acceptor::Acceptor(std::vector<Listener> listeners, std::shared_ptr<TlsContext> 
       tls_(std::move(tls)),
       reactors_(std::move(reactors)),
       loop_(*reactors_.front()->loop()),
-      resume_(loop_.timers(), *this) {}
+      resume_(loop_.timers(), *this),
+      farewells_(loop_) {}
 
 Acceptor::~Acceptor() = default;
 
@@ -73,11 +71,17 @@ void Acceptor::on_timer() {
   start();
 }
 
+bool Acceptor::is_due(TimePoint& warned_at) const {
+  if (warned_at != TimePoint{} && loop_.now() < warned_at + kWarnEvery) return false;
+  warned_at = loop_.now();
+  return true;
+}
+
 void Acceptor::accept_from(const Listener& listener) {
   Front& front = *reactors_.front()->front();
   for (int i = 0; i < kAcceptsPerTurn; ++i) {
     if (front.open() >= front.limits.max_connections) {
-      if (!std::exchange(has_warned_, true)) {
+      if (is_due(warned_full_at_)) {
         log_warning("--max-connections are open; further ones wait until some close",
                     {{"connections", std::to_string(front.open())}});
       }
@@ -87,7 +91,8 @@ void Acceptor::accept_from(const Listener& listener) {
     if (!fd) {
       const int error = errno;
       if (error == EAGAIN || is_passing(error)) return;
-      if (!std::exchange(has_warned_, true)) {
+      farewells_.close_all();
+      if (is_due(warned_failed_at_)) {
         log_warning("accepting connections failed; trying again until it works",
                     {{"reason", std::generic_category().message(error)}});
       }
@@ -98,7 +103,6 @@ void Acceptor::accept_from(const Listener& listener) {
 }
 
 void Acceptor::take(const Listener& listener, UniqueFd fd) {
-  has_warned_ = false;
   const int on = 1;
   if (listener.address.path.empty()) {
     setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -107,7 +111,7 @@ void Acceptor::take(const Listener& listener, UniqueFd fd) {
   Front& front = *reactors_.front()->front();
   if (!front.opened(peer.client)) {
     front.application.cut(reason::kClientConnections);
-    if (!listener.secure) send_away(fd.get());
+    if (!listener.secure) farewells_.say(std::move(fd), too_many_connections());
     return;
   }
   std::unique_ptr<Transport> transport =

@@ -12,6 +12,7 @@
 
 #include "base/event_loop.h"
 #include "base/unique_fd.h"
+#include "http/farewells.h"
 #include "http/listener.h"
 #include "http/reactor.h"
 #include "http/tls_context.h"
@@ -34,6 +35,8 @@ class Acceptor final : private Timer::Owner {
   void accept_from(const Listener& listener);
   void take(const Listener& listener, UniqueFd fd);
   void pause();
+  // Whether to warn again; if so, this was it.
+  bool is_due(TimePoint& warned_at) const;
 
   std::vector<Listener> listeners_;
   const std::shared_ptr<TlsContext> tls_;  // for those that are secure
@@ -42,7 +45,8 @@ class Acceptor final : private Timer::Owner {
   Timer resume_;
   std::size_t next_ = 0;
   bool is_listening_ = false;
-  bool has_warned_ = false;
+  TimePoint warned_full_at_{}, warned_failed_at_{};  // the epoch: never
+  Farewells farewells_;
 };
 
 }  // namespace bentohost::http
