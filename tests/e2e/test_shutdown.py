@@ -5,6 +5,8 @@ import threading
 import time
 
 from harness import SLOW, HostTest, children_of, eventually, is_alive, main
+from http_cases.case import get, sized
+from http_wire import Wire, connect
 
 
 class Shutdown(HostTest):
@@ -116,6 +118,105 @@ class Shutdown(HostTest):
         for thread in threads:
             thread.join()
         self.assertLessEqual(set(outcomes), {200, 503})
+
+
+class Delay(HostTest):
+    def test_readyz_says_at_once_that_we_go_while_apis_answer_as_ever(self):
+        delay = 0.6 * SLOW
+        host = self.start("--drain-delay", str(delay))
+        with host.client() as old:
+            self.assertEqual(old.request("GET", "/readyz").status, 200)
+            host.process.send_signal(signal.SIGTERM)
+            began = time.monotonic()
+            reply = eventually(lambda: (r := old.request("GET", "/readyz")).status == 503 and r)
+            self.assertLess(time.monotonic() - began, 0.1 * SLOW)
+            self.assertIn("shutting down", reply.json()["detail"])
+            asked = 0
+            while time.monotonic() - began < 0.8 * delay:
+                for reply in (old.request("POST", "/echo", [[1]]), host.post("/echo", [[1]])):
+                    self.assertEqual((reply.status, reply.header("connection")), (200, None))
+                self.assertEqual(host.get("/readyz").status, 503)
+                asked += 1
+            self.assertGreater(asked, 10)
+            self.assertEqual(host.process.wait(20 * SLOW), 0)
+            self.assertGreater(time.monotonic() - began, delay)
+
+    def test_a_second_signal_ends_it_at_once(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            host = self.start("--drain-delay", "60")
+            children = children_of(host.pid)
+            host.process.send_signal(signal.SIGTERM)
+            eventually(lambda: host.get("/readyz").status == 503)
+            began = time.monotonic()
+            host.process.send_signal(number)
+            self.assertEqual(host.process.wait(10), 128 + number)
+            self.assertLess(time.monotonic() - began, 1 * SLOW)
+            eventually(lambda: not any(is_alive(pid) for pid in children))
+
+
+class LastRequests(HostTest):
+    def ask(self, host, data):
+        connection = connect(host.port)
+        self.addCleanup(connection.close)
+        wire = Wire(connection)
+        wire.send(data)
+        return wire
+
+    def test_an_idle_connection_gets_a_last_chance(self):
+        host = self.start()
+        wires = [self.ask(host, get()) for _ in range(3)]
+        for wire in wires:
+            self.assertEqual(wire.answer().header("connection"), "")
+        host.process.send_signal(signal.SIGTERM)
+        host.log_line("stopping")
+        wires[0].send(get())
+        wires[1].send(sized("[[1]]", to="/echo"))
+        answers = [wire.answer() for wire in wires[:2]]
+        self.assertEqual([answer.status for answer in answers], [200, 503])
+        self.assertEqual([answer.header("connection") for answer in answers], ["close"] * 2)
+        self.assertEqual(answers[1].header("retry-after"), "1")
+        for wire in wires:  # the third one has nothing to say
+            self.assertEqual(wire.to_the_end(), b"")
+        self.assertEqual(host.process.wait(20 * SLOW), 0)
+        self.assertNotIn("cut", host.stderr())
+
+    def test_a_request_that_has_begun_to_come_may_come_whole(self):
+        host = self.start()
+        whole = sized("[[1]]", to="/echo")
+        wire = self.ask(host, get() + whole[:20])
+        self.assertEqual(wire.answer().status, 200)
+        host.process.send_signal(signal.SIGTERM)
+        host.log_line("stopping")
+        wire.send(whole[20:])
+        answer = wire.answer()
+        self.assertEqual((answer.status, answer.header("connection")), (503, "close"))
+        self.assertEqual(host.process.wait(20 * SLOW), 0)
+
+    def test_a_stream_whose_handler_heeds_the_end_ends_whole(self):
+        host = self.start()
+        wire = self.ask(host, sized("", to="/ticks"))
+        eventually(lambda: host.metrics()["bentohost_http_requests_in_flight"] == 2)
+        host.process.send_signal(signal.SIGTERM)
+        answer = wire.answer()
+        self.assertRegex(answer.body, b"^(tick\n)+the end\n$")
+        self.assertEqual(wire.to_the_end(), b"")
+        self.assertEqual(host.process.wait(20 * SLOW), 0)
+        self.assertNotIn("cut", host.stderr())
+
+    def test_streams_that_go_on_are_cut_at_the_deadline_and_the_log_says_how_many(self):
+        host = self.start("--timeout-graceful-shutdown", "0.5")
+        wires = [self.ask(host, sized("for ever", to="/ticks")) for _ in range(3)]
+        for wire in wires:
+            wire.until(b"tick\n")
+        host.process.send_signal(signal.SIGTERM)
+        began = time.monotonic()
+        for wire in wires:
+            received = wire.to_the_end()
+            self.assertIn(b"tick\n", received)
+            self.assertFalse(received.endswith(b"0\r\n\r\n"))  # a client sees that it is not whole
+        self.assertGreater(time.monotonic() - began, 0.49)
+        self.assertEqual(host.process.wait(20 * SLOW), 0)
+        self.assertRegex(host.log_line("connections were cut"), "connections=3$")
 
 
 if __name__ == "__main__":

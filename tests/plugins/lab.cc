@@ -167,6 +167,21 @@ BENTO_SERVICE(svc) {
     ctx.log(bento::Log::kInfo, std::string(name) + " is cancelled");
     return std::string(name);
   });
+  svc.api("ticks", [](bento::Context& ctx, bento::Stream& stream) {
+    std::string body;
+    for (const std::string_view piece : stream.body()) body += piece;
+    try {
+      stream.start(200, "text/plain");
+      while (body == "for ever" || !ctx.cancelled()) {
+        stream.send("tick\n");
+        sleep_ms(2);
+      }
+      stream.end("the end\n");
+    } catch (const bento::Disconnected&) {
+      ctx.log(bento::Log::kInfo, "nobody listens to the ticks");
+      throw;
+    }
+  });
   svc.api("throws", [](bento::Context&, std::string_view what) -> std::string {
     if (what == "int") throw 42;
     if (what == "teapot") throw bento::Error(BENTO_UNKNOWN, "short and stout", 418);
