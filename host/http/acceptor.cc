@@ -46,28 +46,38 @@ Acceptor::Acceptor(std::vector<Listener> listeners, std::shared_ptr<TlsContext> 
 
 Acceptor::~Acceptor() = default;
 
-void Acceptor::start() {
-  is_listening_ = true;
-  for (const Listener& listener : listeners_) {
-    loop_.watch(listener.fd.get(), EPOLLIN,
-                [this, &listener](std::uint32_t) { accept_from(listener); });
-  }
-}
+void Acceptor::start() { open_doors(Doors::kAll); }
 
 void Acceptor::stop() {
   resume_.clear();
-  if (!std::exchange(is_listening_, false)) return;
-  for (const Listener& listener : listeners_) loop_.unwatch(listener.fd.get());
+  open_doors(Doors::kNone);
 }
 
-void Acceptor::pause() {
-  stop();
+void Acceptor::open_doors(Doors doors) {
+  const auto is_among = [](const Listener& listener, Doors these) {
+    return these == Doors::kAll || (these == Doors::kAdmin && listener.door == Door::kAdmin);
+  };
+  for (const Listener& listener : listeners_) {
+    const bool was = is_among(listener, doors_);
+    const bool is = is_among(listener, doors);
+    if (is && !was) {
+      loop_.watch(listener.fd.get(), EPOLLIN,
+                  [this, &listener](std::uint32_t) { accept_from(listener); });
+    } else if (was && !is) {
+      loop_.unwatch(listener.fd.get());
+    }
+  }
+  doors_ = doors;
+}
+
+void Acceptor::pause(Doors but_for) {
+  open_doors(but_for);
   resume_.set(loop_.now() + kPause);
 }
 
 void Acceptor::on_timer() {
   Front& front = *reactors_.front()->front();
-  if (front.open() >= front.limits.max_connections) return pause();
+  if (front.open() >= front.limits.max_connections) return pause(Doors::kAdmin);
   start();
 }
 
@@ -80,12 +90,12 @@ bool Acceptor::is_due(TimePoint& warned_at) const {
 void Acceptor::accept_from(const Listener& listener) {
   Front& front = *reactors_.front()->front();
   for (int i = 0; i < kAcceptsPerTurn; ++i) {
-    if (front.open() >= front.limits.max_connections) {
+    if (listener.door == Door::kPublic && front.open() >= front.limits.max_connections) {
       if (is_due(warned_full_at_)) {
         log_warning("--max-connections are open; further ones wait until some close",
                     {{"connections", std::to_string(front.open())}});
       }
-      return pause();
+      return pause(Doors::kAdmin);
     }
     UniqueFd fd(accept4(listener.fd.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!fd) {
@@ -96,7 +106,7 @@ void Acceptor::accept_from(const Listener& listener) {
         log_warning("accepting connections failed; trying again until it works",
                     {{"reason", std::generic_category().message(error)}});
       }
-      return pause();
+      return pause(Doors::kNone);
     }
     take(listener, std::move(fd));
   }

@@ -1,6 +1,7 @@
 // Acceptor: the listening sockets of a server, on one event loop: it takes connections from them
 // and deals them out to the reactors in turn. It stops listening, without spinning, while
-// descriptors or connections have run out, and goes on by itself.
+// descriptors have run out, and but for the operators' door while connections have; it goes on by
+// itself.
 #pragma once
 
 #include <cstddef>
@@ -34,7 +35,9 @@ class Acceptor final : private Timer::Owner {
   void on_timer() override;
   void accept_from(const Listener& listener);
   void take(const Listener& listener, UniqueFd fd);
-  void pause();
+  enum class Doors { kNone, kAdmin, kAll };
+  void open_doors(Doors doors);
+  void pause(Doors but_for);
   // Whether to warn again; if so, this was it.
   bool is_due(TimePoint& warned_at) const;
 
@@ -44,7 +47,7 @@ class Acceptor final : private Timer::Owner {
   EventLoop& loop_;
   Timer resume_;
   std::size_t next_ = 0;
-  bool is_listening_ = false;
+  Doors doors_ = Doors::kNone;
   TimePoint warned_full_at_{}, warned_failed_at_{};  // the epoch: never
   Farewells farewells_;
 };

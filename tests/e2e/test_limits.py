@@ -64,9 +64,10 @@ class Limits(HostTest):
 
     def refuses(self, host, data, status, reason):
         before = host.metrics().get(REASON % reason, 0)
-        wire = Wire(self.connect(host))
-        wire.send(data)
-        answer = self.is_the_last_answer(wire, status)
+        with connect(host.port) as connection:
+            wire = Wire(connection)
+            wire.send(data)
+            answer = self.is_the_last_answer(wire, status)
         self.counts(host, reason, before + 1)
         return json.loads(answer.body)["detail"]
 
@@ -268,6 +269,22 @@ class Connections(Limits):
         for each in open_ones[:3]:
             each.close()
         self.assertEqual([Wire(each).answer().status for each in waiting], [200] * 3)
+
+    def test_operators_get_in_when_all_connections_are_open(self):
+        path = self.folder() / "admin.sock"
+        host = self.start("--max-connections", "3", "--admin-bind", f"unix:{path}")
+        wires = [Wire(self.connect(host)) for _ in range(4)]
+        for wire in wires:
+            wire.send(get())
+        host.log_line("--max-connections are open")
+        with Client(f"unix:{path}") as first, Client(f"unix:{path}") as second:
+            for client in (first, second):
+                self.assertEqual(client.request("GET", "/readyz").status, 200)
+                self.assertIn(b"bentohost_http_connections ",
+                              client.request("GET", "/metrics").body)
+            self.assertFalse(is_readable(wires[3].connection))
+        wires[0].connection.close()
+        self.assertEqual(wires[3].answer().status, 200)
 
     def test_a_server_that_stays_full_says_so_once(self):
         host = self.start("--max-connections", "2")
