@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <bento/bento.hpp>
 #include <chrono>
 #include <cstdio>
@@ -94,6 +95,33 @@ struct Worker {
 };
 
 std::string repeat(std::string_view text) { return std::string(text) + std::string(text); }
+
+// Adler-32 (RFC 1950), which Python has too: enough to see that all bytes came, and in order.
+struct Digest {
+  std::uint64_t bytes = 0, a = 1, b = 0;
+  void add(std::string_view piece) {
+    bytes += piece.size();
+    while (!piece.empty()) {
+      for (const unsigned char c : piece.substr(0, kBlock)) b += a += c;
+      a %= kModulus;
+      b %= kModulus;
+      piece.remove_prefix(std::min(piece.size(), kBlock));
+    }
+  }
+  std::string json() const {
+    return "{\"bytes\":" + std::to_string(bytes) + ",\"adler32\":" + std::to_string(b << 16 | a) +
+           "}";
+  }
+  static constexpr std::size_t kBlock = 4096;  // short enough for no overflow
+  static constexpr std::uint64_t kModulus = 65521;
+};
+
+// Handlers that stream right now, and those that ever began.
+std::atomic<int> streaming = 0, streamed = 0;
+struct Counted {
+  Counted() { ++streaming, ++streamed; }
+  ~Counted() { --streaming; }
+};
 
 std::string_view view(bento_str text) { return {text.ptr, text.len}; }
 
@@ -209,5 +237,61 @@ BENTO_SERVICE(svc) {
           [](const bento::Bytes& bytes) {
             return bento::Bytes{bytes.data, "image/png"};
           });
+  svc.option("files", "www", "folder behind /files");
+  svc.files("/static", "www", {.cache_control = "max-age=60"});
+  svc.files("/files", bento::FromOption{"files"});
+  svc.api("upload", {.max_body = 1u << 30}, [](bento::Context&, bento::Stream& stream) {
+    const Counted counted;
+    Digest digest;
+    for (std::string_view piece : stream.body()) digest.add(piece);
+    stream.start(200, "application/json");
+    stream.end(digest.json());
+  });
+  // As many bytes as the path says, in chunks or of a known length.
+  svc.api("download", {.route = "/download/{bytes}", .method = "GET"},
+          [](bento::Context& ctx, bento::Stream& stream) {
+            const Counted counted;
+            const std::string given(ctx.path_param("bytes"));
+            std::size_t left = std::stoul(given);
+            if (ctx.scope().query.len != 0) {
+              stream.start(200, "application/octet-stream", {{"Content-Length", given}});
+            }
+            const std::string piece(64u << 10, 'x');
+            for (; left > piece.size(); left -= piece.size()) stream.send(piece);
+            stream.end(std::string_view(piece).substr(0, left));
+          });
+  svc.api("reflect", [](bento::Stream& stream) {  // answers while it still reads
+    stream.start(200, "application/octet-stream");
+    for (std::string_view piece : stream.body()) stream.send(piece);
+  });
+  svc.api("ticks", {.method = "GET"}, [](bento::Context& ctx, bento::EventStream& out) {
+    const Counted counted;
+    for (int i = 0; !ctx.cancelled(); ++i) {
+      out.send({.data = "tick\n" + std::to_string(i), .id = std::to_string(i)});
+      sleep_ms(50);
+    }
+  });
+  svc.api("no_events", {.method = "GET"}, [](bento::EventStream&) {});
+  svc.api("breaks_off", [](bento::Stream& stream) {
+    const auto piece = stream.receive();
+    if (piece == "before") throw bento::Error(BENTO_NOT_FOUND, "no such stream");
+    stream.start(200, "text/plain");
+    stream.send("the beginning");
+    throw std::runtime_error("the middle of it");
+  });
+  svc.api("says_nothing", [](bento::Stream&) {});
+  svc.api("streaming", {.method = "GET"}, [](bento::Context&) {
+    return std::to_string(streaming) + " of " + std::to_string(streamed);
+  });
+  svc.api("model", {.route = "/models/{model}/{version}:show", .method = "GET"},
+          [](bento::Context& ctx) {
+            return std::string(ctx.path_param("model")) + " " +
+                   std::string(ctx.path_param("version"));
+          });
+  svc.api("delete_model", {.route = "/models/{name}", .method = "DELETE"},
+          [](bento::Context& ctx, std::string_view) {
+            return "no more " + std::string(ctx.path_param("name"));
+          });
+  svc.api("tiny", {.max_body = 4}, [](std::string_view text) { return std::string(text); });
   svc.api("nan", [](Ints) { return bento::Tensor<double>{0.0 / 0.0}; });
 }
