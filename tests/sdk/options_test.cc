@@ -51,6 +51,18 @@ TEST(Options, AreNoneWithoutAny) {
   EXPECT_THROW((void)options.text("t"), Error);
 }
 
+TEST(Context, KnowsThePathsParametersAndNoOthers) {
+  fakes::FakeHost host;
+  const Options options(&host.table);
+  const bento_pair params[] = {{fakes::str("model"), fakes::str("iris")},
+                               {fakes::str("version"), fakes::str("2")}};
+  bento_ctx ctx;
+  ctx.scope.path_params = {params, 2};
+  const Context context(&host.table, &ctx, options);
+  EXPECT_EQ(context.path_param("version"), "2");
+  EXPECT_THROW((void)context.path_param("modle"), Error);
+}
+
 TEST(Context, ShowsTheRequestAndShapesItsAnswer) {
   fakes::FakeHost host;
   const Options options(&host.table);

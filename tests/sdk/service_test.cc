@@ -6,6 +6,7 @@
 #include <bento/bento.hpp>
 #include <cstring>
 
+#include "sdk/fake_channel.h"
 #include "sdk/fake_host.h"
 
 namespace {
@@ -91,6 +92,19 @@ BENTO_SERVICE(svc) {
   svc.api("throws", [](bento::Json) -> bento::Json {
     throw bento::Error(BENTO_NOT_FOUND, "no such flower");
   });
+  svc.api("upload", {.max_body = 10}, [](bento::Stream& stream) {
+    for (std::string_view piece : stream.body()) stream.send(piece);
+  });
+  svc.api("ticks", {.route = "/t/{n}", .method = "GET"},
+          [](bento::Context& ctx, bento::EventStream& out) {
+            if (ctx.path_param("n") == "0") return;
+            out.send({.data = "1"});
+            throw bento::Error(BENTO_NOT_FOUND, "no second tick");
+          });
+  svc.api("bare", {.method = "DELETE"},
+          [](bento::Context& ctx) { return std::string(ctx.request_id()); });
+  svc.files("/static", "w\"w", {.cache_control = "no-cache"});
+  svc.files("/more", bento::FromOption{"file"});
   svc.on_startup(
       [](const bento::Options& options) { steps.push_back("up " + options.text("file")); });
   svc.on_shutdown([](const bento::Options&) { throw std::runtime_error("does not want to"); });
@@ -130,12 +144,19 @@ class ServiceTest : public testing::Test {
     return method(index).run(model, &method(index), nullptr, inputs, 1, rows, 1, sink_.get(),
                              &error_);
   }
+  // A raw API's function, on the test's channel.
+  bento_code stream(std::string_view name) {
+    const bento_api& called = api(name);
+    const bento_call call{sizeof call, 0, &ctx_, &ctx_.scope, channel_.get()};
+    return called.raw(self_, &called, &call, &error_);
+  }
   static bento_value text(std::string_view text) {
     return bento::fakes::make_bytes(BENTO_BYTES, text);
   }
 
   bento::fakes::FakeHost host_{R"({"factor":2.0,"file":"m"})"};
   bento::fakes::FakeSink sink_;
+  bento::fakes::FakeChannel channel_;
   bento_error error_ = bento::fakes::make_error();
   bento_ctx ctx_;
   const bento_service* service_ = nullptr;
@@ -151,7 +172,7 @@ TEST_F(ServiceTest, HasAnEntryOfThisAbi) {
 TEST_F(ServiceTest, IsDescribedAsItSays) {
   ASSERT_NE(service_, nullptr);
   EXPECT_EQ(bento::fakes::text(service_->name), "test");
-  EXPECT_EQ(service_->n_apis, 6u);
+  EXPECT_EQ(service_->n_apis, 8u);
   ASSERT_EQ(service_->n_runners, 3u);
   EXPECT_EQ(service_->on_ready, nullptr) << "there is no such hook";
   EXPECT_EQ(service_->runners[0]->n_methods, 4u);
@@ -217,6 +238,56 @@ TEST_F(ServiceTest, LetsNoExceptionOutOfAHandler) {
   EXPECT_EQ(invoke("throws", text("not JSON")), BENTO_INTERNAL);
   sink_.is_full = true;
   EXPECT_EQ(invoke("shout", text("hey")), BENTO_RESOURCE_EXHAUSTED);
+}
+
+TEST_F(ServiceTest, MakesRawApisOfHandlersWithStreams) {
+  create();
+  const bento_api& upload = api("upload");
+  EXPECT_EQ(upload.in, nullptr);
+  EXPECT_EQ(upload.invoke, nullptr);
+  EXPECT_EQ(upload.max_body, 10u);
+  EXPECT_EQ(bento::fakes::text(upload.http_method), "");
+  channel_.pieces = {"a", "b"};
+  EXPECT_EQ(stream("upload"), BENTO_OK);
+  EXPECT_THAT(channel_.sent, ElementsAre("a", "b", ""));
+  EXPECT_TRUE(channel_.is_ended);
+}
+
+TEST_F(ServiceTest, EndsEventStreamsThatHaveNone) {
+  create();
+  EXPECT_EQ(bento::fakes::text(api("ticks").http_method), "GET");
+  const bento_pair n{bento::fakes::str("n"), bento::fakes::str("0")};
+  ctx_.scope.path_params = {&n, 1};
+  EXPECT_EQ(stream("ticks"), BENTO_OK);
+  EXPECT_EQ(channel_.status, 200u);
+  EXPECT_TRUE(channel_.is_ended);
+}
+
+TEST_F(ServiceTest, LetsNoExceptionOutOfAStream) {
+  create();
+  const bento_pair n{bento::fakes::str("n"), bento::fakes::str("1")};
+  ctx_.scope.path_params = {&n, 1};
+  EXPECT_EQ(stream("ticks"), BENTO_NOT_FOUND);
+  EXPECT_STREQ(error_.message, "no second tick");
+  EXPECT_FALSE(channel_.is_ended);
+}
+
+TEST_F(ServiceTest, TakesAHandlerWithoutInput) {
+  create();
+  ctx_.scope.request_id = bento::fakes::str("r1");
+  EXPECT_EQ(bento::fakes::text(api("bare").http_method), "DELETE");
+  EXPECT_EQ(invoke("bare", text("whatever")), BENTO_OK);
+  EXPECT_EQ(sink_.results[0].bytes, "r1");
+}
+
+TEST_F(ServiceTest, MountsFilesAsTheHostReadsThem) {
+  ASSERT_EQ(service_->n_mounts, 2u);
+  EXPECT_EQ(bento::fakes::text(service_->mounts[0]->prefix), "/static");
+  EXPECT_EQ(service_->mounts[0]->app.call, nullptr);
+  EXPECT_EQ(bento::fakes::text(service_->mounts[0]->process),
+            R"({"kind":"files","folder":"w\"w","cache_control":"no-cache"})");
+  EXPECT_EQ(bento::fakes::text(service_->mounts[1]->process),
+            R"({"kind":"files","folder_option":"file","cache_control":""})");
 }
 
 TEST_F(ServiceTest, CallsRunnersThroughTheHost) {
@@ -291,7 +362,7 @@ TEST_F(ServiceTest, CanBeOpenedAgain) {
   bento_entry.close();
   service_ = bento_entry.open(&host_.table, &error_);
   ASSERT_NE(service_, nullptr);
-  EXPECT_EQ(service_->n_apis, 6u);
+  EXPECT_EQ(service_->n_apis, 8u);
 }
 
 // What a service with one such API or method is refused for when it is opened.
