@@ -18,12 +18,13 @@ class StreamTest : public testing::Test {
  protected:
   // What send() of one event writes.
   std::string written(const Event& event) {
-    EventStream(stream_).send(event);
+    events_.send(event);
     return channel_.sent.back();
   }
 
   fakes::FakeChannel channel_;
   Stream stream_{channel_.get()};
+  EventStream events_{stream_};
 };
 
 TEST_F(StreamTest, GivesTheBodyInPiecesThatAreNeverEmpty) {
@@ -159,21 +160,19 @@ TEST_F(StreamTest, SplitsTheLinesOfAnEvent) {
 }
 
 TEST_F(StreamTest, RefusesNamesThatWouldBeOtherFields) {
-  EventStream events(stream_);
   for (const std::string_view bad : {"a\nb", "a\r", "\n"}) {
-    EXPECT_THROW(events.send({.data = "x", .event = bad}), Error);
-    EXPECT_THROW(events.send({.data = "x", .id = bad}), Error);
+    EXPECT_THROW(events_.send({.data = "x", .event = bad}), Error);
+    EXPECT_THROW(events_.send({.data = "x", .id = bad}), Error);
   }
-  EXPECT_THROW(events.send({.data = "x", .id = std::string_view("a\0", 2)}), Error);
+  EXPECT_THROW(events_.send({.data = "x", .id = std::string_view("a\0", 2)}), Error);
   EXPECT_EQ(channel_.status, 0u) << "and nothing has been sent";
 }
 
 TEST_F(StreamTest, WritesCommentsAndOpensAtOnce) {
-  EventStream events(stream_);
-  events.open();
-  events.open();
+  events_.open();
+  events_.open();
   EXPECT_THAT(channel_.sent, ElementsAre(""));
-  events.comment("still\nhere");
+  events_.comment("still\nhere");
   EXPECT_EQ(channel_.sent.back(), ": still\n: here\n\n");
 }
 

@@ -169,6 +169,52 @@ TEST_F(DescribeTest, RefusesTwoOfOneName) {
   EXPECT_THAT(refusal(), HasSubstr("route /describe is also that of api describe"));
 }
 
+TEST_F(DescribeTest, RefusesTwoTemplatesOfOneShape) {
+  raw_.route = to_bento("/m/{a}:x");
+  invoked_.route = to_bento("/m/{b}:x");
+  EXPECT_THAT(refusal(), HasSubstr("api stream: route /m/{a}:x has the shape of /m/{b}:x of api "
+                                   "describe: no path could tell them apart"));
+  raw_.http_method = to_bento("PUT");
+  EXPECT_EQ(refusal(), "") << "methods tell them apart";
+  raw_.http_method = {};
+  raw_.route = to_bento("/m/{a}:y");
+  EXPECT_EQ(refusal(), "");
+}
+
+TEST_F(DescribeTest, TakesPostForGrantedAndKnowsFourOthers) {
+  auto spec = describe(&service_);
+  EXPECT_EQ(spec->apis[2].http_method, "POST");
+  EXPECT_EQ(spec->apis[2].max_body, 0u);
+  raw_.max_body = 1u << 20;
+  for (const char* method : {"GET", "POST", "PUT", "PATCH", "DELETE"}) {
+    raw_.http_method = to_bento(method);
+    spec = describe(&service_);
+    ASSERT_TRUE(spec.ok()) << spec.status().message();
+    EXPECT_EQ(spec->apis[2].http_method, method);
+    EXPECT_EQ(spec->apis[2].max_body, 1u << 20);
+  }
+  for (const char* method : {"get", "HEAD", "OPTIONS", "CONNECT", "G ET", " "}) {
+    raw_.http_method = to_bento(method);
+    EXPECT_THAT(refusal(), HasSubstr("is none of GET, POST")) << method;
+  }
+}
+
+TEST_F(DescribeTest, RefusesAGetThatNeedsABody) {
+  direct_.http_method = to_bento("GET");
+  EXPECT_THAT(refusal(), HasSubstr("api classify: a GET has no body, and so no input of descriptor "
+                                   "\"ndarray\""));
+  direct_.http_method = {};
+  invoked_.http_method = to_bento("GET");
+  EXPECT_THAT(refusal(), HasSubstr("descriptor \"json\""));
+  for (const char* descriptor : {"text", "file"}) {
+    bento_io bytes = make_io(BENTO_BYTES, descriptor);
+    invoked_.in = &bytes;
+    EXPECT_EQ(refusal(), "") << descriptor;
+    bytes.mime = to_bento("image/png");
+    EXPECT_THAT(refusal(), HasSubstr("type image/png")) << descriptor;
+  }
+}
+
 TEST_F(DescribeTest, RefusesApisThatAreNeitherFormNorTheOther) {
   direct_.invoke = &invoke;
   EXPECT_THAT(refusal(), HasSubstr("neither invoke nor raw"));
@@ -250,9 +296,6 @@ TEST_F(DescribeTest, RefusesWhatItDoesNotOffer) {
   service_.n_middleware = 1;
   EXPECT_THAT(refusal(), HasSubstr("middleware"));
   service_.n_middleware = 0;
-  service_.n_mounts = 1;
-  EXPECT_THAT(refusal(), HasSubstr("mounts"));
-  service_.n_mounts = 0;
   json_.descriptor = to_bento("dataframe");
   EXPECT_THAT(refusal(), HasSubstr("descriptor \"dataframe\""));
   json_.descriptor = to_bento("text");

@@ -127,6 +127,33 @@ TEST_F(ChannelTest, StreamsOnPastTheDeadlineButNotPastTheHostsEnd) {
   EXPECT_EQ(body("b"), BENTO_OK);
 }
 
+TEST_F(ChannelTest, EndsAStreamToHeadAfterItsHead) {
+  fakes::FakeExchange exchange("HEAD", "/raw");
+  exchange.request().arrived = clock_.now();
+  metrics_.in_flight().Increment();
+  RequestContext request(environment_, exchange);
+  request.set_route(metrics_.route("/raw"), "/raw");
+  Channel channel(request);
+  bento_event event{};
+  event.size = sizeof event;
+  event.type = BENTO_RESPONSE_START;
+  event.status = 200;
+  EXPECT_EQ(channel.get()->send(channel.get(), &event, &error_), BENTO_OK);
+  EXPECT_FALSE(request.cancelled());
+  event.type = BENTO_RESPONSE_BODY;
+  event.more = 1;
+  EXPECT_EQ(channel.get()->send(channel.get(), &event, &error_), BENTO_CANCELLED);
+  EXPECT_EQ(channel.get()->send(channel.get(), &event, &error_), BENTO_CANCELLED);
+  EXPECT_TRUE(request.cancelled());
+  event.more = 0;
+  EXPECT_EQ(channel.get()->send(channel.get(), &event, &error_), BENTO_OK);
+  EXPECT_FALSE(exchange.is_complete) << "its handler may still look at the request";
+  channel.finish(Status(BENTO_CANCELLED, "whatever it returns"));
+  EXPECT_TRUE(exchange.is_complete);
+  EXPECT_FALSE(exchange.is_cut);
+  channel_.finish({});  // the other one's
+}
+
 TEST_F(ChannelTest, RefusesEventsOutOfOrder) {
   EXPECT_EQ(body("x"), BENTO_FAILED_PRECONDITION);
   EXPECT_STREQ(error_.message, "a body before the response was started");

@@ -103,6 +103,42 @@ TEST_F(DispatcherTest, RoutesATemplateAndCountsItAsOne) {
   EXPECT_THAT(metrics_.text(), Not(HasSubstr("iris")));
 }
 
+TEST_F(DispatcherTest, GivesAHandlerWhatThePathHasForItsParameters) {
+  plugin_.echo.route = to_bento("/v1/models/{model}:echo");
+  ASSERT_TRUE(serve().ok());
+  plugin_.on_invoke = [this](bento_ctx* ctx, const bento_value& in, bento_sink* sink,
+                             bento_error* error) {
+    const bento_pairs params = plugin_.host->scope(ctx)->path_params;
+    EXPECT_EQ(params.len, 1u);
+    EXPECT_EQ(to_view(params.ptr[0].name), "model");
+    EXPECT_EQ(to_view(params.ptr[0].value), "iris");
+    return sink->value(sink, &in, error);
+  };
+  EXPECT_EQ(ask("POST", "/v1/models/iris:echo", "a").status, 200);
+}
+
+TEST_F(DispatcherTest, AnswersTheMethodOfAnApiAndHeadForGet) {
+  plugin_.echo.route = plugin_.raw.route = to_bento("/same");
+  plugin_.echo.http_method = to_bento("GET");
+  plugin_.raw.http_method = to_bento("PUT");
+  ASSERT_TRUE(serve().ok());
+  EXPECT_EQ(ask("GET", "/same").status, 200);
+  EXPECT_EQ(ask("HEAD", "/same").status, 200);
+  EXPECT_EQ(ask("PUT", "/same").status, 500) << "the raw one, which says nothing";
+  const http::Response response = ask("POST", "/same");
+  EXPECT_EQ(response.status, 405);
+  EXPECT_EQ(http::find_header(response.headers, "Allow"), "GET, HEAD, PUT, OPTIONS");
+}
+
+TEST_F(DispatcherTest, TakesAnApisOwnLimitOfTheBody) {
+  plugin_.raw.max_body = 7;
+  ASSERT_TRUE(serve().ok());
+  fakes::FakeExchange raw("POST", "/raw"), echo("POST", "/echo");
+  EXPECT_EQ(dispatcher_.plan(raw.request()).max_body, 7u);
+  EXPECT_TRUE(dispatcher_.plan(raw.request()).streamed);
+  EXPECT_EQ(dispatcher_.plan(echo.request()).max_body, 0u);
+}
+
 TEST_F(DispatcherTest, PutsAServiceBehindItsPrefix) {
   ASSERT_TRUE(serve("/v1").ok());
   EXPECT_EQ(ask("POST", "/echo").status, 404);

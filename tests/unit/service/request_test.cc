@@ -130,6 +130,19 @@ TEST_F(RequestTest, IsCountedWhenItIsAnswered) {
   EXPECT_THAT(metrics_.text(), HasSubstr("code=\"418\""));
 }
 
+TEST_F(RequestTest, TellsWhatItsPathHasForTheRoutesParameters) {
+  http::RouteTable table;
+  ASSERT_TRUE(table.add("POST", "/{first}", 0).ok());
+  http::RouteMatch match;
+  EXPECT_EQ(table.find("POST", exchange_.request().path, match), 0u);
+  context().set_path_params(match.parameters);
+  const bento_pairs params = context().scope()->path_params;
+  ASSERT_EQ(params.len, 1u);
+  EXPECT_EQ(to_view(params.ptr[0].name), "first");
+  EXPECT_EQ(to_view(params.ptr[0].value), "classify");
+  context().answer(http::Response::text(200, "ok"));
+}
+
 TEST_F(RequestTest, DescribesItselfToAPlugin) {
   exchange_.request().headers = {{"accept", "a"}, {"accept", "b"}};
   const bento_scope* scope = context().scope();

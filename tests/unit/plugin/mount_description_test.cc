@@ -1,0 +1,102 @@
+#include "plugin/mount_description.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "plugin/description.h"
+
+namespace bentohost::plugin {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr std::string_view kOptions =
+    R"({"properties":{"folder":{"type":"string"},"number":{"type":"integer"}}})";
+
+class MountTest : public testing::Test {
+ protected:
+  MountTest() { mount_.size = sizeof mount_; }
+
+  Result<MountSpec> describe(std::string_view prefix, std::string_view process) {
+    mount_.prefix = to_bento(prefix);
+    mount_.process = to_bento(process);
+    return describe_mount(&mount_, kOptions);
+  }
+  // Why files at /static are refused; "" if they are not.
+  std::string refusal(std::string_view process) {
+    return describe("/static", process).status().message();
+  }
+
+  bento_mount mount_{};
+};
+
+TEST_F(MountTest, CopiesWhatThePluginSays) {
+  const auto spec =
+      describe("/static/", R"({"kind":"files","folder":"www","cache_control":"no-cache"})");
+  ASSERT_TRUE(spec.ok()) << spec.status().message();
+  EXPECT_EQ(spec->prefix, "/static");
+  EXPECT_EQ(spec->folder, "www");
+  EXPECT_EQ(spec->folder_option, "");
+  EXPECT_EQ(spec->cache_control, "no-cache");
+  EXPECT_EQ(describe("/", R"({"kind":"files","folder":"/srv"})")->prefix, "/");
+}
+
+TEST_F(MountTest, TakesAFolderFromAnOptionThatIsAText) {
+  EXPECT_EQ(describe("/a", R"({"kind":"files","folder_option":"folder"})")->folder_option,
+            "folder");
+  for (const char* option : {"number", "other"}) {
+    EXPECT_THAT(refusal(R"({"kind":"files","folder_option":")" + std::string(option) + R"("})"),
+                HasSubstr("mount /static: the service has no option " + std::string(option)));
+  }
+  EXPECT_FALSE(describe_mount(&mount_, "").ok()) << "it has no options at all";
+}
+
+TEST_F(MountTest, RefusesOtherKinds) {
+  EXPECT_THAT(refusal(R"({"kind":"asgi","app":"a:b"})"),
+              HasSubstr("is of kind \"asgi\"; this bentohost serves mounts of kind \"files\""));
+  mount_.app.call = [](void*, const bento_call*, bento_error*) { return bento_code{BENTO_OK}; };
+  EXPECT_THAT(refusal(R"({"kind":"files","folder":"www"})"), HasSubstr("is an app"));
+}
+
+TEST_F(MountTest, RefusesFilesThatAreNone) {
+  for (const auto& [process, why] : {
+           std::pair{"", "its process: "},
+           std::pair{"[]", "not a JSON object"},
+           std::pair{"{}", "has no kind"},
+           std::pair{R"({"kind":1})", "has no kind"},
+           std::pair{R"({"kind":"files"})", "need a folder"},
+           std::pair{R"({"kind":"files","folder":"a","folder_option":"folder"})", "not both"},
+           std::pair{R"({"kind":"files","folder":1})", "its folder is not a text"},
+           std::pair{R"({"kind":"files","folder":"a\u0000b"})", "a NUL"},
+           std::pair{R"({"kind":"files","folder":"a","listing":"on"})", "have no \"listing\""},
+           std::pair{R"({"kind":"files","folder":"a","cache_control":"a\r\nb"})", "header's"},
+       }) {
+    EXPECT_THAT(refusal(process), HasSubstr(why)) << process;
+    EXPECT_THAT(refusal(process), HasSubstr("mount /static: ")) << process;
+  }
+}
+
+TEST_F(MountTest, RefusesPrefixesThatAreNone) {
+  for (const char* prefix : {"", "static", "/a/../b", "/a/{b}", "/metrics", "/metrics/", "/docs"}) {
+    EXPECT_FALSE(describe(prefix, R"({"kind":"files","folder":"www"})").ok()) << prefix;
+  }
+}
+
+TEST_F(MountTest, RefusesTwoAtOnePrefix) {
+  bento_mount other = mount_;
+  mount_.prefix = to_bento("/a");
+  other.prefix = to_bento("/a/");
+  mount_.process = other.process = to_bento(R"({"kind":"files","folder":"www"})");
+  const bento_mount* const mounts[] = {&mount_, &other};
+  bento_service service{};
+  service.size = sizeof service;
+  service.name = to_bento("iris");
+  service.mounts = mounts;
+  service.n_mounts = 1;
+  EXPECT_EQ(plugin::describe(&service)->mounts.size(), 1u);
+  service.n_mounts = 2;
+  EXPECT_EQ(plugin::describe(&service).status().message(), "service iris: two mounts are at /a");
+}
+
+}  // namespace
+}  // namespace bentohost::plugin
