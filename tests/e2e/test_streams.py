@@ -357,5 +357,25 @@ class Files(StreamTest):
         self.assertNotIn("index.html", metrics)
 
 
+class Sample(HostTest):
+    def setUp(self):
+        self.host = self.start(plugin="libstreams.so")
+
+    def test_an_upload_is_digested_as_it_comes(self):
+        body = os.urandom(3 * MIB)
+        self.assertEqual(self.host.post("/crc32", body).body, b"%08x\n" % zlib.crc32(body))
+        self.assertEqual(self.host.post("/crc32", b"").body, b"00000000\n")
+
+    def test_the_page_shows_the_events_that_there_are(self):
+        page = self.host.get("/").body.decode()
+        self.assertIn("text/css", self.host.get("/" + re.search('href="(.+?)"', page)[1]).header("content-type"))
+        path = re.search(r'EventSource\("(.+?)/\d+"\)', page)[1]
+        reply = self.host.get(f"/{path}/2", {"Accept": "text/event-stream"})
+        self.assertEqual(reply.header("content-type"), "text/event-stream")
+        self.assertEqual(reply.body, b"event: count\ndata: 2\n\nevent: count\ndata: 1\n\nevent: done\ndata: \n\n")
+        names = set(re.findall(r'addEventListener\("(\w+)"', page))
+        self.assertEqual(names, set(re.findall(r"event: (\w+)", reply.body.decode())))
+
+
 if __name__ == "__main__":
     main()
