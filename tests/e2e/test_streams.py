@@ -13,7 +13,7 @@ from harness import LAB, PLUGINS, SLOW, HostTest, eventually, in_parallel, main,
 MIB = 1 << 20
 # What a process may grow by, whatever passes through it. A sanitizer's own memory is not ours.
 GROWTH = 16 * MIB if SLOW == 1 else 400 * MIB
-WWW = PLUGINS / "www"
+WWW, PAGES = PLUGINS / "www", str(PLUGINS / "libpages.so")
 
 
 def resident(host):
@@ -45,8 +45,10 @@ class Watch:
 
 
 class StreamTest(HostTest):
+    PLUGIN = LAB
+
     def setUp(self):
-        self.host = self.start()
+        self.host = self.start(plugin=self.PLUGIN)
 
     def ask(self, head, body=b""):
         """A connection on which the request has been sent."""
@@ -248,6 +250,8 @@ class Methods(StreamTest):
 
 
 class Files(StreamTest):
+    PLUGIN = PAGES
+
     def test_files_come_with_their_type_and_validators(self):
         reply = self.host.get("/static/style.css")
         self.assertEqual((reply.status, reply.body), (200, (WWW / "style.css").read_bytes()))
@@ -298,11 +302,11 @@ class Files(StreamTest):
         self.assertEqual(parts[3].strip(), b"--")
 
     def test_nothing_outside_of_the_folder_and_no_dot_files(self):
-        self.assertTrue((PLUGINS / "liblab.so").exists() and (WWW / ".secret").exists())
-        for path in ("/static/../liblab.so", "/static/..%2fliblab.so", "/static/%2e%2e/liblab.so",
-                     "/static/docs/..%2f..%2fliblab.so", "/static/..%5cliblab.so", "/static//liblab.so",
+        self.assertTrue(Path(PAGES).exists() and (WWW / ".secret").exists())
+        for path in ("/static/../libpages.so", "/static/..%2flibpages.so", "/static/%2e%2e/libpages.so",
+                     "/static/docs/..%2f..%2flibpages.so", "/static/..%5clibpages.so", "/static//libpages.so",
                      "/static/%2fetc/passwd", "/static/.secret", "/static/%2esecret", "/static/docs/.%2e/.secret",
-                     "/static/style.css%00.txt", "/static/style.css/", "/static/none", "/staticx", "/liblab.so"):
+                     "/static/style.css%00.txt", "/static/style.css/", "/static/none", "/staticx", "/libpages.so"):
             connection = self.ask(f"GET {path} HTTP/1.1\nHost: x\nConnection: close")
             answer = b""
             while piece := connection.recv(65536):
@@ -320,7 +324,7 @@ class Files(StreamTest):
         folder = self.folder()
         with open(folder / "large.bin", "wb") as file:
             file.truncate(256 * MIB)
-        host = self.start("--set", f"lab.files={folder}")
+        host = self.start("--set", f"pages.folder={folder}", plugin=PAGES)
         host.get("/static/")
         with Watch(host) as watch:
             client = host.client(timeout=120)
@@ -336,7 +340,7 @@ class Files(StreamTest):
         folder = self.folder()
         with open(folder / "large.bin", "wb") as file:
             file.truncate(256 * MIB)
-        host = self.start("--set", f"lab.files={folder}")
+        host = self.start("--set", f"pages.folder={folder}", plugin=PAGES)
         client = host.client()
         self.addCleanup(client.close)
         client.connection.request("GET", "/files/large.bin")
@@ -348,12 +352,12 @@ class Files(StreamTest):
         eventually(lambda: "became shorter" in host.stderr())
 
     def test_a_mount_is_below_its_services_prefix_and_one_label_in_the_metrics(self):
-        host = self.start("--plugin", f"/deep/lab={LAB}", plugin=None)
-        self.assertIn(b"front page", host.get("/deep/lab/static/").body)
-        self.assertEqual(host.get("/deep/lab/static").header("location"), "./static/")
+        host = self.start("--plugin", f"/deep/pages={PAGES}", plugin=None)
+        self.assertIn(b"front page", host.get("/deep/pages/static/").body)
+        self.assertEqual(host.get("/deep/pages/static").header("location"), "./static/")
         self.assertEqual(host.get("/static/").status, 404)
         metrics = host.get("/metrics").body.decode()
-        self.assertIn('route="/deep/lab/static/*"', metrics)
+        self.assertIn('route="/deep/pages/static/*"', metrics)
         self.assertNotIn("index.html", metrics)
 
 

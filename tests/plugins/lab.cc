@@ -237,9 +237,6 @@ BENTO_SERVICE(svc) {
           [](const bento::Bytes& bytes) {
             return bento::Bytes{bytes.data, "image/png"};
           });
-  svc.option("files", "www", "folder behind /files");
-  svc.files("/static", "www", {.cache_control = "max-age=60"});
-  svc.files("/files", bento::FromOption{"files"});
   svc.api("upload", {.max_body = 1u << 30}, [](bento::Context&, bento::Stream& stream) {
     const Counted counted;
     Digest digest;
