@@ -39,15 +39,16 @@ def only(folder, pattern):
     return found[0]
 
 
-def build_sample(source, prefix, work, c_compiler, cxx_compiler):
-    """Builds a copy of samples/iris outside the tree and installs it to its own prefix: the plugin."""
-    shutil.copytree(source / "samples" / "iris", work / "iris")
-    run("cmake", "-S", work / "iris", "-B", work / "build", "-G", "Ninja",
+def build_sample(name, source, prefix, work, c_compiler, cxx_compiler):
+    """Builds a copy of a sample outside the tree and installs it to its own prefix: the plugin."""
+    shutil.copytree(source / "samples" / name, work / name)
+    build, its_prefix = work / f"build_{name}", work / f"prefix_{name}"
+    run("cmake", "-S", work / name, "-B", build, "-G", "Ninja",
         f"-DCMAKE_PREFIX_PATH={prefix}", f"-DCMAKE_C_COMPILER={c_compiler}",
         f"-DCMAKE_CXX_COMPILER={cxx_compiler}", "-DCMAKE_BUILD_TYPE=Debug")
-    run("cmake", "--build", work / "build")
-    run("cmake", "--install", work / "build", "--prefix", work / "its_prefix")
-    return only(work / "its_prefix", "libiris.so")
+    run("cmake", "--build", build)
+    run("cmake", "--install", build, "--prefix", its_prefix)
+    return only(its_prefix, f"lib{name}.so")
 
 
 def build_with_pkg_config(source, prefix, work, compiler):
@@ -90,11 +91,12 @@ class Host:
             self.output += chunk
         return int(told[1])
 
-    def stop(self):
-        """Asks it to stop, reads to the end of its output, and returns the exit status."""
+    def check_stop(self):
+        """Asks it to stop, reads to the end of its output, and looks at the exit status."""
         self.process.send_signal(signal.SIGTERM)
         self.output += self.process.communicate(timeout=STOP_SECONDS)[0]
-        return self.process.returncode
+        if self.process.returncode != 0:
+            sys.exit(f"bentohost ended with {self.process.returncode}:\n{self.output.decode()}")
 
 
 def classify(port, rows):
@@ -110,18 +112,23 @@ def main(source, build, c_compiler, cxx_compiler):
         work, prefix = pathlib.Path(folder), pathlib.Path(folder) / "prefix"
         run("cmake", "--install", build, "--prefix", prefix)
 
-        plugin = build_sample(source, prefix, work, c_compiler, cxx_compiler)
+        iris, streams = (build_sample(name, source, prefix, work, c_compiler, cxx_compiler)
+                         for name in ("iris", "streams"))
         by_hand = build_with_pkg_config(source, prefix, work, c_compiler)
-        for plugins in (plugin.parent, by_hand):
+        for plugins in (iris.parent, streams.parent, by_hand):
             print(run(source / "packaging" / "check_exports.sh", plugins))
 
-        with Host(prefix / "bin" / "bentohost", plugin) as host:
+        with Host(prefix / "bin" / "bentohost", iris) as host:
             classes = classify(host.port(), SETOSA)
             if classes != [0]:
                 sys.exit(f"/classify answered {classes} for a setosa")
-            status = host.stop()
-            if status != 0:
-                sys.exit(f"bentohost ended with {status}:\n{host.output.decode()}")
+            host.check_stop()
+        with Host(prefix / "bin" / "bentohost", streams) as host:
+            page = source / "samples" / "streams" / "streams_page" / "index.html"
+            with urllib.request.urlopen(f"http://127.0.0.1:{host.port()}/", timeout=START_SECONDS) as response:
+                if response.read() != page.read_bytes():
+                    sys.exit("/ is not the page that was installed")
+            host.check_stop()
 
 
 if __name__ == "__main__":

@@ -19,7 +19,8 @@ class MountTest : public testing::Test {
 
   Result<MountSpec> describe(std::string_view prefix, std::string_view process) {
     mount_.prefix = to_bento(prefix);
-    mount_.process = to_bento(process);
+    process_ = process;
+    mount_.process = to_bento(process_);
     return describe_mount(&mount_, kOptions);
   }
   // Why files at /static are refused; "" if they are not.
@@ -27,6 +28,7 @@ class MountTest : public testing::Test {
     return describe("/static", process).status().message();
   }
 
+  std::string process_;
   bento_mount mount_{};
 };
 
