@@ -40,6 +40,9 @@ void block_signals() {
   const sigset_t set = all_signals();
   ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
+  // Whoever started us may ignore it, and then the kernel reaps our children before we hear how
+  // they ended.
+  ::signal(SIGCHLD, SIG_DFL);
 }
 
 int wait_for_signal(Duration longest) {

@@ -10,7 +10,8 @@
 
 namespace bentohost::app {
 
-// Before any thread starts: blocks SIGTERM, SIGINT and SIGHUP, ignores SIGPIPE.
+// Before any thread starts: blocks SIGTERM, SIGINT and SIGHUP, ignores SIGPIPE, and does not
+// ignore SIGCHLD.
 void block_signals();
 // The signal that came within `longest`, or 0. Duration::max() waits for one.
 int wait_for_signal(Duration longest);

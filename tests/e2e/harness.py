@@ -247,11 +247,12 @@ class Host:
 class Run:
     """bentohost, run to its end."""
 
-    def __init__(self, *arguments, timeout=30, cwd=None, launcher=(), pass_fds=()):
+    def __init__(self, *arguments, timeout=30, cwd=None, launcher=(), pass_fds=(),
+                 before=None):
         began = time.monotonic()
         process = subprocess.Popen([*launcher, EXE, *arguments], stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True,
-                                   cwd=cwd, pass_fds=pass_fds)
+                                   cwd=cwd, pass_fds=pass_fds, preexec_fn=before)
         self.pid = process.pid
         try:
             self.stdout, self.stderr = process.communicate(timeout=timeout * SLOW)

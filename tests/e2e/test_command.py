@@ -42,6 +42,11 @@ class Refusals(HostTest):
         self.bad("open_throws", "bento_entry.open", "thrown across the line")
         self.bad("constructor_crashes", "SIGSEGV", "dlopen")
 
+    def test_a_plugin_that_crashes_is_told_though_our_parent_ignores_its_own_children(self):
+        done = Run("--port", "0", "--plugin", str(PLUGINS / "libopen_crashes.so"),
+                   before=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
+        self.assertIn("SIGSEGV", done.stderr)
+
     def test_a_plugin_that_hangs_takes_only_its_time_limit(self):
         self.bad("open_hangs", "bento_entry.open", "10 s", within=12)
 
