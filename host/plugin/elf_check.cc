@@ -6,12 +6,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
 
-#include "base/aligned_buffer.h"
 #include "base/unique_fd.h"
 #include "plugin/elf_image.h"
 
@@ -27,7 +27,7 @@ constexpr Elf64_Half kMachine = EM_AARCH64;
 #endif
 
 constexpr std::string_view kEntry = "bento_entry";
-constexpr std::size_t kSampleBytes = 512;  // enough to tell text from other bytes
+constexpr std::size_t kHeadBytes = 512;  // enough to tell text from other bytes
 
 Status refuse(std::string message) { return {BENTO_INVALID_ARGUMENT, std::move(message)}; }
 
@@ -47,16 +47,16 @@ bool is_text(std::string_view bytes) {
   });
 }
 
-// What a file that is not ELF seems to be.
-std::string_view guess(std::string_view file) {
-  const auto begins = [&](std::string_view magic) { return file.starts_with(magic); };
-  if (file.empty()) return "an empty file";
+// What a file that is not ELF seems to be, by its first bytes.
+std::string_view guess(std::string_view head) {
+  const auto begins = [&](std::string_view magic) { return head.starts_with(magic); };
+  if (head.empty()) return "an empty file";
   if (begins("!<arch>\n") || begins("!<thin>\n")) return "a static archive";
   if (begins("\xcf\xfa\xed\xfe") || begins("\xce\xfa\xed\xfe") || begins("\xca\xfe\xba\xbe")) {
     return "a Mach-O file, for macOS";
   }
   if (begins("MZ")) return "a PE file, for Windows";
-  return is_text(file.substr(0, kSampleBytes)) ? "a text file" : "something else";
+  return is_text(head) ? "a text file" : "something else";
 }
 
 std::string machine_name(Elf64_Half machine) {
@@ -98,15 +98,14 @@ Status not_shared(std::string_view but) {
 }
 
 // The first bytes, which mean the same in every ELF file.
-Status check_ident(std::span<const char> file) {
-  const std::string_view bytes(file.data(), file.size());
-  if (!bytes.starts_with(ELFMAG)) return not_shared(guess(bytes));
-  if (file.size() < sizeof(Elf64_Ehdr)) {
-    return truncated("the ELF header", sizeof(Elf64_Ehdr), file.size());
+Status check_ident(std::string_view head) {
+  if (!head.starts_with(ELFMAG)) return not_shared(guess(head));
+  if (head.size() < sizeof(Elf64_Ehdr)) {
+    return truncated("the ELF header", sizeof(Elf64_Ehdr), head.size());
   }
-  if (file[EI_CLASS] != ELFCLASS64)
+  if (head[EI_CLASS] != ELFCLASS64)
     return refuse("built for a 32-bit machine, this is a 64-bit one");
-  if (file[EI_DATA] != ELFDATA2LSB) {
+  if (head[EI_DATA] != ELFDATA2LSB) {
     return refuse("built for a big-endian machine, this is a little-endian one");
   }
   return {};
@@ -134,12 +133,13 @@ Status check_segments(const ElfImage& image, const Elf64_Ehdr& header,
     return truncated("the program header table", end_of(header.e_phoff, bytes), image.size());
   }
   for (std::uint64_t i = 0; i < header.e_phnum; ++i) {
-    const auto segment = *image.read<Elf64_Phdr>(header.e_phoff + i * sizeof(Elf64_Phdr));
-    if (!image.contains(segment.p_offset, segment.p_filesz)) {
-      return truncated("segment " + std::to_string(i), end_of(segment.p_offset, segment.p_filesz),
+    const auto segment = image.read<Elf64_Phdr>(header.e_phoff + i * sizeof(Elf64_Phdr));
+    if (!segment) return refuse("damaged: its program headers cannot be read");
+    if (!image.contains(segment->p_offset, segment->p_filesz)) {
+      return truncated("segment " + std::to_string(i), end_of(segment->p_offset, segment->p_filesz),
                        image.size());
     }
-    segments.push_back(segment);
+    segments.push_back(*segment);
   }
   return {};
 }
@@ -176,12 +176,12 @@ Status system_error(int error) {
   return {code, std::generic_category().message(error)};
 }
 
-}  // namespace
-
-Status check_elf(std::span<const char> file) {
-  if (Status status = check_ident(file); !status.ok()) return status;
-  ElfImage image(file);
-  const auto header = *image.read<Elf64_Ehdr>(0);
+Status check_image(ElfImage& image) {
+  std::string head(std::min<std::uint64_t>(image.size(), kHeadBytes), '\0');
+  if (!image.read(0, head.data(), head.size())) return refuse("its first bytes cannot be read");
+  if (Status status = check_ident(head); !status.ok()) return status;
+  Elf64_Ehdr header;
+  std::memcpy(&header, head.data(), sizeof header);
   if (Status status = check_header(header); !status.ok()) return status;
   std::vector<Elf64_Phdr> segments;
   if (Status status = check_segments(image, header, segments); !status.ok()) return status;
@@ -189,6 +189,29 @@ Status check_elf(std::span<const char> file) {
   if (!image.load_dynamic(segments)) return not_shared("a statically linked program");
   if (image.is_executable()) return not_shared("an executable");
   return check_entry(image);
+}
+
+// 0, or the errno of a read that failed; a file that has become shorter is EIO.
+int read_at(int fd, std::uint64_t offset, char* to, std::size_t bytes) {
+  while (bytes > 0) {
+    const ssize_t n = ::pread(fd, to, bytes, static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return n < 0 ? errno : EIO;
+    to += n;
+    offset += static_cast<std::uint64_t>(n);
+    bytes -= static_cast<std::size_t>(n);
+  }
+  return 0;
+}
+
+}  // namespace
+
+Status check_elf(std::span<const char> file) {
+  ElfImage image(file.size(), [file](std::uint64_t offset, char* to, std::size_t bytes) {
+    if (bytes > 0) std::memcpy(to, file.data() + offset, bytes);
+    return true;
+  });
+  return check_image(image);
 }
 
 // Reads rather than maps: a file cut short under a mapping is a SIGBUS.
@@ -200,16 +223,15 @@ Status check_elf_file(const std::string& path) {
   if (::fstat(fd.get(), &info) != 0) return system_error(errno);
   if (S_ISDIR(info.st_mode)) return not_shared("a directory");
   if (!S_ISREG(info.st_mode)) return not_shared("a device, pipe or socket");
-  AlignedBuffer bytes(static_cast<std::size_t>(info.st_size));
-  std::size_t filled = 0;
-  while (filled < bytes.size()) {
-    const ssize_t n = ::read(fd.get(), bytes.data() + filled, bytes.size() - filled);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return system_error(errno);
-    if (n == 0) break;
-    filled += static_cast<std::size_t>(n);
-  }
-  return check_elf(std::span<const char>(bytes.data(), filled));
+  int error = 0;
+  ElfImage image(static_cast<std::uint64_t>(info.st_size),
+                 [&](std::uint64_t offset, char* to, std::size_t bytes) {
+                   const int failed = read_at(fd.get(), offset, to, bytes);
+                   if (failed != 0) error = failed;
+                   return failed == 0;
+                 });
+  Status status = check_image(image);
+  return error != 0 ? system_error(error) : status;
 }
 
 }  // namespace bentohost::plugin

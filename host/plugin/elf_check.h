@@ -16,7 +16,8 @@ namespace bentohost::plugin {
 // exported `bento_entry` ("exports no bento_entry: not a bentohost plugin; ...").
 Status check_elf(std::span<const char> file);
 
-// Reads and checks; NOT_FOUND or PERMISSION_DENIED with the reason of the system.
+// The same of a file, of which it reads only what it must; NOT_FOUND or PERMISSION_DENIED with the
+// reason of the system.
 Status check_elf_file(const std::string& path);
 
 }  // namespace bentohost::plugin

@@ -1,5 +1,7 @@
 #include "plugin/elf_image.h"
 
+#include <string>
+
 namespace bentohost::plugin {
 namespace {
 
@@ -69,9 +71,8 @@ std::optional<Elf64_Sym> ElfImage::find_symbol(std::string_view name) const {
 std::optional<Elf64_Sym> ElfImage::symbol_named(std::uint64_t index, std::string_view name) const {
   const auto symbol = read<Elf64_Sym>(*symbols_ + index * sizeof(Elf64_Sym));
   if (!symbol) return std::nullopt;
-  const std::uint64_t text = *strings_ + symbol->st_name;
-  if (!contains(text, name.size() + 1)) return std::nullopt;
-  const std::string_view found(file_.data() + text, name.size() + 1);
+  std::string found(name.size() + 1, '?');
+  if (!read(*strings_ + symbol->st_name, found.data(), found.size())) return std::nullopt;
   if (!found.starts_with(name) || found.back() != '\0') return std::nullopt;
   return symbol;
 }

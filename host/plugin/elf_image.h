@@ -1,36 +1,40 @@
-// ElfImage: a 64-bit little-endian ELF file as bytes, read the way the dynamic loader reads it:
-// program headers, the dynamic section, its symbol and hash tables. Section headers are not
-// consulted, so a stripped library is as good as any. Every read is checked against the file. Does
-// not own the bytes.
+// ElfImage: a 64-bit little-endian ELF file, read the way the dynamic loader reads it: program
+// headers, the dynamic section, its symbol and hash tables. Section headers are not consulted, so a
+// stripped library is as good as any. Every read is checked against the file. Only what is looked
+// at is fetched, for plugins may have gigabytes; does not own what they are fetched from.
 #pragma once
 
 #include <elf.h>
 
 #include <cstdint>
-#include <cstring>
+#include <functional>
 #include <optional>
-#include <span>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace bentohost::plugin {
 
 class ElfImage {
  public:
-  explicit ElfImage(std::span<const char> file) : file_(file) {}
+  // Puts the bytes at `offset`, all of them inside of the file, to `to`; false when that fails.
+  using Fetch = std::function<bool(std::uint64_t offset, char* to, std::size_t bytes)>;
+  ElfImage(std::uint64_t size, Fetch fetch) : size_(size), fetch_(std::move(fetch)) {}
 
-  std::uint64_t size() const { return file_.size(); }
+  std::uint64_t size() const { return size_; }
   bool contains(std::uint64_t offset, std::uint64_t bytes) const {
-    return offset <= file_.size() && bytes <= file_.size() - offset;
+    return offset <= size_ && bytes <= size_ - offset;
+  }
+  bool read(std::uint64_t offset, char* to, std::size_t bytes) const {
+    return contains(offset, bytes) && fetch_(offset, to, bytes);
   }
   // The T at `offset`, wherever it is aligned; nothing when it is not all inside of the file.
   template <typename T>
   std::optional<T> read(std::uint64_t offset) const {
     static_assert(std::is_trivially_copyable_v<T>);
-    if (!contains(offset, sizeof(T))) return std::nullopt;
     T value;
-    std::memcpy(&value, file_.data() + offset, sizeof value);
+    if (!read(offset, reinterpret_cast<char*>(&value), sizeof value)) return std::nullopt;
     return value;
   }
 
@@ -48,7 +52,8 @@ class ElfImage {
   std::optional<Elf64_Sym> find_by_gnu_hash(std::uint64_t table, std::string_view name) const;
   std::optional<Elf64_Sym> find_by_scan(std::uint64_t hash_table, std::string_view name) const;
 
-  std::span<const char> file_;
+  const std::uint64_t size_;
+  const Fetch fetch_;
   std::vector<Elf64_Phdr> loaded_;  // PT_LOAD
   std::uint64_t flags_ = 0;
   // File offsets, where the file has such a table.

@@ -220,6 +220,14 @@ TEST_F(ElfCheckFile, AcceptsAPlugin) {
   EXPECT_TRUE(status.ok()) << status.message();
 }
 
+TEST_F(ElfCheckFile, ReadsNoMoreOfAHugePluginThanItMust) {
+  const std::string path = folder_ / "plugin.so";
+  std::ofstream(path, std::ios::binary) << plugin().build();
+  std::filesystem::resize_file(path, std::uintmax_t{1} << 40);
+  const Status status = check_elf_file(path);
+  EXPECT_TRUE(status.ok()) << status.message();
+}
+
 TEST_F(ElfCheckFile, SaysThatThereIsNoFile) {
   for (const char* name : {"missing.so", "missing/plugin.so"}) {
     const Status status = check_elf_file(folder_ / name);
