@@ -49,7 +49,8 @@ std::vector<CallPtr> BatchQueue::take_all() {
 }
 
 bool BatchQueue::is_dropped(const Call& call, TimePoint now) const {
-  return !call.is_wanted() || now >= call.deadline || now - call.enqueued > policy_.max_latency;
+  return !call.is_wanted() || now >= call.deadline ||
+         (!call.alone && now - call.enqueued > policy_.max_latency);
 }
 
 bool BatchQueue::joins(const Call& first, const Call& next) const {

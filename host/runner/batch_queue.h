@@ -22,7 +22,7 @@ struct BatchPolicy {
   bool batchable = false;
   std::int32_t axis = 0;
   std::size_t max_queue = 1024;            // calls
-  Duration max_latency = Duration::max();  // a call that waited longer is late
+  Duration max_latency = Duration::max();  // a call that waited longer for its first batch is late
 };
 
 class BatchQueue {

@@ -132,6 +132,21 @@ TEST(BatchQueue, HandsOutNeitherTheLateNorTheUnwanted) {
   EXPECT_EQ(late, (std::vector{abandoned, cancelled, past, old}));
 }
 
+TEST(BatchQueue, MaxLatencyIsOfTheWaitForTheFirstBatchOnly) {
+  BatchPolicy policy = up_to(10);
+  policy.max_latency = 10ms;
+  BatchQueue queue(policy);
+  const auto again = call(1), expired = call(1);
+  again->alone = expired->alone = true;
+  expired->deadline = kNow + 15ms;
+  queue.push_front(expired);
+  queue.push_front(again);
+  std::vector<CallPtr> late;
+  queue.expire(kNow + 20ms, late);
+  EXPECT_EQ(late, std::vector{expired});
+  EXPECT_EQ(take(queue, kNow + 20ms), std::vector{again});
+}
+
 TEST(BatchQueue, ExpiresWithoutAWorker) {
   BatchQueue queue(up_to(10));
   const auto a = call(1), b = call(1);
