@@ -243,7 +243,7 @@ TEST(ServerStream, ShowsThatAResponseIsNotWhole) {
 TEST(ServerStream, AnswersHeadWithoutABody) {
   StreamServer server([&](Exchange& exchange) {
     EXPECT_TRUE(exchange.start(Response::text(200, "ab")).ok());
-    EXPECT_TRUE(exchange.write("cd", false).ok());
+    (void)exchange.write("cd", false);  // the client has its answer, and may be gone
   });
   RawClient client(server.port());
   client.send("HEAD / HTTP/1.1\r\nHost: x\r\n\r\n");
