@@ -2,11 +2,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <random>
 #include <string>
+
+#include "unit/http/compress.h"
 
 namespace bentohost::http {
 namespace {
@@ -14,24 +15,6 @@ namespace {
 using ::testing::HasSubstr;
 
 constexpr InflateLimits kLimits{1u << 20};
-// zlib's window numbers.
-constexpr int kGzip = 15 + 16;
-constexpr int kZlib = 15;
-constexpr int kRaw = -15;
-
-std::string compress(std::string_view text, int format, int level = 9) {
-  z_stream stream{};
-  EXPECT_EQ(deflateInit2(&stream, level, Z_DEFLATED, format, 8, Z_DEFAULT_STRATEGY), Z_OK);
-  std::string out(deflateBound(&stream, text.size()) + 32, '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
-  stream.avail_in = static_cast<uInt>(text.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  EXPECT_EQ(deflate(&stream, Z_FINISH), Z_STREAM_END);
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
-  return out;
-}
 
 // Text that compresses about 3:1.
 std::string digits(std::size_t size) {
