@@ -13,6 +13,11 @@ void Timer::set(TimePoint when) {
   queue_.rise(place_);
 }
 
+void Timer::clear() {
+  when_ = kNoDeadline;
+  remove();
+}
+
 void Timer::remove() {
   if (place_ != kNowhere) queue_.erase(*this);
 }
@@ -20,7 +25,7 @@ void Timer::remove() {
 void TimerQueue::run(TimePoint now) {
   while (!heap_.empty() && heap_.front()->queued_ <= now) {
     Timer& timer = *heap_.front();
-    if (timer.when_ > now) {  // it was put off, or cleared
+    if (timer.when_ > now) {  // it was put off, or called off
       if (timer.when_ == kNoDeadline) {
         erase(timer);
       } else {

@@ -29,7 +29,8 @@ class Timer {
   Timer& operator=(const Timer&) = delete;
 
   void set(TimePoint when);  // kNoDeadline: never
-  void clear() { when_ = kNoDeadline; }
+  // It leaves the queue as well: from then on it may be destroyed on another thread.
+  void clear();
   TimePoint when() const { return when_; }
 
  private:

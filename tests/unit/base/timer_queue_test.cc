@@ -78,6 +78,7 @@ TEST(TimerQueue, ForgetsWhatIsClearedOrDestroyed) {
   last.timer.set(kStart + 3s);
   cleared.timer.clear();
   destroyed.reset();
+  EXPECT_EQ(queue.next(), kStart + 3s);
   queue.run(kStart + 3s);
   EXPECT_EQ(cleared.fired, 0);
   EXPECT_EQ(last.fired, 1);

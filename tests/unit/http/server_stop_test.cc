@@ -3,8 +3,10 @@
 
 #include <latch>
 #include <memory>
+#include <mutex>
 #include <semaphore>
 #include <thread>
+#include <vector>
 
 #include "unit/http/raw_client.h"
 #include "unit/http/test_server.h"
@@ -129,6 +131,36 @@ TEST(ServerStop, SurvivesAnAnswerThatComesAfterItsEnd) {
     EXPECT_TRUE(exchange->gone()->load());
   }
   exchange->respond(Response::text(200, "too late"));
+}
+
+TEST(ServerStop, SurvivesAnswersFromSeveralThreadsAfterItsEnd) {
+  std::mutex mutex;
+  std::vector<Exchange*> exchanges;
+  std::counting_semaphore<> arrived{0};
+  {
+    TestServer server([&](Exchange& exchange) {
+      const std::lock_guard lock(mutex);
+      exchanges.push_back(&exchange);
+      arrived.release();
+    });
+    std::vector<std::unique_ptr<RawClient>> clients;
+    for (int i = 0; i < 40; ++i) {
+      clients.push_back(std::make_unique<RawClient>(server.port()));
+      clients.back()->send(kGet);
+      arrived.acquire();
+    }
+    EXPECT_EQ(server->stop(TimePoint::min()), clients.size());
+  }
+  // Each connection ends with its answer, and on the answer's thread.
+  std::vector<std::thread> threads;
+  for (std::size_t first : {0u, 1u, 2u, 3u}) {
+    threads.emplace_back([&, first] {
+      for (std::size_t i = first; i < exchanges.size(); i += 4) {
+        exchanges[i]->respond(Response::text(200, "too late"));
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
 }
 
 TEST(ServerStop, ADestructorIsEnough) {
