@@ -174,7 +174,11 @@ void Connection::answer(Response response) {
 
 // An answer of the front's own, and the last on this connection.
 void Connection::refuse(const Status& refusal, std::string_view reason) {
-  if (reader_.state() == RequestReader::State::kHead) request_.arrived = loop_.now();
+  if (reader_.state() == RequestReader::State::kHead) {  // what is told of it is the previous one's
+    request_.arrived = loop_.now();
+    request_.client = client_;
+    request_.scheme = scheme_;
+  }
   request_.body_bytes = reader_.body_bytes();
   Response response =
       problem(static_cast<int>(refusal.http_status()), refusal.message(), request_.path);

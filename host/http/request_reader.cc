@@ -1,6 +1,7 @@
 #include "http/request_reader.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace bentohost::http {
 namespace {
@@ -41,12 +42,15 @@ Result<std::size_t> RequestReader::feed(std::string_view bytes, Request& request
 
 Result<std::size_t> RequestReader::feed_head(std::string_view bytes, Request& request) {
   if (bytes.empty()) return std::size_t{0};
-  state_ = State::kHead;
+  const bool is_first = std::exchange(state_, State::kHead) == State::kIdle;
   if (Status status = scanner_.scan(bytes); !status.ok()) {
     forget(request);
     return status;
   }
-  if (scanner_.size() == 0) return std::size_t{0};
+  if (scanner_.size() == 0) {
+    if (is_first) forget(request);  // in case that the rest never comes
+    return std::size_t{0};
+  }
   const std::string_view head = bytes.substr(0, scanner_.size());
   if (Status status = parse_head(head, request, framing_, limits_); !status.ok()) return status;
   state_ = State::kHeadDone;

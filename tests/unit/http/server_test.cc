@@ -18,6 +18,7 @@ namespace {
 using std::chrono::milliseconds;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::StartsWith;
 
 constexpr std::string_view kGet = "GET /a HTTP/1.1\r\nHost: x\r\n\r\n";
 
@@ -321,6 +322,36 @@ TEST(Server, DoesNotReportThePreviousRequestAsTheRefusedOne) {
   EXPECT_EQ(client.ask(kGet).status, 200);
   EXPECT_EQ(client.ask("\n").status, 400);
   EXPECT_THAT(server.refused(), ElementsAre(TestServer::Refused{"", "", 400}));
+}
+
+TEST(Server, DoesNotTakeAnUnfinishedRequestForThePreviousOne) {
+  Limits limits;
+  limits.header_timeout = milliseconds(50);
+  TestServer server(echo, limits);
+  for (const bool ends : {true, false}) {
+    RawClient client(server.port());
+    client.send("HEAD /a HTTP/1.1\r\nHost: x\r\n\r\n");
+    EXPECT_EQ(client.reply(/*of_head=*/true).status, 200);
+    client.send("GET");
+    if (ends) client.end_sending();
+    const Reply reply = client.reply();
+    EXPECT_EQ(reply.status, ends ? 400 : 408);
+    EXPECT_THAT(reply.body, HasSubstr("detail"));
+  }
+  EXPECT_THAT(server.refused(),
+              ElementsAre(TestServer::Refused{"", "", 400}, TestServer::Refused{"", "", 408}));
+}
+
+TEST(Server, DoesNotReportThePreviousRequestsClientAsTheRefusedOne) {
+  const auto proxies = TrustedProxies::parse("127.0.0.1");
+  ASSERT_TRUE(proxies.ok());
+  TestServer server(
+      echo, {}, [](const Request&) { return BodyPlan(); }, *proxies);
+  RawClient client(server.port());
+  EXPECT_EQ(client.ask("GET /a HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 10.1.2.3\r\n\r\n").status,
+            200);
+  EXPECT_EQ(client.ask("\n").status, 400);
+  EXPECT_THAT(server.refused_clients(), ElementsAre(StartsWith("127.0.0.1:")));
 }
 
 TEST(Server, DropsAResponseWhoseHeadersWouldSplitIt) {

@@ -15,6 +15,7 @@
 namespace bentohost::http {
 
 using Handler = std::function<void(Exchange&)>;
+using Planner = std::function<BodyPlan(const Request&)>;
 
 // "POST /a?b=1 hello": what the handler was given.
 inline void echo(Exchange& exchange) {
@@ -31,10 +32,12 @@ class TestServer final : private Application {
   };
 
   explicit TestServer(Handler handler = echo, Limits limits = {}, BodyPlan plan = {})
+      : TestServer(std::move(handler), limits, [plan](const Request&) { return plan; }) {}
+  TestServer(Handler handler, Limits limits, Planner planner, TrustedProxies proxies = {})
       : handler_(std::move(handler)),
-        plan_(plan),
+        planner_(std::move(planner)),
         loops_(make_loops()),
-        server_(options(limits), *this, loops_) {
+        server_(options(limits, std::move(proxies)), *this, loops_) {
     const Status status = server_.bind();
     EXPECT_TRUE(status.ok()) << status.message();
     for (const auto& loop : loops_) loop->start();
@@ -57,18 +60,23 @@ class TestServer final : private Application {
     const std::lock_guard lock(mutex_);
     return refused_;
   }
+  std::vector<std::string> refused_clients() {
+    const std::lock_guard lock(mutex_);
+    return refused_clients_;
+  }
   std::vector<std::string> reasons() {
     const std::lock_guard lock(mutex_);
     return reasons_;
   }
 
  private:
-  BodyPlan plan(const Request&) override { return plan_; }
+  BodyPlan plan(const Request& request) override { return planner_(request); }
   void handle(Exchange& exchange) override { handler_(exchange); }
   void rejected(const Request& request, const Response& response,
                 std::string_view reason) override {
     const std::lock_guard lock(mutex_);
     refused_.push_back({request.method, request.path, response.status});
+    refused_clients_.push_back(request.client);
     reasons_.emplace_back(reason);
   }
   void cut(std::string_view reason) override {
@@ -77,10 +85,11 @@ class TestServer final : private Application {
   }
   void connections(std::size_t) override {}
 
-  static ServerOptions options(const Limits& limits) {
+  static ServerOptions options(const Limits& limits, TrustedProxies proxies) {
     ServerOptions options;
     options.addresses.push_back({"127.0.0.1", 0, {}});
     options.limits = limits;
+    options.proxies = std::move(proxies);
     return options;
   }
   static Server::Loops make_loops() {
@@ -89,9 +98,10 @@ class TestServer final : private Application {
   }
 
   Handler handler_;
-  BodyPlan plan_;
+  Planner planner_;
   std::mutex mutex_;
   std::vector<Refused> refused_;
+  std::vector<std::string> refused_clients_;
   std::vector<std::string> reasons_;
   Server::Loops loops_;
   Server server_;  // last: it uses the others
