@@ -255,6 +255,8 @@ void Connection::handle() {
   phase_ = Phase::kHandling;
   ++requests_;
   keep_ = shared_from_this();
+  // Its client ended its side during an earlier one, and so before this one began.
+  if (gone_->load()) gone_ = std::make_shared<std::atomic<bool>>(false);
   in_handler_ = true;
   front_.application.handle(*this);
   in_handler_ = false;

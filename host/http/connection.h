@@ -129,7 +129,7 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   TimePoint write_progress_{};  // when it last moved
   std::size_t written_ = 0;     // since write_since_
 
-  const std::shared_ptr<std::atomic<bool>> gone_ = std::make_shared<std::atomic<bool>>(false);
+  std::shared_ptr<std::atomic<bool>> gone_ = std::make_shared<std::atomic<bool>>(false);
 
   // From the handler's call to the end of the exchange; then whoever answers may be the last to
   // know this connection.

@@ -123,7 +123,7 @@ void Connection::on_response() {
 }
 
 void Connection::on_output() {
-  if (phase_ != Phase::kHandling) return;
+  if (phase_ != Phase::kHandling || stream_->is_cancelled()) return;
   begin_stream();
   stream_->take_output(out_);
   stream_->set_unsent(unsent());
@@ -133,6 +133,8 @@ void Connection::on_output() {
 void Connection::on_last_output() {
   const auto self = std::exchange(keep_, nullptr);
   if (phase_ != Phase::kHandling) return;
+  // A client that ended its side may read on: what is left must not look like the whole.
+  if (stream_->is_cancelled()) return close();
   begin_stream();
   stream_->take_output(out_);
   const bool is_cut = stream_framing_ == BodyFraming::kGiven && stream_left_ > 0;

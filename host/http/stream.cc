@@ -81,4 +81,9 @@ void Stream::cancel() {
   changed_.notify_all();
 }
 
+bool Stream::is_cancelled() {
+  const std::lock_guard lock(mutex_);
+  return cancelled_;
+}
+
 }  // namespace bentohost::http

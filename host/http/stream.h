@@ -38,6 +38,8 @@ class Stream {
 
   // [loop] Nobody is there any more: both sides hear CANCELLED.
   void cancel();
+  // [any] Then the output is not whole any more.
+  bool is_cancelled();
 
  private:
   std::mutex mutex_;

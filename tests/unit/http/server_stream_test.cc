@@ -270,6 +270,46 @@ TEST(ServerStream, NoticesAClientThatLeavesWhileItsHandlerWaits) {
   EXPECT_LT(SteadyClock().now() - left, milliseconds(100));
 }
 
+TEST(ServerStream, ShowsAClientThatOnlyEndedItsSideThatTheResponseIsNotWhole) {
+  for (const bool has_length : {false, true}) {
+    StreamServer server([&](Exchange& exchange) {
+      Response response = Response::text(200, "one");
+      if (has_length) response.headers.push_back({"Content-Length", "6"});
+      EXPECT_TRUE(exchange.start(std::move(response)).ok());
+      while (!*exchange.gone()) std::this_thread::yield();
+      EXPECT_EQ(exchange.write("two", true).code(), BENTO_CANCELLED);
+      (void)exchange.write({}, false);
+    });
+    RawClient client(server.port());
+    client.send(kGet);
+    EXPECT_THAT(client.read_until("one"), HasSubstr("HTTP/1.1 200"));
+    client.end_sending();
+    EXPECT_THAT(client.read_to_end(), Not(HasSubstr("0\r\n\r\n")));
+  }
+}
+
+TEST(ServerStream, AnswersWhatWasAskedBeforeTheClientEndedItsSide) {
+  std::atomic<int> asked = 0, noticed = 0;
+  StreamServer server([&](Exchange& exchange) {
+    const auto gone = exchange.gone();
+    if (++asked == 1) {
+      while (!*gone) std::this_thread::yield();
+      ++noticed;
+      return exchange.respond(Response::text(200, "one"));
+    }
+    noticed += *gone ? 1 : 0;
+    EXPECT_TRUE(exchange.start(Response::text(200, "two")).ok());
+    EXPECT_TRUE(exchange.write({}, false).ok());
+  });
+  RawClient client(server.port());
+  client.send(std::string(kGet) + std::string(kGet));
+  while (asked == 0) std::this_thread::yield();
+  client.end_sending();
+  EXPECT_EQ(client.reply().body, "one");
+  EXPECT_THAT(client.read_to_end(), HasSubstr("two\r\n0\r\n\r\n"));
+  EXPECT_EQ(noticed, 1);
+}
+
 TEST(ServerStream, NoticesAClientThatLeavesWhileItIsWrittenTo) {
   std::atomic<bool> cancelled = false;
   StreamServer server([&](Exchange& exchange) {
