@@ -81,12 +81,14 @@ Status RequestReader::begin_body(std::size_t max_body, Request& request, std::st
 
 Result<std::size_t> RequestReader::feed_body(std::string_view bytes) {
   Result<std::size_t> taken = take(bytes, inflater_ ? coded_ : *body_);
-  if (!taken.ok()) return taken;
-  body_bytes_ += *taken;
+  if (taken.ok()) body_bytes_ += *taken;
   if (!inflater_) return taken;
+  // Of what stands before a broken chunk, too: the refusal does not depend on the pieces.
   Status status = inflater_->feed(coded_, *body_);
   coded_.clear();
-  if (status.ok() && state_ == State::kDone) status = inflater_->finish();
+  if (!status.ok()) return status;
+  if (!taken.ok() || state_ != State::kDone) return taken;
+  status = inflater_->finish();
   if (!status.ok()) return status;
   return taken;
 }

@@ -255,6 +255,15 @@ TEST(RequestReader, RefusesABodyThatIsBroken) {
   EXPECT_EQ(refusal(post("Transfer-Encoding: chunked\r\n", "x\r\n")), 400u);
 }
 
+TEST(RequestReader, RefusesABodyForItsFirstFaultWhateverThePieces) {
+  const std::string bytes = post("Content-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n",
+                                 "5\r\nhello\r\nffffffffff\r\n");
+  EXPECT_EQ(refusal(bytes), 400u);
+  Wire wire;
+  for (const char byte : bytes) wire.arrive({&byte, 1});
+  EXPECT_EQ(wire.refused, 400u);
+}
+
 TEST(RequestReader, BeginsEachRequestAnew) {
   Wire wire;
   // 60 bytes each: limits and codings are of one body, not of the connection.
