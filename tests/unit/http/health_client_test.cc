@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <thread>
+
 #include "unit/http/test_server.h"
 
 namespace bentohost::http {
@@ -45,8 +48,11 @@ TEST(HealthClient, TellsThatNobodyAnswers) {
 }
 
 TEST(HealthClient, DoesNotWaitForever) {
-  TestServer server([](Exchange&) {});  // it never answers
+  std::atomic<Exchange*> asked = nullptr;
+  TestServer server([&](Exchange& exchange) { asked = &exchange; });
   EXPECT_EQ(check_health(url_of(server), 100ms, true).code(), BENTO_UNAVAILABLE);
+  while (asked == nullptr) std::this_thread::yield();
+  asked.load()->respond(Response::text(200, "too late"));  // or the connection is kept for ever
 }
 
 TEST(HealthClient, RefusesWhatIsNoUrl) {
