@@ -113,7 +113,7 @@ class Lifecycle {
                   {{"connections", std::to_string(cut)}});
     }
     const bool stuck = threads_.stop(clock_.now() + kHandlerExitTime) != 0;
-    stop_services();
+    stop_services(stuck);
     // A handler that never returned may still be looking at anything here.
     if (stuck) {
       access_log_.reset();
@@ -121,8 +121,10 @@ class Lifecycle {
     }
   }
 
-  void stop_services() {
-    for (const auto& service : services_) service->stop(clock_.now() + kRunnerExitTime);
+  void stop_services(bool are_in_use = false) {
+    for (const auto& service : services_) {
+      service->stop(clock_.now() + kRunnerExitTime, are_in_use);
+    }
     for (const auto& loop : loops_) loop->stop();
   }
 

@@ -53,12 +53,15 @@ Status Instance::start() {
 
 Status Instance::ready() { return call("on_ready", spec_.abi->on_ready); }
 
-void Instance::stop() {
-  if (std::exchange(started_, false)) {
-    if (Status status = call("on_shutdown", spec_.abi->on_shutdown); !status.ok()) {
-      log_error(status.message());
-    }
+void Instance::shut_down() {
+  if (!std::exchange(started_, false)) return;
+  if (Status status = call("on_shutdown", spec_.abi->on_shutdown); !status.ok()) {
+    log_error(status.message());
   }
+}
+
+void Instance::stop() {
+  shut_down();
   if (std::exchange(created_, false) && spec_.abi->destroy != nullptr) spec_.abi->destroy(self_);
   if (const auto* entry = std::exchange(entry_, nullptr)) entry->close();
 }

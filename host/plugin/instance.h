@@ -37,7 +37,10 @@ class Instance {
 
   Status start();
   Status ready();
-  void stop();  // failures are logged: there is nobody left to tell
+  // on_shutdown, and nothing more: for one whose calls have not all returned. Failures are logged:
+  // there is nobody left to tell.
+  void shut_down();
+  void stop();  // the same, if it is still due, then destroy and close
 
   const PluginConfig& config() const { return config_; }
   const ServiceSpec& spec() const { return spec_; }

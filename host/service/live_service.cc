@@ -43,8 +43,9 @@ void LiveService::start_runners() {
   for (const auto& pool : pools_) pool->start();
 }
 
-void LiveService::stop(TimePoint deadline) {
+void LiveService::stop(TimePoint deadline, bool is_in_use) {
   for (const auto& pool : pools_) pool->stop(deadline);
+  if (is_in_use) return instance_->shut_down();
   instance_->stop();
 }
 

@@ -42,8 +42,8 @@ class LiveService {
   void start_runners();  // once the loops run
   Status ready() { return instance_->ready(); }
   // on_shutdown and destroy, after the runners have ended; those not ended by `deadline` are
-  // killed.
-  void stop(TimePoint deadline);
+  // killed. `is_in_use`: a handler has not returned, so nothing is destroyed under it.
+  void stop(TimePoint deadline, bool is_in_use = false);
 
   const plugin::Instance& instance() const { return *instance_; }
   const plugin::ServiceSpec& spec() const { return instance_->spec(); }
