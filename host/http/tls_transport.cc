@@ -79,6 +79,9 @@ Received TlsTransport::read(char* to, std::size_t size) {
   if (closing_) send_close_notify();
   if (broken_) return {Kind::kBroken};
   ERR_clear_error();
+  // An answer from OpenSSL's own memory tells nothing of the socket, where bytes may have come
+  // whose event is over.
+  socket_.drained = false;
   std::size_t n = 0;
   const int result = SSL_read_ex(ssl_.get(), to, size, &n);
   if (result == 1) {

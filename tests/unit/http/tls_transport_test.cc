@@ -56,8 +56,31 @@ TEST_F(TlsTransportTest, AsksToBeReadAgainForAsLongAsItHoldsBytes) {
   std::string rest;
   received = read_all(*server_, rest);
   EXPECT_EQ(rest, "second");
-  EXPECT_EQ(received.kind, Kind::kBytes);  // and no recv() was needed to learn that this is all
+  EXPECT_EQ(received.kind, Kind::kAgain);  // only recv() knows that this is all
+}
+
+TEST_F(TlsTransportTest, KnowsByAShortReadThatThisIsAll) {
+  connect();
+  client_->send("all");
+  std::array<char, 100> bytes{};
+  const Received received = server_->read(bytes.data(), bytes.size());
+  EXPECT_EQ(received.size, 3u);
   EXPECT_FALSE(received.more);
+}
+
+TEST_F(TlsTransportTest, AsksToBeReadAgainWhenBytesCameBetweenItsReads) {
+  connect();
+  client_->send("one");
+  client_->send("two");
+  std::array<char, 100> bytes{};
+  Received received = server_->read(bytes.data(), bytes.size());
+  ASSERT_EQ(received.size, 3u);
+  EXPECT_TRUE(received.more);
+  // The event for these is over before the next read, which finds its record in memory.
+  client_->send("three");
+  std::string rest;
+  read_all(*server_, rest);
+  EXPECT_EQ(rest, "twothree");
 }
 
 TEST_F(TlsTransportTest, LosesNothingWhenItIsReadOnEventsOnly) {
