@@ -54,7 +54,10 @@ TEST(Stream, AnEmptyBodyIsOnePieceToo) {
 TEST(Stream, WaitsForABody) {
   Stream stream;
   std::string taken;
-  std::thread handler([&] { taken = take(stream) + take(stream); });
+  std::thread handler([&] {
+    taken = take(stream);
+    taken += take(stream);
+  });
   give(stream, "a");
   give(stream, "b", true);
   handler.join();
