@@ -1,6 +1,7 @@
 #include "app/lifecycle.h"
 
 #include <prometheus/counter.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -26,7 +27,19 @@ namespace {
 constexpr Duration kRunnerExitTime = std::chrono::seconds(2);
 // After their connections were cut: what handlers get to notice it.
 constexpr Duration kHandlerExitTime = std::chrono::seconds(1);
+// Beyond all of these: for on_shutdown and destroy.
+constexpr Duration kLastGrace = std::chrono::seconds(10);
+// Pipes, listeners, plugins' own.
+constexpr std::size_t kOtherDescriptors = 1024;
 constexpr Duration kSlowStart = std::chrono::seconds(10);
+
+// The usual soft limit of 1024 descriptors is for programs that use select().
+void make_room_for(std::size_t descriptors) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= descriptors) return;
+  limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, descriptors);
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
 
 class Lifecycle {
  public:
@@ -86,8 +99,11 @@ class Lifecycle {
       const Duration pause = std::chrono::milliseconds(said_slow ? 200 : 1);
       if (const int signal = wait_for_signal(pause); is_stop_signal(signal)) return signal;
     }
-    for (const auto& service : services_) {
-      if (Status status = service->ready(); !status.ok()) log_error(status.message());
+    {
+      const ExitOnSignal while_starting;
+      for (const auto& service : services_) {
+        if (Status status = service->ready(); !status.ok()) log_error(status.message());
+      }
     }
     announce();
     int signal = wait_for_signal(Duration::max());
@@ -98,7 +114,7 @@ class Lifecycle {
   void stop(int signal) {
     log_info("stopping", {{"signal", signal == 2 ? "SIGINT" : "SIGTERM"},
                           {"in_flight", std::to_string(environment_.in_flight.load())}});
-    exit_on_next_signal();
+    exit_on_next_signal(config_.drain_delay + config_.graceful_timeout + kLastGrace);
     environment_.stopping = true;
     if (config_.drain_delay > Duration::zero()) std::this_thread::sleep_for(config_.drain_delay);
     const TimePoint deadline = clock_.now() + config_.graceful_timeout;
@@ -224,6 +240,7 @@ class Lifecycle {
 
 int serve(const Config& config, const std::string& exe) {
   block_signals();
+  make_room_for(config.limits.max_connections + kOtherDescriptors);
   configure_log(config.log_level, config.log_format, "host");
   Lifecycle lifecycle(config, exe);
   Status status;
@@ -232,6 +249,7 @@ int serve(const Config& config, const std::string& exe) {
     status = lifecycle.start();
   }
   if (!status.ok()) {
+    exit_on_next_signal(kLastGrace);
     lifecycle.stop_services();
     std::fprintf(stderr, "bentohost: %s\n", status.message().c_str());
     return 1;

@@ -7,7 +7,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <thread>
+
+#include "base/log.h"
 
 namespace bentohost::app {
 namespace {
@@ -78,8 +81,20 @@ ExitOnSignal::~ExitOnSignal() {
   watcher_.join();
 }
 
-void exit_on_next_signal() {
-  std::thread([] { exit_on(stop_signals()); }).detach();
+void exit_on_next_signal(Duration at_latest) {
+  std::thread([at_latest] {
+    const sigset_t set = stop_signals();
+    const auto whole = std::chrono::duration_cast<std::chrono::seconds>(at_latest);
+    const timespec timeout{static_cast<time_t>(whole.count()),
+                           static_cast<long>((at_latest - whole).count())};
+    int number = 0;
+    do {
+      number = ::sigtimedwait(&set, nullptr, &timeout);
+    } while (number < 0 && errno == EINTR);
+    if (number > 0) ::_exit(128 + number);
+    log_error("a plugin's on_shutdown or destroy does not return; ending without it");
+    ::_exit(1);
+  }).detach();
 }
 
 }  // namespace bentohost::app

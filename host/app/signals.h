@@ -30,7 +30,8 @@ class ExitOnSignal {
   UniqueFd over_;
   std::thread watcher_;
 };
-// From now on a signal ends the process at once, with exit code 128 + its number.
-void exit_on_next_signal();
+// From now on a signal ends the process at once, with exit code 128 + its number; and so does the
+// time, with exit code 1, when it has not ended by itself within `at_latest`.
+void exit_on_next_signal(Duration at_latest);
 
 }  // namespace bentohost::app

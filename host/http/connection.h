@@ -51,7 +51,7 @@ class Connection final : public std::enable_shared_from_this<Connection>,
 
  private:
   enum class Phase { kReading, kHandling, kClosing, kLingering, kClosed };
-  enum class Wait { kNone, kIdle, kHead, kBody, kRate, kWrite, kLinger };
+  enum class Wait { kNone, kIdle, kHead, kBody, kRate, kWrite, kWriteRate, kLinger };
   struct Deadline {
     TimePoint when = kNoDeadline;
     Wait wait = Wait::kNone;

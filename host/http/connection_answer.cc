@@ -271,7 +271,7 @@ Connection::Deadline Connection::deadline() const {
   if (write_since_ != TimePoint{}) {
     const TimePoint stalled = write_progress_ + limits.write_timeout;
     const TimePoint slow = too_slow_at(write_since_, written_, limits.min_rate);
-    return {std::min(stalled, slow), Wait::kWrite};
+    return slow < stalled ? Deadline{slow, Wait::kWriteRate} : Deadline{stalled, Wait::kWrite};
   }
   if (phase_ == Phase::kLingering) return {since_ + kMaxLinger, Wait::kLinger};
   const RequestReader::State state = reader_.state();
@@ -306,6 +306,9 @@ void Connection::on_timer() {
       return close();
     case Wait::kWrite:
       front_.application.cut(reason::kWriteTimeout);
+      return close();
+    case Wait::kWriteRate:
+      front_.application.cut(reason::kMinRate);
       return close();
     case Wait::kHead:
       return time_out("the request's head did not arrive in time", reason::kHeaderTimeout);

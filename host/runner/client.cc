@@ -76,6 +76,13 @@ class Joiner {
   Joiner(std::size_t parts, std::int32_t axis, Done done)
       : parts_(parts), missing_(parts), axis_(axis), done_(std::move(done)) {}
 
+  // Before it is submitted.
+  void expect(const CallPtr& call) {
+    std::lock_guard lock(mutex_);
+    calls_.push_back(call);
+    if (over_) call->abandoned = true;
+  }
+
   void arrived(std::size_t part, const Outcome& outcome) {
     {
       std::lock_guard lock(mutex_);
@@ -83,6 +90,9 @@ class Joiner {
       keep_locked(part, outcome);
       over_ = --missing_ == 0 || !status_.ok();
       if (!over_) return;
+      for (const auto& each : calls_) {
+        if (const CallPtr call = each.lock()) call->abandoned = true;
+      }
     }
     finish();
   }
@@ -122,6 +132,7 @@ class Joiner {
 
   std::mutex mutex_;
   bool over_ = false;                            // guarded by mutex_
+  std::vector<std::weak_ptr<Call>> calls_;       // guarded by mutex_; they own their joiner
   std::vector<std::vector<wire::Value>> parts_;  // guarded by mutex_ until over_
   std::size_t missing_;                          // guarded by mutex_
   Status status_;                                // guarded by mutex_ until over_
@@ -129,16 +140,15 @@ class Joiner {
   const Done done_;
 };
 
-Status submit_one(const Target& target, std::vector<wire::Value> inputs, std::uint32_t rows,
-                  const Client::Wanted& wanted, Done done, std::vector<CallPtr>& calls) {
+CallPtr make_call(std::vector<wire::Value> inputs, std::uint32_t rows, const Client::Wanted& wanted,
+                  Done done) {
   auto call = std::make_shared<Call>();
   call->inputs = std::move(inputs);
   call->rows = rows;
   call->deadline = wanted.deadline;
   call->cancelled = wanted.cancelled;
   call->done = std::move(done);
-  calls.push_back(call);
-  return target.pool->submit(target.method, std::move(call));
+  return call;
 }
 
 Result<std::vector<CallPtr>> submit_split(const Target& target,
@@ -156,13 +166,14 @@ Result<std::vector<CallPtr>> submit_split(const Target& target,
     for (const wire::Value& input : inputs) {
       slices.push_back(wire::slice(input.view(), method.axis_in, first, count));
     }
-    Status status = submit_one(
-        target, std::move(slices), static_cast<std::uint32_t>(count), wanted,
-        [joiner, part](const Outcome& outcome) { joiner->arrived(part, outcome); }, calls);
+    calls.push_back(
+        make_call(std::move(slices), static_cast<std::uint32_t>(count), wanted,
+                  [joiner, part](const Outcome& outcome) { joiner->arrived(part, outcome); }));
+    joiner->expect(calls.back());
+    Status status = target.pool->submit(target.method, calls.back());
     if (status.ok()) continue;
     // Parts before this one may be running, so the error goes the way of theirs, through `done`.
     joiner->arrived(part, {status, {}});
-    for (const CallPtr& call : calls) call->abandoned = true;
     break;
   }
   return calls;
@@ -233,9 +244,9 @@ Result<std::vector<CallPtr>> Client::submit(const Target& target, std::vector<wi
   if (method.batchable && *rows > method.max_batch) {
     return submit_split(target, inputs, *rows, wanted, std::move(done));
   }
-  std::vector<CallPtr> calls;
-  Status status = submit_one(target, std::move(inputs), static_cast<std::uint32_t>(*rows), wanted,
-                             std::move(done), calls);
+  std::vector<CallPtr> calls{
+      make_call(std::move(inputs), static_cast<std::uint32_t>(*rows), wanted, std::move(done))};
+  Status status = target.pool->submit(target.method, calls.front());
   if (!status.ok()) return status;
   return calls;
 }

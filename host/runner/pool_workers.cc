@@ -200,7 +200,6 @@ void Pool::on_error(const WorkerPtr& worker, const wire::FrameReader::Frame& fra
   const auto batch = finish_batch(worker, frame.header.id);
   if (batch == nullptr) return on_protocol_error(worker, "it failed a call that is not in flight");
   Failures failures;
-  Dispatch dispatch;
   {
     std::lock_guard lock(mutex_);
     // One caller's bad rows must not fail the others that happened to share its batch.
@@ -210,9 +209,8 @@ void Pool::on_error(const WorkerPtr& worker, const wire::FrameReader::Frame& fra
       methods_[batch->method].metrics.calls_failed->Increment();
       fail_later_locked(failures, batch->calls, status);
     }
-    dispatch = take_dispatch_locked(deps_.clock.now(), failures);
   }
-  if (dispatch) send(dispatch);
+  dispatch_all();
   complete(failures);
 }
 
@@ -264,6 +262,7 @@ void Pool::on_death(const WorkerPtr& worker) {
     slot.last_end = end;
     slot.gave_up = status >= 0 && WIFEXITED(status) && WEXITSTATUS(status) == kExitConfig;
     if (const auto batch = std::exchange(worker->batch, nullptr)) {
+      worker->served = true;  // it was not its start that failed
       rescue_locked(*batch, Status(BENTO_UNAVAILABLE, "runner " + spec_.name + " " + end),
                     failures);
     }
@@ -274,6 +273,7 @@ void Pool::on_death(const WorkerPtr& worker) {
     }
     fail_queues_if_hopeless_locked(failures);
   }
+  dispatch_all();  // what was rescued goes to those that are idle
   deps_.metrics.runner_up(spec_.name, worker->index).Set(0);
   if (!expected) {
     const std::string reason = !worker->killed_for.empty() ? "killed"

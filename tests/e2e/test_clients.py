@@ -89,7 +89,7 @@ class Leaving(Clients):
         host = self.start()
         for leave in (socket.socket.close, reset):
             del host.stderr_lines[:]
-            wire = self.ask(host, sized("for ever", to="/ticks"))
+            wire = self.ask(host, sized("for ever", to="/beats"))
             wire.until(b"tick\n")
             self.assertEqual(self.in_flight(host), 1)
             leave(wire.connection)
@@ -204,7 +204,7 @@ class OldOnes(Clients):
 
     def test_a_stream_for_http_1_0_ends_with_the_connection(self):
         host = self.start()
-        wire = self.ask(host, head("POST /ticks HTTP/1.0", "Content-Length: 0"))
+        wire = self.ask(host, head("POST /beats HTTP/1.0", "Content-Length: 0"))
         answer_head = wire.until(b"\r\n\r\n").lower()
         self.assertNotIn(b"transfer-encoding", answer_head)
         self.assertIn(b"connection: close", answer_head)

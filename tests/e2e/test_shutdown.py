@@ -194,7 +194,7 @@ class LastRequests(HostTest):
 
     def test_a_stream_whose_handler_heeds_the_end_ends_whole(self):
         host = self.start()
-        wire = self.ask(host, sized("", to="/ticks"))
+        wire = self.ask(host, sized("", to="/beats"))
         eventually(lambda: host.metrics()["bentohost_http_requests_in_flight"] == 2)
         host.process.send_signal(signal.SIGTERM)
         answer = wire.answer()
@@ -205,7 +205,7 @@ class LastRequests(HostTest):
 
     def test_streams_that_go_on_are_cut_at_the_deadline_and_the_log_says_how_many(self):
         host = self.start("--timeout-graceful-shutdown", "0.5")
-        wires = [self.ask(host, sized("for ever", to="/ticks")) for _ in range(3)]
+        wires = [self.ask(host, sized("for ever", to="/beats")) for _ in range(3)]
         for wire in wires:
             wire.until(b"tick\n")
         host.process.send_signal(signal.SIGTERM)

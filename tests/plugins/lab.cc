@@ -195,7 +195,7 @@ BENTO_SERVICE(svc) {
     ctx.log(bento::Log::kInfo, std::string(name) + " is cancelled");
     return std::string(name);
   });
-  svc.api("ticks", [](bento::Context& ctx, bento::Stream& stream) {
+  svc.api("beats", [](bento::Context& ctx, bento::Stream& stream) {
     std::string body;
     for (const std::string_view piece : stream.body()) body += piece;
     try {

@@ -172,7 +172,7 @@ TEST_F(ServiceTest, HasAnEntryOfThisAbi) {
 TEST_F(ServiceTest, IsDescribedAsItSays) {
   ASSERT_NE(service_, nullptr);
   EXPECT_EQ(bento::fakes::text(service_->name), "test");
-  EXPECT_EQ(service_->n_apis, 8u);
+  EXPECT_EQ(service_->n_apis, 9u);
   ASSERT_EQ(service_->n_runners, 3u);
   EXPECT_EQ(service_->on_ready, nullptr) << "there is no such hook";
   EXPECT_EQ(service_->runners[0]->n_methods, 4u);
@@ -362,7 +362,7 @@ TEST_F(ServiceTest, CanBeOpenedAgain) {
   bento_entry.close();
   service_ = bento_entry.open(&host_.table, &error_);
   ASSERT_NE(service_, nullptr);
-  EXPECT_EQ(service_->n_apis, 8u);
+  EXPECT_EQ(service_->n_apis, 9u);
 }
 
 // What a service with one such API or method is refused for when it is opened.

@@ -100,6 +100,19 @@ TEST_F(ClientTest, FailsASplitCallOnceWithItsFirstError) {
   EXPECT_EQ(caller.status.message(), "first");
 }
 
+TEST_F(ClientTest, RunsNoMorePartsOfACallThatHasFailed) {
+  make_ready();
+  Caller caller;
+  ASSERT_TRUE(submit_value(caller, make_rows(counting(20))).ok());
+  EXPECT_EQ(receive_call(), Rows{4});
+  fail(Status(BENTO_INVALID_ARGUMENT, "no"));
+  EXPECT_EQ(caller.status.message(), "no");
+  // One part may be on its way already; the other three are not wanted any more.
+  int parts = 0;
+  for (Rows rows = receive_call(); !rows.empty(); rows = receive_call(), ++parts) answer();
+  EXPECT_LE(parts, 1);
+}
+
 TEST_F(ClientTest, AnswersASplitCallOfWhichAPartFoundTheQueueFull) {
   make_ready();
   Caller caller;  // 1 part in flight, 8 in the queue, and the tenth too many

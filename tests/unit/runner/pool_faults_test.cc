@@ -38,6 +38,38 @@ TEST_F(PoolFaultsTest, RetriesAnIdempotentCallOnceAndAloneWhenItsWorkerDies) {
   EXPECT_EQ(b.values, Values{2});
 }
 
+class PoolOfThreeTest : public PoolFixture {
+ protected:
+  PoolOfThreeTest() : PoolFixture(make_pool_options(3)) {}
+  // The rows of the call that the worker gets now, and which it answers.
+  Rows serve(std::size_t worker) {
+    Puppet& puppet = *spawner_.puppets[worker];
+    const auto frame = puppet.receive();
+    if (!frame) return {};
+    wire::DecodedValues values;
+    EXPECT_TRUE(wire::decode_call(frame->body, values).ok());
+    puppet.echo(*frame, frame->header.id);
+    return values.rows;
+  }
+};
+
+TEST_F(PoolOfThreeTest, WhatADeathLeavesGoesToIdleWorkersAtOnce) {
+  make_ready(*spawner_.puppets[0]);
+  Caller first, a, b;
+  ASSERT_TRUE(submit(first, kSafe, {0}).ok());
+  ASSERT_TRUE(submit(a, kSafe, {1}).ok());
+  ASSERT_TRUE(submit(b, kSafe, {2}).ok());
+  EXPECT_EQ(serve(0), Rows{1});
+  turn();  // and now the first worker has the other two
+  make_ready(*spawner_.puppets[1]);
+  make_ready(*spawner_.puppets[2]);
+  spawner_.puppets[0]->die();
+  turn();
+  EXPECT_EQ(serve(1), Rows{1});
+  EXPECT_EQ(serve(2), Rows{1});
+  turn();
+}
+
 TEST_F(PoolFaultsTest, FailsWhatMayNotRunTwice) {
   make_ready();
   Caller a;
@@ -246,7 +278,7 @@ TEST_F(PoolOfProcessesTest, WaitsForTheProcessBehindAClosedPipe) {
   EXPECT_THAT(pool_.readiness().message(), HasSubstr("worker 1 is ending"));
   die();
   EXPECT_EQ(a.status.http_status(), 503u);
-  EXPECT_EQ(spawned(), 2u) << "it had not served: not at once";
+  EXPECT_EQ(spawned(), 3u) << "it had been given work, so its start was no failure";
 }
 
 TEST_F(PoolOfProcessesTest, KillsAProcessThatClosedItsPipesAndStays) {
