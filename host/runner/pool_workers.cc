@@ -226,6 +226,7 @@ void Pool::on_stderr(const WorkerPtr& worker) {
 
 void Pool::on_protocol_error(const WorkerPtr& worker, const std::string& what) {
   log_error("runner broke the protocol: " + what, {{"runner", spec_.name}});
+  worker->broke_protocol = true;
   worker->kill("it broke the protocol: " + what);
   on_death(worker);
 }
@@ -263,7 +264,10 @@ void Pool::on_death(const WorkerPtr& worker) {
     slot.gave_up = status >= 0 && WIFEXITED(status) && WEXITSTATUS(status) == kExitConfig;
     if (const auto batch = std::exchange(worker->batch, nullptr)) {
       worker->served = true;  // it was not its start that failed
-      rescue_locked(*batch, Status(BENTO_UNAVAILABLE, "runner " + spec_.name + " " + end),
+      // 502: it did answer, but nobody can make sense of it.
+      rescue_locked(*batch,
+                    Status::with_http(worker->broke_protocol ? 502 : 503, BENTO_UNAVAILABLE,
+                                      "runner " + spec_.name + " " + end),
                     failures);
     }
     if (!stopping_ && !slot.gave_up) {
@@ -276,9 +280,10 @@ void Pool::on_death(const WorkerPtr& worker) {
   dispatch_all();  // what was rescued goes to those that are idle
   deps_.metrics.runner_up(spec_.name, worker->index).Set(0);
   if (!expected) {
-    const std::string reason = !worker->killed_for.empty() ? "killed"
-                               : status < 0                ? "gone"
-                                                           : exit_label(status);
+    const std::string reason = worker->broke_protocol        ? "protocol"
+                               : !worker->killed_for.empty() ? "killed"
+                               : status < 0                  ? "gone"
+                                                             : exit_label(status);
     deps_.metrics.count_runner_restart(spec_.name, reason);
     const std::string last_lines = worker->stderr_relay.last_lines();
     log_error("runner ended: it " + end,

@@ -74,6 +74,7 @@ struct Worker {
   StderrRelay stderr_relay;
   std::string start_error;  // what it said when it could not start
   std::string killed_for;   // why the host killed it, if it did
+  bool broke_protocol = false;
 };
 using WorkerPtr = std::shared_ptr<Worker>;
 

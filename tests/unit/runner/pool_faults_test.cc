@@ -103,7 +103,7 @@ TEST_P(PoolLiesTest, EndTheWorkerAndFailItsCallOnce) {
   (void)receive_call();
   GetParam().tell(puppet(), *frame_);
   turn();
-  EXPECT_EQ(a.status.http_status(), 503u);
+  EXPECT_EQ(a.status.http_status(), 502u);
   EXPECT_THAT(a.status.message(), HasSubstr("broke the protocol"));
   advance(1s);
   ASSERT_EQ(spawned(), 2u);
