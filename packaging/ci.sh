@@ -104,6 +104,7 @@ fuzz() {
   share=$((share < front_seconds ? share : front_seconds))
   for target in "${others[@]}"; do runs+=("$target" "$share"); done
   export -f fuzz_one
+  # shellcheck disable=SC2016 # it is the inner shell's
   printf '%s\0' "${runs[@]}" | xargs -0 -n 2 -P "$jobs" bash -c 'fuzz_one "$1" "$2"' fuzz_one
 }
 
