@@ -1,5 +1,4 @@
-// Responses as bytes: status line, headers, framing. Pure; one thread at a time. cpp-httplib's own
-// writer was four times as dear (bench/RESULTS.md).
+// Responses as bytes: status line, headers, framing. Pure; one thread at a time.
 #pragma once
 
 #include <cstddef>
