@@ -3,5 +3,7 @@
 
 BENTO_SERVICE(svc) {
   svc.name("hello").version("1.0");
-  svc.api("hello", [](std::string_view) { return std::string("hello"); });
+  const auto hello = [](std::string_view) { return std::string("hello"); };
+  svc.api("hello", {.quick = true}, hello);
+  svc.api("hello_on_a_thread", hello);
 }

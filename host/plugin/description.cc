@@ -240,6 +240,10 @@ Result<ApiSpec> describe_api(const bento_api* api, const ServiceSpec& service) {
   spec.max_body = api->max_body;
   if (Status status = describe_http_method(*api, what, spec); !status.ok()) return status;
   if (Status status = describe_form(*api, what, spec); !status.ok()) return status;
+  spec.is_quick = (api->flags & BENTO_API_QUICK) != 0;
+  if (spec.is_quick && spec.form != ApiSpec::Form::kInvoke) {
+    return refuse(what + ": only a handler of whole values can be quick");
+  }
   if (spec.form == ApiSpec::Form::kRaw) return spec;
 
   const MethodSpec* method = nullptr;

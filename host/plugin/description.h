@@ -55,6 +55,7 @@ struct ApiSpec {
   IoSpec in, out;              // not for kRaw
   std::string runner, method;  // kDirect
   std::uint64_t max_body = 0;  // bytes; 0: the host's
+  bool is_quick = false;       // kInvoke: may be called on an event loop
   const bento_api* abi = nullptr;
 };
 

@@ -68,6 +68,10 @@ void Endpoint::call(const RequestPtr& request, ThreadPool* threads) const {
       return run_on(threads, [this, request, threads] { call_direct(request, threads); });
     }
     case plugin::ApiSpec::Form::kInvoke:
+      if (api_.is_quick && request->request().body.size() <= kMaxOnLoop) {
+        request->forbid_calls();
+        return call_invoke(*request);
+      }
       return run_on(threads, [this, request] { call_invoke(*request); });
     case plugin::ApiSpec::Form::kRaw:
       return run_on(threads, [this, request] { call_raw(*request); });

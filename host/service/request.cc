@@ -194,6 +194,10 @@ bool RequestContext::cancelled() const {
 
 Result<std::unique_ptr<bento_ticket>> RequestContext::submit(
     std::string_view runner, std::string_view method, std::span<const bento_value* const> inputs) {
+  if (!may_call_) {
+    return Status(BENTO_FAILED_PRECONDITION, "a quick handler calls no runners: " +
+                                                 std::string(runner) + "." + std::string(method));
+  }
   auto target = service_->runners().find(runner, method);
   if (!target.ok()) return std::move(target).take_status();
   return runner::Client::submit(*target, inputs, wanted());

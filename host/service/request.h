@@ -51,6 +51,8 @@ class RequestContext final : public bento_ctx {
   }
   void set_path_params(const http::Parameters& parameters);  // of this request's path
   void set_service(const LiveService* service);
+  // From now on submit() is refused: waiting for its result would hold up an event loop.
+  void forbid_calls() { may_call_ = false; }
 
   // The client is gone: an answer is of no use.
   bool is_gone() const { return gone_->load(std::memory_order_relaxed); }
@@ -96,7 +98,7 @@ class RequestContext final : public bento_ctx {
   const LiveService* service_ = nullptr;
   const std::shared_ptr<const std::atomic<bool>> gone_;
   const bool is_head_;
-  bool is_streaming_ = false;
+  bool is_streaming_ = false, may_call_ = true;
   int streamed_status_ = 0;
   std::size_t streamed_bytes_ = 0;
 

@@ -7,20 +7,22 @@ from ..markdown import Target, folded, table
 from ..plot import Chart, Panel, Series
 from ..servers import NGINX
 from .results import Results
-from .servers import LIVEZ, Built, Case
+from .servers import HELLO_ON_A_THREAD, LIVEZ, Built, Case
 
 KEY = "hello"
 CONNECTIONS = (1, 16, 64, 256)
 FLOORS = {"bentohost-livez": "nginx-get"}  # of the others: nginx with the same POST
 NOT_DRAWN = {"nginx-get"}
 # Okabe and Ito's palette, which colour-blind readers can tell apart; the floor is grey.
-COLOURS = {"bentohost": "#0072B2", "bentohost-livez": "#56B4E9", "nginx": "#8C8C8C",
+COLOURS = {"bentohost": "#0072B2", "bentohost-thread": "#004166", "bentohost-livez": "#56B4E9", "nginx": "#8C8C8C",
            "httplib": "#E69F00", "poco": "#D55E00", "fastify": "#009E73", "starlette": "#CC79A7"}
 
 
 def cases(built: Built) -> list[Case]:
     ours = built.bentohost("hello")
-    found = [Case("bentohost", "bentohost, a plugin's handler", ours),
+    found = [Case("bentohost", "bentohost, a plugin's quick handler", ours),
+             Case("bentohost-thread", "bentohost, a plugin's handler on a thread", ours,
+                  HELLO_ON_A_THREAD),
              Case("bentohost-livez", "bentohost, GET /livez", ours, LIVEZ)]
     for spec in built.peers():
         found.append(Case(spec.key, spec.label, spec))

@@ -11,6 +11,7 @@ from ..load import Request
 from ..servers import NGINX, PEERS, WORKERS, Spec, Start
 
 HELLO = Request("POST", "/hello", "hello", body="World")
+HELLO_ON_A_THREAD = Request("POST", "/hello_on_a_thread", "hello", body="World")
 LIVEZ = Request("GET", "/livez", "ok")
 FASTIFY = "4.29.1"  # the last line that runs on Debian 12's Node
 INSTALL_SECONDS = 120

@@ -155,6 +155,8 @@ typedef struct bento_mount {
 
 /* `self` is what the service's create() left; the api itself is passed too, so that one function can serve
  * many of them and find its own data in `user`. */
+enum { BENTO_API_QUICK = 1u /* `invoke` is (quick), calls no runner, and so needs no thread: the host calls it
+                               on the event loop that has the connection, whose others wait meanwhile */ };
 typedef struct bento_api bento_api;
 struct bento_api {
   uint32_t size, flags;

@@ -30,7 +30,10 @@ struct ApiOptions {
   std::string route = {};   // empty: "/" + name. May have parameters: "/models/{model}"
   std::string method = {};  // "GET", "PUT", "PATCH" or "DELETE"; empty: "POST"
   std::string doc = {};
-  std::uint64_t max_body = 0;                 // bytes; 0: the host's --max-body
+  std::uint64_t max_body = 0;  // bytes; 0: the host's --max-body
+  // The handler takes microseconds and never waits, for runners neither: it runs where its
+  // connection is served, at a third of the cost. While it runs, other connections wait.
+  bool quick = false;
   std::optional<Io> input = {}, output = {};  // say more than the C++ types
 };
 
@@ -71,6 +74,7 @@ struct ApiRecord {
     abi.user = this;
     abi.http_method = str(http_method);
     abi.max_body = options.max_body;
+    if (options.quick) abi.flags |= BENTO_API_QUICK;
   }
   ApiRecord(const ApiRecord&) = delete;
 

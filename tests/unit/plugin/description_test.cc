@@ -115,6 +115,16 @@ TEST_F(DescribeTest, KnowsTheThreeFormsOfApis) {
   EXPECT_EQ(spec->apis[0].in.shape, spec->runners[0].methods[0].in.shape) << "the method's own";
 }
 
+TEST_F(DescribeTest, KnowsQuickHandlersOfWholeValues) {
+  EXPECT_FALSE(describe(&service_)->apis[1].is_quick);
+  invoked_.flags = BENTO_API_QUICK;
+  auto spec = describe(&service_);
+  ASSERT_TRUE(spec.ok()) << spec.status().message();
+  EXPECT_TRUE(spec->apis[1].is_quick);
+  raw_.flags = BENTO_API_QUICK;
+  EXPECT_THAT(refusal(), HasSubstr("only a handler of whole values can be quick"));
+}
+
 TEST_F(DescribeTest, EnforcesOnlyWhatIsToBeEnforced) {
   tensor_.flags = 0;
   auto spec = describe(&service_);

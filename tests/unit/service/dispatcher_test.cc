@@ -6,6 +6,9 @@
 #include <gtest/gtest.h>
 #include <prometheus/gauge.h>
 
+#include <future>
+#include <thread>
+
 #include "fakes/fake_clock.h"
 #include "fakes/fake_exchange.h"
 #include "fakes/fake_plugin.h"
@@ -137,6 +140,46 @@ TEST_F(DispatcherTest, TakesAnApisOwnLimitOfTheBody) {
   EXPECT_EQ(dispatcher_.plan(raw.request()).max_body, 7u);
   EXPECT_TRUE(dispatcher_.plan(raw.request()).streamed);
   EXPECT_EQ(dispatcher_.plan(echo.request()).max_body, 0u);
+}
+
+TEST_F(DispatcherTest, CallsAQuickHandlerAtOnceAndOthersOnAThread) {
+  ThreadPool threads(1, 1);
+  environment_.threads = &threads;
+  std::promise<std::thread::id> caller;
+  plugin_.on_invoke = [&](bento_ctx*, const bento_value& in, bento_sink* sink, bento_error* error) {
+    caller.set_value(std::this_thread::get_id());
+    return sink->value(sink, &in, error);
+  };
+  plugin_.echo.flags = BENTO_API_QUICK;
+  ASSERT_TRUE(serve().ok());
+  EXPECT_EQ(ask("POST", "/echo", "hello").body, "hello");
+  EXPECT_EQ(caller.get_future().get(), std::this_thread::get_id());
+
+  // A large body is decoded off the loop all the same.
+  caller = {};
+  fakes::FakeExchange exchange("POST", "/echo", std::string(1u << 20, 'x'));
+  dispatcher_.handle(exchange);
+  EXPECT_NE(caller.get_future().get(), std::this_thread::get_id());
+  threads.stop(kNoDeadline);
+  EXPECT_EQ(exchange.response().body.size(), 1u << 20);
+}
+
+TEST_F(DispatcherTest, LetsAQuickHandlerCallNoRunner) {
+  plugin_.echo.flags = BENTO_API_QUICK;
+  ASSERT_TRUE(serve().ok());
+  std::string refusal;
+  plugin_.on_invoke = [&](bento_ctx* ctx, const bento_value& in, bento_sink* sink,
+                          bento_error* error) {
+    bento_ticket* ticket = nullptr;
+    const bento_value* inputs[] = {&in};
+    EXPECT_EQ(
+        plugin_.host->submit(ctx, to_bento("iris"), to_bento("predict"), inputs, 1, &ticket, error),
+        BENTO_FAILED_PRECONDITION);
+    refusal = error->message;
+    return sink->value(sink, &in, error);
+  };
+  EXPECT_EQ(ask("POST", "/echo", "hello").status, 200);
+  EXPECT_EQ(refusal, "a quick handler calls no runners: iris.predict");
 }
 
 TEST_F(DispatcherTest, PutsAServiceBehindItsPrefix) {
