@@ -5,7 +5,8 @@ usage: check_layering.py [root] | --self-test
 
 A room may include itself and the rooms below. Each of httplib.h and dlfcn.h has one room that may
 include it, so that a change of that library stays in one place. The SDK is what strangers compile:
-it includes its own headers, the standard library's and RapidJSON's, nothing else.
+it includes its own headers, the standard library's and RapidJSON's; its optional part also the one
+library that each header of it is for.
 """
 
 import pathlib
@@ -23,6 +24,15 @@ FLOORS = {
 # A worker process is a loaded plugin at the end of a pipe.
 SAME_FLOOR = {("runner", "plugin")}
 ONLY_ROOM = {"httplib.h": "http", "dlfcn.h": "plugin"}
+
+# The SDK's optional part: who includes none of these needs no other library.
+SDK_OPTIONAL = {
+    "bento/http_client.hpp": ("httplib.h",),
+    "bento/httplib_app.hpp": ("httplib.h",),
+    "bento/middleware/gzip.hpp": ("zlib.h",),
+    "bento/middleware/jwt.hpp": ("openssl/",),
+    "bento/middleware/secret_file.hpp": ("sys/stat.h",),
+}
 
 C_HEADERS = {
     "assert.h", "complex.h", "ctype.h", "errno.h", "fenv.h", "float.h", "inttypes.h", "iso646.h",
@@ -50,14 +60,16 @@ def host_fault(room, quote, header):
     return f"{room} (floor {FLOORS[room]}) may not include {target} (floor {FLOORS[target]})"
 
 
-def sdk_fault(header):
-    """Why a file of sdk/ may not include `header`; None if it may."""
+def sdk_fault(path, header):
+    """Why the file of sdk/ at `path` may not include `header`; None if it may."""
+    if header.startswith(SDK_OPTIONAL.get("/".join(path.parts[2:]), ())):
+        return None
     first = header.split("/")[0]
     if first in ("bento", "rapidjson") and ".." not in header.split("/"):
         return None
     if header in C_HEADERS or re.fullmatch(r"[a-z_0-9]+", header):  # C++'s have no suffix
         return None
-    return "the SDK includes bento/, standard headers and rapidjson/ only"
+    return "the SDK includes bento/, standard headers and rapidjson/ only: see SDK_OPTIONAL"
 
 
 def faults_of_file(root, path):
@@ -68,7 +80,7 @@ def faults_of_file(root, path):
             continue
         quote, header = match.groups()
         if parts[0] == "sdk":
-            fault = sdk_fault(header)
+            fault = sdk_fault(path.relative_to(root), header)
         elif parts[1] not in FLOORS:
             fault = f"host/{parts[1]} has no floor: give it one in check_layering.py"
         else:
@@ -92,6 +104,7 @@ ALLOWED = {
     "host/app/main/a.cc": '#include "service/ndarray.h"',
     "sdk/include/bento/a.hpp": "#include <bento/abi.h>\n#include <vector>\n"
                                "#include <stdint.h>\n#include <rapidjson/document.h>",
+    "sdk/include/bento/middleware/gzip.hpp": "#include <zlib.h>",
 }
 FORBIDDEN = {
     "host/base/up.h": '#include "wire/frame.h"',
@@ -108,6 +121,7 @@ FORBIDDEN = {
     "sdk/include/bento/host.hpp": '#include "base/status.h"',
     "sdk/include/bento/posix.hpp": "#include <unistd.h>",
     "sdk/include/bento/poco.hpp": "#include <Poco/Process.h>",
+    "sdk/include/bento/gzip.hpp": "#include <zlib.h>",
 }
 
 

@@ -65,6 +65,31 @@ Result<Setting> parse_setting(std::string_view text) {
                  std::string(text.substr(equals + 1))};
 }
 
+Result<UseArg> parse_use(std::string_view text, std::vector<Setting>& settings) {
+  constexpr const char* kExpected =
+      "expected [SERVICE:]NAME[=OPTIONS], such as 'trusted_host={\"allowed_hosts\":[\"a.org\"]}'";
+  UseArg use;
+  const std::size_t equals = std::min(text.find('='), text.size());
+  std::string_view name = text.substr(0, equals);
+  if (const std::size_t colon = name.find(':'); colon != std::string_view::npos) {
+    use.service = name.substr(0, colon);
+    name.remove_prefix(colon + 1);
+    if (use.service.empty()) return invalid(kExpected);
+  }
+  use.name = name;
+  if (use.name.empty() || use.name.find_first_of("/.") != std::string::npos) {
+    return invalid(kExpected);
+  }
+  if (equals == text.size()) return use;
+  const auto options = parse_json(text.substr(equals + 1));
+  if (!options.ok()) return invalid("its options: " + options.status().message());
+  if (!options->IsObject()) return invalid("its options are not a JSON object");
+  for (const auto& option : options->GetObject()) {
+    settings.push_back({use.name, option.name.GetString(), write_json(option.value)});
+  }
+  return use;
+}
+
 Result<std::size_t> parse_size(std::string_view text) {
   std::size_t unit = 1;
   std::string_view digits = text;

@@ -30,11 +30,18 @@ struct Setting {
   std::string service, option, value;
 };
 
+// --use [SERVICE:]NAME[=OPTIONS]
+struct UseArg {
+  std::string service;  // empty: around each
+  std::string name;     // of the plugin, and so of its service: "trusted_host"
+};
+
 // One a core, at most 8: beyond, the machine is the model's.
 std::size_t default_loops();
 
 struct Config {
   std::vector<PluginArg> plugins;
+  std::vector<UseArg> uses;  // the first is outermost
   std::vector<Setting> settings;
   std::optional<std::string> host;    // else 127.0.0.1
   std::optional<std::uint16_t> port;  // else 3000
@@ -42,6 +49,8 @@ struct Config {
   http::TlsOptions tls;  // without a certfile: none
   http::TrustedProxies forwarded_allow_ips;
   std::size_t threads = 512;  // for handlers that wait
+  std::size_t background_threads = 4;
+  std::size_t max_background = 1024;  // tasks that wait
   std::size_t loops = default_loops();
   std::size_t max_in_flight = 4096;
   http::Limits limits;
@@ -64,6 +73,8 @@ struct Config {
 // Pure parts, each INVALID_ARGUMENT with what was expected.
 Result<PluginArg> parse_plugin(std::string_view text);
 Result<Setting> parse_setting(std::string_view text);
+// The options, a JSON object, become settings.
+Result<UseArg> parse_use(std::string_view text, std::vector<Setting>& settings);
 Result<std::size_t> parse_size(std::string_view text);  // bytes: "65536", "64k", "64m", "1g"
 Result<Duration> parse_seconds(std::string_view text);  // "0.5", "60"; more than 0, at most a day
 Result<Duration> parse_delay(std::string_view text);    // the same, or 0

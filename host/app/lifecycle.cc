@@ -18,6 +18,7 @@
 #include "http/server.h"
 #include "observe/access_log.h"
 #include "observe/metrics.h"
+#include "service/background.h"
 #include "service/dispatcher.h"
 
 namespace bentohost::app {
@@ -48,6 +49,8 @@ class Lifecycle {
         exe_(std::move(exe)),
         metrics_(BENTO_VERSION),
         environment_{clock_, metrics_},
+        background_({config.background_threads, config.max_background, config.timeout}, clock_,
+                    metrics_),
         dispatcher_(environment_),
         loops_(make_loops()),
         threads_(config.threads, std::thread::hardware_concurrency() + 2) {
@@ -62,23 +65,30 @@ class Lifecycle {
     environment_.debug = config.debug;
     environment_.max_in_flight = config.max_in_flight;
     environment_.threads = &threads_;
+    environment_.background = &background_;
   }
 
   // Up to where requests are accepted and runners are starting. On error, what was begun is undone.
   Status start() {
     // The port first: it is the cheapest thing to find taken.
     if (Status status = open_server(); !status.ok()) return status;
-    auto services = stage_plugins(config_, exe_);
-    if (!services.ok()) return std::move(services).take_status();
-    services_ = *std::move(services);
+    auto staged = stage_plugins(config_, exe_);
+    if (!staged.ok()) return std::move(staged).take_status();
+    services_ = std::move(staged->served);
+    around_ = std::move(staged->around);
 
     service::RunnerOptions runners{exe_, config_.runner_workers, config_.runner_workers_of,
                                    config_.max_queue};
     if (Status status = check_runner_names(); !status.ok()) return status;
+    for (const auto& service : around_) {
+      if (Status status = service->start(runners, loops_, clock_, metrics_); !status.ok())
+        return status;
+    }
     for (const auto& service : services_) {
       if (Status status = service->start(runners, loops_, clock_, metrics_); !status.ok())
         return status;
-      if (Status status = dispatcher_.add(*service); !status.ok()) return status;
+      if (Status status = dispatcher_.add(*service, around(service->spec().name)); !status.ok())
+        return status;
     }
     for (const auto& loop : loops_) loop->start();
     for (const auto& service : services_) service->start_runners();
@@ -128,7 +138,9 @@ class Lifecycle {
       log_warning("connections were cut at the end of --timeout-graceful-shutdown",
                   {{"connections", std::to_string(cut)}});
     }
-    const bool stuck = threads_.stop(clock_.now() + kHandlerExitTime) != 0;
+    const bool handlers_stuck = threads_.stop(clock_.now() + kHandlerExitTime) != 0;
+    const bool tasks_stuck = !background_.stop(deadline, kHandlerExitTime);
+    const bool stuck = handlers_stuck || tasks_stuck;
     stop_services(stuck);
     // A handler that never returned may still be looking at anything here.
     if (stuck) {
@@ -141,6 +153,7 @@ class Lifecycle {
     for (const auto& service : services_) {
       service->stop(clock_.now() + kRunnerExitTime, are_in_use);
     }
+    for (const auto& service : around_) service->stop(clock_.now(), are_in_use);
     for (const auto& loop : loops_) loop->stop();
   }
 
@@ -176,6 +189,16 @@ class Lifecycle {
       return log_error("SIGHUP: the old certificate stays: " + status.message());
     }
     log_info("SIGHUP: new connections get the certificate as it is now");
+  }
+
+  // What --use puts around a service.
+  std::vector<const service::LiveService*> around(const std::string& name) const {
+    std::vector<const service::LiveService*> all;
+    for (std::size_t i = 0; i < around_.size(); ++i) {
+      const std::string& wanted = config_.uses[i].service;
+      if (wanted.empty() || wanted == name) all.push_back(around_[i].get());
+    }
+    return all;
   }
 
   std::string urls() const {
@@ -228,7 +251,8 @@ class Lifecycle {
   observe::Metrics metrics_;
   std::unique_ptr<observe::AccessLog> access_log_;
   service::Environment environment_;
-  std::vector<std::unique_ptr<service::LiveService>> services_;
+  std::vector<std::unique_ptr<service::LiveService>> services_, around_;
+  service::Background background_;
   service::Dispatcher dispatcher_;
   const http::Server::Loops loops_;        // after the services: their callbacks end before they do
   std::shared_ptr<http::TlsContext> tls_;  // null: none

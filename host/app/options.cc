@@ -17,6 +17,13 @@ Status apply_plugin(CommandLine& line, std::string_view text) {
   return {};
 }
 
+Status apply_use(CommandLine& line, std::string_view text) {
+  auto use = parse_use(text, line.config.settings);
+  if (!use.ok()) return std::move(use).take_status();
+  line.config.uses.push_back(*std::move(use));
+  return {};
+}
+
 Status apply_setting(CommandLine& line, std::string_view text) {
   auto setting = parse_setting(text);
   if (!setting.ok()) return std::move(setting).take_status();
@@ -63,6 +70,10 @@ std::vector<OptionEntry> service_options() {
        "and here. "
        "Repeatable; a prefix goes in front of its routes",
        true, apply_plugin},
+      {"use", "[SERVICE:]NAME[=OPTIONS]",
+       "put this middleware around each service, or one: trusted_host, cors, gzip, ... OPTIONS are "
+       "a JSON object. Repeatable; the first is outermost",
+       true, apply_use},
       {"set", "SERVICE.OPTION=VALUE",
        "set a service's option: JSON if it parses, else text. Repeatable", true, apply_setting},
       {"runner-workers", "[RUNNER=]N", "processes of each runner (1), or of one. Repeatable", true,
@@ -80,6 +91,12 @@ std::vector<OptionEntry> service_options() {
       {"threads", "N", "most handlers that may wait at once, a thread for each (512)", false,
        store(
            count_between(1, 65536), [](Config & c) -> auto& { return c.threads; })},
+      {"background-threads", "N", "background tasks that run at once (4)", false,
+       store(
+           count_between(1, 4096), [](Config & c) -> auto& { return c.background_threads; })},
+      {"max-background", "N", "background tasks that may wait (1024); more are refused", false,
+       store(
+           count_between(0, 1u << 24), [](Config & c) -> auto& { return c.max_background; })},
       {"loops", "N", "event loops that serve connections (one a core, at most 8)", false,
        store(
            count_between(1, 256), [](Config & c) -> auto& { return c.loops; })},

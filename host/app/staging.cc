@@ -59,6 +59,18 @@ Status check_names(const std::vector<Staged>& staged, const Config& config) {
   return {};
 }
 
+Status check_uses(const std::vector<Staged>& staged, const Config& config) {
+  for (const UseArg& use : config.uses) {
+    const auto end = staged.begin() + static_cast<std::ptrdiff_t>(config.plugins.size());
+    const bool known =
+        use.service.empty() ||
+        std::any_of(staged.begin(), end, [&](const Staged& s) { return s.service == use.service; });
+    if (!known)
+      return invalid("--use " + use.service + ":" + use.name + ": there is no such service");
+  }
+  return {};
+}
+
 }  // namespace
 
 std::vector<std::string> plugin_folders(const std::string& exe) {
@@ -77,21 +89,42 @@ std::vector<std::string> plugin_folders(const std::string& exe) {
   return folders;
 }
 
-Result<std::vector<std::unique_ptr<service::LiveService>>> stage_plugins(const Config& config,
-                                                                         const std::string& exe) {
+Result<StagedServices> stage_plugins(const Config& config, const std::string& exe) {
   std::vector<Staged> staged;
   for (const PluginArg& argument : config.plugins) {
     auto one = stage(argument, config, exe);
     if (!one.ok()) return std::move(one).take_status();
     staged.push_back(*std::move(one));
   }
+  for (const UseArg& use : config.uses) {
+    auto one = stage({"", "lib" + use.name + ".so"}, config, exe);
+    if (!one.ok()) return std::move(one).take_status().prefixed("--use " + use.name + ": ");
+    if (one->service != use.name) {
+      return invalid("--use " + use.name + ": " + one->config.path + " is of a service called " +
+                     one->service);
+    }
+    staged.push_back(*std::move(one));
+  }
   if (Status status = check_names(staged, config); !status.ok()) return status;
+  if (Status status = check_uses(staged, config); !status.ok()) return status;
 
-  std::vector<std::unique_ptr<service::LiveService>> services;
-  for (Staged& one : staged) {
-    auto service = service::LiveService::load(std::move(one.config), std::move(one.prefix));
+  StagedServices services;
+  for (std::size_t i = 0; i < staged.size(); ++i) {
+    auto service =
+        service::LiveService::load(std::move(staged[i].config), std::move(staged[i].prefix));
     if (!service.ok()) return std::move(service).take_status();
-    services.push_back(*std::move(service));
+    if (i < config.plugins.size()) {
+      services.served.push_back(*std::move(service));
+      continue;
+    }
+    const plugin::ServiceSpec& spec = (*service)->spec();
+    if (!spec.apis.empty() || !spec.mounts.empty() || !spec.runners.empty() ||
+        spec.middleware.empty()) {
+      return invalid("--use " + spec.name +
+                     ": it is a service, to be served with --plugin, and no "
+                     "middleware alone");
+    }
+    services.around.push_back(*std::move(service));
   }
   return services;
 }

@@ -16,9 +16,13 @@ namespace bentohost::app {
 // folder of the build or installation that `exe` belongs to, the working directory.
 std::vector<std::string> plugin_folders(const std::string& exe);
 
+struct StagedServices {
+  std::vector<std::unique_ptr<service::LiveService>> served;  // in the order of --plugin
+  std::vector<std::unique_ptr<service::LiveService>> around;  // in the order of --use
+};
+
 // All of them or an error that names the plugin and the step. Refuses a --set that is for none of
 // them.
-Result<std::vector<std::unique_ptr<service::LiveService>>> stage_plugins(const Config& config,
-                                                                         const std::string& exe);
+Result<StagedServices> stage_plugins(const Config& config, const std::string& exe);
 
 }  // namespace bentohost::app

@@ -76,6 +76,8 @@ void Connection::close() {
   unread_ = {};
   gone_->store(true);
   if (stream_) stream_->cancel();
+  late_.reset();
+  tell_sent(sent_);
   reactor_->forget(self, client_);
 }
 

@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -51,7 +52,7 @@ class Connection final : public std::enable_shared_from_this<Connection>,
 
  private:
   enum class Phase { kReading, kHandling, kClosing, kLingering, kClosed };
-  enum class Wait { kNone, kIdle, kHead, kBody, kRate, kWrite, kWriteRate, kLinger };
+  enum class Wait { kNone, kIdle, kHead, kBody, kRate, kHandler, kWrite, kWriteRate, kLinger };
   struct Deadline {
     TimePoint when = kNoDeadline;
     Wait wait = Wait::kNone;
@@ -59,11 +60,14 @@ class Connection final : public std::enable_shared_from_this<Connection>,
 
   // Exchange
   const Request& request() const override { return request_; }
+  std::string take_body() override { return std::move(request_.body); }
   void respond(Response response) override;
   Result<ReceivedBody> receive() override;
   Status start(Response response) override;
   Status write(std::string_view bytes, bool more) override;
   void cut() override;
+  void after_sent(std::function<void()> f) override { after_sent_.push_back(std::move(f)); }
+  void answer_by(TimePoint when, std::shared_ptr<LateAnswer> late) override;
   std::shared_ptr<const std::atomic<bool>> gone() const override { return gone_; }
 
   void on_events(std::uint32_t epoll_events) override;
@@ -90,7 +94,10 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   void refuse(const Status& refusal, std::string_view reason);
   ResponseHead head_of(const Response& response, BodyFraming framing);
   void end_request(bool goes_on);
+  void answer_late();
+  void end_exchange();
   bool flush();
+  void tell_sent(std::vector<std::function<void()>>& whom);
   std::size_t unsent() const { return out_.size() - out_sent_ + out_body_.size() - body_sent_; }
   void linger();
   void lose_client();
@@ -130,6 +137,11 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   std::size_t written_ = 0;     // since write_since_
 
   std::shared_ptr<std::atomic<bool>> gone_ = std::make_shared<std::atomic<bool>>(false);
+
+  std::vector<std::function<void()>> after_sent_;  // of the exchange
+  std::vector<std::function<void()>> sent_;        // of those whose last byte is to be sent
+  TimePoint late_at_ = kNoDeadline;
+  std::shared_ptr<LateAnswer> late_;
 
   // From the handler's call to the end of the exchange; then whoever answers may be the last to
   // know this connection.

@@ -88,6 +88,7 @@ void Connection::cut() {
   loop_.post([self = std::move(keep_)]() mutable {
     auto held = std::exchange(self, nullptr);
     held->close();
+    held->tell_sent(held->after_sent_);
   });
 }
 
@@ -117,7 +118,8 @@ Status Connection::give(std::string_view bytes) {
 
 void Connection::on_response() {
   const auto self = std::exchange(keep_, nullptr);
-  if (phase_ == Phase::kClosed) return;
+  if (phase_ != Phase::kHandling) return tell_sent(after_sent_);  // too late
+  end_exchange();
   answer(std::move(response_));
   if (reactor_->at_work != this) run();  // else it goes on by itself
 }
@@ -132,9 +134,13 @@ void Connection::on_output() {
 
 void Connection::on_last_output() {
   const auto self = std::exchange(keep_, nullptr);
-  if (phase_ != Phase::kHandling) return;
+  if (phase_ != Phase::kHandling) return tell_sent(after_sent_);
   // A client that ended its side may read on: what is left must not look like the whole.
-  if (stream_->is_cancelled()) return close();
+  if (stream_->is_cancelled()) {
+    close();
+    return tell_sent(after_sent_);
+  }
+  end_exchange();
   begin_stream();
   stream_->take_output(out_);
   const bool is_cut = stream_framing_ == BodyFraming::kGiven && stream_left_ > 0;
@@ -207,6 +213,36 @@ ResponseHead Connection::head_of(const Response& response, BodyFraming framing) 
   return head;
 }
 
+void Connection::answer_by(TimePoint when, std::shared_ptr<LateAnswer> late) {
+  late_at_ = when;
+  late_ = std::move(late);
+}
+
+// The handler has run out of time. It still has the request and the stream, and so they stay as
+// they are until it has answered, too.
+void Connection::answer_late() {
+  const auto late = std::exchange(late_, nullptr);
+  const std::optional<Response> response = late->late();
+  if (!response) return set_timer();
+  lose_client();
+  append_head(*response, {.close = true}, out_);
+  if (request_.method != "HEAD") out_ += response->body;
+  lingers_ = true;
+  phase_ = Phase::kClosing;
+  run();
+}
+
+// The handler is through with it.
+void Connection::end_exchange() {
+  late_.reset();
+  for (auto& f : after_sent_) sent_.push_back(std::move(f));
+  after_sent_.clear();
+}
+
+void Connection::tell_sent(std::vector<std::function<void()>>& whom) {
+  for (const auto& f : std::exchange(whom, {})) f();
+}
+
 void Connection::end_request(bool goes_on) {
   stream_.reset();
   is_streamed_ = has_begun_ = false;
@@ -252,6 +288,7 @@ bool Connection::flush() {
     write_since_ = {};
     if (stream_) stream_->set_unsent(0);
   }
+  if (!sent_.empty()) tell_sent(sent_);
   return true;
 }
 
@@ -281,6 +318,7 @@ Connection::Deadline Connection::deadline() const {
     const TimePoint slow = too_slow_at(since_, reader_.body_bytes(), limits.min_rate);
     return slow < late ? Deadline{slow, Wait::kRate} : Deadline{late, Wait::kBody};
   }
+  if (phase_ == Phase::kHandling && late_ && !has_begun_) return {late_at_, Wait::kHandler};
   if (phase_ != Phase::kReading) return {};
   if (state == RequestReader::State::kHead) return {since_ + limits.header_timeout, Wait::kHead};
   const Mode last = requests_ > 0 ? Mode::kServing : Mode::kDraining;
@@ -304,6 +342,8 @@ void Connection::on_timer() {
       return end();
     case Wait::kLinger:
       return close();
+    case Wait::kHandler:
+      return answer_late();
     case Wait::kWrite:
       front_.application.cut(reason::kWriteTimeout);
       return close();

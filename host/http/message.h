@@ -3,7 +3,9 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -54,18 +56,29 @@ struct Response {
   std::string body;
   Headers headers;     // others; not Content-Type, Content-Length, Connection or Date
   bool close = false;  // end the connection after this response
+  std::shared_ptr<const Status> failure = {};  // what it tells of, if it was made of an error
 
   static Response text(int status, std::string body) {
-    return {status, "text/plain; charset=utf-8", std::move(body), {}, false};
+    return {status, "text/plain; charset=utf-8", std::move(body), {}};
   }
   static Response json(int status, std::string body) {
-    return {status, "application/json", std::move(body), {}, false};
+    return {status, "application/json", std::move(body), {}};
   }
 };
 
 struct ReceivedBody {
   std::string bytes;
   bool more = false;
+};
+
+// What is to be answered when nobody else has answered in time.
+class LateAnswer {
+ public:
+  // [loop] The answer; nothing when there is one on its way.
+  virtual std::optional<Response> late() = 0;
+
+ protected:
+  ~LateAnswer() = default;
 };
 
 // One request on its way to one response, which is either whole (respond) or streamed (start, then
@@ -75,6 +88,8 @@ struct ReceivedBody {
 class Exchange {
  public:
   virtual const Request& request() const = 0;
+  // Moves the body out of a request that has it whole.
+  virtual std::string take_body() = 0;
 
   virtual void respond(Response response) = 0;
 
@@ -92,7 +107,15 @@ class Exchange {
   // In place of the last write(): ends a started response so that the client sees it is not whole.
   virtual void cut() = 0;
 
-  // Turns true when the client is gone, and then stays so. It outlives the exchange.
+  // Before the last piece of the answer. [loop] `f` is called once, when all of it has gone out to
+  // the client, or never will.
+  virtual void after_sent(std::function<void()> f) = 0;
+  // [loop] From within the handler's call. An answer that has not begun by then is late's, and is
+  // the connection's last. Whoever answers afterwards does so in vain, but has to, as ever.
+  virtual void answer_by(TimePoint when, std::shared_ptr<LateAnswer> late) = 0;
+
+  // Turns true when the client is gone, or was answered late, and then stays so. It outlives the
+  // exchange.
   virtual std::shared_ptr<const std::atomic<bool>> gone() const = 0;
 
  protected:

@@ -26,6 +26,9 @@ using prometheus::Registry;
 const Histogram::BucketBoundaries kRunnerSeconds{.0001, .00025, .0005, .001, .0025, .005, .01, .025,
                                                  .05,   .1,     .25,   .5,   1,     2.5,  5,   10};
 
+// Tasks call other services, send mail, write files.
+const Histogram::BucketBoundaries kTaskSeconds{.001, .005, .01, .05, .1, .5, 1, 5, 10, 60, 300};
+
 Family<Counter>& counter(Registry& registry, const char* name, const char* help) {
   return prometheus::BuildCounter().Name(name).Help(help).Register(registry);
 }
@@ -87,6 +90,13 @@ struct Metrics::Impl {
   Family<Counter>& runner_restarts =
       counter(registry, "bentohost_runner_restarts_total",
               "Ends of a runner's workers that nobody asked for, by reason.");
+  Family<Gauge>& background_tasks =
+      gauge(registry, "bentohost_background_tasks", "Background tasks now, by state.");
+  Family<Counter>& background_results =
+      counter(registry, "bentohost_background_tasks_total", "Background tasks, by result.");
+  Family<Histogram>& background_duration =
+      histogram(registry, "bentohost_background_task_duration_seconds",
+                "From a background task's start to its end, in seconds.");
   Counter& access_log_dropped = counter(registry, "bentohost_access_log_dropped_total",
                                         "Lines of the access log that were lost.")
                                     .Add({});
@@ -134,6 +144,17 @@ Gauge& Metrics::runner_up(std::string_view runner, std::uint32_t worker) {
 void Metrics::count_runner_restart(std::string_view runner, std::string_view reason) {
   impl_->runner_restarts.Add({{"runner", std::string(runner)}, {"reason", std::string(reason)}})
       .Increment();
+}
+
+BackgroundMetrics Metrics::background() {
+  const auto state = [this](const char* name) {
+    return &impl_->background_tasks.Add({{"state", name}});
+  };
+  const auto result = [this](const char* name) {
+    return &impl_->background_results.Add({{"result", name}});
+  };
+  return {state("queued"),  state("running"),  result("done"),
+          result("failed"), result("dropped"), &impl_->background_duration.Add({}, kTaskSeconds)};
 }
 
 Counter& Metrics::access_log_dropped() { return impl_->access_log_dropped; }

@@ -47,6 +47,14 @@ struct RunnerMethodMetrics {
   prometheus::Counter* calls_failed;
 };
 
+// bentohost_background_tasks{state}, bentohost_background_tasks_total{result},
+// bentohost_background_task_duration_seconds.
+struct BackgroundMetrics {
+  prometheus::Gauge *queued, *running;
+  prometheus::Counter *done, *failed, *dropped;
+  prometheus::Histogram* duration;
+};
+
 class Metrics {
  public:
   explicit Metrics(std::string_view version);
@@ -63,6 +71,7 @@ class Metrics {
   prometheus::Gauge& runner_up(std::string_view runner,
                                std::uint32_t worker);  // bentohost_runner_up
   void count_runner_restart(std::string_view runner, std::string_view reason);
+  BackgroundMetrics background();
   prometheus::Counter& access_log_dropped();  // bentohost_access_log_dropped_total
 
   // The whole text, "text/plain; version=0.0.4; charset=utf-8". Process figures are read at each

@@ -26,6 +26,8 @@ struct bento_ctx {
   virtual bool cancelled() const { return false; }
   virtual bentohost::Result<std::unique_ptr<bento_ticket>> submit(
       std::string_view runner, std::string_view method, std::span<const bento_value* const> inputs);
+  virtual bentohost::Status defer(bento_code (*task)(void*, bento_ctx*, bento_error*), void* arg,
+                                  void (*drop)(void*));
 
  protected:
   ~bento_ctx() = default;

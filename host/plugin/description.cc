@@ -306,6 +306,23 @@ Status describe_apis(const bento_service& service, ServiceSpec& spec) {
   return {};
 }
 
+Status describe_middleware(const bento_service& service, ServiceSpec& spec) {
+  for (std::size_t i = 0; i < service.n_middleware; ++i) {
+    const bento_middleware* middleware = service.middleware[i];
+    if (Status status = check_size(middleware, "bento_middleware"); !status.ok()) return status;
+    const std::string name = text(middleware->name);
+    if (Status status = check_name("middleware", name); !status.ok()) return status;
+    const bool has_hooks = middleware->on_request != nullptr ||
+                           middleware->on_response != nullptr || middleware->on_body != nullptr ||
+                           middleware->on_end != nullptr;
+    if (has_hooks == (middleware->around != nullptr)) {
+      return refuse("middleware " + name + ": it has around, or hooks, and not both");
+    }
+    spec.middleware.push_back({name, middleware});
+  }
+  return {};
+}
+
 Status describe_mounts(const bento_service& service, ServiceSpec& spec) {
   for (std::size_t i = 0; i < service.n_mounts; ++i) {
     auto mount = describe_mount(service.mounts[i], spec.options_schema);
@@ -350,8 +367,6 @@ Result<ServiceSpec> describe(const bento_service* service) {
   const auto of_service = [&](Status status) {
     return std::move(status).prefixed("service " + spec.name + ": ");
   };
-  if (service->n_middleware != 0)
-    return of_service(refuse("has middleware, which this bentohost does not run"));
   if (!spec.options_schema.empty()) {
     auto schema = JsonSchema::compile(spec.options_schema);
     if (!schema.ok()) return of_service(refuse("bad options schema: " + schema.status().message()));
@@ -367,6 +382,8 @@ Result<ServiceSpec> describe(const bento_service* service) {
   if (Status status = describe_apis(*service, spec); !status.ok())
     return of_service(std::move(status));
   if (Status status = describe_mounts(*service, spec); !status.ok())
+    return of_service(std::move(status));
+  if (Status status = describe_middleware(*service, spec); !status.ok())
     return of_service(std::move(status));
   return spec;
 }

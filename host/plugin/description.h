@@ -59,10 +59,16 @@ struct ApiSpec {
   const bento_api* abi = nullptr;
 };
 
+struct MiddlewareSpec {
+  std::string name;
+  const bento_middleware* abi = nullptr;  // around, or hooks
+};
+
 struct ServiceSpec {
   std::string name, version, doc, options_schema;  // the schema's text; empty: takes no options
   std::vector<ApiSpec> apis;
   std::vector<RunnerSpec> runners;
+  std::vector<MiddlewareSpec> middleware;
   std::vector<MountSpec> mounts;
   const bento_service* abi = nullptr;
 
@@ -70,8 +76,8 @@ struct ServiceSpec {
 };
 
 // FAILED_PRECONDITION, naming the thing at fault: "api classify: route /x is also that of api
-// other". Refuses what this host does not offer (middleware, other mounts, other descriptors)
-// rather than ignoring it.
+// other". Refuses what this host does not offer (other mounts, other descriptors) rather than
+// ignoring it.
 Result<ServiceSpec> describe(const bento_service* service);
 
 // Options as a JSON object, checked against `schema_text`, defaults filled in. `given` must be an

@@ -22,6 +22,11 @@ bentohost::Result<std::unique_ptr<bento_ticket>> bento_ctx::submit(
   return Status(BENTO_UNIMPLEMENTED, "submit: runners are called from the host process only");
 }
 
+bentohost::Status bento_ctx::defer(bento_code (*)(void*, bento_ctx*, bento_error*), void*,
+                                   void (*)(void*)) {
+  return Status(BENTO_UNIMPLEMENTED, "defer: there is no response here");
+}
+
 namespace bentohost::plugin {
 namespace {
 
@@ -56,9 +61,9 @@ bento_code wait(bento_ticket* ticket, const bento_value* const** out, std::size_
 
 void release(bento_ticket* ticket) { delete ticket; }
 
-bento_code defer(bento_ctx*, bento_code (*)(void*, bento_error*), void*, void (*)(void*),
-                 bento_error* error) {
-  return Status(BENTO_UNIMPLEMENTED, "this bentohost has no background tasks").give(error);
+bento_code defer(bento_ctx* ctx, bento_code (*task)(void*, bento_ctx*, bento_error*), void* arg,
+                 void (*drop)(void*), bento_error* error) {
+  return ctx->defer(task, arg, drop).give(error);
 }
 
 const void* extension(const bento_host*, const char*) { return nullptr; }

@@ -91,7 +91,9 @@ Result<MountSpec> describe_mount(const bento_mount* mount, std::string_view opti
     return refuse(what + "a reserved name; give it another");
   }
   if (mount->app.call != nullptr) {
-    return refuse(what + "is an app, which this bentohost does not serve");
+    if (mount->process.len != 0) return refuse(what + "is an app, or a process, and not both");
+    spec.app = mount->app;
+    return spec;
   }
   if (Status status = describe_process(*mount, options_schema, spec); !status.ok()) {
     return std::move(status).prefixed(what);

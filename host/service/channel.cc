@@ -11,8 +11,6 @@ namespace {
 // Else a handler would stream for as long as a client that wants no body keeps its connection.
 Status bodiless() { return Status(BENTO_CANCELLED, "a response to HEAD has no body"); }
 
-Status misuse(const char* what) { return Status(BENTO_FAILED_PRECONDITION, what); }
-
 std::string lower(std::string_view text) {
   std::string out(text);
   for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
@@ -36,7 +34,13 @@ bento_code Channel::send(bento_channel* channel, const bento_event* event, bento
   Channel& self = *reinterpret_cast<Table*>(channel)->owner;
   if (event->type == BENTO_RESPONSE_START) return self.start(*event).give(error);
   if (event->type == BENTO_RESPONSE_BODY) return self.body(*event).give(error);
-  return misuse("send takes BENTO_RESPONSE_START and BENTO_RESPONSE_BODY").give(error);
+  return self.misuse("send takes BENTO_RESPONSE_START and BENTO_RESPONSE_BODY").give(error);
+}
+
+Status Channel::misuse(const char* what) {
+  Status status(BENTO_FAILED_PRECONDITION, what);
+  if (misuse_.ok()) misuse_ = status;
+  return status;
 }
 
 Status Channel::receive(bento_event& out) {
@@ -45,7 +49,7 @@ Status Channel::receive(bento_event& out) {
   out.size = size;
   out.type = BENTO_DISCONNECT;
   if (state_ == State::kComplete || request_.is_gone()) return {};
-  if (has_body_ended_) return misuse("the body has ended");
+  if (has_body_ended_) return Status(BENTO_FAILED_PRECONDITION, "the body has ended");
   auto piece = request_.receive();
   if (!piece.ok()) {
     has_body_ended_ = true;
@@ -81,6 +85,7 @@ Status Channel::start(const bento_event& event) {
 }
 
 Status Channel::body(const bento_event& event) {
+  if (!misuse_.ok()) return misuse_;
   const std::string_view bytes(static_cast<const char*>(event.body.ptr), event.body.len);
   const bool more = event.more != 0;
   switch (state_) {
@@ -110,27 +115,29 @@ Status Channel::body(const bento_event& event) {
   return {};
 }
 
-void Channel::finish(const Status& status) {
-  const std::string_view missing =
-      state_ == State::kNothing ? "the handler returned without an answer"
-      : state_ == State::kHead  ? "the handler returned before the end of its answer"
-                                : std::string_view();
-  switch (state_) {
+void Channel::finish(const Status& status, std::string_view who) {
+  const auto failure = [&](const char* silence) {
+    if (!misuse_.ok()) {
+      return Status(BENTO_INTERNAL, std::string(who) + ": " + misuse_.message());
+    }
+    if (status.ok()) return Status(BENTO_INTERNAL, std::string(who) + silence);
+    // Only a 500 is for the log; other words are for the client.
+    if (status.http_status() != 500) return status;
+    return Status(status).prefixed(std::string(who) + ": ");
+  };
+  switch (std::exchange(state_, State::kComplete)) {
     case State::kComplete:
       // Its answer is out: what it fails with afterwards is for the log alone.
       return;
     case State::kBodiless:
-      state_ = State::kComplete;
       (void)request_.write({}, false);
       return;
     case State::kStreaming:
-      state_ = State::kComplete;
-      return request_.cut(status.ok() ? misuse("the handler returned before the end of its answer")
-                                      : status);
+      return request_.cut(failure(" returned before the end of its answer"));
     case State::kNothing:
+      return request_.fail(failure(" returned without an answer"));
     case State::kHead:
-      state_ = State::kComplete;
-      return request_.fail(status.ok() ? Status(BENTO_INTERNAL, std::string(missing)) : status);
+      return request_.fail(failure(" returned before the end of its answer"));
   }
 }
 

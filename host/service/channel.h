@@ -21,8 +21,10 @@ class Channel {
 
   bento_channel* get() { return &table_.channel; }
   // After the handler: completes or fails the request if it has not done so. `status` is what it
-  // returned.
-  void finish(const Status& status);
+  // returned; `who` it was, for the log. Misuse of the channel is a failure, too.
+  void finish(const Status& status, std::string_view who = "the handler");
+  // Nothing was sent, rightly or wrongly.
+  bool is_untouched() const { return state_ == State::kNothing && misuse_.ok(); }
 
  private:
   struct Table {
@@ -37,12 +39,14 @@ class Channel {
   Status receive(bento_event& out);
   Status start(const bento_event& event);
   Status body(const bento_event& event);
+  Status misuse(const char* what);
 
   RequestContext& request_;
   Table table_{};
   std::string piece_;  // what receive() gave last
   bool has_body_ended_ = false;
   State state_ = State::kNothing;
+  Status misuse_;            // the first
   http::Response response_;  // from its start to its first body event
 };
 

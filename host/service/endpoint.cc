@@ -61,20 +61,21 @@ http::BodyPlan Endpoint::plan() const {
 }
 
 void Endpoint::call(const RequestPtr& request, ThreadPool* threads) const {
+  ThreadPool* elsewhere = request->is_on_thread() ? nullptr : threads;
   switch (api_.form) {
     case plugin::ApiSpec::Form::kDirect: {
       const bool is_large = request->request().body.size() > kMaxOnLoop;
       if (!is_large) return call_direct(request, threads);
-      return run_on(threads, [this, request, threads] { call_direct(request, threads); });
+      return run_on(elsewhere, [this, request, threads] { call_direct(request, threads); });
     }
     case plugin::ApiSpec::Form::kInvoke:
       if (api_.is_quick && request->request().body.size() <= kMaxOnLoop) {
         request->forbid_calls();
         return call_invoke(*request);
       }
-      return run_on(threads, [this, request] { call_invoke(*request); });
+      return run_on(elsewhere, [this, request] { call_invoke(*request); });
     case plugin::ApiSpec::Form::kRaw:
-      return run_on(threads, [this, request] { call_raw(*request); });
+      return run_on(elsewhere, [this, request] { call_raw(*request); });
   }
 }
 

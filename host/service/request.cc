@@ -1,10 +1,6 @@
 #include "service/request.h"
 
-#include <prometheus/gauge.h>
-
 #include <algorithm>
-#include <array>
-#include <random>
 #include <utility>
 
 #include "base/log.h"
@@ -13,35 +9,6 @@
 namespace bentohost::service {
 namespace {
 
-// SplitMix64 (Steele, Lea, Flood 2014), seeded by the system for each thread: ids need to be
-// unlikely to repeat, not unguessable.
-std::uint64_t next_id() {
-  thread_local std::uint64_t state = [] {
-    std::random_device device;
-    return (std::uint64_t{device()} << 32) ^ device();
-  }();
-  std::uint64_t z = (state += 0x9E3779B97F4A7C15u);
-  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-  z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-  return z ^ (z >> 31);
-}
-
-std::string hex16(std::uint64_t value) {
-  std::string text(16, '0');
-  for (auto digit = text.rbegin(); digit != text.rend(); ++digit, value >>= 4) {
-    *digit = "0123456789abcdef"[value & 15];
-  }
-  return text;
-}
-
-// A client's id is taken over when it is short and can neither break a log line nor a header.
-bool is_usable_id(std::string_view id) {
-  return !id.empty() && id.size() <= 128 && std::all_of(id.begin(), id.end(), [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
-           c == '_' || c == '.';
-  });
-}
-
 bool is_header_safe(std::string_view text) {
   return std::none_of(text.begin(), text.end(),
                       [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
@@ -49,15 +16,14 @@ bool is_header_safe(std::string_view text) {
 
 }  // namespace
 
-RequestContext::RequestContext(Environment& environment, http::Exchange& exchange)
+RequestContext::RequestContext(Environment& environment, Ledger& ledger, http::Exchange& exchange,
+                               std::shared_ptr<const void> outer)
     : environment_(environment),
+      ledger_(ledger),
       exchange_(exchange),
-      deadline_(request().arrived + environment.timeout),
+      outer_(std::move(outer)),
       gone_(exchange.gone()),
-      is_head_(request().method == "HEAD") {
-  const std::string_view given = http::find_header(request().headers, "x-request-id");
-  request_id_ = is_usable_id(given) ? std::string(given) : hex16(next_id());
-}
+      is_head_(request().method == "HEAD") {}
 
 void RequestContext::set_path_params(const http::Parameters& parameters) {
   for (std::size_t i = 0; i < parameters.size(); ++i) {
@@ -65,82 +31,62 @@ void RequestContext::set_path_params(const http::Parameters& parameters) {
   }
 }
 
-void RequestContext::set_service(const LiveService* service) {
-  service_ = service;
-  environment_.in_flight.fetch_add(1);
-}
-
 Result<http::ReceivedBody> RequestContext::receive() { return exchange_.receive(); }
 
-void RequestContext::answer(http::Response response) {
+// What the handler has set besides.
+void RequestContext::add_set(http::Response& response) {
   if (status_ != 0) response.status = status_;
   for (http::Header& header : headers_) response.headers.push_back(std::move(header));
-  send(std::move(response));
+}
+
+void RequestContext::answer(http::Response response) {
+  add_set(response);
+  has_ended_ = true;
+  exchange_.respond(std::move(response));
 }
 
 void RequestContext::fail(const Status& status) {
   const auto code = static_cast<int>(status.http_status());
   if (code < 500) return fail(code, status.message());
   log(code == 500 ? LogLevel::kError : LogLevel::kWarning, status.message(),
-      {{"status", std::to_string(code)}, {"path", request().path}, {"request_id", request_id_}});
+      {{"status", std::to_string(code)}, {"path", request().path}, {"request_id", request_id()}});
   // A 500 is a plugin's failure in its own words, which are not for strangers. The other 5xx are
   // the host's words, and tell a client whether to try again.
   const bool secret = code == 500 && !environment_.debug;
-  fail(code, secret ? "the service failed on this request; its log says why, under the request id"
-                    : status.message());
+  http::Response response = http::problem(
+      code,
+      secret ? "the service failed on this request; its log says why, under the request id"
+             : status.message(),
+      request().path, request_id());
+  response.failure = std::make_shared<const Status>(status);
+  has_ended_ = true;
+  exchange_.respond(std::move(response));
 }
 
 void RequestContext::fail(int http_status, std::string_view detail, http::Headers headers) {
-  http::Response response = http::problem(http_status, detail, request().path, request_id_);
+  http::Response response = http::problem(http_status, detail, request().path, request_id());
   for (http::Header& header : headers) response.headers.push_back(std::move(header));
-  send(std::move(response));
-}
-
-void RequestContext::send(http::Response response) {
-  add_own_headers(response);
-  note_end(response.status, response.body.size());
+  has_ended_ = true;
   exchange_.respond(std::move(response));
 }
 
 Status RequestContext::start(http::Response response) {
-  if (status_ != 0) response.status = status_;
-  for (http::Header& header : headers_) response.headers.push_back(std::move(header));
-  add_own_headers(response);
-  streamed_status_ = response.status;
-  streamed_bytes_ = response.body.size();
+  add_set(response);
   Status status = exchange_.start(std::move(response));
   is_streaming_ = status.ok() || status.code() == BENTO_CANCELLED;
   return status;
 }
 
 Status RequestContext::write(std::string_view bytes, bool more) {
-  streamed_bytes_ += bytes.size();
-  if (!more) note_end(streamed_status_, streamed_bytes_);
+  has_ended_ = !more;
   return exchange_.write(bytes, more);
 }
 
 void RequestContext::cut(const Status& why) {
   log_error("a streamed answer could not be completed: " + why.message(),
-            {{"path", request().path}, {"request_id", request_id_}});
-  note_end(streamed_status_, streamed_bytes_);
+            {{"path", request().path}, {"request_id", request_id()}});
+  has_ended_ = true;
   exchange_.cut();
-}
-
-void RequestContext::add_own_headers(http::Response& response) {
-  response.headers.push_back({"X-Request-Id", request_id_});
-}
-
-// Before the exchange is: then its request may be gone.
-void RequestContext::note_end(int status, std::size_t response_bytes) {
-  const http::Request& from = request();
-  const Duration took = environment_.clock.now() - from.arrived;
-  metrics_->observe(from.method, status, took, from.body_bytes, response_bytes);
-  if (environment_.access_log != nullptr) {
-    environment_.access_log->write({from.client, from.method, from.path, route_, request_id_,
-                                    status, from.body_bytes, response_bytes, took});
-  }
-  environment_.metrics.in_flight().Decrement();
-  if (service_ != nullptr) environment_.in_flight.fetch_sub(1);
 }
 
 const bento_scope* RequestContext::scope() {
@@ -153,14 +99,14 @@ const bento_scope* RequestContext::scope() {
   scope_.scheme = to_bento(from.scheme);
   scope_.method = to_bento(from.method);
   scope_.path = to_bento(from.path);
-  scope_.root_path = to_bento(service_ != nullptr ? std::string_view(service_->prefix()) : "");
+  scope_.root_path = to_bento(root_path_);
   scope_.query = to_bento(from.query);
   scope_.http_version = to_bento(from.version);
   scope_.client = to_bento(from.client);
   scope_.server = to_bento(from.server);
-  scope_.request_id = to_bento(request_id_);
+  scope_.request_id = to_bento(request_id());
   scope_.headers = {scope_headers_.data(), scope_headers_.size()};
-  scope_.deadline_ns = static_cast<std::uint64_t>(deadline_.time_since_epoch().count());
+  scope_.deadline_ns = static_cast<std::uint64_t>(ledger_.deadline().time_since_epoch().count());
   scope_.path_params = {path_params_.data(), path_params_.size()};
   scope_.size = sizeof scope_;
   return &scope_;
@@ -189,7 +135,7 @@ Status RequestContext::add_header(std::string_view name, std::string_view value)
 bool RequestContext::cancelled() const {
   if (is_gone()) return true;
   if (is_streaming_) return is_head_ || environment_.draining.load();
-  return environment_.clock.now() >= deadline_;
+  return environment_.clock.now() >= ledger_.deadline();
 }
 
 Result<std::unique_ptr<bento_ticket>> RequestContext::submit(
@@ -198,9 +144,19 @@ Result<std::unique_ptr<bento_ticket>> RequestContext::submit(
     return Status(BENTO_FAILED_PRECONDITION, "a quick handler calls no runners: " +
                                                  std::string(runner) + "." + std::string(method));
   }
+  if (service_ == nullptr) return Status(BENTO_NOT_FOUND, "there are no runners here");
   auto target = service_->runners().find(runner, method);
   if (!target.ok()) return std::move(target).take_status();
   return runner::Client::submit(*target, inputs, wanted());
+}
+
+Status RequestContext::defer(bento_code (*task)(void*, bento_ctx*, bento_error*), void* arg,
+                             void (*drop)(void*)) {
+  if (has_ended_) {
+    return Status(BENTO_FAILED_PRECONDITION, "the answer is out: a task is left before its end");
+  }
+  if (service_ == nullptr) return Status(BENTO_FAILED_PRECONDITION, "there is no service here");
+  return ledger_.defer(*service_, {task, arg, drop});
 }
 
 }  // namespace bentohost::service

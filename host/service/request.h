@@ -1,6 +1,6 @@
-// RequestContext: one request on its way through the service room: its id, deadline and lease on
-// the service, what a handler says of the answer, and the one place where the answer goes out and
-// is logged and counted.
+// RequestContext: a request as a handler, an app or a middleware has it: the bento_ctx behind its
+// calls, what it says of the answer, and the way out for that. The host's duties are the ledger's,
+// further out.
 #pragma once
 
 #include <atomic>
@@ -12,45 +12,33 @@
 
 #include "base/clock.h"
 #include "base/status.h"
-#include "base/thread_pool.h"
 #include "http/message.h"
 #include "http/route_table.h"
-#include "observe/access_log.h"
-#include "observe/metrics.h"
 #include "plugin/context.h"
+#include "service/environment.h"
+#include "service/ledger.h"
 #include "service/live_service.h"
 
 namespace bentohost::service {
 
-// What all requests share; the dispatcher owns it.
-struct Environment {
-  const Clock& clock;
-  observe::Metrics& metrics;
-  observe::AccessLog* access_log = nullptr;  // null: off
-  Duration timeout = std::chrono::seconds(60);
-  bool debug = false;                  // the details of 500s go to the client too
-  std::size_t max_in_flight = 4096;    // requests of APIs; beyond: 503
-  ThreadPool* threads = nullptr;       // for handlers; null: they run where they are called (tests)
-  std::atomic<bool> stopping = false;  // readyz says so
-  std::atomic<bool> draining = false;  // and no new work is taken
-  std::atomic<std::size_t> in_flight = 0;  // of APIs; health and metrics do not count
-};
-
 class RequestContext final : public bento_ctx {
  public:
-  RequestContext(Environment& environment, http::Exchange& exchange);
+  // Answers go to `exchange`: the ledger, or what is between. `outer` keeps both alive.
+  RequestContext(Environment& environment, Ledger& ledger, http::Exchange& exchange,
+                 std::shared_ptr<const void> outer = nullptr);
 
   const http::Request& request() const { return exchange_.request(); }
-  TimePoint deadline() const { return deadline_; }
-  std::string_view request_id() const override { return request_id_; }
+  std::string_view request_id() const override { return ledger_.request_id(); }
 
-  // Where it was routed to. `service` is null for the host's own endpoints.
-  void set_route(observe::RouteMetrics* metrics, std::string_view route) {
-    metrics_ = metrics;
-    route_ = route;
-  }
   void set_path_params(const http::Parameters& parameters);  // of this request's path
-  void set_service(const LiveService* service);
+  // Whose runners it may call, and what of the path leads to it. `root_path` must outlive this.
+  void set_service(const LiveService* service, std::string_view root_path) {
+    service_ = service;
+    root_path_ = root_path;
+  }
+  // It is handled on a thread already, which may wait.
+  void set_on_thread() { is_on_thread_ = true; }
+  bool is_on_thread() const { return is_on_thread_; }
   // From now on submit() is refused: waiting for its result would hold up an event loop.
   void forbid_calls() { may_call_ = false; }
 
@@ -58,7 +46,7 @@ class RequestContext final : public bento_ctx {
   bool is_gone() const { return gone_->load(std::memory_order_relaxed); }
   bool is_head() const { return is_head_; }
   // For how long runner calls of this request are wanted.
-  runner::Client::Wanted wanted() const { return {deadline_, gone_}; }
+  runner::Client::Wanted wanted() const { return {ledger_.deadline(), gone_}; }
   // [worker] (waits) For a streamed body.
   Result<http::ReceivedBody> receive();
 
@@ -83,36 +71,27 @@ class RequestContext final : public bento_ctx {
   bool cancelled() const override;
   Result<std::unique_ptr<bento_ticket>> submit(std::string_view runner, std::string_view method,
                                                std::span<const bento_value* const> inputs) override;
+  Status defer(bento_code (*task)(void*, bento_ctx*, bento_error*), void* arg,
+               void (*drop)(void*)) override;
 
  private:
-  void send(http::Response response);
-  void add_own_headers(http::Response& response);
-  void note_end(int status, std::size_t response_bytes);
+  void add_set(http::Response& response);
 
   Environment& environment_;
+  Ledger& ledger_;
   http::Exchange& exchange_;
-  std::string request_id_;
-  TimePoint deadline_;
-  observe::RouteMetrics* metrics_ = nullptr;
-  std::string_view route_;
+  const std::shared_ptr<const void> outer_;
   const LiveService* service_ = nullptr;
+  std::string_view root_path_;
   const std::shared_ptr<const std::atomic<bool>> gone_;
   const bool is_head_;
-  bool is_streaming_ = false, may_call_ = true;
-  int streamed_status_ = 0;
-  std::size_t streamed_bytes_ = 0;
+  bool is_streaming_ = false, may_call_ = true, is_on_thread_ = false, has_ended_ = false;
 
   int status_ = 0;         // set by the handler
   http::Headers headers_;  // set by the handler
   bento_scope scope_{};
   std::vector<bento_pair> scope_headers_, path_params_;
 };
-// Runs what may block; where it is called without threads.
-inline void run_on(ThreadPool* threads, ThreadPool::Job job) {
-  if (threads == nullptr) return job();
-  threads->run(std::move(job));
-}
-
 using RequestPtr = std::shared_ptr<RequestContext>;
 
 }  // namespace bentohost::service

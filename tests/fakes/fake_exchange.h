@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,7 +26,11 @@ class FakeExchange final : public http::Exchange {
 
   const http::Request& request() const override { return request_; }
   http::Request& request() { return request_; }
-  void respond(http::Response response) override { responses.push_back(std::move(response)); }
+  std::string take_body() override { return std::move(request_.body); }
+  void respond(http::Response response) override {
+    responses.push_back(std::move(response));
+    tell_sent();
+  }
   // The request's body, in pieces of `piece_size`.
   Result<http::ReceivedBody> receive() override {
     http::ReceivedBody piece{request_.body.substr(received_, piece_size), true};
@@ -40,9 +45,18 @@ class FakeExchange final : public http::Exchange {
   Status write(std::string_view bytes, bool more) override {
     started->body += bytes;
     is_complete = !more;
+    if (!more) tell_sent();
     return write_status;
   }
-  void cut() override { is_cut = true; }
+  void cut() override {
+    is_cut = true;
+    tell_sent();
+  }
+  void after_sent(std::function<void()> f) override { waiting_.push_back(std::move(f)); }
+  void answer_by(TimePoint when, std::shared_ptr<http::LateAnswer> its_late) override {
+    late_at = when;
+    late = std::move(its_late);
+  }
   std::shared_ptr<const std::atomic<bool>> gone() const override { return is_gone; }
 
   // The one that there should be; an empty one of status 0 if there are none or several.
@@ -58,9 +72,16 @@ class FakeExchange final : public http::Exchange {
   bool is_complete = false, is_cut = false;
   Status write_status;  // what start() and write() return
   std::size_t piece_size = std::string::npos;
+  TimePoint late_at = kNoDeadline;
+  std::shared_ptr<http::LateAnswer> late;
   const std::shared_ptr<std::atomic<bool>> is_gone = std::make_shared<std::atomic<bool>>(false);
 
  private:
+  void tell_sent() {
+    for (const auto& f : std::exchange(waiting_, {})) f();
+  }
+
+  std::vector<std::function<void()>> waiting_;
   http::Request request_;
   std::size_t received_ = 0;
 };

@@ -46,6 +46,7 @@ class FakePlugin {
     service.name = to_bento("fake");
     service.apis = apis;
     service.n_apis = 2;
+    service.middleware = middleware;
     service.create = [](const bento_host*, void** self, bento_error* error) {
       *self = the_one;
       return the_one->step("create", error);
@@ -78,6 +79,9 @@ class FakePlugin {
   std::vector<std::string> steps;  // in the order of their calls
   std::function<bento_code(bento_ctx*, const bento_value&, bento_sink*, bento_error*)> on_invoke;
   std::function<bento_code(const bento_call&, bento_error*)> on_raw;
+
+  // From the outermost in; with service.n_middleware of them.
+  const bento_middleware* middleware[3] = {};
 
   const bento_host* host = nullptr;
   bento_io text{};

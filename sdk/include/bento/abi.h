@@ -127,13 +127,51 @@ typedef struct bento_call {
   bento_channel *channel;
 } bento_call;
 
-/* An app answers a call. A middleware is an app that was handed the next one: it may answer by
- * itself, pass on an altered scope, or pass on its own channel to see and change what comes back. */
+/* An app answers a call. A mounted one gets the whole path, as ASGI has it: scope->root_path is the part
+ * of it that the app is mounted at. */
 typedef struct bento_app { /* frozen */
   void *self;
   bento_code (*call)(void *self, const bento_call *, bento_error *); /* [worker] (waits) */
 } bento_app;
 
+/* ---- middleware: around every exchange of a service; the first is outermost ------------- */
+
+/* One exchange, for the hooks of one middleware. The host's, which holds all that is set through it; one
+ * hook at a time, not all on one thread. Header names are matched without regard to case. */
+typedef struct bento_exchange bento_exchange;
+struct bento_exchange {
+  uint32_t size, status;    /* of the response, from on_response on. Set it there to change it */
+  bento_ctx *ctx;
+  const bento_scope *scope; /* the request as it reached this middleware, with what this one has changed;
+                               NULL in on_end */
+  bento_bytes body;         /* CALL: in on_request the whole body, or nothing of one that is streamed; then the
+                               piece of the response's body that is passing */
+  uint32_t more, streamed;  /* another piece follows; in on_request: the body is streamed */
+  void *state;              /* the plugin's; NULL at first, and left alone by the host */
+
+  /* In on_request. Anything but a name of `what` is INVALID_ARGUMENT: "method" "path" "query" "scheme" "client".
+   * Another path is routed anew. A header whose value has a NULL ptr is removed. */
+  bento_code (*set)(bento_exchange *, bento_str what, bento_str value, bento_error *);
+  bento_code (*set_header)(bento_exchange *, bento_str name, bento_str value, bento_error *);
+  bento_code (*set_body)(bento_exchange *, bento_bytes copied, bento_error *); /* in on_response, on_body: the piece */
+  bento_code (*limit_body)(bento_exchange *, uint64_t bytes, bento_error *);   /* beyond: 413 */
+  bento_code (*set_deadline)(bento_exchange *, uint64_t deadline_ns, bento_error *); /* only ever earlier */
+  /* Answers with the event's status, headers and body; nothing is passed on. */
+  bento_code (*answer)(bento_exchange *, const bento_event *, bento_error *);
+
+  /* In on_response. The nth value of that name, or one with a NULL ptr: there are no more. Until the next call. */
+  bento_str (*response_header)(bento_exchange *, bento_str name, size_t nth);
+  bento_code (*set_response_header)(bento_exchange *, bento_str name, bento_str value, bento_error *); /* NULL: removes */
+  bento_code (*add_response_header)(bento_exchange *, bento_str name, bento_str value, bento_error *);
+};
+
+/* A middleware has one of two forms: `around`, or hooks.
+ * `around` is an app that was handed the next one, on a thread of its own: it may answer by itself, pass on an
+ * altered scope, or pass on its own channel to see and change what comes back. next->call returns when the
+ * answer is complete; an error that it returns was not answered yet: it may be returned, or answered.
+ * Hooks do not wait, and so need no thread: they are called where the exchange is at work, which may be an
+ * event loop. Each may be NULL. An error of on_request is the answer; one of on_response becomes a 500, one of
+ * on_body cuts the answer off. */
 typedef struct bento_middleware bento_middleware;
 struct bento_middleware {
   uint32_t size, reserved;
@@ -141,6 +179,13 @@ struct bento_middleware {
   bento_code (*around)(void *self, const bento_middleware *, const bento_call *, const bento_app *next,
                        bento_error *); /* [worker] (waits); next->call at most once */
   void *user;                          /* the plugin's; the host hands it back unread */
+  bento_code (*on_request)(void *self, const bento_middleware *, bento_exchange *, bento_error *);  /* [any] (quick) */
+  bento_code (*on_response)(void *self, const bento_middleware *, bento_exchange *, bento_error *); /* [any] (quick)
+                          the head and the first piece of the body, or all of it: `more` */
+  bento_code (*on_body)(void *self, const bento_middleware *, bento_exchange *, bento_error *);     /* [any] (quick)
+                          each further piece */
+  void (*on_end)(void *self, const bento_middleware *, bento_exchange *); /* [any] (quick) once for each exchange:
+                          the answer has gone out, or never will. Free `state` here */
 };
 
 typedef struct bento_mount {
@@ -237,10 +282,12 @@ struct bento_host {
   bento_code (*wait)(bento_ticket *, const bento_value *const **out, size_t *n,
                      bento_error *); /* [worker] (waits) the results live as long as the ticket */
   void (*release)(bento_ticket *); /* the results die here; releasing unwaited cancels */
-  /* background: tasks of one ctx run in order after its response has been sent; the first that
-   * fails ends the row; drop runs exactly once for each, run or not. */
-  bento_code (*defer)(bento_ctx *, bento_code (*task)(void *, bento_error *), void *arg,
-                      void (*drop)(void *), bento_error *);                  /* [worker] (quick) */
+  /* background: tasks of one ctx run in order after its response has been sent, or cut; the first that
+   * fails ends the row; drop runs exactly once for each, run or not, on any thread. A task gets a ctx of
+   * its own, for runner calls, the log and its request's id; its scope has no headers. RESOURCE_EXHAUSTED:
+   * --max-background tasks wait already. */
+  bento_code (*defer)(bento_ctx *, bento_code (*task)(void *arg, bento_ctx *, bento_error *), void *arg,
+                      void (*drop)(void *arg), bento_error *);               /* [worker] (quick) */
   const void *(*extension)(const bento_host *, const char *id); /* [any] NULL = not offered */
 };
 

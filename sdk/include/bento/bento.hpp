@@ -5,11 +5,16 @@
 
 #include <bento/abi.h>
 
+#include <bento/app.hpp>
+#include <bento/background.hpp>
+#include <bento/call.hpp>
 #include <bento/context.hpp>
 #include <bento/entry.hpp>
 #include <bento/error.hpp>
 #include <bento/event_stream.hpp>
+#include <bento/headers.hpp>
 #include <bento/io.hpp>
+#include <bento/middleware.hpp>
 #include <bento/runner.hpp>
 #include <bento/service.hpp>
 #include <bento/stream.hpp>

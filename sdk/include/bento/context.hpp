@@ -131,6 +131,10 @@ class Context {
     bento_error error = detail::make_error();
     detail::check(host_->add_header(ctx_, {detail::str(name), detail::str(value)}, &error), error);
   }
+  // f(args...) or f(Context&, args...) runs after the answer has been sent: see
+  // <bento/background.hpp>.
+  template <typename F, typename... Args>
+  void defer(F f, Args... args);
   void log(Log level, std::string_view message) const {
     host_->log(host_, ctx_, static_cast<std::int32_t>(level), detail::str(message), {});
   }

@@ -35,7 +35,11 @@ struct Plugin {
   static void close() { service.reset(); }
 
   static bento_code create(const bento_host* host, void** self, bento_error* error) {
-    return guard(error, [&] { *self = new ServiceState(host); });
+    return guard(error, [&] {
+      auto state = std::make_unique<ServiceState>(host);
+      service->create(*state);
+      *self = state.release();
+    });
   }
   template <Service::Hook Service::*Member>
   static bento_code hook(void* self, bento_error* error) {

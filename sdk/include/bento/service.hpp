@@ -6,10 +6,14 @@
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
+#include <bento/app.hpp>
+#include <bento/background.hpp>
 #include <bento/context.hpp>
 #include <bento/error.hpp>
 #include <bento/event_stream.hpp>
+#include <bento/headers.hpp>
 #include <bento/io.hpp>
+#include <bento/middleware.hpp>
 #include <bento/runner.hpp>
 #include <bento/signature.hpp>
 #include <bento/stream.hpp>
@@ -114,7 +118,21 @@ struct ApiRecord {
 };
 
 struct MountRecord {
+  MountRecord() = default;
+  MountRecord(const MountRecord&) = delete;
+
+  static bento_code call(void* self, const bento_call* call, bento_error* error) {
+    return guard(error, [&] {
+      const auto& record = *static_cast<const MountRecord*>(self);
+      Context context(record.state->host, call->ctx, record.state->options);
+      Stream stream(call->channel);
+      stream.run([&] { record.app(context, stream); });
+    });
+  }
+
   std::string prefix, process;
+  std::function<void(Context&, Stream&)> app;
+  const ServiceState* state = nullptr;  // from create() on
   bento_mount abi{};
 };
 
@@ -229,6 +247,15 @@ class Service {
     return api(name, ApiOptions{}, function);
   }
 
+  // An app, as <bento/app.hpp> has them, at `prefix` and below; "/" is what nothing else answers.
+  template <typename App>
+  Service& mount(std::string prefix, App app) {
+    detail::MountRecord& record = add_mount(std::move(prefix));
+    record.app = detail::make_app(std::move(app));
+    record.abi.app = {&record, &detail::MountRecord::call};
+    return *this;
+  }
+
   // The files of a folder, at `prefix` and below, answered by the host. A relative folder is meant
   // from the one that the plugin's library is in.
   Service& files(std::string prefix, std::string_view folder, const FilesOptions& options = {}) {
@@ -236,6 +263,31 @@ class Service {
   }
   Service& files(std::string prefix, const FromOption& folder, const FilesOptions& options = {}) {
     return mount_files(std::move(prefix), "folder_option", folder.name, options);
+  }
+
+  // Middleware around every exchange of this service; the first is outermost. `middleware` is an
+  // object as <bento/middleware.hpp> wants it, or a function of the options that makes one.
+  template <typename M>
+  Service& use(std::string name, M middleware) {
+    detail::MiddlewareRecord& record = middlewares_.emplace_back();
+    record.name = std::move(name);
+    if constexpr (std::is_invocable_v<const M&, const Options&>) {
+      using Made = std::decay_t<std::invoke_result_t<const M&, const Options&>>;
+      record.make = [&record, make = std::move(middleware)](const Options& options) {
+        record.object = std::make_shared<const Made>(make(options));
+      };
+      detail::MiddlewareTable<Made>::fill(record);
+    } else {
+      record.object = std::make_shared<const M>(std::move(middleware));
+      detail::MiddlewareTable<M>::fill(record);
+    }
+    middleware_pointers_.push_back(&record.abi);
+    return *this;
+  }
+  // The same under the middleware's own name: M::kName.
+  template <typename M>
+  Service& use(M middleware) {
+    return use(std::string(M::kName), std::move(middleware));
   }
 
   // Hooks of the host process: before the runners start, when all of them
@@ -251,6 +303,8 @@ class Service {
     abi_.options_schema = detail::str(options_schema_);
     abi_.apis = api_pointers_.data();
     abi_.n_apis = api_pointers_.size();
+    abi_.middleware = middleware_pointers_.data();
+    abi_.n_middleware = middleware_pointers_.size();
     abi_.mounts = mount_pointers_.data();
     abi_.n_mounts = mount_pointers_.size();
     abi_.runners = runner_pointers_.data();
@@ -269,6 +323,15 @@ class Service {
   static void write(Writer& json, std::string_view text) {
     json.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
   }
+  // What the records need of the host, once there is one.
+  void create(const detail::ServiceState& state) {
+    for (detail::MiddlewareRecord& record : middlewares_) {
+      record.host = state.host;
+      record.options = &state.options;
+      if (record.make) record.make(state.options);
+    }
+    for (detail::MountRecord& record : mounts_) record.state = &state;
+  }
   Service& set(std::string& field, bento_str& abi, std::string text) {
     field = std::move(text);
     abi = detail::str(field);
@@ -285,7 +348,8 @@ class Service {
   }
   template <typename In, typename F>
   static void handle_values(detail::ApiRecord& record, F handler) {
-    using Out = typename detail::Signature<F>::Result;
+    using Returned = typename detail::Signature<F>::Result;
+    using Out = typename detail::TaskResponseTraits<Returned>::Result;
     constexpr bool kTakesBody = !std::is_same_v<In, Context>;
     if constexpr (kTakesBody) {
       record.in = detail::fitting(record.in, detail::IoTraits<In>::io(),
@@ -297,10 +361,19 @@ class Service {
                                  "api " + record.name + ": its output");
     record.handler = [handler = std::move(handler)](Context& ctx, const bento_value& in,
                                                     bento_sink* sink) {
-      if constexpr (kTakesBody) {
-        detail::put(sink, detail::call_handler(handler, ctx, detail::IoTraits<In>::get(in)));
+      const auto call = [&]() -> decltype(auto) {
+        if constexpr (kTakesBody) {
+          return detail::call_handler(handler, ctx, detail::IoTraits<In>::get(in));
+        } else {
+          return detail::call_handler(handler, ctx);
+        }
+      };
+      if constexpr (detail::TaskResponseTraits<Returned>::kIs) {
+        Returned returned = call();
+        detail::put(sink, returned.result);
+        std::move(returned.tasks).defer(ctx);
       } else {
-        detail::put(sink, detail::call_handler(handler, ctx));
+        detail::put(sink, call());
       }
     };
     record.abi.invoke = &detail::ApiRecord::invoke;
@@ -334,14 +407,18 @@ class Service {
       write(json, value);
     }
     json.EndObject();
+    detail::MountRecord& record = add_mount(std::move(prefix));
+    record.process = text.GetString();
+    record.abi.process = detail::str(record.process);
+    return *this;
+  }
+  detail::MountRecord& add_mount(std::string prefix) {
     detail::MountRecord& record = mounts_.emplace_back();
     record.prefix = std::move(prefix);
-    record.process = text.GetString();
     record.abi.size = sizeof record.abi;
     record.abi.prefix = detail::str(record.prefix);
-    record.abi.process = detail::str(record.process);
     mount_pointers_.push_back(&record.abi);
-    return *this;
+    return record;
   }
   void write_options_schema() {
     if (options_.empty()) return;
@@ -368,9 +445,11 @@ class Service {
   std::vector<Option> options_;
   std::deque<detail::RunnerRecord> runners_;  // deques: the ABI's structs stay where they are
   std::deque<detail::ApiRecord> apis_;
+  std::deque<detail::MiddlewareRecord> middlewares_;
   std::deque<detail::MountRecord> mounts_;
   std::vector<const bento_runner*> runner_pointers_;
   std::vector<const bento_api*> api_pointers_;
+  std::vector<const bento_middleware*> middleware_pointers_;
   std::vector<const bento_mount*> mount_pointers_;
   bento_service abi_{};
 };

@@ -13,13 +13,12 @@
 
 #include <bento/context.hpp>
 #include <bento/error.hpp>
+#include <bento/headers.hpp>
 #include <cstddef>
 #include <cstdint>
-#include <initializer_list>
 #include <iterator>
 #include <optional>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace bento {
@@ -32,8 +31,6 @@ class Disconnected : public Error {
 
 class Stream {
  public:
-  using Headers = std::initializer_list<std::pair<std::string_view, std::string_view>>;
-
   explicit Stream(bento_channel* channel) : channel_(channel) {}
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
@@ -60,10 +57,11 @@ class Stream {
 
   // The answer's status and headers, once; they go out with the first piece. A Content-Length says
   // how long it will be and is held against what is sent.
-  void start(std::uint32_t status, std::string_view content_type, Headers headers = {}) {
-    std::vector<bento_pair> pairs;
-    if (!content_type.empty()) pairs.push_back(pair("Content-Type", content_type));
-    for (const auto& [name, value] : headers) pairs.push_back(pair(name, value));
+  void start(std::uint32_t status, std::string_view content_type, const Headers& headers = {}) {
+    std::vector<bento_pair> pairs = headers.abi();
+    if (!content_type.empty()) {
+      pairs.push_back({detail::str("Content-Type"), detail::str(content_type)});
+    }
     bento_event event = make_event(BENTO_RESPONSE_START);
     event.status = status;
     event.headers = {pairs.data(), pairs.size()};
@@ -97,9 +95,6 @@ class Stream {
  private:
   enum class State { kNothing, kStarted, kStreaming, kEnded };
 
-  static bento_pair pair(std::string_view name, std::string_view value) {
-    return {detail::str(name), detail::str(value)};
-  }
   static bento_event make_event(std::uint32_t type) {
     bento_event event{};
     event.size = sizeof event;

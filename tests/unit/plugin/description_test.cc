@@ -303,9 +303,6 @@ TEST_F(DescribeTest, WhatADirectApiLeavesOpenIsItsMethods) {
 }
 
 TEST_F(DescribeTest, RefusesWhatItDoesNotOffer) {
-  service_.n_middleware = 1;
-  EXPECT_THAT(refusal(), HasSubstr("middleware"));
-  service_.n_middleware = 0;
   json_.descriptor = to_bento("dataframe");
   EXPECT_THAT(refusal(), HasSubstr("descriptor \"dataframe\""));
   json_.descriptor = to_bento("text");

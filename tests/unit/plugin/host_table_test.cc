@@ -146,7 +146,9 @@ TEST_F(HostTableTest, RefusesInARunnerWhatBelongsToARequest) {
 
 TEST_F(HostTableTest, TakesNoBackgroundTaskThatItWouldNotRun) {
   int touched = 0;
-  const auto task = [](void* arg, bento_error*) { return bento_code{++*static_cast<int*>(arg)}; };
+  const auto task = [](void* arg, bento_ctx*, bento_error*) {
+    return bento_code{++*static_cast<int*>(arg)};
+  };
   const auto drop = [](void* arg) { ++*static_cast<int*>(arg); };
   EXPECT_EQ(host_->defer(&ctx_, task, &touched, drop, &error_), BENTO_UNIMPLEMENTED);
   EXPECT_EQ(touched, 0) << "an error takes no ownership";

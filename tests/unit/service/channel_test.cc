@@ -16,8 +16,7 @@ class ChannelTest : public testing::Test {
  protected:
   ChannelTest() {
     error_.size = sizeof error_;
-    metrics_.in_flight().Increment();
-    request_.set_route(metrics_.route("/raw"), "/raw");
+    ledger_.set_label(&label_);
   }
   ~ChannelTest() override { EXPECT_EQ(metrics_.in_flight().Value(), 0); }
 
@@ -53,7 +52,9 @@ class ChannelTest : public testing::Test {
   observe::Metrics metrics_{"test"};
   Environment environment_{clock_, metrics_};
   fakes::FakeExchange exchange_{"POST", "/raw", "question"};
-  RequestContext request_{environment_, exchange_};
+  const RouteLabel label_{metrics_.route("/raw"), "/raw"};
+  Ledger ledger_{environment_, exchange_};
+  RequestContext request_{environment_, ledger_, ledger_};
   Channel channel_{request_};
   bento_event event_{};
   bento_error error_{};
@@ -130,9 +131,9 @@ TEST_F(ChannelTest, StreamsOnPastTheDeadlineButNotPastTheHostsEnd) {
 TEST_F(ChannelTest, EndsAStreamToHeadAfterItsHead) {
   fakes::FakeExchange exchange("HEAD", "/raw");
   exchange.request().arrived = clock_.now();
-  metrics_.in_flight().Increment();
-  RequestContext request(environment_, exchange);
-  request.set_route(metrics_.route("/raw"), "/raw");
+  Ledger ledger(environment_, exchange);
+  ledger.set_label(&label_);
+  RequestContext request(environment_, ledger, ledger);
   Channel channel(request);
   bento_event event{};
   event.size = sizeof event;
@@ -157,10 +158,26 @@ TEST_F(ChannelTest, EndsAStreamToHeadAfterItsHead) {
 TEST_F(ChannelTest, RefusesEventsOutOfOrder) {
   EXPECT_EQ(body("x"), BENTO_FAILED_PRECONDITION);
   EXPECT_STREQ(error_.message, "a body before the response was started");
+  channel_.finish({});
+  EXPECT_EQ(exchange_.response().status, 500) << "whatever the handler says of it";
+}
+
+TEST_F(ChannelTest, Answers500ToAResponseThatWasStartedTwice) {
+  environment_.debug = true;
   EXPECT_EQ(start(200), BENTO_OK);
   EXPECT_EQ(start(200), BENTO_FAILED_PRECONDITION);
+  EXPECT_EQ(body("x"), BENTO_FAILED_PRECONDITION);
+  channel_.finish({}, "the app at /x of lab");
+  EXPECT_EQ(exchange_.response().status, 500);
+  EXPECT_THAT(exchange_.response().body,
+              HasSubstr("the app at /x of lab: the response was already started"));
+}
+
+TEST_F(ChannelTest, LeavesAnAnswerAloneThatIsOut) {
+  EXPECT_EQ(start(200), BENTO_OK);
   EXPECT_EQ(body("x"), BENTO_OK);
   EXPECT_EQ(body("y"), BENTO_FAILED_PRECONDITION);
+  channel_.finish({});
   EXPECT_EQ(exchange_.response().body, "x");
 }
 

@@ -22,12 +22,12 @@ class RequestTest : public testing::Test {
     exchange_.request().query = "a=1";
   }
 
+  Ledger& ledger() {
+    if (!ledger_) ledger_.emplace(environment_, exchange_).set_label(&label_);
+    return *ledger_;
+  }
   RequestContext& context() {
-    if (!context_) {
-      metrics_.in_flight().Increment();
-      context_.emplace(environment_, exchange_);
-      context_->set_route(metrics_.route("/classify"), "/classify");
-    }
+    if (!context_) context_.emplace(environment_, ledger(), ledger());
     return *context_;
   }
   std::string header(std::string_view name) const {
@@ -41,6 +41,8 @@ class RequestTest : public testing::Test {
   observe::Metrics metrics_{"test"};
   Environment environment_{clock_, metrics_};
   fakes::FakeExchange exchange_{"POST", "/classify", "[1]"};
+  const RouteLabel label_{metrics_.route("/classify"), "/classify"};
+  std::optional<Ledger> ledger_;
   std::optional<RequestContext> context_;
 };
 
@@ -54,19 +56,19 @@ TEST_F(RequestTest, MakesAnIdInPlaceOfOneThatIsNot) {
   for (const std::string& id : {std::string(), std::string("a b"), std::string("a\"b"),
                                 std::string("a\r\nSet-Cookie: x"), std::string(129, 'a')}) {
     exchange_.request().headers = {{"x-request-id", id}};
-    const RequestContext request(environment_, exchange_);
-    EXPECT_THAT(std::string(request.request_id()), MatchesRegex("[0-9a-f]{16}")) << id;
+    const Ledger ledger(environment_, exchange_);
+    EXPECT_THAT(std::string(ledger.request_id()), MatchesRegex("[0-9a-f]{16}")) << id;
   }
 }
 
 TEST_F(RequestTest, MakesADifferentIdForEach) {
-  const RequestContext a(environment_, exchange_), b(environment_, exchange_);
+  const Ledger a(environment_, exchange_), b(environment_, exchange_);
   EXPECT_NE(a.request_id(), b.request_id());
 }
 
 TEST_F(RequestTest, HasItsTimeFromItsArrivalOn) {
   environment_.timeout = 10s;
-  EXPECT_EQ(context().deadline(), clock_.now() + 10s);
+  EXPECT_EQ(ledger().deadline(), clock_.now() + 10s);
   clock_.advance(10s - 1ns);
   EXPECT_FALSE(context().cancelled());
   clock_.advance(1ns);
@@ -159,7 +161,7 @@ TEST_F(RequestTest, DescribesItselfToAPlugin) {
   ASSERT_EQ(scope->headers.len, 2u);
   EXPECT_EQ(to_view(scope->headers.ptr[1].value), "b");
   EXPECT_EQ(scope->deadline_ns,
-            static_cast<std::uint64_t>(context().deadline().time_since_epoch().count()));
+            static_cast<std::uint64_t>(ledger().deadline().time_since_epoch().count()));
 }
 
 }  // namespace

@@ -1,0 +1,26 @@
+// Around: a middleware that may wait, on a thread, and the next() that it is handed.
+#pragma once
+
+#include <bento/abi.h>
+
+#include <functional>
+#include <memory>
+
+#include "http/message.h"
+#include "service/ledger.h"
+#include "service/middleware.h"
+#include "service/passage.h"
+#include "service/request.h"
+
+namespace bentohost::service {
+
+// What is further in: answers the exchange, now or later.
+using Inner = std::function<void(const std::shared_ptr<Passage>&)>;
+
+// [worker] (waits) Runs `middleware` around `inner`, and sees to it that `exchange` is answered.
+// `outer` keeps `exchange` and the ledger alive.
+void run_around(Environment& environment, Ledger& ledger, http::Exchange& exchange,
+                const std::shared_ptr<const void>& outer, const Middleware& middleware,
+                const LiveService* service, const Inner& inner);
+
+}  // namespace bentohost::service

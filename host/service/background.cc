@@ -1,0 +1,143 @@
+#include "service/background.h"
+
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+
+#include <chrono>
+#include <utility>
+
+#include "base/log.h"
+#include "service/live_service.h"
+
+namespace bentohost::service {
+
+Background::Background(const Options& options, const Clock& clock, observe::Metrics& metrics)
+    : options_(options),
+      clock_(clock),
+      metrics_(metrics.background()),
+      threads_(options.threads, options.threads) {}
+
+Background::~Background() { stop(TimePoint::min(), Duration::zero()); }
+
+Status Background::admit() {
+  if (waiting_.fetch_add(1) >= options_.max_tasks) {
+    waiting_.fetch_sub(1);
+    return Status(BENTO_RESOURCE_EXHAUSTED,
+                  "too many background tasks: " + std::to_string(options_.max_tasks) +
+                      " wait already (--max-background)");
+  }
+  metrics_.queued->Increment();
+  return {};
+}
+
+void Background::begin(std::shared_ptr<BackgroundRow> row) {
+  {
+    std::lock_guard lock(mutex_);
+    ++rows_;
+  }
+  threads_.run([this, row = std::move(row)]() mutable {
+    row->run();
+    row.reset();  // what its tasks hold is released before it counts as done
+    end_row();
+  });
+}
+
+void Background::end_row() {
+  std::lock_guard lock(mutex_);
+  --rows_;
+  row_ended_.notify_all();
+}
+
+bool Background::stop(TimePoint deadline, Duration grace) {
+  {
+    std::unique_lock lock(mutex_);
+    row_ended_.wait_until(lock, deadline, [this] { return rows_ == 0; });
+  }
+  stopping_->store(true);
+  const bool all_returned = threads_.stop(clock_.now() + grace) == 0;
+  if (const std::size_t dropped = dropped_.exchange(0); dropped != 0) {
+    log_warning("background tasks were dropped at the end of --timeout-graceful-shutdown",
+                {{"tasks", std::to_string(dropped)}});
+  }
+  return all_returned;
+}
+
+BackgroundRow::BackgroundRow(Background& background, const LiveService& service,
+                             std::string_view request_id, std::string_view method,
+                             std::string_view path)
+    : background_(background),
+      service_(service),
+      request_id_(request_id),
+      method_(method),
+      path_(path) {
+  scope_.size = sizeof scope_;
+  scope_.kind = 1;
+  scope_.method = to_bento(method_);
+  scope_.path = to_bento(path_);
+  scope_.root_path = to_bento(service_.prefix());
+  scope_.request_id = to_bento(request_id_);
+}
+
+BackgroundRow::~BackgroundRow() {
+  for (const BackgroundTask& task : tasks_) {
+    background_.waiting_.fetch_sub(1);
+    background_.dropped_.fetch_add(1);
+    background_.metrics_.queued->Decrement();
+    background_.metrics_.dropped->Increment();
+    task.drop(task.arg);
+  }
+}
+
+Status BackgroundRow::add(const BackgroundTask& task) {
+  if (Status status = background_.admit(); !status.ok()) return status;
+  tasks_.push_back(task);
+  return {};
+}
+
+void BackgroundRow::begin(std::shared_ptr<BackgroundRow> self) {
+  background_.begin(std::move(self));
+}
+
+void BackgroundRow::run() {
+  bool goes_on = true;
+  while (goes_on && !tasks_.empty() && !background_.stopping_->load()) {
+    const BackgroundTask task = tasks_.front();
+    tasks_.pop_front();
+    background_.waiting_.fetch_sub(1);
+    background_.metrics_.queued->Decrement();
+    background_.metrics_.running->Increment();
+    goes_on = run_one(task);
+    background_.metrics_.running->Decrement();
+    task.drop(task.arg);
+  }
+}
+
+bool BackgroundRow::run_one(const BackgroundTask& task) {
+  const TimePoint begun = background_.clock_.now();
+  bento_error error{};
+  error.size = sizeof error;
+  const bento_code code = task.run(task.arg, this, &error);
+  background_.metrics_.duration->Observe(
+      std::chrono::duration<double>(background_.clock_.now() - begun).count());
+  (code == BENTO_OK ? background_.metrics_.done : background_.metrics_.failed)->Increment();
+  if (code == BENTO_OK) return true;
+  const Status status = Status::from_plugin(code, error);
+  log_error("a background task failed: " + status.message(),
+            {{"service", service_.spec().name},
+             {"path", path_},
+             {"not_run", std::to_string(tasks_.size())},
+             {"request_id", request_id_}});
+  return false;
+}
+
+Result<std::unique_ptr<bento_ticket>> BackgroundRow::submit(
+    std::string_view runner, std::string_view method, std::span<const bento_value* const> inputs) {
+  auto target = service_.runners().find(runner, method);
+  if (!target.ok()) return std::move(target).take_status();
+  return runner::Client::submit(
+      *target, inputs,
+      {background_.clock_.now() + background_.options_.timeout, background_.stopping_});
+}
+
+}  // namespace bentohost::service

@@ -1,0 +1,108 @@
+// Background: what handlers left to be done after their answers. Each request's tasks are a row,
+// which begins when the answer has gone out and runs in order, on threads of their own: slow tasks
+// slow no request. Bounded: beyond `max_tasks` that wait, a handler is told so before it answers.
+#pragma once
+
+#include <bento/abi.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/status.h"
+#include "base/thread_pool.h"
+#include "observe/metrics.h"
+#include "plugin/context.h"
+
+namespace bentohost::service {
+
+class LiveService;
+
+// As the ABI's defer() takes it.
+struct BackgroundTask {
+  bento_code (*run)(void* arg, bento_ctx*, bento_error*);
+  void* arg;
+  void (*drop)(void* arg);
+};
+
+class BackgroundRow;
+
+class Background {
+ public:
+  struct Options {
+    std::size_t threads = 4;
+    std::size_t max_tasks = 1024;                 // that wait
+    Duration timeout = std::chrono::seconds(60);  // of a runner call
+  };
+  Background(const Options& options, const Clock& clock, observe::Metrics& metrics);
+  ~Background();
+  Background(const Background&) = delete;
+  Background& operator=(const Background&) = delete;
+
+  // Once nothing new comes: gives what there is until `deadline`, then drops what has not begun,
+  // tells what runs, and gives it `grace` to return. Logs what was dropped. False: a task did not
+  // return.
+  bool stop(TimePoint deadline, Duration grace);
+
+ private:
+  friend class BackgroundRow;
+  Status admit();
+  void begin(std::shared_ptr<BackgroundRow> row);
+  void end_row();
+
+  const Options options_;
+  const Clock& clock_;
+  const observe::BackgroundMetrics metrics_;
+  // Shared with the runner calls of tasks.
+  const std::shared_ptr<std::atomic<bool>> stopping_ = std::make_shared<std::atomic<bool>>(false);
+  std::atomic<std::size_t> waiting_ = 0;  // tasks
+  std::atomic<std::size_t> dropped_ = 0;
+  std::mutex mutex_;
+  std::condition_variable row_ended_;
+  std::size_t rows_ = 0;  // begun; guarded by mutex_
+  ThreadPool threads_;
+};
+
+// The tasks of one request, and their bento_ctx: the request is over, so it keeps what is told of
+// it. One thread at a time: the handler's, then a background one.
+class BackgroundRow final : public bento_ctx {
+ public:
+  // `service` outlives it: its runners are what tasks may call.
+  BackgroundRow(Background& background, const LiveService& service, std::string_view request_id,
+                std::string_view method, std::string_view path);
+  ~BackgroundRow();  // drops what did not run
+  BackgroundRow(const BackgroundRow&) = delete;
+  BackgroundRow& operator=(const BackgroundRow&) = delete;
+
+  // RESOURCE_EXHAUSTED when too many wait: the task is not taken.
+  Status add(const BackgroundTask& task);
+  // [any] The answer has gone out. `self` is this one.
+  void begin(std::shared_ptr<BackgroundRow> self);
+
+  // bento_ctx
+  const bento_scope* scope() override { return &scope_; }
+  std::string_view request_id() const override { return request_id_; }
+  bool cancelled() const override { return *background_.stopping_; }
+  Result<std::unique_ptr<bento_ticket>> submit(std::string_view runner, std::string_view method,
+                                               std::span<const bento_value* const> inputs) override;
+
+ private:
+  friend class Background;
+  void run();
+  bool run_one(const BackgroundTask& task);
+
+  Background& background_;
+  const LiveService& service_;
+  const std::string request_id_, method_, path_;
+  bento_scope scope_{};
+  std::deque<BackgroundTask> tasks_;
+};
+
+}  // namespace bentohost::service

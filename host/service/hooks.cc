@@ -1,0 +1,386 @@
+#include "service/hooks.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+#include "http/problem.h"
+#include "http/syntax.h"
+
+namespace bentohost::service {
+namespace {
+
+Status misuse(const char* what) { return Status(BENTO_FAILED_PRECONDITION, what); }
+
+Status not_a_header(std::string_view name) {
+  return Status(BENTO_INVALID_ARGUMENT,
+                "header \"" + std::string(name) +
+                    "\": a name of letters, digits and the like, and no line breaks in its value");
+}
+
+http::Response response_of(const bento_event& event) {
+  http::Response response;
+  response.status = static_cast<int>(event.status);
+  for (std::size_t i = 0; i < event.headers.len; ++i) {
+    const std::string_view name = to_view(event.headers.ptr[i].name);
+    const std::string_view value = to_view(event.headers.ptr[i].value);
+    if (http::equals_ignoring_case(name, "content-type")) {
+      response.content_type = value;
+    } else {
+      response.headers.push_back({std::string(name), std::string(value)});
+    }
+  }
+  if (event.body.len != 0) {
+    response.body.assign(static_cast<const char*>(event.body.ptr), event.body.len);
+  }
+  return response;
+}
+
+}  // namespace
+
+Hooks::Hooks(Environment& environment, Ledger& ledger, http::Exchange& exchange,
+             std::shared_ptr<const void> outer, const std::vector<Middleware>& row,
+             const LiveService* service)
+    : ledger_(ledger),
+      outer_(exchange),
+      keep_(std::move(outer)),
+      row_(row),
+      root_path_(service == nullptr ? std::string_view() : service->prefix()),
+      context_(environment, ledger, exchange),
+      states_(row.size(), nullptr) {
+  static const bento_exchange kTable = make_exchange();
+  context_.set_service(service, root_path_);
+  table_.owner = this;
+  table_.exchange = kTable;
+  table_.exchange.ctx = &context_;
+}
+
+Hooks::~Hooks() { end(); }
+
+bento_exchange Hooks::make_exchange() {
+  bento_exchange table{};
+  table.size = sizeof table;
+  table.set = [](bento_exchange* e, bento_str what, bento_str value, bento_error* error) {
+    return of(e).set(to_view(what), to_view(value)).give(error);
+  };
+  table.set_header = [](bento_exchange* e, bento_str name, bento_str value, bento_error* error) {
+    return of(e).set_header(to_view(name), value).give(error);
+  };
+  table.set_body = [](bento_exchange* e, bento_bytes bytes, bento_error* error) {
+    return of(e).set_body({static_cast<const char*>(bytes.ptr), bytes.len}).give(error);
+  };
+  table.limit_body = [](bento_exchange* e, std::uint64_t bytes, bento_error* error) {
+    return of(e).limit_body(bytes).give(error);
+  };
+  table.set_deadline = [](bento_exchange* e, std::uint64_t deadline, bento_error* error) {
+    return of(e).set_deadline(deadline).give(error);
+  };
+  table.answer = [](bento_exchange* e, const bento_event* event, bento_error* error) {
+    return of(e).answer(*event).give(error);
+  };
+  table.response_header = [](bento_exchange* e, bento_str name, std::size_t nth) {
+    return of(e).response_header(to_view(name), nth);
+  };
+  table.set_response_header = [](bento_exchange* e, bento_str name, bento_str value,
+                                 bento_error* error) {
+    return of(e).set_response_header(to_view(name), value, true).give(error);
+  };
+  table.add_response_header = [](bento_exchange* e, bento_str name, bento_str value,
+                                 bento_error* error) {
+    return of(e).set_response_header(to_view(name), value, false).give(error);
+  };
+  return table;
+}
+
+Status Hooks::call(std::size_t index, Hook hook) {
+  bento_error error{};
+  error.size = sizeof error;
+  table_.exchange.state = states_[index];
+  const bento_code code = hook(row_[index].self, row_[index].abi, &table_.exchange, &error);
+  states_[index] = table_.exchange.state;
+  return code == BENTO_OK ? Status() : Status::from_plugin(code, error);
+}
+
+// For the log; what is made of it is the caller's business.
+Status Hooks::fail(std::size_t index, const Status& status) {
+  log_error(row_[index].what + " failed: " + status.message(),
+            {{"path", outer_.request().path}, {"request_id", ledger_.request_id()}});
+  return status;
+}
+
+bool Hooks::enter(bool streamed) {
+  const bool has_end = std::any_of(row_.begin(), row_.end(), [](const Middleware& middleware) {
+    return middleware.abi->on_end != nullptr;
+  });
+  if (has_end) outer_.after_sent([self = shared_from_this()] { self->end(); });
+  at_ = At::kRequest;
+  table_.exchange.streamed = streamed ? 1 : 0;
+  refresh_scope();
+  for (; entered_ < row_.size(); passed_ = entered_) {
+    const std::size_t index = entered_++;
+    const Hook hook = row_[index].abi->on_request;
+    if (hook == nullptr) continue;
+    table_.exchange.body = {request().body.data(), request().body.size()};
+    Status status = call(index, hook);
+    if (status.ok() && !answer_) continue;
+    at_ = At::kElsewhere;
+    if (!status.ok()) {
+      refuse(status.http_status() < 500 ? status : fail(index, status));
+    } else {
+      respond(*std::exchange(answer_, std::nullopt));
+    }
+    return false;
+  }
+  at_ = At::kElsewhere;
+  return true;
+}
+
+// What a hook failed with is the answer, seen by those outside of it.
+void Hooks::refuse(const Status& status) {
+  const int code = static_cast<int>(status.http_status());
+  http::Response response =
+      http::problem(code, code == 500 ? std::string_view() : std::string_view(status.message()),
+                    request().path, ledger_.request_id());
+  if (code >= 500) response.failure = std::make_shared<const Status>(status);
+  respond(std::move(response));
+}
+
+std::string Hooks::take_body() { return edited_ ? std::move(edited_->body) : outer_.take_body(); }
+
+void Hooks::respond(http::Response response) {
+  if (is_cut_) return;
+  (void)show_response(response, false);
+  outer_.respond(std::move(response));
+}
+
+Status Hooks::start(http::Response response) {
+  if (Status status = show_response(response, true); !status.ok()) return status;
+  return outer_.start(std::move(response));
+}
+
+Status Hooks::write(std::string_view bytes, bool more) {
+  if (is_cut_) return Status(BENTO_CANCELLED, "the answer was cut off");
+  if (show_piece(bytes, more).ok()) return outer_.write(bytes, more);
+  is_cut_ = true;
+  outer_.cut();
+  return Status(BENTO_CANCELLED, "the answer was cut off");
+}
+
+void Hooks::cut() {
+  if (!std::exchange(is_cut_, true)) outer_.cut();
+}
+
+// From the innermost out. Where one fails, a whole answer becomes a 500, which goes on; one that is
+// streamed is refused.
+Status Hooks::show_response(http::Response& response, bool more) {
+  table_.exchange.more = more ? 1 : 0;
+  for (std::size_t index = passed_; index-- > 0;) {
+    const Hook hook = row_[index].abi->on_response;
+    if (hook == nullptr) continue;
+    at_ = At::kResponse;
+    response_ = &response;
+    table_.exchange.status = static_cast<std::uint32_t>(response.status);
+    table_.exchange.body = {response.body.data(), response.body.size()};
+    Status status = call(index, hook);
+    at_ = At::kElsewhere;
+    response_ = nullptr;
+    if (status.ok() && (table_.exchange.status < 200 || table_.exchange.status > 599)) {
+      status = misuse("a status is between 200 and 599");
+    }
+    if (status.ok()) {
+      response.status = static_cast<int>(table_.exchange.status);
+      if (std::exchange(has_piece_, false)) response.body.swap(piece_);
+      continue;
+    }
+    has_piece_ = false;
+    passed_ = index;
+    (void)fail(index, status);
+    if (more) return status;
+    response = http::problem(500, {}, request().path, ledger_.request_id());
+    response.failure = std::make_shared<const Status>(status);
+  }
+  return {};
+}
+
+Status Hooks::show_piece(std::string_view& bytes, bool more) {
+  table_.exchange.more = more ? 1 : 0;
+  for (std::size_t index = passed_; index-- > 0;) {
+    const Hook hook = row_[index].abi->on_body;
+    if (hook == nullptr) continue;
+    at_ = At::kBody;
+    table_.exchange.body = {bytes.data(), bytes.size()};
+    const Status status = call(index, hook);
+    at_ = At::kElsewhere;
+    const bool is_changed = std::exchange(has_piece_, false);
+    if (!status.ok()) return fail(index, status);
+    if (!is_changed) continue;
+    passing_.swap(piece_);
+    bytes = passing_;
+  }
+  return {};
+}
+
+Result<http::ReceivedBody> Hooks::receive() {
+  auto piece = outer_.receive();
+  if (!piece.ok()) return piece;
+  received_ += piece->bytes.size();
+  if (received_ <= max_body_) return piece;
+  return Status::with_http(413, BENTO_INVALID_ARGUMENT,
+                           "the body is longer than " + std::to_string(max_body_) + " bytes");
+}
+
+void Hooks::end() {
+  table_.exchange.scope = nullptr;
+  table_.exchange.body = {};
+  for (std::size_t index = std::exchange(entered_, 0); index-- > 0;) {
+    const auto on_end = row_[index].abi->on_end;
+    if (on_end == nullptr) continue;
+    table_.exchange.state = states_[index];
+    on_end(row_[index].self, row_[index].abi, &table_.exchange);
+  }
+}
+
+// ---- what the hooks call ----------------------------------------------------------------------
+
+// A copy, for the one outside is also that of the connection, or of another layer.
+http::Request& Hooks::edit() {
+  if (!edited_) {
+    std::string body = outer_.take_body();
+    edited_ = std::make_unique<http::Request>(outer_.request());
+    edited_->body = std::move(body);
+  }
+  return *edited_;
+}
+
+void Hooks::refresh_scope() {
+  const http::Request& from = request();
+  scope_headers_.clear();
+  for (const http::Header& header : from.headers) {
+    scope_headers_.push_back({to_bento(header.name), to_bento(header.value)});
+  }
+  scope_.size = sizeof scope_;
+  scope_.kind = 1;
+  scope_.scheme = to_bento(from.scheme);
+  scope_.method = to_bento(from.method);
+  scope_.path = to_bento(from.path);
+  scope_.root_path = to_bento(root_path_);
+  scope_.query = to_bento(from.query);
+  scope_.http_version = to_bento(from.version);
+  scope_.client = to_bento(from.client);
+  scope_.server = to_bento(from.server);
+  scope_.request_id = to_bento(ledger_.request_id());
+  scope_.headers = {scope_headers_.data(), scope_headers_.size()};
+  scope_.deadline_ns = static_cast<std::uint64_t>(ledger_.deadline().time_since_epoch().count());
+  table_.exchange.scope = &scope_;
+}
+
+Status Hooks::set(std::string_view what, std::string_view value) {
+  if (at_ != At::kRequest) return misuse("the request is changed in on_request");
+  if (what == "path") {
+    if (!value.starts_with('/')) return Status(BENTO_INVALID_ARGUMENT, "a path begins with /");
+    edit().path = value;
+  } else if (what == "method") {
+    edit().method = value;
+  } else if (what == "query") {
+    edit().query = value;
+  } else if (what == "client") {
+    edit().client = value;
+  } else if (what == "scheme") {
+    if (value != "http" && value != "https") {
+      return Status(BENTO_INVALID_ARGUMENT, "a scheme is http or https");
+    }
+    edit().scheme = value == "https" ? "https" : "http";
+  } else {
+    return Status(BENTO_INVALID_ARGUMENT, "a request has no \"" + std::string(what) + "\"");
+  }
+  refresh_scope();
+  return {};
+}
+
+Status Hooks::set_header(std::string_view name, bento_str value) {
+  if (at_ != At::kRequest) return misuse("the request is changed in on_request");
+  std::string lower;
+  if (!http::append_lower_token(name, lower) || !http::is_field_value(to_view(value))) {
+    return not_a_header(name);
+  }
+  http::Headers& headers = edit().headers;
+  std::erase_if(headers, [&](const http::Header& header) { return header.name == lower; });
+  if (value.ptr != nullptr) {
+    headers.push_back({std::move(lower), std::string(to_view(value))});
+  }
+  refresh_scope();
+  return {};
+}
+
+Status Hooks::set_body(std::string_view bytes) {
+  switch (at_) {
+    case At::kRequest:
+      if (table_.exchange.streamed != 0) return misuse("a streamed body is its handler's");
+      edit().body = bytes;
+      refresh_scope();
+      return {};
+    case At::kResponse:
+    case At::kBody:
+      piece_ = bytes;
+      has_piece_ = true;
+      return {};
+    case At::kElsewhere:
+      break;
+  }
+  return misuse("a body is changed in a hook");
+}
+
+Status Hooks::limit_body(std::uint64_t bytes) {
+  if (at_ != At::kRequest) return misuse("the request is limited in on_request");
+  max_body_ = std::min(max_body_, bytes);
+  if (request().body.size() <= max_body_) return {};
+  return Status::with_http(413, BENTO_INVALID_ARGUMENT,
+                           "the body is longer than " + std::to_string(max_body_) + " bytes");
+}
+
+Status Hooks::set_deadline(std::uint64_t deadline_ns) {
+  if (at_ != At::kRequest) return misuse("the deadline is set in on_request");
+  ledger_.hasten(TimePoint(Duration(static_cast<Duration::rep>(deadline_ns))));
+  refresh_scope();
+  return {};
+}
+
+Status Hooks::answer(const bento_event& event) {
+  if (at_ != At::kRequest) return misuse("a hook answers in on_request");
+  if (answer_) return misuse("it was answered already");
+  if (event.status < 200 || event.status > 599) return misuse("a status is between 200 and 599");
+  answer_ = response_of(event);
+  return {};
+}
+
+bento_str Hooks::response_header(std::string_view name, std::size_t nth) {
+  if (at_ != At::kResponse) return {};
+  if (http::equals_ignoring_case(name, "content-type")) {
+    return nth == 0 && !response_->content_type.empty() ? to_bento(response_->content_type)
+                                                        : bento_str{};
+  }
+  for (const http::Header& header : response_->headers) {
+    if (http::equals_ignoring_case(header.name, name) && nth-- == 0) return to_bento(header.value);
+  }
+  return {};
+}
+
+Status Hooks::set_response_header(std::string_view name, bento_str value, bool in_place) {
+  if (at_ != At::kResponse) return misuse("the response's headers are changed in on_response");
+  if (!http::is_token(name) || !http::is_field_value(to_view(value))) return not_a_header(name);
+  if (http::equals_ignoring_case(name, "content-type")) {
+    response_->content_type = value.ptr == nullptr ? std::string_view() : to_view(value);
+    return {};
+  }
+  if (in_place) {
+    std::erase_if(response_->headers, [&](const http::Header& header) {
+      return http::equals_ignoring_case(header.name, name);
+    });
+  }
+  if (value.ptr != nullptr) {
+    response_->headers.push_back({std::string(name), std::string(to_view(value))});
+  }
+  return {};
+}
+
+}  // namespace bentohost::service

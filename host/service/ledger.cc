@@ -1,0 +1,140 @@
+#include "service/ledger.h"
+
+#include <prometheus/gauge.h>
+
+#include <algorithm>
+#include <random>
+#include <utility>
+
+#include "base/log.h"
+#include "http/problem.h"
+
+namespace bentohost::service {
+namespace {
+
+// SplitMix64 (Steele, Lea, Flood 2014), seeded by the system for each thread: ids need to be
+// unlikely to repeat, not unguessable.
+std::uint64_t next_id() {
+  thread_local std::uint64_t state = [] {
+    std::random_device device;
+    return (std::uint64_t{device()} << 32) ^ device();
+  }();
+  std::uint64_t z = (state += 0x9E3779B97F4A7C15u);
+  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+  z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+  return z ^ (z >> 31);
+}
+
+std::string hex16(std::uint64_t value) {
+  std::string text(16, '0');
+  for (auto digit = text.rbegin(); digit != text.rend(); ++digit, value >>= 4) {
+    *digit = "0123456789abcdef"[value & 15];
+  }
+  return text;
+}
+
+// A client's id is taken over when it is short and can neither break a log line nor a header.
+bool is_usable_id(std::string_view id) {
+  return !id.empty() && id.size() <= 128 && std::all_of(id.begin(), id.end(), [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
+           c == '_' || c == '.';
+  });
+}
+
+}  // namespace
+
+Ledger::Ledger(Environment& environment, http::Exchange& front)
+    : environment_(environment),
+      front_(front),
+      deadline_(front.request().arrived + environment.timeout) {
+  const std::string_view given = http::find_header(request().headers, "x-request-id");
+  request_id_ = is_usable_id(given) ? std::string(given) : hex16(next_id());
+  environment_.metrics.in_flight().Increment();
+}
+
+Ledger::~Ledger() = default;
+
+void Ledger::lease() {
+  is_leased_ = true;
+  environment_.in_flight.fetch_add(1);
+}
+
+void Ledger::answer_by_deadline(std::shared_ptr<Ledger> self) {
+  front_.answer_by(deadline_, std::move(self));
+}
+
+Status Ledger::defer(const LiveService& service, const BackgroundTask& task) {
+  if (environment_.background == nullptr) {
+    return Status(BENTO_UNIMPLEMENTED, "there are no background tasks here");
+  }
+  if (tasks_ == nullptr) {
+    tasks_ = std::make_shared<BackgroundRow>(*environment_.background, service, request_id_,
+                                             request().method, request().path);
+    front_.after_sent([row = tasks_] { row->begin(row); });
+  }
+  return tasks_->add(task);
+}
+
+// False when late() was first.
+bool Ledger::begin_answer() {
+  if (!has_begun_.exchange(true)) return true;
+  is_late_ = true;
+  return false;
+}
+
+void Ledger::respond(http::Response response) {
+  if (begin_answer()) {
+    response.headers.push_back({"X-Request-Id", request_id_});
+    note_end(response.status, response.body.size());
+  }
+  front_.respond(std::move(response));
+}
+
+Status Ledger::start(http::Response response) {
+  if (!begin_answer()) return Status(BENTO_CANCELLED, "the request was answered 504 by now");
+  response.headers.push_back({"X-Request-Id", request_id_});
+  streamed_status_ = response.status;
+  streamed_bytes_ = response.body.size();
+  Status status = front_.start(std::move(response));
+  // What could not be started can still be answered otherwise.
+  if (!status.ok() && status.code() != BENTO_CANCELLED) has_begun_ = false;
+  return status;
+}
+
+Status Ledger::write(std::string_view bytes, bool more) {
+  streamed_bytes_ += bytes.size();
+  if (!more && !is_late_) note_end(streamed_status_, streamed_bytes_);
+  return front_.write(bytes, more);
+}
+
+void Ledger::cut() {
+  if (!is_late_) note_end(streamed_status_, streamed_bytes_);
+  front_.cut();
+}
+
+std::optional<http::Response> Ledger::late() {
+  if (has_begun_.exchange(true)) return std::nullopt;
+  log_warning("a handler has not answered by the request's deadline",
+              {{"path", request().path}, {"request_id", request_id_}});
+  http::Response response =
+      http::problem(504, "the request's deadline has passed", request().path, request_id_);
+  response.headers.push_back({"X-Request-Id", request_id_});
+  note_end(response.status, response.body.size());
+  return response;
+}
+
+// Before the exchange is: then its request may be gone.
+void Ledger::note_end(int status, std::size_t response_bytes) {
+  const http::Request& from = request();
+  const Duration took = environment_.clock.now() - from.arrived;
+  const RouteLabel& label = *label_.load();
+  label.metrics->observe(from.method, status, took, from.body_bytes, response_bytes);
+  if (environment_.access_log != nullptr) {
+    environment_.access_log->write({from.client, from.method, from.path, label.route, request_id_,
+                                    status, from.body_bytes, response_bytes, took});
+  }
+  environment_.metrics.in_flight().Decrement();
+  if (is_leased_) environment_.in_flight.fetch_sub(1);
+}
+
+}  // namespace bentohost::service

@@ -1,0 +1,82 @@
+// Ledger: the host's duties around one exchange, outside of all that a plugin has a say in: its id,
+// its deadline, its lease on the service, and when it ends the metrics, the access log and the
+// background tasks. It is the exchange that everything further in answers; what it is told goes on
+// to the front.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/status.h"
+#include "http/message.h"
+#include "service/background.h"
+#include "service/environment.h"
+
+namespace bentohost::service {
+
+// Under which route a request is logged and counted.
+struct RouteLabel {
+  observe::RouteMetrics* metrics;
+  std::string route;  // the template; "" for none
+};
+
+class Ledger final : public http::Exchange, public http::LateAnswer {
+ public:
+  Ledger(Environment& environment, http::Exchange& front);
+  ~Ledger();
+  Ledger(const Ledger&) = delete;
+  Ledger& operator=(const Ledger&) = delete;
+
+  std::string_view request_id() const { return request_id_; }
+  TimePoint deadline() const { return deadline_; }
+  void hasten(TimePoint deadline) { deadline_ = std::min(deadline_, deadline); }
+  // The label lives as long as the dispatcher.
+  void set_label(const RouteLabel* label) { label_ = label; }
+  // From now on it counts as one in flight; whatever `self` leads to lives until it is answered.
+  void lease();
+  // [loop] It will be answered 504 if nobody has begun to by its deadline. `self` is this one.
+  void answer_by_deadline(std::shared_ptr<Ledger> self);
+  // Before the last piece of the answer: a task for after it. RESOURCE_EXHAUSTED when too many
+  // wait; what the task holds is then the caller's still.
+  Status defer(const LiveService& service, const BackgroundTask& task);
+
+  // http::Exchange
+  const http::Request& request() const override { return front_.request(); }
+  std::string take_body() override { return front_.take_body(); }
+  void respond(http::Response response) override;
+  Result<http::ReceivedBody> receive() override { return front_.receive(); }
+  Status start(http::Response response) override;
+  Status write(std::string_view bytes, bool more) override;
+  void cut() override;
+  void after_sent(std::function<void()> f) override { front_.after_sent(std::move(f)); }
+  void answer_by(TimePoint when, std::shared_ptr<http::LateAnswer> late) override {
+    front_.answer_by(when, std::move(late));
+  }
+  std::shared_ptr<const std::atomic<bool>> gone() const override { return front_.gone(); }
+
+  // http::LateAnswer
+  std::optional<http::Response> late() override;
+
+ private:
+  bool begin_answer();
+  void note_end(int status, std::size_t response_bytes);
+
+  Environment& environment_;
+  http::Exchange& front_;
+  std::string request_id_;
+  TimePoint deadline_;
+  std::atomic<const RouteLabel*> label_ = nullptr;
+  bool is_leased_ = false;
+  std::atomic<bool> has_begun_ = false;  // somebody answers: a handler, or late()
+  bool is_late_ = false;                 // what is answered after that is in vain
+  int streamed_status_ = 0;
+  std::size_t streamed_bytes_ = 0;
+  std::shared_ptr<BackgroundRow> tasks_;
+};
+
+}  // namespace bentohost::service

@@ -1,0 +1,571 @@
+// Middleware around the APIs, pages and errors of a service, as the dispatcher runs it, with a
+// plugin in the test's own process.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <prometheus/gauge.h>
+
+#include <deque>
+#include <future>
+
+#include "fakes/fake_clock.h"
+#include "fakes/fake_exchange.h"
+#include "fakes/fake_plugin.h"
+#include "service/dispatcher.h"
+
+namespace bentohost::service {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+// One in hooks, or around, whose functions a test fills in.
+struct FakeMiddleware {
+  using Hook = std::function<bento_code(bento_exchange*, bento_error*)>;
+  Hook on_request, on_response, on_body;
+  std::function<void(bento_exchange*)> on_end;
+  std::function<bento_code(const bento_call*, const bento_app*, bento_error*)> around;
+  bento_middleware abi{};
+
+  void fill(const char* name) {
+    abi.size = sizeof abi;
+    abi.name = to_bento(name);
+    abi.user = this;
+    if (around) {
+      abi.around = [](void*, const bento_middleware* m, const bento_call* call,
+                      const bento_app* next, bento_error* error) {
+        return static_cast<FakeMiddleware*>(m->user)->around(call, next, error);
+      };
+      return;
+    }
+    if (on_request) {
+      abi.on_request = [](void*, const bento_middleware* m, bento_exchange* e, bento_error* error) {
+        return static_cast<FakeMiddleware*>(m->user)->on_request(e, error);
+      };
+    }
+    if (on_response) {
+      abi.on_response = [](void*, const bento_middleware* m, bento_exchange* e,
+                           bento_error* error) {
+        return static_cast<FakeMiddleware*>(m->user)->on_response(e, error);
+      };
+    }
+    if (on_body) {
+      abi.on_body = [](void*, const bento_middleware* m, bento_exchange* e, bento_error* error) {
+        return static_cast<FakeMiddleware*>(m->user)->on_body(e, error);
+      };
+    }
+    if (on_end) {
+      abi.on_end = [](void*, const bento_middleware* m, bento_exchange* e) {
+        static_cast<FakeMiddleware*>(m->user)->on_end(e);
+      };
+    }
+  }
+};
+
+std::string text(bento_bytes bytes) { return {static_cast<const char*>(bytes.ptr), bytes.len}; }
+
+bento_event start_event(std::uint32_t status) {
+  bento_event event{};
+  event.size = sizeof event;
+  event.type = BENTO_RESPONSE_START;
+  event.status = status;
+  return event;
+}
+
+bento_event body_event(std::string_view body, bool more = false) {
+  bento_event event{};
+  event.size = sizeof event;
+  event.type = BENTO_RESPONSE_BODY;
+  event.more = more ? 1 : 0;
+  event.body = {body.data(), body.size()};
+  return event;
+}
+
+class MiddlewareTest : public testing::Test {
+ protected:
+  FakeMiddleware& add() { return middlewares_.emplace_back(); }
+
+  Status serve(const std::string& prefix = "") {
+    static const char* const kNames[] = {"first", "second", "third"};
+    for (std::size_t i = 0; i < middlewares_.size(); ++i) {
+      middlewares_[i].fill(kNames[i]);
+      plugin_.middleware[i] = &middlewares_[i].abi;
+    }
+    plugin_.service.n_middleware = middlewares_.size();
+    auto instance = plugin_.instance();
+    if (!instance.ok()) return instance.status();
+    service_ = std::make_unique<LiveService>(*std::move(instance), prefix);
+    EXPECT_TRUE(service_->start({}, loops_, clock_, metrics_).ok());
+    return dispatcher_.add(*service_);
+  }
+  http::Response ask(std::string method, std::string path, std::string body = {},
+                     http::Headers headers = {}) {
+    fakes::FakeExchange exchange(std::move(method), std::move(path), std::move(body));
+    exchange.request().headers = std::move(headers);
+    return ask(exchange);
+  }
+  http::Response ask(fakes::FakeExchange& exchange) {
+    exchange.request().arrived = clock_.now();
+    dispatcher_.handle(exchange);
+    EXPECT_EQ(exchange.responses.size() + (exchange.started ? 1 : 0), 1u);
+    EXPECT_EQ(metrics_.in_flight().Value(), 0);
+    EXPECT_EQ(environment_.in_flight, 0u);
+    return exchange.started ? *exchange.started : exchange.response();
+  }
+  FakeMiddleware::Hook note(std::string what) {
+    return [this, what](bento_exchange*, bento_error*) {
+      steps_.push_back(what);
+      return bento_code{BENTO_OK};
+    };
+  }
+  static bento_code set_header(bento_exchange* e, const char* name, const char* value,
+                               bento_error* error) {
+    return e->set_response_header(e, to_bento(name), to_bento(value), error);
+  }
+
+  fakes::FakeClock clock_;
+  observe::Metrics metrics_{"test"};
+  Environment environment_{clock_, metrics_};
+  const LiveService::Loops loops_{std::make_shared<EventLoop>(clock_)};
+  std::deque<FakeMiddleware> middlewares_;
+  fakes::FakePlugin plugin_;
+  std::unique_ptr<LiveService> service_;
+  Dispatcher dispatcher_{environment_};
+  std::vector<std::string> steps_;
+};
+
+// ---- hooks -----------------------------------------------------------------------------------
+
+TEST_F(MiddlewareTest, RunsHooksFromTheOutsideInAndBack) {
+  for (const char* name : {"a", "b", "c"}) {
+    FakeMiddleware& one = add();
+    one.on_request = note(std::string(name) + " request");
+    one.on_response = note(std::string(name) + " response");
+    one.on_end = [this, name](bento_exchange* e) {
+      EXPECT_EQ(e->scope, nullptr);
+      steps_.push_back(std::string(name) + " end");
+    };
+  }
+  ASSERT_TRUE(serve().ok());
+  EXPECT_EQ(ask("POST", "/echo", "hello").body, "hello");
+  EXPECT_THAT(steps_, ElementsAre("a request", "b request", "c request", "c response", "b response",
+                                  "a response", "c end", "b end", "a end"));
+}
+
+TEST_F(MiddlewareTest, ShowsAHookTheRequest) {
+  add().on_request = [this](bento_exchange* e, bento_error*) {
+    EXPECT_EQ(to_view(e->scope->method), "POST");
+    EXPECT_EQ(to_view(e->scope->path), "/echo");
+    EXPECT_EQ(to_view(e->scope->request_id), "id-1");
+    EXPECT_EQ(e->scope->headers.len, 1u);
+    EXPECT_EQ(text(e->body), "hello");
+    EXPECT_EQ(e->streamed, 0u);
+    steps_.emplace_back("seen");
+    return bento_code{BENTO_OK};
+  };
+  ASSERT_TRUE(serve().ok());
+  ask("POST", "/echo", "hello", {{"x-request-id", "id-1"}});
+  EXPECT_THAT(steps_, ElementsAre("seen"));
+}
+
+TEST_F(MiddlewareTest, PassesOnWhatAHookHasChanged) {
+  add().on_request = [](bento_exchange* e, bento_error* error) {
+    EXPECT_EQ(e->set(e, to_bento("path"), to_bento("/echo"), error), BENTO_OK);
+    EXPECT_EQ(e->set(e, to_bento("method"), to_bento("POST"), error), BENTO_OK);
+    EXPECT_EQ(e->set_header(e, to_bento("X-New"), to_bento("1"), error), BENTO_OK);
+    EXPECT_EQ(e->set_header(e, to_bento("X-Old"), bento_str{}, error), BENTO_OK);
+    EXPECT_EQ(e->set_body(e, {"changed", 7}, error), BENTO_OK);
+    EXPECT_EQ(to_view(e->scope->path), "/echo");
+    return bento_code{BENTO_OK};
+  };
+  ASSERT_TRUE(serve().ok());
+  plugin_.on_invoke = [this](bento_ctx* ctx, const bento_value& in, bento_sink* sink,
+                             bento_error* error) {
+    const bento_scope* scope = plugin_.host->scope(ctx);
+    EXPECT_EQ(scope->headers.len, 1u);
+    EXPECT_EQ(to_view(scope->headers.ptr[0].name), "x-new");
+    return sink->value(sink, &in, error);
+  };
+  EXPECT_EQ(ask("PUT", "/elsewhere", "hello", {{"x-old", "1"}}).body, "changed");
+}
+
+TEST_F(MiddlewareTest, RefusesChangesThatAreNone) {
+  add().on_request = [](bento_exchange* e, bento_error* error) {
+    EXPECT_EQ(e->set(e, to_bento("path"), to_bento("no slash"), error), BENTO_INVALID_ARGUMENT);
+    EXPECT_EQ(e->set(e, to_bento("colour"), to_bento("red"), error), BENTO_INVALID_ARGUMENT);
+    EXPECT_EQ(e->set(e, to_bento("scheme"), to_bento("ftp"), error), BENTO_INVALID_ARGUMENT);
+    EXPECT_EQ(e->set_header(e, to_bento("a b"), to_bento("x"), error), BENTO_INVALID_ARGUMENT);
+    EXPECT_EQ(e->set_header(e, to_bento("a"), to_bento("x\r\ny: z"), error),
+              BENTO_INVALID_ARGUMENT);
+    EXPECT_EQ(e->set_response_header(e, to_bento("a"), to_bento("x"), error),
+              BENTO_FAILED_PRECONDITION);
+    EXPECT_EQ(e->response_header(e, to_bento("a"), 0).ptr, nullptr);
+    return bento_code{BENTO_OK};
+  };
+  FakeMiddleware& late = add();
+  late.on_response = [](bento_exchange* e, bento_error* error) {
+    EXPECT_EQ(e->set(e, to_bento("path"), to_bento("/x"), error), BENTO_FAILED_PRECONDITION);
+    EXPECT_EQ(set_header(e, "a", "x\ny", error), BENTO_INVALID_ARGUMENT);
+    const bento_event event = start_event(200);
+    EXPECT_EQ(e->answer(e, &event, error), BENTO_FAILED_PRECONDITION);
+    return bento_code{BENTO_OK};
+  };
+  ASSERT_TRUE(serve().ok());
+  EXPECT_EQ(ask("POST", "/echo", "hello").status, 200);
+}
+
+TEST_F(MiddlewareTest, ChangesTheResponseOnItsWayOut) {
+  add().on_response = [](bento_exchange* e, bento_error* error) {
+    EXPECT_EQ(e->status, 200u);
+    EXPECT_EQ(e->more, 0u);
+    EXPECT_EQ(text(e->body), "hello");
+    EXPECT_EQ(to_view(e->response_header(e, to_bento("CONTENT-TYPE"), 0)),
+              "text/plain; charset=utf-8");
+    e->status = 203;
+    EXPECT_EQ(set_header(e, "x-a", "1", error), BENTO_OK);
+    EXPECT_EQ(e->add_response_header(e, to_bento("x-a"), to_bento("2"), error), BENTO_OK);
+    EXPECT_EQ(to_view(e->response_header(e, to_bento("X-A"), 1)), "2");
+    EXPECT_EQ(set_header(e, "Content-Type", "text/csv", error), BENTO_OK);
+    return e->set_body(e, {"bye", 3}, error);
+  };
+  ASSERT_TRUE(serve().ok());
+  const http::Response response = ask("POST", "/echo", "hello");
+  EXPECT_EQ(response.status, 203);
+  EXPECT_EQ(response.body, "bye");
+  EXPECT_EQ(response.content_type, "text/csv");
+  EXPECT_EQ(http::joined_header(response.headers, "x-a"), "1, 2");
+}
+
+TEST_F(MiddlewareTest, AnswersInPlaceOfTheServiceAndOnlyThoseOutsideSeeIt) {
+  add().on_response = note("outer response");
+  FakeMiddleware& gate = add();
+  gate.on_request = [](bento_exchange* e, bento_error* error) {
+    bento_event event = start_event(403);
+    const bento_pair type{to_bento("content-type"), to_bento("text/x-no")};
+    event.headers = {&type, 1};
+    event.body = {"no", 2};
+    return e->answer(e, &event, error);
+  };
+  gate.on_response = note("gate response");
+  gate.on_end = [this](bento_exchange*) { steps_.emplace_back("gate end"); };
+  FakeMiddleware& inner = add();
+  inner.on_request = note("inner request");
+  inner.on_end = [this](bento_exchange*) { steps_.emplace_back("inner end"); };
+  ASSERT_TRUE(serve().ok());
+  const http::Response response = ask("POST", "/echo", "hello");
+  EXPECT_EQ(response.status, 403);
+  EXPECT_EQ(response.body, "no");
+  EXPECT_EQ(response.content_type, "text/x-no");
+  EXPECT_THAT(steps_, ElementsAre("outer response", "gate end"));
+  EXPECT_THAT(metrics_.text(), HasSubstr("code=\"403\""));
+}
+
+TEST_F(MiddlewareTest, AnswersWithWhatAHookFailsWith) {
+  add().on_request = [](bento_exchange*, bento_error* error) {
+    return Status(BENTO_UNAUTHENTICATED, "who are you?").give(error);
+  };
+  ASSERT_TRUE(serve().ok());
+  const http::Response response = ask("POST", "/echo", "hello");
+  EXPECT_EQ(response.status, 401);
+  EXPECT_THAT(response.body, HasSubstr("who are you?"));
+}
+
+TEST_F(MiddlewareTest, Answers500WithoutTheWordsOfAHookThatBreaks) {
+  add().on_response = [](bento_exchange*, bento_error* error) {
+    return Status(BENTO_INTERNAL, "a secret").give(error);
+  };
+  ASSERT_TRUE(serve().ok());
+  testing::internal::CaptureStderr();
+  const http::Response response = ask("POST", "/echo", "hello");
+  const std::string log = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(response.status, 500);
+  EXPECT_THAT(response.body, testing::Not(HasSubstr("secret")));
+  EXPECT_THAT(log, HasSubstr("middleware first of fake failed: a secret"));
+}
+
+TEST_F(MiddlewareTest, IsAroundErrorsAndTheHostsPagesToo) {
+  add().on_response = [this](bento_exchange* e, bento_error*) {
+    steps_.push_back(std::to_string(e->status));
+    return bento_code{BENTO_OK};
+  };
+  ASSERT_TRUE(serve().ok());
+  EXPECT_EQ(ask("GET", "/nowhere").status, 404);
+  EXPECT_EQ(ask("GET", "/echo").status, 405);
+  EXPECT_EQ(ask("GET", "/livez").status, 200);
+  plugin_.on_invoke = [](bento_ctx*, const bento_value&, bento_sink*, bento_error* error) {
+    return Status(BENTO_INTERNAL, "broken").give(error);
+  };
+  EXPECT_EQ(ask("POST", "/echo").status, 500);
+  EXPECT_THAT(steps_, ElementsAre("404", "405", "200", "500"));
+}
+
+TEST_F(MiddlewareTest, LeavesTheAdminDoorAndOtherPrefixesAlone) {
+  add().on_request = note("seen");
+  ASSERT_TRUE(serve("/iris").ok());
+  EXPECT_EQ(ask("GET", "/livez").status, 200);
+  EXPECT_EQ(ask("GET", "/irises").status, 404);
+  fakes::FakeExchange admin("GET", "/livez");
+  admin.request().door = http::Door::kAdmin;
+  EXPECT_EQ(ask(admin).status, 200);
+  EXPECT_THAT(steps_, IsEmpty());
+  EXPECT_EQ(ask("GET", "/iris/nowhere").status, 404);
+  EXPECT_THAT(steps_, ElementsAre("seen"));
+}
+
+TEST_F(MiddlewareTest, KeepsAHooksStateFromOneToTheNext) {
+  FakeMiddleware& one = add();
+  one.on_request = [](bento_exchange* e, bento_error*) {
+    EXPECT_EQ(e->state, nullptr);
+    e->state = new int(41);
+    return bento_code{BENTO_OK};
+  };
+  one.on_response = [](bento_exchange* e, bento_error*) {
+    ++*static_cast<int*>(e->state);
+    return bento_code{BENTO_OK};
+  };
+  one.on_end = [this](bento_exchange* e) {
+    const std::unique_ptr<int> state(static_cast<int*>(e->state));
+    steps_.push_back(std::to_string(*state));
+  };
+  add().on_request = [](bento_exchange* e, bento_error*) {
+    EXPECT_EQ(e->state, nullptr) << "another's";
+    return bento_code{BENTO_OK};
+  };
+  ASSERT_TRUE(serve().ok());
+  ask("POST", "/echo", "hello");
+  EXPECT_THAT(steps_, ElementsAre("42"));
+}
+
+TEST_F(MiddlewareTest, ShowsHooksAStreamPieceByPiece) {
+  FakeMiddleware& shout = add();
+  shout.on_response = shout.on_body = [](bento_exchange* e, bento_error* error) {
+    std::string piece = text(e->body);
+    for (char& c : piece) c = static_cast<char>(std::toupper(c));
+    if (e->more == 0) piece += "!";
+    return e->set_body(e, {piece.data(), piece.size()}, error);
+  };
+  FakeMiddleware& star = add();
+  star.on_response = star.on_body = [](bento_exchange* e, bento_error* error) {
+    const std::string piece = text(e->body) + "*";
+    return e->set_body(e, {piece.data(), piece.size()}, error);
+  };
+  ASSERT_TRUE(serve().ok());
+  plugin_.on_raw = [](const bento_call& call, bento_error* error) {
+    for (const bento_event& event :
+         {start_event(200), body_event("a", true), body_event("b", true), body_event("c")}) {
+      EXPECT_EQ(call.channel->send(call.channel, &event, error), BENTO_OK);
+    }
+    return bento_code{BENTO_OK};
+  };
+  fakes::FakeExchange exchange("POST", "/raw");
+  EXPECT_EQ(ask(exchange).body, "A*B*C*!");
+  EXPECT_TRUE(exchange.is_complete);
+}
+
+TEST_F(MiddlewareTest, CutsAStreamThatAHookBreaks) {
+  add().on_body = [](bento_exchange*, bento_error* error) {
+    return Status(BENTO_INTERNAL, "no").give(error);
+  };
+  ASSERT_TRUE(serve().ok());
+  plugin_.on_raw = [](const bento_call& call, bento_error* error) {
+    const bento_event start = start_event(200), one = body_event("a", true), two = body_event("b");
+    EXPECT_EQ(call.channel->send(call.channel, &start, error), BENTO_OK);
+    EXPECT_EQ(call.channel->send(call.channel, &one, error), BENTO_OK);
+    EXPECT_EQ(call.channel->send(call.channel, &two, error), BENTO_CANCELLED);
+    return bento_code{BENTO_OK};
+  };
+  fakes::FakeExchange exchange("POST", "/raw");
+  ask(exchange);
+  EXPECT_TRUE(exchange.is_cut);
+  EXPECT_FALSE(exchange.is_complete);
+}
+
+TEST_F(MiddlewareTest, LimitsTheBodyWholeOrStreamed) {
+  add().on_request = [](bento_exchange* e, bento_error* error) {
+    return e->limit_body(e, 3, error);
+  };
+  ASSERT_TRUE(serve().ok());
+  EXPECT_EQ(ask("POST", "/echo", "abc").status, 200);
+  EXPECT_EQ(ask("POST", "/echo", "abcd").status, 413);
+  plugin_.on_raw = [](const bento_call& call, bento_error* error) {
+    bento_event event{};
+    event.size = sizeof event;
+    return call.channel->receive(call.channel, &event, error);
+  };
+  EXPECT_EQ(ask("POST", "/raw", "abcd").status, 413);
+}
+
+TEST_F(MiddlewareTest, BringsTheDeadlineForwardOnly) {
+  const TimePoint sooner = clock_.now() + std::chrono::seconds(1);
+  FakeMiddleware& one = add();
+  one.on_request = [&](bento_exchange* e, bento_error* error) {
+    const auto at = [](TimePoint when) {
+      return static_cast<std::uint64_t>(when.time_since_epoch().count());
+    };
+    EXPECT_EQ(e->set_deadline(e, at(sooner), error), BENTO_OK);
+    EXPECT_EQ(e->set_deadline(e, at(sooner + std::chrono::hours(1)), error), BENTO_OK);
+    return bento_code{BENTO_OK};
+  };
+  ASSERT_TRUE(serve().ok());
+  fakes::FakeExchange exchange("POST", "/echo", "x");
+  ask(exchange);
+  EXPECT_EQ(exchange.late_at, sooner);
+}
+
+// ---- around ----------------------------------------------------------------------------------
+
+TEST_F(MiddlewareTest, PassesThroughOneThatIsAround) {
+  add().around = [this](const bento_call* call, const bento_app* next, bento_error* error) {
+    steps_.emplace_back("before");
+    const bento_code code = next->call(next->self, call, error);
+    steps_.emplace_back("after");
+    EXPECT_EQ(to_view(call->scope->path), "/echo") << "still there";
+    return code;
+  };
+  ASSERT_TRUE(serve().ok());
+  EXPECT_TRUE(dispatcher_.plan(fakes::FakeExchange("POST", "/echo").request()).streamed);
+  const http::Response response = ask("POST", "/echo", "hello");
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(response.body, "hello");
+  EXPECT_THAT(steps_, ElementsAre("before", "after"));
+}
+
+TEST_F(MiddlewareTest, RunsOneThatIsAroundBetweenHooks) {
+  FakeMiddleware& outer = add();
+  outer.on_request = note("outer request");
+  outer.on_response = note("outer response");
+  add().around = [this](const bento_call* call, const bento_app* next, bento_error* error) {
+    steps_.emplace_back("around");
+    return next->call(next->self, call, error);
+  };
+  FakeMiddleware& inner = add();
+  inner.on_request = note("inner request");
+  inner.on_response = note("inner response");
+  ASSERT_TRUE(serve().ok());
+  EXPECT_EQ(ask("POST", "/echo", "hello").body, "hello");
+  EXPECT_THAT(steps_, ElementsAre("outer request", "around", "inner request", "inner response",
+                                  "outer response"));
+}
+
+TEST_F(MiddlewareTest, RoutesAnewWhatOneThatIsAroundHasChanged) {
+  add().around = [](const bento_call* call, const bento_app* next, bento_error* error) {
+    bento_scope scope = *call->scope;
+    scope.path = to_bento("/echo");
+    bento_call changed = *call;
+    changed.scope = &scope;
+    return next->call(next->self, &changed, error);
+  };
+  ASSERT_TRUE(serve().ok());
+  EXPECT_EQ(ask("POST", "/elsewhere", "hello").body, "hello");
+  EXPECT_THAT(metrics_.text(), HasSubstr("route=\"/echo\""));
+}
+
+TEST_F(MiddlewareTest, LetsOneThatIsAroundAnswerByItself) {
+  add().around = [](const bento_call* call, const bento_app*, bento_error* error) {
+    const bento_event start = start_event(418), body = body_event("tea");
+    EXPECT_EQ(call->channel->send(call->channel, &start, error), BENTO_OK);
+    return call->channel->send(call->channel, &body, error);
+  };
+  ASSERT_TRUE(serve().ok());
+  const http::Response response = ask("POST", "/echo", "hello");
+  EXPECT_EQ(response.status, 418);
+  EXPECT_EQ(response.body, "tea");
+}
+
+TEST_F(MiddlewareTest, GivesOneThatIsAroundTheErrorsFromInside) {
+  plugin_.on_invoke = [](bento_ctx*, const bento_value&, bento_sink*, bento_error* error) {
+    return Status(BENTO_INTERNAL, "broken").give(error);
+  };
+  std::string caught;
+  bool answers = true;
+  add().around = [&](const bento_call* call, const bento_app* next, bento_error* error) {
+    const bento_code code = next->call(next->self, call, error);
+    EXPECT_EQ(code, BENTO_INTERNAL);
+    caught = error->message;
+    if (!answers) return code;
+    const bento_event start = start_event(200), body = body_event("mended");
+    EXPECT_EQ(call->channel->send(call->channel, &start, error), BENTO_OK);
+    return call->channel->send(call->channel, &body, error);
+  };
+  ASSERT_TRUE(serve().ok());
+  EXPECT_EQ(ask("POST", "/echo", "hello").body, "mended");
+  EXPECT_THAT(caught, HasSubstr("broken"));
+  answers = false;
+  EXPECT_EQ(ask("POST", "/echo", "hello").status, 500);
+}
+
+TEST_F(MiddlewareTest, StreamsThroughOneThatIsAround) {
+  add().around = [](const bento_call* call, const bento_app* next, bento_error* error) {
+    return next->call(next->self, call, error);
+  };
+  ASSERT_TRUE(serve().ok());
+  plugin_.on_raw = [](const bento_call& call, bento_error* error) {
+    bento_event received{};
+    received.size = sizeof received;
+    EXPECT_EQ(call.channel->receive(call.channel, &received, error), BENTO_OK);
+    EXPECT_EQ(text(received.body), "question");
+    for (const bento_event& event : {start_event(200), body_event("a", true), body_event("b")}) {
+      EXPECT_EQ(call.channel->send(call.channel, &event, error), BENTO_OK);
+    }
+    return bento_code{BENTO_OK};
+  };
+  fakes::FakeExchange exchange("POST", "/raw", "question");
+  EXPECT_EQ(ask(exchange).body, "ab");
+  EXPECT_TRUE(exchange.is_complete);
+}
+
+TEST_F(MiddlewareTest, Answers500ToMisuseAndNamesThePlugin) {
+  using Around = std::function<bento_code(const bento_call*, const bento_app*, bento_error*)>;
+  const std::vector<std::pair<Around, std::string>> misuses = {
+      {[](const bento_call*, const bento_app*, bento_error*) { return bento_code{BENTO_OK}; },
+       "middleware first of fake returned without an answer"},
+      {[](const bento_call* call, const bento_app* next, bento_error* error) {
+         bento_error ignored{};
+         ignored.size = sizeof ignored;
+         const bento_event start = start_event(200);
+         (void)call->channel->send(call->channel, &start, &ignored);
+         (void)call->channel->send(call->channel, &start, &ignored);
+         (void)next;
+         (void)error;
+         return bento_code{BENTO_OK};
+       },
+       "middleware first of fake: the response was already started"},
+      {[](const bento_call* call, const bento_app*, bento_error* error) {
+         const bento_event body = body_event("early");
+         return call->channel->send(call->channel, &body, error);
+       },
+       "middleware first of fake: a body before the response was started"},
+      {[](const bento_call*, const bento_app*, bento_error* error) {
+         return Status(BENTO_INTERNAL, "it threw").give(error);
+       },
+       "middleware first of fake: it threw"},
+  };
+  FakeMiddleware& one = add();
+  one.around = misuses[0].first;
+  ASSERT_TRUE(serve().ok());
+  for (const auto& [around, complaint] : misuses) {
+    one.around = around;
+    testing::internal::CaptureStderr();
+    EXPECT_EQ(ask("POST", "/echo", "hello").status, 500) << complaint;
+    EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr(complaint));
+  }
+}
+
+TEST_F(MiddlewareTest, CallsNextOnceOnly) {
+  add().around = [](const bento_call* call, const bento_app* next, bento_error* error) {
+    EXPECT_EQ(next->call(next->self, call, error), BENTO_OK);
+    EXPECT_EQ(next->call(next->self, call, error), BENTO_FAILED_PRECONDITION);
+    EXPECT_STREQ(error->message, "next was called twice");
+    return bento_code{BENTO_OK};
+  };
+  ASSERT_TRUE(serve().ok());
+  EXPECT_EQ(ask("POST", "/echo", "hello").body, "hello");
+}
+
+TEST_F(MiddlewareTest, RefusesAMiddlewareOfBothFormsOrOfNone) {
+  add();
+  EXPECT_THAT(serve().message(), HasSubstr("middleware first: it has around, or hooks"));
+}
+
+}  // namespace
+}  // namespace bentohost::service
