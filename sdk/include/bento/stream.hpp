@@ -60,7 +60,7 @@ class Stream {
   void start(std::uint32_t status, std::string_view content_type, const Headers& headers = {}) {
     std::vector<bento_pair> pairs = headers.abi();
     if (!content_type.empty()) {
-      pairs.push_back({detail::str("Content-Type"), detail::str(content_type)});
+      pairs.insert(pairs.begin(), {detail::str("Content-Type"), detail::str(content_type)});
     }
     bento_event event = make_event(BENTO_RESPONSE_START);
     event.status = status;
