@@ -67,9 +67,11 @@ def help_of(binary: Path) -> str:
                           check=False).stdout
 
 
-def bentohost(binary: Path, plugins: Sequence[str]) -> Spec:
+def bentohost(binary: Path, plugins: Sequence[str], options: Sequence[str] = (),
+              plugin_path: Path | None = None) -> Spec:
     def argv(start: Start) -> list[str]:
-        words = [str(binary), "--port", "0"]
+        words = ["env", f"BENTOHOST_PLUGIN_PATH={plugin_path}"] if plugin_path else []
+        words += [str(binary), "--port", "0", *options]
         for plugin in plugins:
             words += ["--plugin", plugin]
         if not start.access_log:

@@ -54,8 +54,19 @@ def quick(case: Case) -> None:
         load.check(case.label, server, case.request)
 
 
-def targets(_results: Results) -> list[Target]:
-    return []
+def targets(results: Results) -> list[Target]:
+    of = lambda other, number: [results.ratio(KEY, "bentohost", other, number, "rps")]
+    found = []
+    for number in (64, 256):
+        found.append(Target(f"trivial handler, {number} connections: at least 0.65 of nginx's "
+                            "static reply", of("nginx", number), lambda value: value >= 0.65))
+        found += [Target(f"trivial handler, {number} connections: at least 2 times {label}",
+                         of(key, number), lambda value: value >= 2)
+                  for key, label in (("httplib", "tuned cpp-httplib"), ("fastify", "Fastify"))]
+        found.append(Target(f"trivial handler, {number} connections: CPU at most 2 times nginx's",
+                            [results.ratio(KEY, "bentohost", "nginx", number, "cpu_us")],
+                            lambda value: value <= 2))
+    return found
 
 
 def _summary(results: Results) -> list[str]:

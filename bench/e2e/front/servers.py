@@ -13,6 +13,7 @@ from ..servers import NGINX, PEERS, WORKERS, Spec, Start
 HELLO = Request("POST", "/hello", "hello", body="World")
 HELLO_ON_A_THREAD = Request("POST", "/hello_on_a_thread", "hello", body="World")
 LIVEZ = Request("GET", "/livez", "ok")
+IRIS = Request("POST", "/classify", "[0]", body="[[4.9,3.0,1.4,0.2]]")
 FASTIFY = "4.29.1"  # the last line that runs on Debian 12's Node
 INSTALL_SECONDS = 120
 
@@ -35,6 +36,11 @@ class Built:
     def bentohost(self, *plugins: str) -> Spec:
         return servers.bentohost(
             self.binary, [str(self.bench / "plugins" / f"lib{name}.so") for name in plugins])
+
+    def with_middleware(self, *uses: str) -> Spec:
+        """The iris sample, with these around it."""
+        options = [word for use in uses for word in ("--use", use)]
+        return servers.bentohost(self.binary, ["libiris.so"], options, self.bench / "plugins")
 
     def _threaded(self, key: str, label: str) -> Spec:
         program = self.bench / f"peer_{key}"

@@ -5,13 +5,13 @@ from typing import Sequence
 
 from .. import machine, markdown, plot
 from ..servers import Spec
-from . import hello, idle, streams, tls
+from . import hello, idle, middleware, streams, tls
 from .results import Results, Sample, Skipped
 from .servers import FASTIFY, Built, Case
 
 # A module each: KEY, cases(built), measure(case, seconds) with figures for each size, quick(case),
 # targets(results) and section(results).
-SCENARIOS = (hello, idle, streams, tls)
+SCENARIOS = (hello, middleware, idle, streams, tls)
 PYTHON_PEERS = ("starlette", "uvicorn", "uvloop", "httptools")
 Plan = list[tuple[ModuleType, list[Case]]]
 
