@@ -1,0 +1,260 @@
+// bento::testing::Host: a host for unit tests, in the test's own process and thread. Not part of
+// <bento/bento.hpp>; no library but RapidJSON.
+//
+//   TEST(Iris, ClassifiesASetosa) {
+//     bento::testing::Host host(bento_entry);
+//     EXPECT_EQ(host.post("/classify", "[[4.9,3.0,1.4,0.2]]").body, "[0]");
+//   }
+//
+// It routes, decodes, wraps in middleware and encodes as bentohost does, and answers errors with
+// their status and message. There is one instance of each runner, and a call, of any number of
+// rows, is one run where it is submitted; background tasks run in order before the answer is
+// returned. What is the real host's own affair is not here: sockets, batches, its limits, metrics,
+// and mounts of files and of processes, which are answered 501.
+//
+// One thread. One Host of a plugin at a time: a plugin is opened once.
+#pragma once
+
+#include <bento/abi.h>
+
+#include <algorithm>
+#include <bento/context.hpp>
+#include <bento/error.hpp>
+#include <bento/headers.hpp>
+#include <bento/testing/client.hpp>
+#include <bento/testing/endpoint.hpp>
+#include <bento/testing/host_table.hpp>
+#include <bento/testing/message.hpp>
+#include <bento/testing/middleware.hpp>
+#include <bento/testing/options.hpp>
+#include <bento/testing/problem.hpp>
+#include <bento/testing/routes.hpp>
+#include <bento/testing/scope.hpp>
+#include <bento/testing/state.hpp>
+#include <charconv>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace bento::testing {
+
+struct HostOptions {
+  std::string options = "{}";    // the service's: a JSON object, over the defaults of its schema
+  std::string plugin_dir = ".";  // where relative paths in options are meant from
+  std::chrono::milliseconds timeout{60000};  // of a request
+  std::size_t max_background = 1024;         // tasks of a request
+};
+
+class Host {
+ public:
+  // Opens the plugin, creates the service and its runners, and calls the hooks. Throws Error for
+  // what any of them fails with.
+  explicit Host(const bento_plugin_entry& entry, const HostOptions& options = {})
+      : entry_(entry), options_(options), table_(environment_, options.plugin_dir) {
+    environment_.max_background = options.max_background;
+    try {
+      start();
+    } catch (...) {
+      stop();
+      throw;
+    }
+  }
+  Host(const bento_plugin_entry& entry, const char* options)
+      : Host(entry, HostOptions{.options = options}) {}
+  Host(const Host&) = delete;
+  Host& operator=(const Host&) = delete;
+  ~Host() { stop(); }
+
+  Response get(std::string target, Headers headers = {}) {
+    return request({.target = std::move(target), .headers = std::move(headers)});
+  }
+  Response post(std::string target, std::string body, Headers headers = {}) {
+    return send("POST", std::move(target), std::move(body), std::move(headers));
+  }
+  Response put(std::string target, std::string body, Headers headers = {}) {
+    return send("PUT", std::move(target), std::move(body), std::move(headers));
+  }
+  Response patch(std::string target, std::string body, Headers headers = {}) {
+    return send("PATCH", std::move(target), std::move(body), std::move(headers));
+  }
+  Response del(std::string target, Headers headers = {}) {
+    return send("DELETE", std::move(target), {}, std::move(headers));
+  }
+  Response send(std::string method, std::string target, std::string body, Headers headers = {}) {
+    return request({.method = std::move(method),
+                    .target = std::move(target),
+                    .body = std::move(body),
+                    .headers = std::move(headers)});
+  }
+  // Background tasks have run when it returns.
+  Response request(const Request& request) {
+    internal::Scope scope;
+    describe(request, scope);
+    internal::RequestState state(environment_, scope.abi());
+    internal::Client client(request, state);
+    call(client, state);
+    run_tasks(state, scope);
+    Response response = std::move(client).take_response();
+    response.headers.add("X-Request-Id", scope.request_id);
+    return response;
+  }
+
+  // So many background tasks have been done; have failed; did not run, after one that failed.
+  std::size_t tasks() const { return done_; }
+  std::size_t failed_tasks() const { return failed_; }
+  std::size_t dropped_tasks() const { return dropped_; }
+
+  const std::vector<LogLine>& log() const { return environment_.log; }
+  // Whether a line of the log has this text in it.
+  bool has_logged(std::string_view text) const {
+    for (const LogLine& line : log()) {
+      if (line.message.find(text) != line.message.npos) return true;
+    }
+    return false;
+  }
+
+ private:
+  using Hook = bento_code (*)(void*, bento_error*);
+
+  void start() {
+    if (entry_.abi_major != BENTO_ABI_MAJOR || entry_.abi_minor > BENTO_ABI_MINOR) {
+      throw Error(BENTO_FAILED_PRECONDITION, "the plugin is built for another version of the ABI");
+    }
+    bento_error error = detail::make_error();
+    service_ = entry_.open(table_.abi(), &error);
+    if (service_ == nullptr) throw Error(error.code, error.message);
+    table_.set_options(
+        internal::merge_options(detail::view(service_->options_schema), options_.options));
+    routes_.emplace(*service_);
+    if (service_->create != nullptr) {
+      detail::check(service_->create(table_.abi(), &self_, &error), error);
+    }
+    is_created_ = true;
+    run_hook(service_->on_startup);
+    environment_.runners.start(table_.abi(), *service_);
+    run_hook(service_->on_ready);
+    is_started_ = true;
+  }
+  void run_hook(Hook hook) {
+    bento_error error = detail::make_error();
+    if (hook != nullptr) detail::check(hook(self_, &error), error);
+  }
+  void stop() {
+    if (is_started_ && service_->on_shutdown != nullptr) {
+      bento_error ignored = detail::make_error();
+      (void)service_->on_shutdown(self_, &ignored);
+    }
+    environment_.runners.stop();
+    if (is_created_ && service_->destroy != nullptr) service_->destroy(self_);
+    if (service_ != nullptr) entry_.close();
+  }
+
+  // What a host makes of a request on the wire.
+  void describe(const Request& request, internal::Scope& scope) {
+    const std::string_view target = request.target;
+    const std::size_t question = std::min(target.find('?'), target.size());
+    scope.method = request.method;
+    scope.path = unescape(target.substr(0, question));
+    scope.query = target.substr(std::min(question + 1, target.size()));
+    scope.client = request.client;
+    scope.request_id = "test-" + std::to_string(++requests_);
+    scope.headers.add("host", "127.0.0.1:3000");
+    const bool has_body = !request.body.empty() || request.method == "POST";
+    if (has_body && !request.headers.has("transfer-encoding")) {
+      scope.headers.add("content-length", std::to_string(request.body.size()));
+    }
+    for (const auto& [name, value] : request.headers) {
+      std::string lower = name;
+      std::transform(lower.begin(), lower.end(), lower.begin(), detail::lower);
+      scope.headers.add(lower, value);
+    }
+    const auto deadline = std::chrono::steady_clock::now().time_since_epoch() + options_.timeout;
+    scope.deadline_ns = static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::nanoseconds>(deadline).count());
+  }
+  static std::string unescape(std::string_view text) {
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      unsigned byte = 0;
+      const char* digits = text.data() + i + 1;
+      if (text[i] == '%' && text.size() - i > 2 &&
+          std::from_chars(digits, digits + 2, byte, 16).ptr == digits + 2) {
+        out += static_cast<char>(byte);
+        i += 2;
+      } else {
+        out += text[i];
+      }
+    }
+    return out;
+  }
+
+  void call(internal::Client& client, internal::RequestState& state) {
+    std::vector<std::unique_ptr<internal::App>> apps;
+    apps.push_back(std::make_unique<internal::Endpoint>(self_, *routes_));
+    for (std::size_t i = service_->n_middleware; i-- > 0;) {
+      apps.push_back(wrap(*service_->middleware[i], *apps.back()));
+    }
+    const bento_call call{sizeof call, 0, state.abi(), state.scope, client.abi()};
+    try {
+      apps.back()->call(call);
+    } catch (const internal::Failure& failure) {
+      client.answer(failure.answer.head, failure.answer.body);
+    } catch (const Error& error) {  // in mid-answer, or after it
+      if (state.is_gone || error.code() == BENTO_CANCELLED) return;
+      const std::string what = client.has_ended() ? "after its answer: " : "in mid-answer: ";
+      state.log(Log::kError, what + error.what());
+    }
+  }
+  std::unique_ptr<internal::App> wrap(const bento_middleware& middleware, internal::App& next) {
+    if (middleware.around != nullptr) {
+      return std::make_unique<internal::Around>(self_, middleware, next);
+    }
+    return std::make_unique<internal::Hooks>(
+        self_, middleware, next, [this](std::string_view method, std::string_view path) {
+          const internal::Match match = routes_->find(method, path);
+          return match.mount != nullptr || (match.api != nullptr && match.api->raw != nullptr);
+        });
+  }
+
+  void run_tasks(internal::RequestState& request, const internal::Scope& scope) {
+    internal::Scope after;  // no headers and no deadline
+    after.method = scope.method;
+    after.path = scope.path;
+    after.request_id = scope.request_id;
+    bool goes_on = true;
+    for (; !request.tasks.empty(); request.tasks.pop_front()) {
+      if (!goes_on) {
+        ++dropped_;
+        continue;
+      }
+      internal::RequestState state(environment_, after.abi());
+      state.may_defer = false;
+      try {
+        request.tasks.front().run(state.abi());
+        ++done_;
+      } catch (const Error& error) {
+        ++failed_;
+        goes_on = false;
+        state.log(Log::kError, std::string("a background task failed: ") + error.what());
+      }
+    }
+  }
+
+  const bento_plugin_entry& entry_;
+  const HostOptions options_;
+  internal::Environment environment_;
+  internal::HostTable table_;
+  const bento_service* service_ = nullptr;
+  std::optional<internal::Routes> routes_;
+  void* self_ = nullptr;
+  bool is_created_ = false, is_started_ = false;
+  std::size_t requests_ = 0, done_ = 0, failed_ = 0, dropped_ = 0;
+};
+
+}  // namespace bento::testing

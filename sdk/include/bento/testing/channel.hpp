@@ -1,0 +1,199 @@
+// Channel, AnswerChannel and App: the ABI's channels and apps as classes whose errors are thrown.
+// Part of <bento/testing.hpp>.
+#pragma once
+
+#include <bento/abi.h>
+
+#include <algorithm>
+#include <bento/error.hpp>
+#include <bento/headers.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace bento::testing::internal {
+
+// What a plugin does wrong is no fault of the client: 500.
+[[noreturn]] inline void misuse(const std::string& what) {
+  throw Error(BENTO_FAILED_PRECONDITION, what, 500);
+}
+
+inline void check_header(std::string_view name, std::string_view value) {
+  if (name.empty() || name.find_first_of(": \t\r\n") != name.npos ||
+      value.find_first_of(std::string_view("\r\n\0", 3)) != value.npos) {
+    throw Error(BENTO_INVALID_ARGUMENT, "header \"" + std::string(name) +
+                                            "\": a name without blanks and colons, and no line "
+                                            "breaks");
+  }
+}
+
+inline bento_event make_event(std::uint32_t type) {
+  bento_event event{};
+  event.size = sizeof event;
+  event.type = type;
+  return event;
+}
+inline std::string_view body_of(const bento_event& event) {
+  return {static_cast<const char*>(event.body.ptr), event.body.len};
+}
+
+class Channel {
+ public:
+  Channel() {
+    table_.channel.size = sizeof table_.channel;
+    table_.channel.receive = [](bento_channel* channel, bento_event* out, bento_error* error) {
+      return detail::guard(error, [&] { self(channel).receive(*out); });
+    };
+    table_.channel.send = [](bento_channel* channel, const bento_event* event, bento_error* error) {
+      return detail::guard(error, [&] { self(channel).send(*event); });
+    };
+    table_.self = this;
+  }
+  Channel(const Channel&) = delete;
+  Channel& operator=(const Channel&) = delete;
+  virtual ~Channel() = default;
+
+  bento_channel* abi() { return &table_.channel; }
+
+ protected:
+  virtual void receive(bento_event& out) = 0;
+  virtual void send(const bento_event& event) = 0;
+
+ private:
+  struct Table {
+    bento_channel channel{};  // first: its address is the table's
+    Channel* self = nullptr;
+  };
+  static Channel& self(bento_channel* channel) { return *reinterpret_cast<Table*>(channel)->self; }
+  Table table_;
+};
+
+struct AnswerHead {
+  std::uint32_t status = 0;
+  Headers headers;
+};
+
+// A channel that holds an answer to its order: a head, which waits for the first piece of the body,
+// pieces, and an end.
+class AnswerChannel : public Channel {
+ public:
+  bool has_ended() const { return state_ == State::kEnded; }
+  // No error can take the place of what has gone out.
+  bool is_under_way() const { return state_ == State::kStreaming || state_ == State::kEnded; }
+  // After the one who was to answer.
+  void expect_end(const std::string& who) const {
+    if (state_ == State::kNothing) throw Error(BENTO_INTERNAL, who + " returned without an answer");
+    if (state_ != State::kEnded) {
+      throw Error(BENTO_INTERNAL, who + " returned before the end of its answer");
+    }
+  }
+  // A whole answer, in place of one that has at most been started.
+  void answer(AnswerHead head, std::string_view body) {
+    state_ = State::kEnded;
+    on_head(std::move(head), body, false);
+  }
+
+ protected:
+  // The head and the first piece of the body, which is the last unless `more`; and further ones.
+  virtual void on_head(AnswerHead head, std::string_view piece, bool more) = 0;
+  virtual void on_piece(std::string_view piece, bool more) = 0;
+
+ private:
+  enum class State { kNothing, kHead, kStreaming, kEnded };
+
+  void send(const bento_event& event) override {
+    if (event.type == BENTO_RESPONSE_START) return start(event);
+    if (event.type != BENTO_RESPONSE_BODY) {
+      misuse("send takes BENTO_RESPONSE_START and BENTO_RESPONSE_BODY");
+    }
+    if (state_ == State::kNothing) misuse("a body before the response was started");
+    if (state_ == State::kEnded) misuse("a body after the last one");
+    const bool is_first = state_ == State::kHead, more = event.more != 0;
+    state_ = more ? State::kStreaming : State::kEnded;
+    if (is_first) return on_head(std::move(head_), body_of(event), more);
+    on_piece(body_of(event), more);
+  }
+  void start(const bento_event& event) {
+    if (state_ != State::kNothing) misuse("the response was already started");
+    if (event.status < 200 || event.status > 599) misuse("a status is between 200 and 599");
+    head_ = {event.status, Headers(event.headers)};
+    state_ = State::kHead;
+  }
+
+  State state_ = State::kNothing;
+  AnswerHead head_;
+};
+
+// A channel of the ABI, throwing what it returns.
+class Outlet {
+ public:
+  explicit Outlet(bento_channel* channel) : channel_(channel) {}
+
+  void head(const AnswerHead& head, std::string_view piece, bool more) {
+    const std::vector<bento_pair> pairs = head.headers.abi();
+    bento_event event = make_event(BENTO_RESPONSE_START);
+    event.status = head.status;
+    event.headers = {pairs.data(), pairs.size()};
+    send(event);
+    this->piece(piece, more);
+  }
+  void piece(std::string_view piece, bool more) {
+    bento_event event = make_event(BENTO_RESPONSE_BODY);
+    event.more = more ? 1 : 0;
+    event.body = {piece.data(), piece.size()};
+    send(event);
+  }
+  void receive(bento_event& out) {
+    bento_error error = detail::make_error();
+    detail::check(channel_->receive(channel_, &out, &error), error);
+  }
+  std::string read_all() {
+    std::string body;
+    for (bool more = true; more;) {
+      bento_event event = make_event(BENTO_REQUEST_BODY);
+      receive(event);
+      if (event.type == BENTO_DISCONNECT) throw Error(BENTO_CANCELLED, "the client is gone");
+      body += body_of(event);
+      more = event.more != 0;
+    }
+    return body;
+  }
+
+ private:
+  void send(const bento_event& event) {
+    bento_error error = detail::make_error();
+    detail::check(channel_->send(channel_, &event, &error), error);
+  }
+  bento_channel* channel_;
+};
+
+// Passes everything on: to know afterwards what has gone out.
+class PassingChannel : public AnswerChannel {
+ public:
+  explicit PassingChannel(bento_channel* to) : to_(to) {}
+
+ protected:
+  void receive(bento_event& out) override { to_.receive(out); }
+  void on_head(AnswerHead head, std::string_view piece, bool more) override {
+    to_.head(head, piece, more);
+  }
+  void on_piece(std::string_view piece, bool more) override { to_.piece(piece, more); }
+
+  Outlet to_;
+};
+
+// What answers a call: the service, or a middleware around it.
+class App {
+ public:
+  App() = default;
+  App(const App&) = delete;
+  App& operator=(const App&) = delete;
+  virtual ~App() = default;
+  // Throws an error that was not answered.
+  virtual void call(const bento_call& call) = 0;
+};
+
+}  // namespace bento::testing::internal

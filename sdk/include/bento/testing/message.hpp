@@ -1,0 +1,38 @@
+// Request and Response: what a test sends to a service and what it gets. Part of
+// <bento/testing.hpp>.
+#pragma once
+
+#include <bento/context.hpp>
+#include <bento/headers.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace bento::testing {
+
+struct Request {
+  std::string method = "GET";
+  std::string target = "/";  // path and query, as on the wire: "/a%20b?x=1"
+  std::string body = {};
+  Headers headers = {};
+  std::size_t piece_size = 64u << 10;                // the body as a Stream gets it
+  std::size_t takes = static_cast<std::size_t>(-1);  // so many pieces; then the client leaves
+  std::string client = "127.0.0.1:50000";
+};
+
+struct Response {
+  std::uint32_t status = 0;
+  Headers headers = {};  // Content-Type too
+  std::string content_type = {}, body = {};
+  bool is_whole = true;  // false: it was cut off
+};
+
+// A line that the service logged, or that a host would log about it.
+struct LogLine {
+  Log level;
+  std::string message;
+  std::string request_id;  // empty: outside of any request
+};
+
+}  // namespace bento::testing

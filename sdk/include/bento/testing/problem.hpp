@@ -1,0 +1,90 @@
+// Errors as answers: application/problem+json (RFC 9457), as the host writes them. Part of
+// <bento/testing.hpp>.
+#pragma once
+
+#include <bento/abi.h>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
+#include <bento/context.hpp>
+#include <bento/error.hpp>
+#include <bento/testing/channel.hpp>
+#include <bento/testing/state.hpp>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace bento::testing::internal {
+
+// After the comments of google/rpc/code.proto.
+inline std::uint32_t http_status(const Error& error) {
+  if (error.http_status() != 0) return error.http_status();
+  switch (error.code()) {
+    case BENTO_CANCELLED:
+      return 499;
+    case BENTO_INVALID_ARGUMENT:
+    case BENTO_FAILED_PRECONDITION:
+      return 400;
+    case BENTO_DEADLINE_EXCEEDED:
+      return 504;
+    case BENTO_NOT_FOUND:
+      return 404;
+    case BENTO_PERMISSION_DENIED:
+      return 403;
+    case BENTO_RESOURCE_EXHAUSTED:
+    case BENTO_UNAVAILABLE:
+      return 503;
+    case BENTO_UNIMPLEMENTED:
+      return 501;
+    case BENTO_UNAUTHENTICATED:
+      return 401;
+    default:
+      return 500;
+  }
+}
+
+struct Problem {
+  AnswerHead head;
+  std::string body;
+};
+
+// With the message, also of a 500, as a host with --debug has it: a test wants to know.
+inline Problem make_problem(const Error& error, RequestState& state) {
+  Problem problem{{http_status(error), {{"Content-Type", "application/problem+json"}}}, {}};
+  rapidjson::StringBuffer text;
+  rapidjson::Writer<rapidjson::StringBuffer> json(text);
+  const auto member = [&](const char* name, std::string_view value) {
+    json.Key(name);
+    json.String(value.data(), static_cast<rapidjson::SizeType>(value.size()));
+  };
+  json.StartObject();
+  member("type", "about:blank");
+  json.Key("status");
+  json.Uint(problem.head.status);
+  member("detail", error.what());
+  member("instance", detail::view(state.scope->path));
+  member("request_id", detail::view(state.scope->request_id));
+  json.EndObject();
+  problem.body = text.GetString();
+  if (problem.head.status >= 500) state.log(Log::kError, error.what());
+  if (problem.head.status == 503) problem.head.headers.add("Retry-After", "1");
+  return problem;
+}
+
+// An error of the service's, 500 and above: nobody has answered it, so that who is outside may, and
+// the answer that it is else.
+class Failure : public Error {
+ public:
+  Failure(const Error& error, Problem made) : Error(error), answer(std::move(made)) {}
+  Problem answer;
+};
+
+// What becomes of an error before any of the answer has gone out: an answer, or a Failure.
+inline void settle(const Error& error, RequestState& state, bento_channel* out) {
+  Problem problem = make_problem(error, state);
+  if (problem.head.status >= 500) throw Failure(error, std::move(problem));
+  Outlet(out).head(problem.head, problem.body, false);
+}
+
+}  // namespace bento::testing::internal

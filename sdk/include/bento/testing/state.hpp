@@ -1,0 +1,102 @@
+// RequestState: what this host's bento_ctx is, for a request or a background task; Task, work that
+// a request has deferred. Part of <bento/testing.hpp>.
+#pragma once
+
+#include <bento/abi.h>
+
+#include <bento/context.hpp>
+#include <bento/error.hpp>
+#include <bento/headers.hpp>
+#include <bento/testing/message.hpp>
+#include <bento/testing/runners.hpp>
+#include <bento/testing/scope.hpp>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace bento::testing::internal {
+
+// What all requests to a service share.
+struct Environment {
+  std::vector<LogLine> log;
+  Runners runners;
+  std::size_t max_background = 0;
+};
+
+// What it holds is dropped once, run or not.
+class Task {
+ public:
+  using Run = bento_code (*)(void*, bento_ctx*, bento_error*);
+  Task(Run function, void* arg, void (*drop)(void*)) : run_(function), arg_(arg), drop_(drop) {}
+  Task(const Task&) = delete;
+  Task& operator=(const Task&) = delete;
+  ~Task() { drop_(arg_); }
+
+  void run(bento_ctx* ctx) const {
+    bento_error error = detail::make_error();
+    detail::check(run_(arg_, ctx, &error), error);
+  }
+
+ private:
+  Run run_;
+  void* arg_;
+  void (*drop_)(void*);
+};
+
+struct RequestState {
+  RequestState(Environment& e, const bento_scope* s) : environment(e), scope(s) {}
+  RequestState(const RequestState&) = delete;
+  RequestState& operator=(const RequestState&) = delete;
+
+  bento_ctx* abi() { return reinterpret_cast<bento_ctx*>(this); }
+  static RequestState& of(bento_ctx* ctx) { return *reinterpret_cast<RequestState*>(ctx); }
+
+  // A started answer has no deadline.
+  bool is_cancelled() const {
+    const auto now = std::chrono::steady_clock::now().time_since_epoch();
+    const auto now_ns = static_cast<std::uint64_t>(std::chrono::nanoseconds(now).count());
+    return is_gone || (!is_streaming && scope->deadline_ns != 0 && now_ns >= scope->deadline_ns);
+  }
+  void log(Log level, std::string message) {
+    environment.log.push_back(
+        {level, std::move(message), std::string(detail::view(scope->request_id))});
+  }
+
+  Environment& environment;
+  const bento_scope* scope;  // as its handler sees it
+  bool is_gone = false;      // the client
+  bool is_streaming = false;
+  bool may_call = true;      // runners
+  bool may_defer = true;     // tasks
+  std::uint32_t status = 0;  // that the handler has set
+  Headers headers;           // likewise
+  std::deque<Task> tasks;
+};
+
+// While it lives, a request has the scope that its handler or middleware was called with.
+class SeenScope {
+ public:
+  SeenScope(RequestState& state, const bento_scope* scope)
+      : state_(state), before_(std::exchange(state.scope, scope)) {}
+  SeenScope(const SeenScope&) = delete;
+  SeenScope& operator=(const SeenScope&) = delete;
+  ~SeenScope() { state_.scope = before_; }
+
+ private:
+  RequestState& state_;
+  const bento_scope* before_;
+};
+
+// A runner method's call for a request.
+inline Values run_method(const RequestState& caller, const Method& method,
+                         const bento_value* const* in, std::size_t n) {
+  RequestState batch(caller.environment, caller.scope);
+  batch.may_call = batch.may_defer = false;
+  return Runners::run(method, batch.abi(), in, n);
+}
+
+}  // namespace bento::testing::internal
