@@ -13,24 +13,27 @@
 
 namespace bento::testing::internal {
 
-// Throws Error, INVALID_ARGUMENT, for options that the schema does not have or not so.
+inline void add_defaults(const rapidjson::Value& schema, rapidjson::Document& options) {
+  const auto properties = schema.FindMember("properties");
+  if (properties == schema.MemberEnd()) return;
+  for (const auto& property : properties->value.GetObject()) {
+    const rapidjson::Value& description = property.value;
+    const auto initial = description.FindMember("default");
+    if (initial == description.MemberEnd() || options.HasMember(property.name)) continue;
+    options.AddMember(rapidjson::Value(property.name, options.GetAllocator()),
+                      rapidjson::Value(initial->value, options.GetAllocator()),
+                      options.GetAllocator());
+  }
+}
+
+// Throws Error, INVALID_ARGUMENT, for options that the schema does not have, or not so.
 inline std::string merge_options(std::string_view schema, std::string_view given) {
-  rapidjson::Document options;
+  rapidjson::Document options, described;
   parse_json(given, options);
   if (!options.IsObject()) throw Error(BENTO_INVALID_ARGUMENT, "options are a JSON object");
   if (!schema.empty()) {
-    rapidjson::Document description;
-    parse_json(schema, description);
-    const auto properties = description.FindMember("properties");
-    if (properties != description.MemberEnd()) {
-      for (auto& [name, property] : properties->value.GetObject()) {
-        const auto initial = property.FindMember("default");
-        if (initial == property.MemberEnd() || options.HasMember(name)) continue;
-        options.AddMember(rapidjson::Value(name, options.GetAllocator()),
-                          rapidjson::Value(initial->value, options.GetAllocator()),
-                          options.GetAllocator());
-      }
-    }
+    parse_json(schema, described);
+    add_defaults(described, options);
     check_schema(options, schema, 400);
   }
   rapidjson::StringBuffer text;
