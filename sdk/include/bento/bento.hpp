@@ -12,6 +12,7 @@
 #include <bento/entry.hpp>
 #include <bento/error.hpp>
 #include <bento/event_stream.hpp>
+#include <bento/fields.hpp>
 #include <bento/headers.hpp>
 #include <bento/io.hpp>
 #include <bento/middleware.hpp>

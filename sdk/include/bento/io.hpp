@@ -6,6 +6,7 @@
 //   Json                            JsonIO         JSON
 //   std::string_view in, std::string  TextIO       text/plain, UTF-8
 //   Bytes                           FileIO         any media type
+//   a struct of <bento/fields.hpp>  FieldsIO<T>    JSON
 #pragma once
 
 #include <bento/abi.h>
@@ -138,14 +139,16 @@ inline Io fitting(const std::optional<Io>& given, Io implied, const std::string&
                                              ", but its function has " + what_it_holds(b));
 }
 
-// The bento_value of a C++ object, which must outlive it, and back. `get` may refer into the value.
+// The bento_value of a C++ object, which must outlive it, or what owns one and converts to it; and
+// back. `get` may refer into the value.
 template <typename T>
 inline constexpr bool kIsKnown = false;
 template <typename T>
 struct IoTraits {
-  static_assert(kIsKnown<T>,
-                "what a function takes or returns is a TensorView<T>, a Tensor<T>, a Json, a "
-                "std::string_view, a std::string or a Bytes");
+  static_assert(
+      kIsKnown<T>,
+      "what a function takes or returns is a TensorView<T>, a Tensor<T>, a Json, a "
+      "std::string_view, a std::string, a Bytes, or a struct that BENTO_FIELDS describes");
 };
 
 inline bento_value make_value(std::uint32_t kind, std::string_view bytes,

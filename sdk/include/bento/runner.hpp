@@ -100,7 +100,8 @@ struct Instance {
 
 template <typename T>
 void put(bento_sink* sink, const T& result) {
-  const bento_value value = IoTraits<T>::put(result);
+  const auto held = IoTraits<T>::put(result);  // a bento_value, or what owns one
+  const bento_value& value = held;
   bento_error error = make_error();
   check(sink->value(sink, &value, &error), error);
 }
@@ -145,7 +146,8 @@ class Method {
 
   // The input is copied before this returns. Several calls of one request overlap.
   Future<Out> async_run(Context& ctx, const In& input) const {
-    const bento_value value = detail::IoTraits<In>::put(input);
+    const auto held = detail::IoTraits<In>::put(input);  // a bento_value, or what owns one
+    const bento_value& value = held;
     const bento_value* values[] = {&value};
     bento_ticket* ticket = nullptr;
     bento_error error = detail::make_error();
