@@ -16,6 +16,8 @@
 #include <bento/headers.hpp>
 #include <bento/io.hpp>
 #include <bento/middleware.hpp>
+#include <bento/query.hpp>
+#include <bento/router.hpp>
 #include <bento/runner.hpp>
 #include <bento/service.hpp>
 #include <bento/stream.hpp>

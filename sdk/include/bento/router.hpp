@@ -1,0 +1,294 @@
+// Router: a small web framework, to be mounted beside the APIs. Part of <bento/bento.hpp>.
+//
+//   bento::Router app;
+//   app.get("/metadata", [] { return Metadata{"iris", "1.0"}; });
+//   app.post("/flowers/{id}", [](const bento::PathParams& path, const Flower& flower) {
+//     return store(path.get<int>("id"), flower);
+//   });
+//   svc.mount("/", std::move(app));
+//
+// A handler asks by type for what it needs, in any order:
+//
+//   bento::Context&             the request's: options, log, runner calls
+//   const bento::PathParams&    what the path has for {name}, or {name:path} for all that is left
+//   const bento::Query&         see <bento/query.hpp>
+//   a struct with BENTO_FIELDS  the body, from JSON: 422 with all that is wrong with it
+//   const bento::Request&       all of the request
+//   bento::Stream&, bento::EventStream&  to read and answer piece by piece; it then returns void
+//
+// It returns a struct with BENTO_FIELDS or a std::vector of these (JSON), a text, bento::Html,
+// bento::Json, bento::Bytes, a bento::Response with a status and headers of its own, a
+// bento::TaskResponse of one of these, or nothing (204). What it throws is answered as an API's
+// errors are. GET answers HEAD; OPTIONS is answered, and a method that a path does not have is 405.
+//
+// Handlers are called by many threads at once. Routes are added before the router is mounted.
+#pragma once
+
+#include <algorithm>
+#include <bento/app.hpp>
+#include <bento/background.hpp>
+#include <bento/context.hpp>
+#include <bento/error.hpp>
+#include <bento/event_stream.hpp>
+#include <bento/fields.hpp>
+#include <bento/folder.hpp>
+#include <bento/io.hpp>
+#include <bento/query.hpp>
+#include <bento/route_pattern.hpp>
+#include <bento/signature.hpp>
+#include <bento/stream.hpp>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace bento {
+
+struct Html {
+  std::string text;
+};
+
+// The answer that a handler's result is. To give a result another status:
+//   bento::Response response = bento::make_response(flower);
+//   response.status = 201;
+template <typename T>
+Response make_response(T result) {
+  if constexpr (std::is_same_v<T, Response>) {
+    return result;
+  } else if constexpr (std::is_same_v<T, Html>) {
+    return {.content_type = "text/html; charset=utf-8", .body = std::move(result.text)};
+  } else if constexpr (std::is_same_v<T, Json>) {
+    return {.content_type = "application/json", .body = std::move(result.text)};
+  } else if constexpr (std::is_same_v<T, Bytes>) {
+    return {.content_type = result.mime.empty() ? "application/octet-stream" : result.mime,
+            .body = std::move(result.data)};
+  } else if constexpr (std::is_constructible_v<std::string, T>) {
+    return {.body = std::string(std::move(result))};
+  } else {
+    static_assert(detail::JsonBody<T>,
+                  "a handler returns a struct with BENTO_FIELDS or a std::vector of these, a text, "
+                  "a bento::Html, Json, Bytes, Response or TaskResponse, or nothing");
+    return {.content_type = "application/json", .body = to_json(result)};
+  }
+}
+
+namespace detail {
+
+// One request on its way to its handler: what that may ask for is made when it does.
+class RouterExchange {
+ public:
+  RouterExchange(Context& context, Stream& stream, PathParams params)
+      : context_(context), stream_(stream), events_(stream), params_(std::move(params)) {}
+
+  // For a parameter of type A.
+  template <typename A>
+  decltype(auto) argument() {
+    using T = std::remove_cvref_t<A>;
+    if constexpr (std::is_same_v<T, Context>) {
+      return (context_);
+    } else if constexpr (std::is_same_v<T, Stream>) {
+      return (stream_);
+    } else if constexpr (std::is_same_v<T, EventStream>) {
+      return (events_);
+    } else if constexpr (std::is_same_v<T, PathParams>) {
+      return std::as_const(params_);
+    } else if constexpr (std::is_same_v<T, Query>) {
+      return Query(view(context_.scope().query));
+    } else if constexpr (std::is_same_v<T, Request>) {
+      return request();
+    } else {
+      static_assert(JsonBody<T>,
+                    "a handler of a Router asks for a bento::Context&, Stream& or EventStream&, a "
+                    "const bento::Request&, Query& or PathParams&, or a struct with BENTO_FIELDS");
+      return from_json<T>(request().body);
+    }
+  }
+  Context& context() const { return context_; }
+  Stream& stream() const { return stream_; }
+  EventStream& events() { return events_; }
+
+ private:
+  const Request& request() {
+    if (!request_) request_ = read_request(context_.scope(), stream_);
+    return *request_;
+  }
+
+  Context& context_;
+  Stream& stream_;
+  EventStream events_;
+  PathParams params_;
+  std::optional<Request> request_;
+};
+
+using RouteHandler = std::function<void(RouterExchange&)>;
+
+template <typename Tuple, typename T>
+inline constexpr bool kAsksFor = false;
+template <typename... Args, typename T>
+inline constexpr bool kAsksFor<std::tuple<Args...>, T> =
+    (std::is_same_v<std::remove_cvref_t<Args>, T> || ...);
+
+template <typename F>
+struct RouteSignature : Signature<F> {};
+template <typename F>
+requires std::is_invocable_v<const F&>
+struct RouteSignature<F> {
+  using Tuple = std::tuple<>;
+};
+
+template <typename F, typename... Args>
+decltype(auto) call_with(const F& handler, RouterExchange& exchange,
+                         std::type_identity<std::tuple<Args...>>) {
+  return handler(exchange.argument<Args>()...);
+}
+
+template <typename F>
+RouteHandler make_route_handler(F handler) {
+  using Asked = typename RouteSignature<F>::Tuple;
+  return [handler = std::move(handler)](RouterExchange& exchange) {
+    constexpr std::type_identity<Asked> kAsked;
+    using Result = std::remove_cvref_t<decltype(call_with(handler, exchange, kAsked))>;
+    if constexpr (kAsksFor<Asked, Stream> || kAsksFor<Asked, EventStream>) {
+      static_assert(std::is_void_v<Result>,
+                    "a handler with a stream answers through it: it returns void");
+      call_with(handler, exchange, kAsked);
+      if (kAsksFor<Asked, EventStream>) exchange.events().open();  // no events are a stream, too
+    } else if constexpr (std::is_void_v<Result>) {
+      call_with(handler, exchange, kAsked);
+      exchange.stream().start(204, "");
+      exchange.stream().end();
+    } else if constexpr (TaskResponseTraits<Result>::kIs) {
+      Result result = call_with(handler, exchange, kAsked);
+      const Response response = make_response(std::move(result.result));
+      std::move(result.tasks).defer(exchange.context());
+      answer(exchange.stream(), response);
+    } else {
+      answer(exchange.stream(), make_response<Result>(call_with(handler, exchange, kAsked)));
+    }
+  };
+}
+
+}  // namespace detail
+
+class Router {
+ public:
+  template <typename F>
+  Router& get(std::string_view path, F handler) {
+    return route("GET", path, std::move(handler));
+  }
+  template <typename F>
+  Router& post(std::string_view path, F handler) {
+    return route("POST", path, std::move(handler));
+  }
+  template <typename F>
+  Router& put(std::string_view path, F handler) {
+    return route("PUT", path, std::move(handler));
+  }
+  template <typename F>
+  Router& patch(std::string_view path, F handler) {
+    return route("PATCH", path, std::move(handler));
+  }
+  template <typename F>
+  Router& del(std::string_view path, F handler) {
+    return route("DELETE", path, std::move(handler));
+  }
+  // Throws Error for a path that is no pattern, or that has this method already. Of two routes that
+  // match a path, the one with text where the other has a parameter is meant.
+  template <typename F>
+  Router& route(std::string_view method, std::string_view path, F handler) {
+    add({std::string(method), detail::RoutePattern(path),
+         detail::make_route_handler(std::move(handler))},
+        path);
+    return *this;
+  }
+  // The files of a folder, at `prefix` and below: see <bento/folder.hpp>. A relative folder is
+  // meant from the one that the plugin's library is in.
+  Router& files(const std::string& prefix, std::filesystem::path folder) {
+    return get((prefix == "/" ? "" : prefix) + "/{file:path}",
+               [folder = std::move(folder)](Context& ctx, const PathParams& path, Stream& stream) {
+                 const std::filesystem::path base = detail::view(ctx.host()->plugin_dir);
+                 detail::Folder(base / folder).send(path.get("file"), stream);
+               });
+  }
+
+  // As an app: see <bento/app.hpp>. Below where it is mounted.
+  void call(Context& ctx, Stream& stream) const {
+    const bento_scope& scope = ctx.scope();
+    const std::string_view path = detail::path_below(scope);
+    const std::string_view method = detail::view(scope.method);
+    if (answer(method, path, ctx, stream)) return;
+    if (method == "HEAD" && answer("GET", path, ctx, stream)) return;
+    const std::string allowed = allow(path);
+    if (allowed.empty()) throw Error(BENTO_NOT_FOUND, "there is nothing at this path");
+    Response response{.status = 204, .content_type = "", .headers = {{"Allow", allowed}}};
+    if (method != "OPTIONS") {
+      response.status = 405;
+      response.content_type = "application/problem+json";
+      response.body = R"({"type":"about:blank","title":"Method Not Allowed","status":405})";
+    }
+    detail::answer(stream, response);
+  }
+
+ private:
+  struct Route {
+    std::string method;
+    detail::RoutePattern pattern;
+    detail::RouteHandler handler;
+  };
+
+  void add(Route route, std::string_view path) {
+    const auto collides = [&](const Route& other) {
+      return other.method == route.method && other.pattern.equals(route.pattern);
+    };
+    if (std::any_of(routes_.begin(), routes_.end(), collides)) {
+      throw Error(BENTO_FAILED_PRECONDITION,
+                  "route " + route.method + " " + std::string(path) + " is there twice");
+    }
+    const auto place = std::upper_bound(
+        routes_.begin(), routes_.end(), route,
+        [](const Route& a, const Route& b) { return a.pattern.precedes(b.pattern); });
+    routes_.insert(place, std::move(route));
+  }
+  // False if no route has this method and path.
+  bool answer(std::string_view method, std::string_view path, Context& ctx, Stream& stream) const {
+    for (const Route& route : routes_) {
+      if (route.method != method) continue;
+      if (std::optional<PathParams> params = route.pattern.match(path)) {
+        detail::RouterExchange exchange(ctx, stream, *std::move(params));
+        route.handler(exchange);
+        return true;
+      }
+    }
+    return false;
+  }
+  // "GET, HEAD, OPTIONS"; empty if nothing is at this path.
+  std::string allow(std::string_view path) const {
+    std::vector<std::string_view> methods;
+    const auto list = [&](std::string_view method) {
+      if (std::find(methods.begin(), methods.end(), method) == methods.end()) {
+        methods.push_back(method);
+      }
+    };
+    for (const Route& route : routes_) {
+      if (!route.pattern.match(path)) continue;
+      list(route.method);
+      if (route.method == "GET") list("HEAD");
+    }
+    if (methods.empty()) return {};
+    list("OPTIONS");
+    std::string all;
+    for (const std::string_view method : methods) {
+      all.append(all.empty() ? "" : ", ").append(method);
+    }
+    return all;
+  }
+
+  std::vector<Route> routes_;  // in the order in which they are asked
+};
+
+}  // namespace bento
