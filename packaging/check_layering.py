@@ -30,6 +30,7 @@ SDK_OPTIONAL = {
     "bento/http_client.hpp": ("httplib.h",),
     "bento/httplib_app.hpp": ("httplib.h",),
     "bento/middleware/gzip.hpp": ("zlib.h",),
+    "bento/middleware/ip_allow.hpp": ("arpa/inet.h",),
     "bento/middleware/jwt.hpp": ("openssl/",),
     "bento/middleware/secret_file.hpp": ("sys/stat.h",),
 }

@@ -1,0 +1,35 @@
+// RequestTimeout: a service's own time for a request, where it is less than the host's --timeout.
+// What takes longer is answered 504.
+//
+//   svc.use(bento::middleware::RequestTimeout{5s});
+#pragma once
+
+#include <bento/error.hpp>
+#include <bento/middleware.hpp>
+#include <chrono>
+
+namespace bento::middleware {
+
+struct RequestTimeoutOptions {
+  std::chrono::nanoseconds timeout = std::chrono::seconds(60);
+};
+
+class RequestTimeout {
+ public:
+  static constexpr const char* kName = "request_timeout";
+
+  explicit RequestTimeout(RequestTimeoutOptions options = {}) : timeout_(options.timeout) {
+    if (timeout_ <= std::chrono::nanoseconds::zero()) {
+      throw Error(BENTO_INVALID_ARGUMENT, "timeout is longer than nothing");
+    }
+  }
+  explicit RequestTimeout(std::chrono::nanoseconds timeout)
+      : RequestTimeout(RequestTimeoutOptions{timeout}) {}
+
+  void on_request(Incoming& request) const { request.set_timeout(timeout_); }
+
+ private:
+  std::chrono::nanoseconds timeout_;
+};
+
+}  // namespace bento::middleware
