@@ -54,11 +54,12 @@ address_sanitizer() {
 threaded_suites='^base\.(EventLoop|ThreadPool|TimerQueue|Log)'
 threaded_suites+='|^http\.(Server|Stream|Front|Listener|Tls|PlainTransport|HealthClient|FileReader)'
 threaded_suites+='|^(runner|observe|service)\.'
-threaded_suites+='|^e2e\.(Iris|Health|Errors|Runners|Shutdown|Http_cases)$'
+threaded_suites+='|^sdk\.(RateLimit|SecretFile)'
+threaded_suites+='|^e2e\.(Iris|Health|Errors|Runners|Shutdown|Http_cases|Around|Background)$'
 thread_sanitizer() {
   configure build-tsan -DBENTO_SANITIZE=thread
-  cmake --build build-tsan --target bentohost samples/all tests/plugins/all \
-    unit_base unit_http unit_runner unit_observe unit_service
+  cmake --build build-tsan --target bentohost samples/all plugins/all tests/plugins/all \
+    unit_base unit_http unit_runner unit_observe unit_service unit_sdk
   local fixed_addresses=()
   if setarch -R true 2>/dev/null; then fixed_addresses=(setarch -R); fi
   export -f run_tests
@@ -85,7 +86,7 @@ fuzz_one() { # <target> <seconds>
 # This build is also the one with clang: all that is shipped, and warnings are errors.
 fuzz() {
   CC=clang-14 CXX=clang++-14 configure build-fuzz -DBENTO_BUILD_FUZZ=ON -DBENTO_WERROR=ON
-  cmake --build build-fuzz --target host/all samples/all tests/fuzz/all
+  cmake --build build-fuzz --target host/all samples/all plugins/all tests/fuzz/all
   local targets
   mapfile -t targets < <(find build-fuzz/fuzz -type f -executable -name 'fuzz_*' \
     -not -name 'fuzz_replay_*' | sort)

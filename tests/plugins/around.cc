@@ -86,6 +86,12 @@ BENTO_SERVICE(svc) {
     stream.send("more");
   });
 
+  svc.api("count", [](bento::Stream& stream) {
+    std::size_t bytes = 0;
+    for (std::string_view piece : stream.body()) bytes += piece.size();
+    stream.end(std::to_string(bytes));
+  });
+
   // Streaming, simple, and one that calls a runner.
   svc.mount("/asgi", [](bento::Context& ctx, bento::Stream& stream) {
     const bento_scope& scope = ctx.scope();

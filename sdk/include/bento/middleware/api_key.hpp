@@ -33,7 +33,7 @@ class APIKey {
                                          &is_key, "keys of visible characters", std::move(now))),
         header_(bento::detail::lower(options.header)),
         // A 401 has a challenge (RFC 9110 15.5.2), though there is no registered scheme for these.
-        challenge_("ApiKey header=" + bento::detail::quoted(header_)) {
+        challenge_("ApiKey header=" + bento::detail::quoted_string(header_)) {
     bento::detail::check_header_name(header_, "header");
   }
 

@@ -34,7 +34,8 @@ class BasicAuth {
       : users_(bento::detail::secret_list("users", std::move(options.users), options.users_file,
                                           &is_user, "names and passwords like name:password",
                                           std::move(now))),
-        challenge_("Basic realm=" + bento::detail::quoted(options.realm) + ", charset=\"UTF-8\"") {
+        challenge_("Basic realm=" + bento::detail::quoted_string(options.realm) +
+                   ", charset=\"UTF-8\"") {
     bento::detail::check_field_value(options.realm, "realm");
   }
 

@@ -32,7 +32,7 @@ class BearerToken {
       : tokens_(bento::detail::secret_list("tokens", std::move(options.tokens), options.tokens_file,
                                            &is_b64token, "tokens of letters, digits and -._~+/",
                                            std::move(now))),
-        challenge_("Bearer realm=" + bento::detail::quoted(options.realm)) {
+        challenge_("Bearer realm=" + bento::detail::quoted_string(options.realm)) {
     bento::detail::check_field_value(options.realm, "realm");
   }
 

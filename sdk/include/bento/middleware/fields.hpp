@@ -68,7 +68,7 @@ inline void check_header_name(std::string_view text, const std::string& option) 
 }
 
 // As a quoted string (RFC 9110 5.6.4).
-inline std::string quoted(std::string_view text) {
+inline std::string quoted_string(std::string_view text) {
   std::string all = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') all += '\\';

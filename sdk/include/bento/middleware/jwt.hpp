@@ -169,7 +169,7 @@ class JWT {
       if (!subject.empty()) request.set_header(kSubjectHeader, subject);
       return;
     }
-    std::string challenge = "Bearer realm=" + bento::detail::quoted(options_.realm);
+    std::string challenge = "Bearer realm=" + bento::detail::quoted_string(options_.realm);
     if (token) {  // RFC 6750 3.1: who showed no token is told of no error
       challenge += std::string(", error=\"invalid_token\", error_description=\"") + fault + '"';
     }
