@@ -2,32 +2,30 @@
 import itertools
 import json
 import os
+import select
 import shutil
 import subprocess
 import tempfile
 
 PROGRAM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+ANSWER_SECONDS = 60
 MISSING = "there is no chromium here: packaging/install.sh test-browser"
 
 
 class Browser:
-    """One page. To be used as a context; what a call does not answer within its time ends the browser."""
+    """One page. To be used as a context."""
 
     def __init__(self):
         self.profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         commands, self.commands = os.pipe()
         self.messages, messages = os.pipe()
-
-        def place_pipes():  # where Chromium expects them
-            read, write = os.dup(commands), os.dup(messages)
-            os.dup2(read, 3)
-            os.dup2(write, 4)
-
+        # Chromium expects them as its descriptors 3 and 4.
         self.process = subprocess.Popen(
-            [PROGRAM, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--remote-debugging-pipe",
-             f"--user-data-dir={self.profile.name}", "about:blank"],
+            ["bash", "-c", f'exec "$@" 3<&{commands} 4>&{messages}', "bash", PROGRAM, "--headless", "--no-sandbox",
+             "--disable-gpu", "--no-first-run", "--remote-debugging-pipe", f"--user-data-dir={self.profile.name}",
+             "about:blank"],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            close_fds=False, preexec_fn=place_pipes)
+            pass_fds=(commands, messages))
         os.close(commands)
         os.close(messages)
         self.ids, self.received, self.session = itertools.count(1), b"", None
@@ -55,9 +53,10 @@ class Browser:
 
     def read_message(self):
         while b"\0" not in self.received:
-            piece = os.read(self.messages, 65536)
+            ready, _, _ = select.select([self.messages], [], [], ANSWER_SECONDS)
+            piece = os.read(self.messages, 65536) if ready else b""
             if not piece:
-                raise AssertionError("chromium has ended")
+                raise AssertionError("chromium has ended" if ready else "chromium does not answer")
             self.received += piece
         message, _, self.received = self.received.partition(b"\0")
         return message
