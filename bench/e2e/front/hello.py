@@ -119,7 +119,7 @@ def chart(results: Results) -> Chart:
             for number in CONNECTIONS])
     return Chart(
         "The least answer over HTTP: bentohost beside other servers",
-        f"Logarithmic scales. No access logs. Bars: medians of {results.rounds} rounds; "
+        f"Logarithmic scales. No access logs. Bars: medians of {results.rounds(KEY)} rounds; "
         "thin lines: lowest to highest.",
         [Series(key, label, COLOURS[key]) for key, label in drawn.items()],
         [panel("Requests per second: higher is better", "rps"),

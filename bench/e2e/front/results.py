@@ -26,9 +26,9 @@ class Results:
     machine: list[str] = field(default_factory=list)
     command: str = ""
 
-    @property
-    def rounds(self) -> int:
-        return max((sample.round for sample in self.samples), default=0)
+    def rounds(self, scenario: str) -> int:
+        return max((sample.round for sample in self.samples if sample.scenario == scenario),
+                   default=0)
 
     def _by_round(self, scenario: str, case: str, at: int, name: str) -> dict[int, float]:
         return {sample.round: sample.figures[name] for sample in self.samples
