@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <future>
 #include <memory>
 #include <thread>
 #include <utility>
@@ -111,8 +112,10 @@ class Lifecycle {
     }
     {
       const ExitOnSignal while_starting;
-      for (const auto& service : services_) {
-        if (Status status = service->ready(); !status.ok()) log_error(status.message());
+      for (const auto* services : {&around_, &services_}) {
+        for (const auto& service : *services) {
+          if (Status status = service->ready(); !status.ok()) log_error(status.message());
+        }
       }
     }
     announce();
@@ -139,6 +142,7 @@ class Lifecycle {
                   {{"connections", std::to_string(cut)}});
     }
     const bool handlers_stuck = threads_.stop(clock_.now() + kHandlerExitTime) != 0;
+    let_loops_turn();  // what handlers answered last is out, and its tasks are known
     const bool tasks_stuck = !background_.stop(deadline, kHandlerExitTime);
     const bool stuck = handlers_stuck || tasks_stuck;
     stop_services(stuck);
@@ -189,6 +193,15 @@ class Lifecycle {
       return log_error("SIGHUP: the old certificate stays: " + status.message());
     }
     log_info("SIGHUP: new connections get the certificate as it is now");
+  }
+
+  // Returns when each loop has done what it was asked for before.
+  void let_loops_turn() const {
+    for (const auto& loop : loops_) {
+      const auto turned = std::make_shared<std::promise<void>>();
+      loop->post([turned] { turned->set_value(); });
+      turned->get_future().wait_for(kHandlerExitTime);
+    }
   }
 
   // What --use puts around a service.

@@ -61,6 +61,11 @@ Status check_names(const std::vector<Staged>& staged, const Config& config) {
 
 Status check_uses(const std::vector<Staged>& staged, const Config& config) {
   for (const UseArg& use : config.uses) {
+    const auto same = std::count_if(config.uses.begin(), config.uses.end(),
+                                    [&](const UseArg& other) { return other.name == use.name; });
+    if (same > 1) {
+      return invalid("--use " + use.name + " is given twice: it goes around each service, or one");
+    }
     const auto end = staged.begin() + static_cast<std::ptrdiff_t>(config.plugins.size());
     const bool known =
         use.service.empty() ||
@@ -105,8 +110,8 @@ Result<StagedServices> stage_plugins(const Config& config, const std::string& ex
     }
     staged.push_back(*std::move(one));
   }
-  if (Status status = check_names(staged, config); !status.ok()) return status;
   if (Status status = check_uses(staged, config); !status.ok()) return status;
+  if (Status status = check_names(staged, config); !status.ok()) return status;
 
   StagedServices services;
   for (std::size_t i = 0; i < staged.size(); ++i) {

@@ -62,12 +62,14 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   const Request& request() const override { return request_; }
   std::string take_body() override { return std::move(request_.body); }
   void respond(Response response) override;
+  void allow_stream() override;
   Result<ReceivedBody> receive() override;
   Status start(Response response) override;
   Status write(std::string_view bytes, bool more) override;
   void cut() override;
   void after_sent(std::function<void()> f) override { after_sent_.push_back(std::move(f)); }
   void answer_by(TimePoint when, std::shared_ptr<LateAnswer> late) override;
+  void hasten(TimePoint when) override;
   std::shared_ptr<const std::atomic<bool>> gone() const override { return gone_; }
 
   void on_events(std::uint32_t epoll_events) override;
@@ -153,6 +155,7 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   BodyFraming stream_framing_ = BodyFraming::kChunked;
   std::size_t stream_left_ = 0;  // of a streamed response's Content-Length
   bool has_begun_ = false;       // its head is written
+  bool drops_body_ = false;      // to HEAD, or 204 or 304 (RFC 9110 6.4.1): the head is all of it
 };
 
 }  // namespace bentohost::http

@@ -46,6 +46,13 @@ void Connection::respond(Response response) {
   }
 }
 
+void Connection::allow_stream() {
+  if (stream_) return;
+  stream_ = std::make_unique<Stream>();
+  std::string whole = std::move(request_.body);
+  stream_->give_body(whole, true);
+}
+
 Result<ReceivedBody> Connection::receive() {
   if (!stream_) return Status(BENTO_FAILED_PRECONDITION, "the body is not streamed");
   bool was_full = false;
@@ -68,12 +75,19 @@ Status Connection::start(Response response) {
                     : request_.version == "HTTP/1.0"              ? BodyFraming::kToClose
                                                                   : BodyFraming::kChunked;
   stream_left_ = length;
+  const bool is_bare = response.status == 204 || response.status == 304;
+  if (is_bare) stream_framing_ = BodyFraming::kSized;
+  drops_body_ = is_bare || request_.method == "HEAD";
   const std::string first = std::exchange(response.body, {});
   response_ = std::move(response);
   return give(first);
 }
 
 Status Connection::write(std::string_view bytes, bool more) {
+  if (!stream_) {
+    if (!more) cut();
+    return Status(BENTO_CANCELLED, "the response is not streamed");
+  }
   Status status = bytes.empty() ? Status() : give(bytes);
   if (more) return status;
   // What is left of it belongs to the loop, and with it the right to call this connection ours.
@@ -87,7 +101,7 @@ Status Connection::write(std::string_view bytes, bool more) {
 void Connection::cut() {
   loop_.post([self = std::move(keep_)]() mutable {
     auto held = std::exchange(self, nullptr);
-    held->close();
+    if (held->phase_ == Phase::kHandling) held->close();  // else it was answered late
     held->tell_sent(held->after_sent_);
   });
 }
@@ -101,7 +115,7 @@ Status Connection::give(std::string_view bytes) {
     stream_left_ -= bytes.size();
   }
   std::string framed;
-  if (request_.method != "HEAD") {
+  if (!drops_body_) {
     if (stream_framing_ == BodyFraming::kChunked) {
       append_chunk(bytes, framed);
     } else {
@@ -144,12 +158,12 @@ void Connection::on_last_output() {
   begin_stream();
   stream_->take_output(out_);
   const bool is_cut = stream_framing_ == BodyFraming::kGiven && stream_left_ > 0;
-  if (is_cut && request_.method != "HEAD") {
+  if (is_cut && !drops_body_) {
     log_error("a handler ended its response before the end of its Content-Length",
               {{"path", request_.path}});
     closes_ = true;
   }
-  if (stream_framing_ == BodyFraming::kChunked && request_.method != "HEAD") out_ += kLastChunk;
+  if (stream_framing_ == BodyFraming::kChunked && !drops_body_) out_ += kLastChunk;
   end_request(!closes_);
   run();
 }
@@ -216,6 +230,16 @@ ResponseHead Connection::head_of(const Response& response, BodyFraming framing) 
 void Connection::answer_by(TimePoint when, std::shared_ptr<LateAnswer> late) {
   late_at_ = when;
   late_ = std::move(late);
+}
+
+void Connection::hasten(TimePoint when) {
+  const auto bring_forward = [when, request = requests_](Connection& self) {
+    if (self.late_ == nullptr || self.requests_ != request) return;
+    self.late_at_ = std::min(self.late_at_, when);
+    self.set_timer();
+  };
+  if (is_on_loop()) return bring_forward(*this);
+  loop_.post([self = shared_from_this(), bring_forward] { bring_forward(*self); });
 }
 
 // The handler has run out of time. It still has the request and the stream, and so they stay as
@@ -311,15 +335,18 @@ Connection::Deadline Connection::deadline() const {
     return slow < stalled ? Deadline{slow, Wait::kWriteRate} : Deadline{stalled, Wait::kWrite};
   }
   if (phase_ == Phase::kLingering) return {since_ + kMaxLinger, Wait::kLinger};
+  const bool can_be_late = phase_ == Phase::kHandling && late_ && !has_begun_;
+  const Deadline of_handler = can_be_late ? Deadline{late_at_, Wait::kHandler} : Deadline{};
   const RequestReader::State state = reader_.state();
   const bool reads_stream = phase_ == Phase::kHandling && is_streamed_ && !is_paused_;
   if (state == RequestReader::State::kBody && (phase_ == Phase::kReading || reads_stream)) {
     const TimePoint late = since_ + limits.body_timeout;
     const TimePoint slow = too_slow_at(since_, reader_.body_bytes(), limits.min_rate);
-    return slow < late ? Deadline{slow, Wait::kRate} : Deadline{late, Wait::kBody};
+    const Deadline of_body =
+        slow < late ? Deadline{slow, Wait::kRate} : Deadline{late, Wait::kBody};
+    return of_handler.when < of_body.when ? of_handler : of_body;
   }
-  if (phase_ == Phase::kHandling && late_ && !has_begun_) return {late_at_, Wait::kHandler};
-  if (phase_ != Phase::kReading) return {};
+  if (phase_ != Phase::kReading) return of_handler;
   if (state == RequestReader::State::kHead) return {since_ + limits.header_timeout, Wait::kHead};
   const Mode last = requests_ > 0 ? Mode::kServing : Mode::kDraining;
   if (front_.mode() > last) return {since_ + kPatience, Wait::kIdle};
@@ -365,7 +392,8 @@ void Connection::time_out(const char* what, std::string_view reason) {
     front_.application.cut(reason);
     readable_ = false;
     is_paused_ = true;
-    return stream_->fail_body(std::move(status));
+    stream_->fail_body(std::move(status));
+    return set_timer();  // its own time goes on
   }
   refuse(status, reason);
   run();

@@ -93,6 +93,10 @@ class Exchange {
 
   virtual void respond(Response response) = 0;
 
+  // [loop] From within the handler's call, for a request that came whole: its response may be
+  // streamed all the same.
+  virtual void allow_stream() = 0;
+
   // [worker] (waits) For a body that Application::plan() wants streamed: what has come of it since
   // the last call, until `more` is false. An error is the reason why there will be no more: 408,
   // 413, 400 by its http_status(), or CANCELLED when the client is gone.
@@ -113,6 +117,8 @@ class Exchange {
   // [loop] From within the handler's call. An answer that has not begun by then is late's, and is
   // the connection's last. Whoever answers afterwards does so in vain, but has to, as ever.
   virtual void answer_by(TimePoint when, std::shared_ptr<LateAnswer> late) = 0;
+  // [any] The same, but not later than that.
+  virtual void hasten(TimePoint when) = 0;
 
   // Turns true when the client is gone, or was answered late, and then stays so. It outlives the
   // exchange.

@@ -85,6 +85,7 @@ Result<IoSpec> describe_io(const bento_io* io, std::string_view what) {
                     std::string(what) + " has a bad schema: " + schema.status().message());
     }
     spec.schema = *std::move(schema);
+    spec.is_self_checked = (io->flags & BENTO_IO_SELF_CHECKED) != 0;
   }
   return spec;
 }

@@ -21,9 +21,10 @@ namespace bentohost::plugin {
 inline constexpr std::uint32_t kDefaultMaxBatch = 100;  // BentoML's default, in rows
 
 struct IoSpec {
-  std::uint32_t kind = 0;   // BENTO_JSON, BENTO_BYTES, BENTO_TENSOR
-  std::uint32_t dtype = 0;  // tensor; 0 = any
-  bool any_shape = true;    // tensor; `shape` says nothing
+  std::uint32_t kind = 0;        // BENTO_JSON, BENTO_BYTES, BENTO_TENSOR
+  std::uint32_t dtype = 0;       // tensor; 0 = any
+  bool any_shape = true;         // tensor; `shape` says nothing
+  bool is_self_checked = false;  // the plugin holds it against the schema
   std::vector<std::int64_t> shape;
   std::string descriptor;  // "ndarray" "json" "text" "file"
   std::string mime, sample;

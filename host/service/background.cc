@@ -34,6 +34,7 @@ Status Background::admit() {
 void Background::begin(std::shared_ptr<BackgroundRow> row) {
   {
     std::lock_guard lock(mutex_);
+    if (stopping_->load()) return;  // too late: it is dropped
     ++rows_;
   }
   threads_.run([this, row = std::move(row)]() mutable {
@@ -53,8 +54,8 @@ bool Background::stop(TimePoint deadline, Duration grace) {
   {
     std::unique_lock lock(mutex_);
     row_ended_.wait_until(lock, deadline, [this] { return rows_ == 0; });
+    stopping_->store(true);
   }
-  stopping_->store(true);
   const bool all_returned = threads_.stop(clock_.now() + grace) == 0;
   if (const std::size_t dropped = dropped_.exchange(0); dropped != 0) {
     log_warning("background tasks were dropped at the end of --timeout-graceful-shutdown",
@@ -82,7 +83,7 @@ BackgroundRow::BackgroundRow(Background& background, const LiveService& service,
 BackgroundRow::~BackgroundRow() {
   for (const BackgroundTask& task : tasks_) {
     background_.waiting_.fetch_sub(1);
-    background_.dropped_.fetch_add(1);
+    if (background_.stopping_->load()) background_.dropped_.fetch_add(1);
     background_.metrics_.queued->Decrement();
     background_.metrics_.dropped->Increment();
     task.drop(task.arg);

@@ -63,7 +63,7 @@ class Background {
   // Shared with the runner calls of tasks.
   const std::shared_ptr<std::atomic<bool>> stopping_ = std::make_shared<std::atomic<bool>>(false);
   std::atomic<std::size_t> waiting_ = 0;  // tasks
-  std::atomic<std::size_t> dropped_ = 0;
+  std::atomic<std::size_t> dropped_ = 0;  // at the end
   std::mutex mutex_;
   std::condition_variable row_ended_;
   std::size_t rows_ = 0;  // begun; guarded by mutex_

@@ -101,8 +101,11 @@ Status Channel::body(const bento_event& event) {
         return {};
       }
       Status status = request_.start(std::move(response_));
-      // What could not be started can still be answered otherwise.
-      if (!status.ok() && status.code() != BENTO_CANCELLED) return status;
+      // What could not be started is answered otherwise, whatever the handler says now.
+      if (!status.ok() && status.code() != BENTO_CANCELLED) {
+        misuse_ = status;
+        return status;
+      }
       state_ = request_.is_head() ? State::kBodiless : State::kStreaming;
       return state_ == State::kBodiless ? bodiless() : status;
     }

@@ -55,7 +55,7 @@ Result<wire::Value> Decoder::decode(const http::Request& request) const {
   if (spec_.kind == BENTO_JSON) {
     auto document = parse_json(request.body);
     if (!document.ok()) return std::move(document).take_status();
-    if (spec_.schema) {
+    if (spec_.schema && !spec_.is_self_checked) {
       if (Status status = spec_.schema->validate(*document); !status.ok()) return status;
     }
     return bytes_value(BENTO_JSON, request.body, "application/json");

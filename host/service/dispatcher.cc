@@ -7,6 +7,7 @@
 
 #include "service/around.h"
 #include "service/channel.h"
+#include "service/held.h"
 #include "service/hooks.h"
 
 namespace bentohost::service {
@@ -255,14 +256,7 @@ void Dispatcher::enter(const Served& served, std::size_t step,
                        const std::shared_ptr<Ledger>& ledger, http::Exchange& exchange,
                        const std::shared_ptr<const void>& outer, Way way) {
   if (!way.is_on_thread) ledger->answer_by_deadline(ledger);
-  if (step == served.steps.size()) {
-    const auto request = std::make_shared<RequestContext>(environment_, *ledger, exchange, outer);
-    if (way.is_on_thread) request->set_on_thread();
-    const http::Request& from = request->request();
-    const auto match = router_of(from).find(from.method, from.path);
-    ledger->set_label(label_of(match));
-    return route(request, match);
-  }
+  if (step == served.steps.size()) return arrive(ledger, exchange, outer, way);
   const MiddlewareStep& here = served.steps[step];
   if (!here.is_around) {
     const auto hooks =
@@ -277,6 +271,30 @@ void Dispatcher::enter(const Served& served, std::size_t step,
                         enter_passage(served, step + 1, ledger, passage);
                       });
          });
+}
+
+// Inside of all middleware. Its path may be another by now, and so may be what is there.
+void Dispatcher::arrive(const std::shared_ptr<Ledger>& ledger, http::Exchange& exchange,
+                        const std::shared_ptr<const void>& outer, Way way) {
+  const http::Request& from = exchange.request();
+  const auto match = router_of(from).find(from.method, from.path);
+  ledger->set_label(label_of(match));
+  const bool has_target = match.target != nullptr;
+  const http::BodyPlan plan = has_target ? (*match.target)->plan : http::BodyPlan();
+  if (has_target && way.is_streamed && !plan.streamed) {
+    const auto held = std::make_shared<Held>(exchange, outer);
+    return run_on(way.is_on_thread ? nullptr : environment_.threads, [this, ledger, held, plan] {
+      const auto request = std::make_shared<RequestContext>(environment_, *ledger, *held, held);
+      request->set_on_thread();
+      Status status = held->read_whole_body(plan.max_body);
+      if (!status.ok()) return request->fail(status);
+      route(request, router_of(held->request()).find(held->request().method, held->request().path));
+    });
+  }
+  if (plan.streamed && !way.is_streamed) exchange.allow_stream();
+  const auto request = std::make_shared<RequestContext>(environment_, *ledger, exchange, outer);
+  if (way.is_on_thread) request->set_on_thread();
+  route(request, match);
 }
 
 // On the thread of the middleware around it.

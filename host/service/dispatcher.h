@@ -87,6 +87,8 @@ class Dispatcher final : public http::Application {
   std::optional<Status> refusal() const;
   void enter(const Served& served, std::size_t step, const std::shared_ptr<Ledger>& ledger,
              http::Exchange& exchange, const std::shared_ptr<const void>& outer, Way way);
+  void arrive(const std::shared_ptr<Ledger>& ledger, http::Exchange& exchange,
+              const std::shared_ptr<const void>& outer, Way way);
   void enter_passage(const Served& served, std::size_t step, const std::shared_ptr<Ledger>& ledger,
                      const std::shared_ptr<Passage>& passage);
   void route(const RequestPtr& request, const Match& match);

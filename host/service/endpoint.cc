@@ -64,9 +64,10 @@ void Endpoint::call(const RequestPtr& request, ThreadPool* threads) const {
   ThreadPool* elsewhere = request->is_on_thread() ? nullptr : threads;
   switch (api_.form) {
     case plugin::ApiSpec::Form::kDirect: {
+      if (request->is_on_thread()) return call_and_wait(*request);
       const bool is_large = request->request().body.size() > kMaxOnLoop;
       if (!is_large) return call_direct(request, threads);
-      return run_on(elsewhere, [this, request, threads] { call_direct(request, threads); });
+      return run_on(threads, [this, request, threads] { call_direct(request, threads); });
     }
     case plugin::ApiSpec::Form::kInvoke:
       if (api_.is_quick && request->request().body.size() <= kMaxOnLoop) {
@@ -95,6 +96,22 @@ void Endpoint::call_direct(const RequestPtr& request, ThreadPool* threads) const
                                         answer_with(*request, outcome.values, api_.out);
                                       });
   if (!calls.ok()) request->fail(calls.status());
+}
+
+// The same for one whose thread waits anyhow: were what is left to do a job for another thread, all
+// of them might be waiting for it.
+void Endpoint::call_and_wait(RequestContext& request) const {
+  auto value = decoder_.decode(request.request());
+  if (!value.ok()) return request.fail(value.status());
+  const bento_value view = (*value).view();
+  const bento_value* const inputs[] = {&view};
+  auto ticket = runner::Client::submit(target_, inputs, request.wanted());
+  if (!ticket.ok()) return request.fail(ticket.status());
+  const auto results = (*ticket)->wait();
+  if (!results.ok()) return request.fail(results.status());
+  std::vector<bento_value> views;
+  for (const bento_value* result : *results) views.push_back(*result);
+  answer_with(request, views, api_.out);
 }
 
 void Endpoint::call_invoke(RequestContext& request) const {

@@ -23,6 +23,7 @@ class Endpoint {
 
  private:
   void call_direct(const RequestPtr& request, ThreadPool* threads) const;
+  void call_and_wait(RequestContext& request) const;
   void call_invoke(RequestContext& request) const;
   void call_raw(RequestContext& request) const;
 

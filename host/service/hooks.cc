@@ -50,6 +50,7 @@ Hooks::Hooks(Environment& environment, Ledger& ledger, http::Exchange& exchange,
       states_(row.size(), nullptr) {
   static const bento_exchange kTable = make_exchange();
   context_.set_service(service, root_path_);
+  context_.forbid_calls();
   table_.owner = this;
   table_.exchange = kTable;
   table_.exchange.ctx = &context_;
@@ -148,7 +149,6 @@ void Hooks::refuse(const Status& status) {
 std::string Hooks::take_body() { return edited_ ? std::move(edited_->body) : outer_.take_body(); }
 
 void Hooks::respond(http::Response response) {
-  if (is_cut_) return;
   (void)show_response(response, false);
   outer_.respond(std::move(response));
 }
@@ -159,15 +159,11 @@ Status Hooks::start(http::Response response) {
 }
 
 Status Hooks::write(std::string_view bytes, bool more) {
-  if (is_cut_) return Status(BENTO_CANCELLED, "the answer was cut off");
-  if (show_piece(bytes, more).ok()) return outer_.write(bytes, more);
+  if (!is_cut_ && show_piece(bytes, more).ok()) return outer_.write(bytes, more);
+  // Not before its last piece: until then those inside may look at the request.
   is_cut_ = true;
-  outer_.cut();
-  return Status(BENTO_CANCELLED, "the answer was cut off");
-}
-
-void Hooks::cut() {
-  if (!std::exchange(is_cut_, true)) outer_.cut();
+  if (!more) outer_.cut();
+  return Status(BENTO_CANCELLED, "the answer is cut off");
 }
 
 // From the innermost out. Where one fails, a whole answer becomes a 500, which goes on; one that is
@@ -195,7 +191,7 @@ Status Hooks::show_response(http::Response& response, bool more) {
     has_piece_ = false;
     passed_ = index;
     (void)fail(index, status);
-    if (more) return status;
+    if (more) return Status(BENTO_INTERNAL, row_[index].what + " failed: " + status.message());
     response = http::problem(500, {}, request().path, ledger_.request_id());
     response.failure = std::make_shared<const Status>(status);
   }
@@ -221,6 +217,7 @@ Status Hooks::show_piece(std::string_view& bytes, bool more) {
 }
 
 Result<http::ReceivedBody> Hooks::receive() {
+  if (table_.exchange.streamed == 0) return http::ReceivedBody{take_body(), false};
   auto piece = outer_.receive();
   if (!piece.ok()) return piece;
   received_ += piece->bytes.size();
@@ -230,6 +227,7 @@ Result<http::ReceivedBody> Hooks::receive() {
 }
 
 void Hooks::end() {
+  context_.set_ended();
   table_.exchange.scope = nullptr;
   table_.exchange.body = {};
   for (std::size_t index = std::exchange(entered_, 0); index-- > 0;) {
@@ -340,7 +338,7 @@ Status Hooks::limit_body(std::uint64_t bytes) {
 
 Status Hooks::set_deadline(std::uint64_t deadline_ns) {
   if (at_ != At::kRequest) return misuse("the deadline is set in on_request");
-  ledger_.hasten(TimePoint(Duration(static_cast<Duration::rep>(deadline_ns))));
+  ledger_.hasten(deadline_ns);
   refresh_scope();
   return {};
 }

@@ -38,14 +38,16 @@ class Hooks final : public http::Exchange, public std::enable_shared_from_this<H
   const http::Request& request() const override { return edited_ ? *edited_ : outer_.request(); }
   std::string take_body() override;
   void respond(http::Response response) override;
+  void allow_stream() override { outer_.allow_stream(); }
   Result<http::ReceivedBody> receive() override;
   Status start(http::Response response) override;
   Status write(std::string_view bytes, bool more) override;
-  void cut() override;
+  void cut() override { outer_.cut(); }
   void after_sent(std::function<void()> f) override { outer_.after_sent(std::move(f)); }
   void answer_by(TimePoint when, std::shared_ptr<http::LateAnswer> late) override {
     outer_.answer_by(when, std::move(late));
   }
+  void hasten(TimePoint when) override { outer_.hasten(when); }
   std::shared_ptr<const std::atomic<bool>> gone() const override { return outer_.gone(); }
 
  private:

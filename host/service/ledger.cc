@@ -3,6 +3,7 @@
 #include <prometheus/gauge.h>
 
 #include <algorithm>
+#include <limits>
 #include <random>
 #include <utility>
 
@@ -57,6 +58,16 @@ Ledger::~Ledger() = default;
 void Ledger::lease() {
   is_leased_ = true;
   environment_.in_flight.fetch_add(1);
+}
+
+void Ledger::hasten(std::uint64_t deadline_ns) {
+  if (deadline_ns == 0 || deadline_ns > std::uint64_t{std::numeric_limits<Duration::rep>::max()}) {
+    return;
+  }
+  const TimePoint when{Duration(static_cast<Duration::rep>(deadline_ns))};
+  if (when >= deadline_) return;
+  deadline_ = when;
+  front_.hasten(when);
 }
 
 void Ledger::answer_by_deadline(std::shared_ptr<Ledger> self) {

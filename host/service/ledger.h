@@ -34,11 +34,12 @@ class Ledger final : public http::Exchange, public http::LateAnswer {
 
   std::string_view request_id() const { return request_id_; }
   TimePoint deadline() const { return deadline_; }
-  void hasten(TimePoint deadline) { deadline_ = std::min(deadline_, deadline); }
   // The label lives as long as the dispatcher.
   void set_label(const RouteLabel* label) { label_ = label; }
   // From now on it counts as one in flight; whatever `self` leads to lives until it is answered.
   void lease();
+  // Brings the deadline forward; one that is later, or none (UINT64_MAX, 0), changes nothing.
+  void hasten(std::uint64_t deadline_ns);
   // [loop] It will be answered 504 if nobody has begun to by its deadline. `self` is this one.
   void answer_by_deadline(std::shared_ptr<Ledger> self);
   // Before the last piece of the answer: a task for after it. RESOURCE_EXHAUSTED when too many
@@ -49,6 +50,7 @@ class Ledger final : public http::Exchange, public http::LateAnswer {
   const http::Request& request() const override { return front_.request(); }
   std::string take_body() override { return front_.take_body(); }
   void respond(http::Response response) override;
+  void allow_stream() override { front_.allow_stream(); }
   Result<http::ReceivedBody> receive() override { return front_.receive(); }
   Status start(http::Response response) override;
   Status write(std::string_view bytes, bool more) override;
@@ -57,6 +59,7 @@ class Ledger final : public http::Exchange, public http::LateAnswer {
   void answer_by(TimePoint when, std::shared_ptr<http::LateAnswer> late) override {
     front_.answer_by(when, std::move(late));
   }
+  void hasten(TimePoint when) override { front_.hasten(when); }
   std::shared_ptr<const std::atomic<bool>> gone() const override { return front_.gone(); }
 
   // http::LateAnswer

@@ -4,6 +4,8 @@
 #include <vector>
 
 #include "base/thread_pool.h"
+#include "http/syntax.h"
+#include "service/held.h"
 
 namespace bentohost::service {
 namespace {
@@ -16,37 +18,47 @@ bento_error empty_error() {
 
 }  // namespace
 
-Passage::Passage(http::Exchange& outer, const bento_call& call)
-    : outer_(outer), channel_(*call.channel) {
-  const http::Request& from = outer.request();
-  const bento_scope& scope = *call.scope;
+Result<std::shared_ptr<Passage>> Passage::make(http::Exchange& outer, const bento_call& call,
+                                               std::shared_ptr<const void> keep) {
+  auto passage = std::make_shared<Passage>(outer, *call.channel, std::move(keep));
+  if (Status status = passage->take(*call.scope); !status.ok()) return status;
+  return passage;
+}
+
+// The request as the middleware passed it on.
+Status Passage::take(const bento_scope& scope) {
+  const http::Request& from = outer_.request();
   request_.method = to_view(scope.method);
   request_.path = to_view(scope.path);
   request_.query = to_view(scope.query);
   request_.client = to_view(scope.client);
   request_.scheme = to_view(scope.scheme) == "https" ? "https" : "http";
+  if (!request_.path.starts_with('/') && request_.path != from.path) {
+    return Status(BENTO_INVALID_ARGUMENT, "a path begins with /");
+  }
   for (std::size_t i = 0; i < scope.headers.len; ++i) {
-    request_.headers.push_back({std::string(to_view(scope.headers.ptr[i].name)),
-                                std::string(to_view(scope.headers.ptr[i].value))});
+    const bento_pair& header = scope.headers.ptr[i];
+    http::Header taken{{}, std::string(to_view(header.value))};
+    if (!http::append_lower_token(to_view(header.name), taken.name) ||
+        !http::is_field_value(taken.value)) {
+      return Status(BENTO_INVALID_ARGUMENT,
+                    "header \"" + std::string(to_view(header.name)) + "\" of a request is none");
+    }
+    request_.headers.push_back(std::move(taken));
   }
   request_.target = from.target;
   request_.version = from.version;
   request_.server = from.server;
   request_.door = from.door;
   request_.arrived = from.arrived;
+  return {};
 }
 
 Status Passage::read_whole_body(std::size_t max_body) {
-  while (true) {
-    auto piece = receive();
-    if (!piece.ok()) return std::move(piece).take_status();
-    request_.body += piece->bytes;
-    if (max_body != 0 && request_.body.size() > max_body) {
-      return Status::with_http(413, BENTO_INVALID_ARGUMENT,
-                               "the body is longer than " + std::to_string(max_body) + " bytes");
-    }
-    if (!piece->more) return {};
-  }
+  std::string body;
+  Status status = receive_whole(*this, max_body, body);
+  request_.body = std::move(body);
+  return status;
 }
 
 void Passage::respond(http::Response response) {

@@ -21,8 +21,12 @@ namespace bentohost::service {
 
 class Passage final : public http::Exchange {
  public:
-  // `outer` and what `call` refers to must live until finish() has returned.
-  Passage(http::Exchange& outer, const bento_call& call);
+  // `outer` and the channel of `call` must live until finish() has returned; `keep` is kept.
+  // INVALID_ARGUMENT for a request that is none.
+  static Result<std::shared_ptr<Passage>> make(http::Exchange& outer, const bento_call& call,
+                                               std::shared_ptr<const void> keep);
+  Passage(http::Exchange& outer, bento_channel& channel, std::shared_ptr<const void> keep)
+      : outer_(outer), channel_(channel), keep_(std::move(keep)) {}
   Passage(const Passage&) = delete;
   Passage& operator=(const Passage&) = delete;
 
@@ -36,6 +40,7 @@ class Passage final : public http::Exchange {
   const http::Request& request() const override { return request_; }
   std::string take_body() override { return std::exchange(request_.body, {}); }
   void respond(http::Response response) override;
+  void allow_stream() override {}  // it always may
   Result<http::ReceivedBody> receive() override;
   Status start(http::Response response) override;
   Status write(std::string_view bytes, bool more) override;
@@ -43,9 +48,11 @@ class Passage final : public http::Exchange {
   void after_sent(std::function<void()> f) override { outer_.after_sent(std::move(f)); }
   // The deadline is watched over outside.
   void answer_by(TimePoint, std::shared_ptr<http::LateAnswer>) override {}
+  void hasten(TimePoint when) override { outer_.hasten(when); }
   std::shared_ptr<const std::atomic<bool>> gone() const override { return outer_.gone(); }
 
  private:
+  Status take(const bento_scope& scope);
   void end(std::optional<Status> cut);
   Status send(const bento_event& event);
   Status send_start(const http::Response& response);
@@ -53,6 +60,7 @@ class Passage final : public http::Exchange {
 
   http::Exchange& outer_;
   bento_channel& channel_;
+  const std::shared_ptr<const void> keep_;
   http::Request request_;
   std::mutex mutex_;
   std::condition_variable over_;

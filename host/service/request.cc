@@ -141,7 +141,7 @@ bool RequestContext::cancelled() const {
 Result<std::unique_ptr<bento_ticket>> RequestContext::submit(
     std::string_view runner, std::string_view method, std::span<const bento_value* const> inputs) {
   if (!may_call_) {
-    return Status(BENTO_FAILED_PRECONDITION, "a quick handler calls no runners: " +
+    return Status(BENTO_FAILED_PRECONDITION, "what does not wait calls no runners: " +
                                                  std::string(runner) + "." + std::string(method));
   }
   if (service_ == nullptr) return Status(BENTO_NOT_FOUND, "there are no runners here");

@@ -41,6 +41,8 @@ class RequestContext final : public bento_ctx {
   bool is_on_thread() const { return is_on_thread_; }
   // From now on submit() is refused: waiting for its result would hold up an event loop.
   void forbid_calls() { may_call_ = false; }
+  // The answer is out: nothing is deferred any more.
+  void set_ended() { has_ended_ = true; }
 
   // The client is gone: an answer is of no use.
   bool is_gone() const { return gone_->load(std::memory_order_relaxed); }

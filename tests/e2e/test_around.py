@@ -39,6 +39,12 @@ class Middleware(AroundTest):
         self.assertIn('code="418"', self.host.get("/metrics").body.decode())
         eventually(lambda: any(" 418 " in line for line in self.host.stdout_lines), what="its line in the log")
 
+    def test_a_result_that_is_encoded_for_long_gets_through(self):
+        numbers = list(range(60000))
+        self.assertEqual(self.host.post("/twice", numbers).json(), [2 * number for number in numbers])
+        host = self.start("--threads", "1", plugin=AROUND)  # none is left to encode for the one that waits
+        self.assertEqual(host.post("/twice", numbers).json(), [2 * number for number in numbers])
+
     def test_changes_the_request_and_the_answer(self):
         self.assertEqual(self.mode("rewrite", "/elsewhere").body, b"hello")
         self.assertEqual(self.mode("shout").body, b"HELLO!")

@@ -1,6 +1,7 @@
 // An exchange without a connection: it holds a request and records what is answered.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -26,11 +27,12 @@ class FakeExchange final : public http::Exchange {
 
   const http::Request& request() const override { return request_; }
   http::Request& request() { return request_; }
-  std::string take_body() override { return std::move(request_.body); }
+  std::string take_body() override { return hides_body ? "" : std::move(request_.body); }
   void respond(http::Response response) override {
     responses.push_back(std::move(response));
     tell_sent();
   }
+  void allow_stream() override { may_stream = true; }
   // The request's body, in pieces of `piece_size`.
   Result<http::ReceivedBody> receive() override {
     http::ReceivedBody piece{request_.body.substr(received_, piece_size), true};
@@ -59,6 +61,8 @@ class FakeExchange final : public http::Exchange {
   }
   std::shared_ptr<const std::atomic<bool>> gone() const override { return is_gone; }
 
+  void hasten(TimePoint when) override { late_at = std::min(late_at, when); }
+
   // The one that there should be; an empty one of status 0 if there are none or several.
   http::Response response() const {
     if (responses.size() == 1) return responses[0];
@@ -69,8 +73,9 @@ class FakeExchange final : public http::Exchange {
 
   std::vector<http::Response> responses;
   std::optional<http::Response> started;  // a streamed one, with what was written so far
-  bool is_complete = false, is_cut = false;
-  Status write_status;  // what start() and write() return
+  bool is_complete = false, is_cut = false, may_stream = false;
+  Status write_status;      // what start() and write() return
+  bool hides_body = false;  // it is streamed: only receive() gives it
   std::size_t piece_size = std::string::npos;
   TimePoint late_at = kNoDeadline;
   std::shared_ptr<http::LateAnswer> late;

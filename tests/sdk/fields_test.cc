@@ -342,6 +342,7 @@ TEST(FieldsIo, IsJsonWithTheSchemaAndASample) {
   EXPECT_EQ(io.abi().kind, static_cast<std::uint32_t>(BENTO_JSON));
   EXPECT_EQ(fakes::text(io.abi().descriptor), "json");
   EXPECT_EQ(fakes::text(io.abi().schema), json_schema<Size>());
+  EXPECT_EQ(io.abi().flags, BENTO_IO_SELF_CHECKED);
   EXPECT_EQ(fakes::text(io.abi().sample), R"({"length":4.9,"width":3.0})");
 }
 

@@ -70,7 +70,9 @@ typedef struct bento_value {
 } bento_value;
 
 /* What an API or a runner method accepts or returns: drives decoding, validation and OpenAPI. */
-enum { BENTO_IO_ENFORCE_SHAPE = 1u, BENTO_IO_ENFORCE_DTYPE = 2u };
+enum { BENTO_IO_ENFORCE_SHAPE = 1u, BENTO_IO_ENFORCE_DTYPE = 2u,
+       BENTO_IO_SELF_CHECKED = 4u /* the plugin holds JSON against the schema, and can tell all that is wrong
+                                     with it, not the first fault alone; the host only tells of the schema */ };
 typedef struct bento_io {
   uint32_t       size, kind, flags;
   uint32_t       dtype, ndim, reserved; /* tensor: 0 = any */

@@ -145,7 +145,10 @@ std::string json_schema() {
 template <detail::JsonBody T>
 class FieldsIO : public Io {
  public:
-  FieldsIO() : Io(BENTO_JSON, "json") { schema_ = json_schema<T>(); }
+  FieldsIO() : Io(BENTO_JSON, "json") {
+    flags_ = BENTO_IO_SELF_CHECKED;  // from_json() is what reads it
+    schema_ = json_schema<T>();
+  }
   FieldsIO&& sample(const T& value) && {
     sample_ = to_json(value);
     return std::move(*this);

@@ -412,6 +412,101 @@ TEST_F(MiddlewareTest, BringsTheDeadlineForwardOnly) {
   EXPECT_EQ(exchange.late_at, sooner);
 }
 
+TEST_F(MiddlewareTest, LeadsARequestThatCameWholeToAStreamingHandler) {
+  add().on_request = [](bento_exchange* e, bento_error* error) {
+    return e->set(e, to_bento("path"), to_bento("/raw"), error);
+  };
+  ASSERT_TRUE(serve().ok());
+  plugin_.on_raw = [](const bento_call& call, bento_error* error) {
+    bento_event received{};
+    received.size = sizeof received;
+    EXPECT_EQ(call.channel->receive(call.channel, &received, error), BENTO_OK);
+    EXPECT_EQ(text(received.body), "hello");
+    EXPECT_EQ(received.more, 0u);
+    for (const bento_event& event : {start_event(200), body_event("a", true), body_event("b")}) {
+      EXPECT_EQ(call.channel->send(call.channel, &event, error), BENTO_OK);
+    }
+    return bento_code{BENTO_OK};
+  };
+  fakes::FakeExchange exchange("POST", "/echo", "hello");
+  EXPECT_EQ(ask(exchange).body, "ab");
+  EXPECT_TRUE(exchange.may_stream);
+}
+
+TEST_F(MiddlewareTest, LeadsAStreamedRequestToAHandlerOfWholeValues) {
+  add().on_request = [](bento_exchange* e, bento_error* error) {
+    EXPECT_EQ(e->streamed, 1u);
+    return e->set(e, to_bento("path"), to_bento("/echo"), error);
+  };
+  ASSERT_TRUE(serve().ok());
+  fakes::FakeExchange exchange("POST", "/raw", "question");
+  exchange.hides_body = true;
+  exchange.piece_size = 3;
+  EXPECT_EQ(ask(exchange).body, "question");
+}
+
+TEST_F(MiddlewareTest, EndsACutStreamWithItsHandlerAndNotBefore) {
+  add().on_body = [](bento_exchange*, bento_error* error) {
+    return Status(BENTO_INTERNAL, "no").give(error);
+  };
+  ASSERT_TRUE(serve().ok());
+  fakes::FakeExchange exchange("POST", "/raw");
+  plugin_.on_raw = [&](const bento_call& call, bento_error* error) {
+    const bento_event start = start_event(200), one = body_event("a", true);
+    EXPECT_EQ(call.channel->send(call.channel, &start, error), BENTO_OK);
+    EXPECT_EQ(call.channel->send(call.channel, &one, error), BENTO_OK);
+    EXPECT_EQ(call.channel->send(call.channel, &one, error), BENTO_CANCELLED);
+    EXPECT_FALSE(exchange.is_cut) << "its request is still looked at";
+    EXPECT_EQ(to_view(call.scope->path), "/raw");
+    return Status(BENTO_INTERNAL, "so be it").give(error);
+  };
+  ask(exchange);
+  EXPECT_TRUE(exchange.is_cut);
+}
+
+TEST_F(MiddlewareTest, AnswersAStreamThatAHookRefusesToBeginWith500) {
+  bento_code code = BENTO_INTERNAL;
+  add().on_response = [&](bento_exchange*, bento_error* error) {
+    return Status(code, "no").give(error);
+  };
+  ASSERT_TRUE(serve().ok());
+  plugin_.on_raw = [](const bento_call& call, bento_error* error) {
+    bento_error ignored{};
+    ignored.size = sizeof ignored;
+    for (const bento_event& event :
+         {start_event(200), body_event("a", true), body_event("b", true), body_event("c")}) {
+      (void)call.channel->send(call.channel, &event, &ignored);
+    }
+    (void)error;
+    return bento_code{BENTO_OK};
+  };
+  for (const bento_code each : {BENTO_INTERNAL, BENTO_CANCELLED}) {
+    code = each;
+    EXPECT_EQ(ask("POST", "/raw").status, 500) << each;
+  }
+}
+
+TEST_F(MiddlewareTest, CallsNoRunnersFromAHookAndDefersNothingFromItsEnd) {
+  FakeMiddleware& one = add();
+  one.on_request = [this](bento_exchange* e, bento_error* error) {
+    bento_ticket* ticket = nullptr;
+    EXPECT_EQ(
+        plugin_.host->submit(e->ctx, to_bento("a"), to_bento("b"), nullptr, 0, &ticket, error),
+        BENTO_FAILED_PRECONDITION);
+    return bento_code{BENTO_OK};
+  };
+  one.on_end = [this](bento_exchange* e) {
+    bento_error error{};
+    error.size = sizeof error;
+    EXPECT_EQ(plugin_.host->defer(e->ctx, nullptr, nullptr, nullptr, &error),
+              BENTO_FAILED_PRECONDITION);
+    steps_.emplace_back("end");
+  };
+  ASSERT_TRUE(serve().ok());
+  ask("POST", "/echo", "x");
+  EXPECT_THAT(steps_, ElementsAre("end"));
+}
+
 // ---- around ----------------------------------------------------------------------------------
 
 TEST_F(MiddlewareTest, PassesThroughOneThatIsAround) {
@@ -492,6 +587,64 @@ TEST_F(MiddlewareTest, GivesOneThatIsAroundTheErrorsFromInside) {
   EXPECT_THAT(caught, HasSubstr("broken"));
   answers = false;
   EXPECT_EQ(ask("POST", "/echo", "hello").status, 500);
+}
+
+TEST_F(MiddlewareTest, AnswersWithTheErrorThatOneAroundPutsInPlaceOfTheOneFromInside) {
+  plugin_.on_invoke = [](bento_ctx*, const bento_value&, bento_sink*, bento_error* error) {
+    return Status(BENTO_INTERNAL, "broken").give(error);
+  };
+  add().around = [](const bento_call* call, const bento_app* next, bento_error* error) {
+    (void)next->call(next->self, call, error);
+    return Status(BENTO_UNAVAILABLE, "try later").give(error);
+  };
+  ASSERT_TRUE(serve().ok());
+  const http::Response response = ask("POST", "/echo", "hello");
+  EXPECT_EQ(response.status, 503);
+  EXPECT_THAT(response.body, HasSubstr("try later"));
+}
+
+TEST_F(MiddlewareTest, TakesHeadersOfAnyCaseFromOneThatIsAroundAndRefusesWhatIsNone) {
+  std::string name = "X-User", path = "/echo";
+  add().around = [&](const bento_call* call, const bento_app* next, bento_error* error) {
+    const bento_pair header{to_bento(name), to_bento("me")};
+    bento_scope scope = *call->scope;
+    scope.headers = {&header, 1};
+    scope.path = to_bento(path);
+    bento_call changed = *call;
+    changed.scope = &scope;
+    return next->call(next->self, &changed, error);
+  };
+  ASSERT_TRUE(serve().ok());
+  plugin_.on_invoke = [this](bento_ctx* ctx, const bento_value& in, bento_sink* sink,
+                             bento_error* error) {
+    EXPECT_EQ(to_view(plugin_.host->scope(ctx)->headers.ptr[0].name), "x-user");
+    return sink->value(sink, &in, error);
+  };
+  EXPECT_EQ(ask("POST", "/echo", "hello").status, 200);
+  path = "echo";
+  EXPECT_EQ(ask("POST", "/echo", "hello").status, 400);
+  path = "/echo";
+  name = "no name";
+  EXPECT_EQ(ask("POST", "/echo", "hello").status, 400);
+}
+
+TEST_F(MiddlewareTest, BringsTheDeadlineForwardInsideOfOneThatIsAround) {
+  const TimePoint sooner = clock_.now() + std::chrono::seconds(1);
+  std::uint64_t deadline = static_cast<std::uint64_t>(sooner.time_since_epoch().count());
+  add().around = [&](const bento_call* call, const bento_app* next, bento_error* error) {
+    bento_scope scope = *call->scope;
+    scope.deadline_ns = deadline;
+    bento_call changed = *call;
+    changed.scope = &scope;
+    return next->call(next->self, &changed, error);
+  };
+  ASSERT_TRUE(serve().ok());
+  fakes::FakeExchange exchange("POST", "/echo", "x"), none("POST", "/echo", "x");
+  ask(exchange);
+  EXPECT_EQ(exchange.late_at, sooner);
+  deadline = UINT64_MAX;
+  ask(none);
+  EXPECT_EQ(none.late_at, clock_.now() + environment_.timeout);
 }
 
 TEST_F(MiddlewareTest, StreamsThroughOneThatIsAround) {

@@ -74,7 +74,8 @@ inline std::unique_ptr<Value> decode(std::string_view body, std::string_view con
     if (io.kind == BENTO_TENSOR) {
       NdarrayReader::read(json, io, *value);
     } else {
-      if (io.schema.len > 0) check_schema(json, detail::view(io.schema), 422);
+      const bool is_checked_here = (io.flags & BENTO_IO_SELF_CHECKED) == 0;
+      if (io.schema.len > 0 && is_checked_here) check_schema(json, detail::view(io.schema), 422);
       value->set_bytes(BENTO_JSON, body, "application/json");
     }
     return value;

@@ -1,0 +1,51 @@
+// Held: the exchange outside with a copy of its request, for those who look at that even when the
+// answer, and with it the original, is gone, or who want a streamed body whole.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "base/status.h"
+#include "http/message.h"
+
+namespace bentohost::service {
+
+class Held final : public http::Exchange {
+ public:
+  // `keep` keeps `outer` alive.
+  Held(http::Exchange& outer, std::shared_ptr<const void> keep);
+  Held(const Held&) = delete;
+  Held& operator=(const Held&) = delete;
+
+  // [worker] (waits) 413 beyond `max_body`; 0: the front's.
+  Status read_whole_body(std::size_t max_body);
+
+  // http::Exchange
+  const http::Request& request() const override { return request_; }
+  std::string take_body() override { return std::exchange(request_.body, {}); }
+  void respond(http::Response response) override { outer_.respond(std::move(response)); }
+  void allow_stream() override { outer_.allow_stream(); }
+  Result<http::ReceivedBody> receive() override;
+  Status start(http::Response response) override { return outer_.start(std::move(response)); }
+  Status write(std::string_view bytes, bool more) override { return outer_.write(bytes, more); }
+  void cut() override { outer_.cut(); }
+  void after_sent(std::function<void()> f) override { outer_.after_sent(std::move(f)); }
+  void answer_by(TimePoint when, std::shared_ptr<http::LateAnswer> late) override {
+    outer_.answer_by(when, std::move(late));
+  }
+  void hasten(TimePoint when) override { outer_.hasten(when); }
+  std::shared_ptr<const std::atomic<bool>> gone() const override { return outer_.gone(); }
+
+ private:
+  http::Exchange& outer_;
+  const std::shared_ptr<const void> keep_;
+  http::Request request_;
+};
+
+// [worker] (waits) All that there is to receive, behind `body`.
+Status receive_whole(http::Exchange& exchange, std::size_t max_body, std::string& body);
+
+}  // namespace bentohost::service
