@@ -1,4 +1,5 @@
 """What is around and beside the APIs: middleware of both forms, native apps, and deadlines."""
+import socket
 import time
 
 from harness import PLUGINS, SLOW, HostTest, eventually, in_parallel, main
@@ -101,6 +102,21 @@ class Apps(AroundTest):
         self.assertEqual(host.post("/p/double", "3").body, b"12")
         self.assertIsNone(host.get("/livez").header("x-number"), "outside of the service's prefix")
         self.assertTrue(host.get("/p/livez").header("x-number"))
+
+    def test_clients_that_do_not_read_slow_nobody_else(self):
+        stalled = []
+        for _ in range(100):
+            client = socket.create_connection(("127.0.0.1", self.host.port), timeout=30 * SLOW)
+            self.addCleanup(client.close)
+            client.sendall(b"GET /flood HTTP/1.1\r\nHost: x\r\n\r\n")
+            stalled.append(client)
+        for client in stalled:
+            self.assertTrue(client.recv(1))
+        with self.host.client() as client:
+            begun = time.monotonic()
+            for _ in range(100):
+                self.assertEqual(client.request("POST", "/echo", "x").body, b"x")
+            self.assertLess(time.monotonic() - begun, 2 * SLOW)
 
     def test_one_that_takes_too_long_is_answered_for(self):
         host = self.start("--timeout", "0.3", plugin=AROUND)

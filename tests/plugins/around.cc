@@ -112,6 +112,9 @@ BENTO_SERVICE(svc) {
     auto later = twice.async_run(ctx, waited);
     return bento::Response{.body = std::to_string(later.get()(0))};
   });
+  svc.mount("/flood", [](bento::Context&, bento::Stream& stream) {  // until nobody listens
+    for (const std::string piece(64u << 10, 'x');;) stream.send(piece);
+  });
   svc.mount("/slow", [](bento::Context& ctx, const bento::Request&) {
     while (!ctx.cancelled()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
     return bento::Response{.body = "too late"};
