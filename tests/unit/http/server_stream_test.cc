@@ -68,6 +68,24 @@ std::string unchunk(std::string_view text) {
   return out + " (cut)";
 }
 
+// RFC 9110 6.4.1: whatever is written, the next response begins behind the head.
+TEST(ServerStream, SendsNoBodyWithAStatusThatHasNone) {
+  StreamServer server([](Exchange& exchange) {
+    Response response;
+    response.status = exchange.request().path == "/last" ? 200 : 204;
+    EXPECT_TRUE(exchange.start(std::move(response)).ok());
+    EXPECT_TRUE(exchange.write("bytes", true).ok());
+    EXPECT_TRUE(exchange.write({}, false).ok());
+  });
+  RawClient client(server.port());
+  client.send(std::string(kGet) + "GET /last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  const std::string all = client.read_to_end();
+  const std::size_t end = all.find("\r\n\r\n");
+  EXPECT_THAT(all, HasSubstr("HTTP/1.1 204 "));
+  EXPECT_THAT(all.substr(0, end), Not(HasSubstr("Transfer-Encoding")));
+  EXPECT_THAT(all.substr(end + 4), testing::StartsWith("HTTP/1.1 200 "));
+}
+
 TEST(ServerStream, GivesASmallBodyInOnePiece) {
   StreamServer server([](Exchange& exchange) {
     const Result<ReceivedBody> piece = exchange.receive();
