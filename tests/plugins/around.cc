@@ -117,6 +117,7 @@ BENTO_SERVICE(svc) {
   });
   svc.mount("/slow", [](bento::Context& ctx, const bento::Request&) {
     while (!ctx.cancelled()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));  // it takes no notice
     return bento::Response{.body = "too late"};
   });
 }
