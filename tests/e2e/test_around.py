@@ -121,14 +121,14 @@ class Apps(AroundTest):
     def test_one_that_takes_too_long_is_answered_for(self):
         host = self.start("--timeout", "0.3", plugin=AROUND)
         begun = time.monotonic()
-        reply = host.get("/slow")
+        reply = host.get("/hangs")
         self.assertEqual(reply.status, 504)
         self.assertLess(time.monotonic() - begun, 5 * SLOW)
         self.assertEqual(reply.header("connection"), "close")
         self.assertTrue(reply.header("x-request-id"))
         host.log_line("has not answered by the request's deadline")
-        eventually(lambda: 'bentohost_http_requests_in_flight 1' in host.get("/metrics").body.decode(),
-                   what="nothing else in flight")
+        self.assertIn("bentohost_http_requests_in_flight 1\n", host.get("/metrics").body.decode(), "this alone")
+        self.assertEqual(host.get("/release").body, b"released")
         self.assertEqual(host.post("/echo", "x").body, b"x")
 
 

@@ -1,11 +1,9 @@
 // Middleware of both forms around APIs of every form, and native apps beside them.
 #include <atomic>
 #include <bento/bento.hpp>
-#include <chrono>
 #include <memory>
 #include <stdexcept>
 #include <string>
-#include <thread>
 
 namespace {
 
@@ -115,9 +113,15 @@ BENTO_SERVICE(svc) {
   svc.mount("/flood", [](bento::Context&, bento::Stream& stream) {  // until nobody listens
     for (const std::string piece(64u << 10, 'x');;) stream.send(piece);
   });
-  svc.mount("/slow", [](bento::Context& ctx, const bento::Request&) {
-    while (!ctx.cancelled()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    std::this_thread::sleep_for(std::chrono::milliseconds(500));  // it takes no notice
+  // Takes no notice of its deadline: it returns when /release is asked for.
+  const auto released = std::make_shared<std::atomic<bool>>(false);
+  svc.mount("/hangs", [released](const bento::Request&) {
+    released->wait(false);
     return bento::Response{.body = "too late"};
+  });
+  svc.api("release", {.method = "GET"}, [released](bento::Context&) {
+    *released = true;
+    released->notify_all();
+    return std::string("released");
   });
 }
