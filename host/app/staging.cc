@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/json.h"
+#include "plugin/check_options.h"
 #include "plugin/library.h"
 #include "plugin/probe.h"
 

@@ -81,8 +81,4 @@ struct ServiceSpec {
 // ignoring it.
 Result<ServiceSpec> describe(const bento_service* service);
 
-// Options as a JSON object, checked against `schema_text`, defaults filled in. `given` must be an
-// object.
-Result<std::string> check_options(std::string_view schema_text, rapidjson::Document given);
-
 }  // namespace bentohost::plugin

@@ -1,7 +1,7 @@
+#include "plugin/check_options.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include "plugin/description.h"
 
 namespace bentohost::plugin {
 namespace {
