@@ -5,6 +5,7 @@
 
 #include <bento/abi.h>
 
+#include <bento/api.hpp>
 #include <bento/app.hpp>
 #include <bento/background.hpp>
 #include <bento/call.hpp>
