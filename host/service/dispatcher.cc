@@ -268,7 +268,7 @@ void Dispatcher::enter(const Served& served, std::size_t step,
          [this, &served, step, ledger, &exchange, outer, &here] {
            run_around(environment_, *ledger, exchange, outer, here.row.front(), served.service,
                       [&](const std::shared_ptr<Passage>& passage) {
-                        enter_passage(served, step + 1, ledger, passage);
+                        enter(served, step + 1, ledger, *passage, passage, {true, true});
                       });
          });
 }
@@ -295,22 +295,6 @@ void Dispatcher::arrive(const std::shared_ptr<Ledger>& ledger, http::Exchange& e
   const auto request = std::make_shared<RequestContext>(environment_, *ledger, exchange, outer);
   if (way.is_on_thread) request->set_on_thread();
   route(request, match);
-}
-
-// On the thread of the middleware around it.
-void Dispatcher::enter_passage(const Served& served, std::size_t step,
-                               const std::shared_ptr<Ledger>& ledger,
-                               const std::shared_ptr<Passage>& passage) {
-  const http::Request& from = passage->request();
-  const auto match = router_of(from).find(from.method, from.path);
-  const bool wants_it_whole = match.target != nullptr && !(*match.target)->plan.streamed;
-  if (wants_it_whole) {
-    Status status = passage->read_whole_body((*match.target)->plan.max_body);
-    if (!status.ok()) {
-      return RequestContext(environment_, *ledger, *passage, passage).fail(status);
-    }
-  }
-  enter(served, step, ledger, *passage, passage, {true, !wants_it_whole});
 }
 
 void Dispatcher::route(const RequestPtr& request, const Match& match) {

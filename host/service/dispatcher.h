@@ -89,8 +89,6 @@ class Dispatcher final : public http::Application {
              http::Exchange& exchange, const std::shared_ptr<const void>& outer, Way way);
   void arrive(const std::shared_ptr<Ledger>& ledger, http::Exchange& exchange,
               const std::shared_ptr<const void>& outer, Way way);
-  void enter_passage(const Served& served, std::size_t step, const std::shared_ptr<Ledger>& ledger,
-                     const std::shared_ptr<Passage>& passage);
   void route(const RequestPtr& request, const Match& match);
   // For a path without a target: 404, 405, or the answer to OPTIONS.
   void answer_unrouted(RequestContext& request);

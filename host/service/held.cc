@@ -10,26 +10,22 @@ Held::Held(http::Exchange& outer, std::shared_ptr<const void> keep)
 }
 
 Status Held::read_whole_body(std::size_t max_body) {
-  return receive_whole(outer_, max_body, request_.body);
+  while (true) {
+    auto piece = outer_.receive();
+    if (!piece.ok()) return std::move(piece).take_status();
+    request_.body += piece->bytes;
+    if (max_body != 0 && request_.body.size() > max_body) {
+      return Status::with_http(413, BENTO_INVALID_ARGUMENT,
+                               "the body is longer than " + std::to_string(max_body) + " bytes");
+    }
+    if (!piece->more) return {};
+  }
 }
 
 // A body that came whole is one piece.
 Result<http::ReceivedBody> Held::receive() {
   if (!request_.body.empty()) return http::ReceivedBody{take_body(), false};
   return outer_.receive();
-}
-
-Status receive_whole(http::Exchange& exchange, std::size_t max_body, std::string& body) {
-  while (true) {
-    auto piece = exchange.receive();
-    if (!piece.ok()) return std::move(piece).take_status();
-    body += piece->bytes;
-    if (max_body != 0 && body.size() > max_body) {
-      return Status::with_http(413, BENTO_INVALID_ARGUMENT,
-                               "the body is longer than " + std::to_string(max_body) + " bytes");
-    }
-    if (!piece->more) return {};
-  }
 }
 
 }  // namespace bentohost::service

@@ -45,7 +45,4 @@ class Held final : public http::Exchange {
   http::Request request_;
 };
 
-// [worker] (waits) All that there is to receive, behind `body`.
-Status receive_whole(http::Exchange& exchange, std::size_t max_body, std::string& body);
-
 }  // namespace bentohost::service

@@ -251,25 +251,8 @@ http::Request& Hooks::edit() {
 }
 
 void Hooks::refresh_scope() {
-  const http::Request& from = request();
-  scope_headers_.clear();
-  for (const http::Header& header : from.headers) {
-    scope_headers_.push_back({to_bento(header.name), to_bento(header.value)});
-  }
-  scope_.size = sizeof scope_;
-  scope_.kind = 1;
-  scope_.scheme = to_bento(from.scheme);
-  scope_.method = to_bento(from.method);
-  scope_.path = to_bento(from.path);
-  scope_.root_path = to_bento(root_path_);
-  scope_.query = to_bento(from.query);
-  scope_.http_version = to_bento(from.version);
-  scope_.client = to_bento(from.client);
-  scope_.server = to_bento(from.server);
-  scope_.request_id = to_bento(ledger_.request_id());
-  scope_.headers = {scope_headers_.data(), scope_headers_.size()};
-  scope_.deadline_ns = static_cast<std::uint64_t>(ledger_.deadline().time_since_epoch().count());
-  table_.exchange.scope = &scope_;
+  scope_.fill(request(), root_path_, ledger_.request_id(), ledger_.deadline());
+  table_.exchange.scope = scope_.abi();
 }
 
 Status Hooks::set(std::string_view what, std::string_view value) {

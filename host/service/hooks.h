@@ -18,6 +18,7 @@
 #include "service/ledger.h"
 #include "service/middleware.h"
 #include "service/request.h"
+#include "service/scope.h"
 
 namespace bentohost::service {
 
@@ -92,8 +93,7 @@ class Hooks final : public http::Exchange, public std::enable_shared_from_this<H
   std::size_t passed_ = 0;   // are shown the response
   At at_ = At::kElsewhere;
   std::unique_ptr<http::Request> edited_;
-  bento_scope scope_{};
-  std::vector<bento_pair> scope_headers_;
+  Scope scope_;
   std::uint64_t max_body_ = std::numeric_limits<std::uint64_t>::max();
   std::uint64_t received_ = 0;
   std::optional<http::Response> answer_;  // of a hook

@@ -5,7 +5,6 @@
 
 #include "base/thread_pool.h"
 #include "http/syntax.h"
-#include "service/held.h"
 
 namespace bentohost::service {
 namespace {
@@ -54,13 +53,6 @@ Status Passage::take(const bento_scope& scope) {
   return {};
 }
 
-Status Passage::read_whole_body(std::size_t max_body) {
-  std::string body;
-  Status status = receive_whole(*this, max_body, body);
-  request_.body = std::move(body);
-  return status;
-}
-
 void Passage::respond(http::Response response) {
   std::lock_guard lock(mutex_);
   response_ = std::move(response);
@@ -69,7 +61,6 @@ void Passage::respond(http::Response response) {
 }
 
 Result<http::ReceivedBody> Passage::receive() {
-  if (!request_.body.empty()) return http::ReceivedBody{take_body(), false};
   bento_event event{};
   event.size = sizeof event;
   event.type = BENTO_REQUEST_BODY;

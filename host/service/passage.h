@@ -30,15 +30,13 @@ class Passage final : public http::Exchange {
   Passage(const Passage&) = delete;
   Passage& operator=(const Passage&) = delete;
 
-  // [worker] (waits) For those who want the request whole. 413 beyond `max_body`; 0: the front's.
-  Status read_whole_body(std::size_t max_body);
   // [worker] (waits) Until it is over; what it was answered with has been sent. A failure has not:
   // it is returned, and the answer that was made of it is left in `failed`.
   Status finish(std::optional<http::Response>& failed);
 
   // http::Exchange
   const http::Request& request() const override { return request_; }
-  std::string take_body() override { return std::exchange(request_.body, {}); }
+  std::string take_body() override { return {}; }  // it is streamed
   void respond(http::Response response) override;
   void allow_stream() override {}  // it always may
   Result<http::ReceivedBody> receive() override;

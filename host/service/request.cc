@@ -90,26 +90,11 @@ void RequestContext::cut(const Status& why) {
 }
 
 const bento_scope* RequestContext::scope() {
-  if (scope_.size != 0) return &scope_;
-  const http::Request& from = request();
-  for (const http::Header& header : from.headers) {
-    scope_headers_.push_back({to_bento(header.name), to_bento(header.value)});
+  if (!scope_.is_filled()) {
+    scope_.fill(request(), root_path_, request_id(), ledger_.deadline(),
+                {path_params_.data(), path_params_.size()});
   }
-  scope_.kind = 1;
-  scope_.scheme = to_bento(from.scheme);
-  scope_.method = to_bento(from.method);
-  scope_.path = to_bento(from.path);
-  scope_.root_path = to_bento(root_path_);
-  scope_.query = to_bento(from.query);
-  scope_.http_version = to_bento(from.version);
-  scope_.client = to_bento(from.client);
-  scope_.server = to_bento(from.server);
-  scope_.request_id = to_bento(request_id());
-  scope_.headers = {scope_headers_.data(), scope_headers_.size()};
-  scope_.deadline_ns = static_cast<std::uint64_t>(ledger_.deadline().time_since_epoch().count());
-  scope_.path_params = {path_params_.data(), path_params_.size()};
-  scope_.size = sizeof scope_;
-  return &scope_;
+  return scope_.abi();
 }
 
 Status RequestContext::set_status(std::uint32_t status) {

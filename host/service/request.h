@@ -18,6 +18,7 @@
 #include "service/environment.h"
 #include "service/ledger.h"
 #include "service/live_service.h"
+#include "service/scope.h"
 
 namespace bentohost::service {
 
@@ -91,8 +92,8 @@ class RequestContext final : public bento_ctx {
 
   int status_ = 0;         // set by the handler
   http::Headers headers_;  // set by the handler
-  bento_scope scope_{};
-  std::vector<bento_pair> scope_headers_, path_params_;
+  std::vector<bento_pair> path_params_;
+  Scope scope_;
 };
 using RequestPtr = std::shared_ptr<RequestContext>;
 

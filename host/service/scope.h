@@ -1,0 +1,28 @@
+// Scope: a request as the bento_scope that plugins read. Views of the request, and memory of its
+// own for the headers' pairs.
+#pragma once
+
+#include <bento/abi.h>
+
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "http/message.h"
+
+namespace bentohost::service {
+
+class Scope {
+ public:
+  bool is_filled() const { return abi_.size != 0; }
+  // What it views must outlive it, or the next fill().
+  void fill(const http::Request& request, std::string_view root_path, std::string_view request_id,
+            TimePoint deadline, bento_pairs path_params = {});
+  const bento_scope* abi() const { return &abi_; }
+
+ private:
+  std::vector<bento_pair> headers_;
+  bento_scope abi_{};
+};
+
+}  // namespace bentohost::service

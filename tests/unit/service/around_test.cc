@@ -1,0 +1,223 @@
+// Middleware that may wait, around a service, as the dispatcher runs it.
+#include "unit/service/middleware_fixture.h"
+
+namespace bentohost::service {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+TEST_F(MiddlewareTest, PassesThroughOneThatIsAround) {
+  add().around = [this](const bento_call* call, const bento_app* next, bento_error* error) {
+    steps_.emplace_back("before");
+    const bento_code code = next->call(next->self, call, error);
+    steps_.emplace_back("after");
+    EXPECT_EQ(to_view(call->scope->path), "/echo") << "still there";
+    return code;
+  };
+  ASSERT_TRUE(serve().ok());
+  EXPECT_TRUE(dispatcher_.plan(fakes::FakeExchange("POST", "/echo").request()).streamed);
+  const http::Response response = ask("POST", "/echo", "hello");
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(response.body, "hello");
+  EXPECT_THAT(steps_, ElementsAre("before", "after"));
+}
+
+TEST_F(MiddlewareTest, RunsOneThatIsAroundBetweenHooks) {
+  FakeMiddleware& outer = add();
+  outer.on_request = note("outer request");
+  outer.on_response = note("outer response");
+  add().around = [this](const bento_call* call, const bento_app* next, bento_error* error) {
+    steps_.emplace_back("around");
+    return next->call(next->self, call, error);
+  };
+  FakeMiddleware& inner = add();
+  inner.on_request = note("inner request");
+  inner.on_response = note("inner response");
+  ASSERT_TRUE(serve().ok());
+  EXPECT_EQ(ask("POST", "/echo", "hello").body, "hello");
+  EXPECT_THAT(steps_, ElementsAre("outer request", "around", "inner request", "inner response",
+                                  "outer response"));
+}
+
+TEST_F(MiddlewareTest, RoutesAnewWhatOneThatIsAroundHasChanged) {
+  add().around = [](const bento_call* call, const bento_app* next, bento_error* error) {
+    bento_scope scope = *call->scope;
+    scope.path = to_bento("/echo");
+    bento_call changed = *call;
+    changed.scope = &scope;
+    return next->call(next->self, &changed, error);
+  };
+  ASSERT_TRUE(serve().ok());
+  EXPECT_EQ(ask("POST", "/elsewhere", "hello").body, "hello");
+  EXPECT_THAT(metrics_.text(), HasSubstr("route=\"/echo\""));
+}
+
+TEST_F(MiddlewareTest, LetsOneThatIsAroundAnswerByItself) {
+  add().around = [](const bento_call* call, const bento_app*, bento_error* error) {
+    const bento_event start = start_event(418), body = body_event("tea");
+    EXPECT_EQ(call->channel->send(call->channel, &start, error), BENTO_OK);
+    return call->channel->send(call->channel, &body, error);
+  };
+  ASSERT_TRUE(serve().ok());
+  const http::Response response = ask("POST", "/echo", "hello");
+  EXPECT_EQ(response.status, 418);
+  EXPECT_EQ(response.body, "tea");
+}
+
+TEST_F(MiddlewareTest, GivesOneThatIsAroundTheErrorsFromInside) {
+  plugin_.on_invoke = [](bento_ctx*, const bento_value&, bento_sink*, bento_error* error) {
+    return Status(BENTO_INTERNAL, "broken").give(error);
+  };
+  std::string caught;
+  bool answers = true;
+  add().around = [&](const bento_call* call, const bento_app* next, bento_error* error) {
+    const bento_code code = next->call(next->self, call, error);
+    EXPECT_EQ(code, BENTO_INTERNAL);
+    caught = error->message;
+    if (!answers) return code;
+    const bento_event start = start_event(200), body = body_event("mended");
+    EXPECT_EQ(call->channel->send(call->channel, &start, error), BENTO_OK);
+    return call->channel->send(call->channel, &body, error);
+  };
+  ASSERT_TRUE(serve().ok());
+  EXPECT_EQ(ask("POST", "/echo", "hello").body, "mended");
+  EXPECT_THAT(caught, HasSubstr("broken"));
+  answers = false;
+  EXPECT_EQ(ask("POST", "/echo", "hello").status, 500);
+}
+
+TEST_F(MiddlewareTest, AnswersWithTheErrorThatOneAroundPutsInPlaceOfTheOneFromInside) {
+  plugin_.on_invoke = [](bento_ctx*, const bento_value&, bento_sink*, bento_error* error) {
+    return Status(BENTO_INTERNAL, "broken").give(error);
+  };
+  add().around = [](const bento_call* call, const bento_app* next, bento_error* error) {
+    (void)next->call(next->self, call, error);
+    return Status(BENTO_UNAVAILABLE, "try later").give(error);
+  };
+  ASSERT_TRUE(serve().ok());
+  const http::Response response = ask("POST", "/echo", "hello");
+  EXPECT_EQ(response.status, 503);
+  EXPECT_THAT(response.body, HasSubstr("try later"));
+}
+
+TEST_F(MiddlewareTest, TakesHeadersOfAnyCaseFromOneThatIsAroundAndRefusesWhatIsNone) {
+  std::string name = "X-User", path = "/echo";
+  add().around = [&](const bento_call* call, const bento_app* next, bento_error* error) {
+    const bento_pair header{to_bento(name), to_bento("me")};
+    bento_scope scope = *call->scope;
+    scope.headers = {&header, 1};
+    scope.path = to_bento(path);
+    bento_call changed = *call;
+    changed.scope = &scope;
+    return next->call(next->self, &changed, error);
+  };
+  ASSERT_TRUE(serve().ok());
+  plugin_.on_invoke = [this](bento_ctx* ctx, const bento_value& in, bento_sink* sink,
+                             bento_error* error) {
+    EXPECT_EQ(to_view(plugin_.host->scope(ctx)->headers.ptr[0].name), "x-user");
+    return sink->value(sink, &in, error);
+  };
+  EXPECT_EQ(ask("POST", "/echo", "hello").status, 200);
+  path = "echo";
+  EXPECT_EQ(ask("POST", "/echo", "hello").status, 400);
+  path = "/echo";
+  name = "no name";
+  EXPECT_EQ(ask("POST", "/echo", "hello").status, 400);
+}
+
+TEST_F(MiddlewareTest, BringsTheDeadlineForwardInsideOfOneThatIsAround) {
+  const TimePoint sooner = clock_.now() + std::chrono::seconds(1);
+  std::uint64_t deadline = static_cast<std::uint64_t>(sooner.time_since_epoch().count());
+  add().around = [&](const bento_call* call, const bento_app* next, bento_error* error) {
+    bento_scope scope = *call->scope;
+    scope.deadline_ns = deadline;
+    bento_call changed = *call;
+    changed.scope = &scope;
+    return next->call(next->self, &changed, error);
+  };
+  ASSERT_TRUE(serve().ok());
+  fakes::FakeExchange exchange("POST", "/echo", "x"), none("POST", "/echo", "x");
+  ask(exchange);
+  EXPECT_EQ(exchange.late_at, sooner);
+  deadline = UINT64_MAX;
+  ask(none);
+  EXPECT_EQ(none.late_at, clock_.now() + environment_.timeout);
+}
+
+TEST_F(MiddlewareTest, StreamsThroughOneThatIsAround) {
+  add().around = [](const bento_call* call, const bento_app* next, bento_error* error) {
+    return next->call(next->self, call, error);
+  };
+  ASSERT_TRUE(serve().ok());
+  plugin_.on_raw = [](const bento_call& call, bento_error* error) {
+    bento_event received{};
+    received.size = sizeof received;
+    EXPECT_EQ(call.channel->receive(call.channel, &received, error), BENTO_OK);
+    EXPECT_EQ(text(received.body), "question");
+    for (const bento_event& event : {start_event(200), body_event("a", true), body_event("b")}) {
+      EXPECT_EQ(call.channel->send(call.channel, &event, error), BENTO_OK);
+    }
+    return bento_code{BENTO_OK};
+  };
+  fakes::FakeExchange exchange("POST", "/raw", "question");
+  EXPECT_EQ(ask(exchange).body, "ab");
+  EXPECT_TRUE(exchange.is_complete);
+}
+
+TEST_F(MiddlewareTest, Answers500ToMisuseAndNamesThePlugin) {
+  using Around = std::function<bento_code(const bento_call*, const bento_app*, bento_error*)>;
+  const std::vector<std::pair<Around, std::string>> misuses = {
+      {[](const bento_call*, const bento_app*, bento_error*) { return bento_code{BENTO_OK}; },
+       "middleware first of fake returned without an answer"},
+      {[](const bento_call* call, const bento_app* next, bento_error* error) {
+         bento_error ignored{};
+         ignored.size = sizeof ignored;
+         const bento_event start = start_event(200);
+         (void)call->channel->send(call->channel, &start, &ignored);
+         (void)call->channel->send(call->channel, &start, &ignored);
+         (void)next;
+         (void)error;
+         return bento_code{BENTO_OK};
+       },
+       "middleware first of fake: the response was already started"},
+      {[](const bento_call* call, const bento_app*, bento_error* error) {
+         const bento_event body = body_event("early");
+         return call->channel->send(call->channel, &body, error);
+       },
+       "middleware first of fake: a body before the response was started"},
+      {[](const bento_call*, const bento_app*, bento_error* error) {
+         return Status(BENTO_INTERNAL, "it threw").give(error);
+       },
+       "middleware first of fake: it threw"},
+  };
+  FakeMiddleware& one = add();
+  one.around = misuses[0].first;
+  ASSERT_TRUE(serve().ok());
+  for (const auto& [around, complaint] : misuses) {
+    one.around = around;
+    testing::internal::CaptureStderr();
+    EXPECT_EQ(ask("POST", "/echo", "hello").status, 500) << complaint;
+    EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr(complaint));
+  }
+}
+
+TEST_F(MiddlewareTest, CallsNextOnceOnly) {
+  add().around = [](const bento_call* call, const bento_app* next, bento_error* error) {
+    EXPECT_EQ(next->call(next->self, call, error), BENTO_OK);
+    EXPECT_EQ(next->call(next->self, call, error), BENTO_FAILED_PRECONDITION);
+    EXPECT_STREQ(error->message, "next was called twice");
+    return bento_code{BENTO_OK};
+  };
+  ASSERT_TRUE(serve().ok());
+  EXPECT_EQ(ask("POST", "/echo", "hello").body, "hello");
+}
+
+TEST_F(MiddlewareTest, RefusesAMiddlewareOfBothFormsOrOfNone) {
+  add();
+  EXPECT_THAT(serve().message(), HasSubstr("middleware first: it has around, or hooks"));
+}
+
+}  // namespace
+}  // namespace bentohost::service
