@@ -42,6 +42,15 @@ class [[nodiscard]] Status {
   std::string message_;
 };
 
+// Calls a function of a plugin's: `f(&error)` returns its code.
+template <typename F>
+Status call_plugin(F&& f) {
+  bento_error error{};
+  error.size = sizeof error;
+  const bento_code code = f(&error);
+  return code == BENTO_OK ? Status() : Status::from_plugin(code, error);
+}
+
 // google.rpc.Code to HTTP, after the comments of google/rpc/code.proto; unknown codes are 500.
 std::uint32_t http_from_code(bento_code code);
 // "INVALID_ARGUMENT" and so on; "UNKNOWN" for what the ABI does not name.

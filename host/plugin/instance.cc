@@ -5,16 +5,6 @@
 #include "base/log.h"
 
 namespace bentohost::plugin {
-namespace {
-
-bento_error empty_error() {
-  bento_error error{};
-  error.size = sizeof error;
-  return error;
-}
-
-}  // namespace
-
 Result<std::unique_ptr<Instance>> Instance::load(PluginConfig config, HostTable::LogSink log) {
   auto library = Library::open(config.path);
   if (!library.ok()) return std::move(library).take_status();
@@ -38,11 +28,10 @@ Result<std::unique_ptr<Instance>> Instance::open(PluginConfig config,
 
 Status Instance::start() {
   if (spec_.abi->create != nullptr) {
-    bento_error error = empty_error();
-    const bento_code code = spec_.abi->create(table_.get(), &self_, &error);
-    if (code != BENTO_OK) {
-      return Status::from_plugin(code, error)
-          .prefixed("service " + spec_.name + ": create failed: ");
+    Status status = call_plugin(
+        [&](bento_error* error) { return spec_.abi->create(table_.get(), &self_, error); });
+    if (!status.ok()) {
+      return std::move(status).prefixed("service " + spec_.name + ": create failed: ");
     }
   }
   created_ = true;
@@ -68,11 +57,9 @@ void Instance::stop() {
 
 Status Instance::call(const char* step, bento_code (*hook)(void*, bento_error*)) {
   if (hook == nullptr) return {};
-  bento_error error = empty_error();
-  const bento_code code = hook(self_, &error);
-  if (code == BENTO_OK) return {};
-  return Status::from_plugin(code, error)
-      .prefixed("service " + spec_.name + ": " + step + " failed: ");
+  Status status = call_plugin([&](bento_error* error) { return hook(self_, error); });
+  if (status.ok()) return {};
+  return std::move(status).prefixed("service " + spec_.name + ": " + step + " failed: ");
 }
 
 }  // namespace bentohost::plugin

@@ -137,10 +137,9 @@ class WorkerProcess {
   }
 
   Status create() {
-    bento_error error{};
-    error.size = sizeof error;
-    const bento_code code = runner_->abi->create(table_->get(), config_.worker, &self_, &error);
-    return code == BENTO_OK ? Status() : Status::from_plugin(code, error);
+    return call_plugin([&](bento_error* error) {
+      return runner_->abi->create(table_->get(), config_.worker, &self_, error);
+    });
   }
 
   // False when there is nobody left to answer.
@@ -171,13 +170,11 @@ class WorkerProcess {
     const plugin::MethodSpec& method = runner_->methods[frame.header.method];
     pointers_.clear();
     for (const bento_value& input : inputs_.values) pointers_.push_back(&input);
-    bento_error error{};
-    error.size = sizeof error;
-    const bento_code code =
-        method.abi->run(self_, method.abi, &context_, pointers_.data(), pointers_.size(),
-                        inputs_.rows.data(), inputs_.rows.size(), sink_.get(), &error);
-    if (code != BENTO_OK) return Status::from_plugin(code, error);
-    return check_outputs(method);
+    Status status = call_plugin([&](bento_error* error) {
+      return method.abi->run(self_, method.abi, &context_, pointers_.data(), pointers_.size(),
+                             inputs_.rows.data(), inputs_.rows.size(), sink_.get(), error);
+    });
+    return status.ok() ? check_outputs(method) : status;
   }
 
   Status check_outputs(const plugin::MethodSpec& method) const {

@@ -10,12 +10,6 @@
 namespace bentohost::service {
 namespace {
 
-bento_error empty_error() {
-  bento_error error{};
-  error.size = sizeof error;
-  return error;
-}
-
 // The message may have been cut short on its way through the plugin.
 bool is_same(const Status& passed_on, const Status& original) {
   return passed_on.code() == original.code() && passed_on.http_status() == original.http_status() &&
@@ -71,13 +65,12 @@ void run_around(Environment& environment, Ledger& ledger, http::Exchange& exchan
   Channel channel(context);
   Next next(ledger, *held, held, inner, middleware.what);
   const bento_call call{sizeof call, 0, &context, context.scope(), channel.get()};
-  bento_error error = empty_error();
-  const bento_code code =
-      middleware.abi->around(middleware.self, middleware.abi, &call, next.app(), &error);
-  if (code == BENTO_OK) return channel.finish({}, middleware.what);
-  const Status status = Status::from_plugin(code, error);
+  const Status status = call_plugin([&](bento_error* error) {
+    return middleware.abi->around(middleware.self, middleware.abi, &call, next.app(), error);
+  });
   // An error from inside that was only passed on has its answer, and its line in the log, already.
-  const bool is_passed_on = next.failed() && is_same(status, *next.failed()->failure);
+  const bool is_passed_on =
+      !status.ok() && next.failed() && is_same(status, *next.failed()->failure);
   if (is_passed_on && channel.is_untouched()) return exchange.respond(*std::move(next.failed()));
   channel.finish(status, middleware.what);
 }

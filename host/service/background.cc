@@ -116,14 +116,12 @@ void BackgroundRow::run() {
 
 bool BackgroundRow::run_one(const BackgroundTask& task) {
   const TimePoint begun = background_.clock_.now();
-  bento_error error{};
-  error.size = sizeof error;
-  const bento_code code = task.run(task.arg, this, &error);
+  const Status status =
+      call_plugin([&](bento_error* error) { return task.run(task.arg, this, error); });
   background_.metrics_.duration->Observe(
       std::chrono::duration<double>(background_.clock_.now() - begun).count());
-  (code == BENTO_OK ? background_.metrics_.done : background_.metrics_.failed)->Increment();
-  if (code == BENTO_OK) return true;
-  const Status status = Status::from_plugin(code, error);
+  (status.ok() ? background_.metrics_.done : background_.metrics_.failed)->Increment();
+  if (status.ok()) return true;
   log_error("a background task failed: " + status.message(),
             {{"service", service_.spec().name},
              {"path", path_},

@@ -50,4 +50,13 @@ class Channel {
   http::Response response_;  // from its start to its first body event
 };
 
+// [worker] (waits) Calls `f(call, error)`, which answers through a channel; then sees to it that
+// there is an answer.
+template <typename F>
+void answer_through_channel(RequestContext& request, std::string_view who, F&& f) {
+  Channel channel(request);
+  const bento_call call{sizeof call, 0, &request, request.scope(), channel.get()};
+  channel.finish(call_plugin([&](bento_error* error) { return f(call, error); }), who);
+}
+
 }  // namespace bentohost::service

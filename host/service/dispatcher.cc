@@ -30,16 +30,6 @@ std::string root_of(const std::string& path) {
   return path.ends_with('/') ? path.substr(0, path.size() - 1) : path;
 }
 
-// [worker] (waits)
-void call_app(RequestContext& request, const bento_app& app, std::string_view who) {
-  Channel channel(request);
-  const bento_call call{sizeof call, 0, &request, request.scope(), channel.get()};
-  bento_error error{};
-  error.size = sizeof error;
-  const bento_code code = app.call(app.self, &call, &error);
-  channel.finish(code == BENTO_OK ? Status() : Status::from_plugin(code, error), who);
-}
-
 // All middleware of `owners`, from the outermost in. Neighbours in hooks are one step.
 MiddlewareSteps middleware_steps(const std::vector<const LiveService*>& owners) {
   MiddlewareSteps steps;
@@ -179,7 +169,11 @@ Status Dispatcher::add_app(const Served& served, const plugin::MountSpec& mount)
   route.owner = "the app at " + mount.prefix + " of " + service.spec().name;
   route.call = [this, &mount, who = route.owner](const RequestPtr& request) {
     run_on(request->is_on_thread() ? nullptr : environment_.threads,
-           [request, &mount, &who] { call_app(*request, mount.app, who); });
+           [request, &app = mount.app, &who] {
+             answer_through_channel(*request, who, [&](const bento_call& call, bento_error* error) {
+               return app.call(app.self, &call, error);
+             });
+           });
   };
   route.plan = {0, true};
   route.served = &served;

@@ -12,12 +12,6 @@ namespace {
 // less than a millisecond. Beyond, other connections would notice.
 constexpr std::size_t kMaxOnLoop = 128u << 10;
 
-bento_error empty_error() {
-  bento_error error{};
-  error.size = sizeof error;
-  return error;
-}
-
 void answer_with(RequestContext& request, std::span<const bento_value> values,
                  const plugin::IoSpec& out) {
   auto response = encode(values, out);
@@ -120,19 +114,18 @@ void Endpoint::call_invoke(RequestContext& request) const {
   const bento_value view = (*value).view();
   const bento_value* const inputs[] = {&view};
   runner::OutputSink sink;
-  bento_error error = empty_error();
-  const bento_code code = api_.abi->invoke(service_.instance().self(), api_.abi, &request, inputs,
-                                           1, sink.get(), &error);
-  if (code != BENTO_OK) return request.fail(Status::from_plugin(code, error));
+  const Status status = call_plugin([&](bento_error* error) {
+    return api_.abi->invoke(service_.instance().self(), api_.abi, &request, inputs, 1, sink.get(),
+                            error);
+  });
+  if (!status.ok()) return request.fail(status);
   answer_with(request, sink.views(), api_.out);
 }
 
 void Endpoint::call_raw(RequestContext& request) const {
-  Channel channel(request);
-  const bento_call call{sizeof call, 0, &request, request.scope(), channel.get()};
-  bento_error error = empty_error();
-  const bento_code code = api_.abi->raw(service_.instance().self(), api_.abi, &call, &error);
-  channel.finish(code == BENTO_OK ? Status() : Status::from_plugin(code, error));
+  answer_through_channel(request, "the handler", [&](const bento_call& call, bento_error* error) {
+    return api_.abi->raw(service_.instance().self(), api_.abi, &call, error);
+  });
 }
 
 }  // namespace bentohost::service

@@ -2,6 +2,11 @@
 
 namespace bentohost::service {
 
+Status body_too_long(std::uint64_t max_body) {
+  return Status::with_http(413, BENTO_INVALID_ARGUMENT,
+                           "the body is longer than " + std::to_string(max_body) + " bytes");
+}
+
 Held::Held(http::Exchange& outer, std::shared_ptr<const void> keep)
     : outer_(outer), keep_(std::move(keep)) {
   std::string body = outer.take_body();
@@ -15,8 +20,7 @@ Status Held::read_whole_body(std::size_t max_body) {
     if (!piece.ok()) return std::move(piece).take_status();
     request_.body += piece->bytes;
     if (max_body != 0 && request_.body.size() > max_body) {
-      return Status::with_http(413, BENTO_INVALID_ARGUMENT,
-                               "the body is longer than " + std::to_string(max_body) + " bytes");
+      return body_too_long(max_body);
     }
     if (!piece->more) return {};
   }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -12,6 +13,8 @@
 #include "http/message.h"
 
 namespace bentohost::service {
+
+Status body_too_long(std::uint64_t max_body);  // 413
 
 class Held final : public http::Exchange {
  public:

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "http/problem.h"
 #include "http/syntax.h"
+#include "service/held.h"
 
 namespace bentohost::service {
 namespace {
@@ -94,12 +95,12 @@ bento_exchange Hooks::make_exchange() {
 }
 
 Status Hooks::call(std::size_t index, Hook hook) {
-  bento_error error{};
-  error.size = sizeof error;
   table_.exchange.state = states_[index];
-  const bento_code code = hook(row_[index].self, row_[index].abi, &table_.exchange, &error);
+  Status status = call_plugin([&](bento_error* error) {
+    return hook(row_[index].self, row_[index].abi, &table_.exchange, error);
+  });
   states_[index] = table_.exchange.state;
-  return code == BENTO_OK ? Status() : Status::from_plugin(code, error);
+  return status;
 }
 
 // For the log; what is made of it is the caller's business.
@@ -222,8 +223,7 @@ Result<http::ReceivedBody> Hooks::receive() {
   if (!piece.ok()) return piece;
   received_ += piece->bytes.size();
   if (received_ <= max_body_) return piece;
-  return Status::with_http(413, BENTO_INVALID_ARGUMENT,
-                           "the body is longer than " + std::to_string(max_body_) + " bytes");
+  return body_too_long(max_body_);
 }
 
 void Hooks::end() {
@@ -315,8 +315,7 @@ Status Hooks::limit_body(std::uint64_t bytes) {
   if (at_ != At::kRequest) return misuse("the request is limited in on_request");
   max_body_ = std::min(max_body_, bytes);
   if (request().body.size() <= max_body_) return {};
-  return Status::with_http(413, BENTO_INVALID_ARGUMENT,
-                           "the body is longer than " + std::to_string(max_body_) + " bytes");
+  return body_too_long(max_body_);
 }
 
 Status Hooks::set_deadline(std::uint64_t deadline_ns) {

@@ -7,16 +7,6 @@
 #include "http/syntax.h"
 
 namespace bentohost::service {
-namespace {
-
-bento_error empty_error() {
-  bento_error error{};
-  error.size = sizeof error;
-  return error;
-}
-
-}  // namespace
-
 Result<std::shared_ptr<Passage>> Passage::make(http::Exchange& outer, const bento_call& call,
                                                std::shared_ptr<const void> keep) {
   auto passage = std::make_shared<Passage>(outer, *call.channel, std::move(keep));
@@ -64,9 +54,9 @@ Result<http::ReceivedBody> Passage::receive() {
   bento_event event{};
   event.size = sizeof event;
   event.type = BENTO_REQUEST_BODY;
-  bento_error error = empty_error();
-  const bento_code code = channel_.receive(&channel_, &event, &error);
-  if (code != BENTO_OK) return Status::from_plugin(code, error);
+  Status status =
+      call_plugin([&](bento_error* error) { return channel_.receive(&channel_, &event, error); });
+  if (!status.ok()) return status;
   if (event.type == BENTO_DISCONNECT) return Status(BENTO_CANCELLED, "the client is gone");
   http::ReceivedBody piece;
   if (event.body.len != 0) {
@@ -115,9 +105,7 @@ void Passage::end(std::optional<Status> cut) {
 }
 
 Status Passage::send(const bento_event& event) {
-  bento_error error = empty_error();
-  const bento_code code = channel_.send(&channel_, &event, &error);
-  return code == BENTO_OK ? Status() : Status::from_plugin(code, error);
+  return call_plugin([&](bento_error* error) { return channel_.send(&channel_, &event, error); });
 }
 
 Status Passage::send_start(const http::Response& response) {
