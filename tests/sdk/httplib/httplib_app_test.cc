@@ -1,6 +1,7 @@
 // httplib_app: what a program for cpp-httplib does behind a mount is what it does by itself.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <stdlib.h>  // NOLINT(modernize-deprecated-headers): mkdtemp() is POSIX
 
 #include <atomic>
 #include <bento/bento.hpp>
@@ -145,8 +146,10 @@ BENTO_SERVICE(svc) {
 class Legacy : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
-    folder = std::filesystem::path(::testing::TempDir()) / "bento_httplib_app_test";
-    std::filesystem::create_directories(folder);
+    // Of its own for each process: ctest runs the tests of this suite side by side.
+    std::string name = ::testing::TempDir() + "bento_httplib_app_XXXXXX";
+    ASSERT_NE(mkdtemp(name.data()), nullptr);
+    folder = name;
     std::ofstream(folder / "digits.txt") << "0123456789";
   }
   static void TearDownTestSuite() { std::filesystem::remove_all(folder); }
