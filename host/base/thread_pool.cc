@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/host_thread.h"
+
 namespace bentohost {
 namespace {
 
@@ -77,6 +79,7 @@ bool ThreadPool::State::await_job(std::unique_lock<std::mutex>& lock) {
 }
 
 void ThreadPool::State::work() {
+  const HostThread mark;
   std::unique_lock lock(mutex);
   running_in = this;
   while (true) {

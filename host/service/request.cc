@@ -141,7 +141,7 @@ Status RequestContext::defer(bento_code (*task)(void*, bento_ctx*, bento_error*)
     return Status(BENTO_FAILED_PRECONDITION, "the answer is out: a task is left before its end");
   }
   if (service_ == nullptr) return Status(BENTO_FAILED_PRECONDITION, "there is no service here");
-  return ledger_.defer(*service_, {task, arg, drop});
+  return ledger_.defer(service_, {task, arg, drop});
 }
 
 }  // namespace bentohost::service

@@ -70,7 +70,7 @@ class FakePlugin {
   FakePlugin(const FakePlugin&) = delete;
 
   Result<std::unique_ptr<plugin::Instance>> instance() {
-    return plugin::Instance::open({"/plugins/libfake.so", "{}", "test"}, entry,
+    return plugin::Instance::open({{"/plugins/libfake.so", ""}, "{}", "test"}, entry,
                                   [](LogLevel, std::string_view, std::span<const LogField>) {});
   }
 

@@ -19,13 +19,16 @@ namespace {
 constexpr int kExitUsage = 2;
 
 int run_child(std::string_view role, const std::vector<std::string>& arguments) {
-  if (role == "probe" && arguments.size() == 2) {
-    return bentohost::plugin::run_probe(arguments[0], std::stoi(arguments[1]), BENTO_VERSION);
+  if (role == "probe" && arguments.size() == 3) {
+    return bentohost::plugin::run_probe({arguments[0], arguments[1]}, std::stoi(arguments[2]),
+                                        BENTO_VERSION);
   }
-  if (role == "runner" && arguments.size() == 4) {
-    return bentohost::runner::run_worker({arguments[0], arguments[1],
+  if (role == "runner" && arguments.size() == 5) {
+    return bentohost::runner::run_worker({{arguments[0], arguments[3]},
+                                          arguments[1],
                                           static_cast<std::uint32_t>(std::stoul(arguments[2])),
-                                          std::stoi(arguments[3]), BENTO_VERSION});
+                                          std::stoi(arguments[4]),
+                                          BENTO_VERSION});
   }
   std::fputs("bentohost: probe and runner are for bentohost's own use\n", stderr);
   return kExitUsage;
