@@ -1,5 +1,5 @@
-// bentohost: the command. `bentohost --plugin ...` serves, `bentohost healthcheck` asks one that
-// does; `bentohost runner ...` and `bentohost probe ...` are how it starts itself as a child, not
+// bentohost: the command. `bentohost --plugin ...` serves, `bentohost healthcheck` and
+// `bentohost reload` ask one that does; `bentohost runner ...` and `bentohost probe ...` are how it starts itself as a child, not
 // for people.
 #include <cstdio>
 #include <filesystem>
@@ -10,6 +10,7 @@
 #include "app/config.h"
 #include "app/healthcheck.h"
 #include "app/lifecycle.h"
+#include "app/reload_command.h"
 #include "base/child_stdio.h"
 #include "plugin/probe.h"
 #include "runner/worker_main.h"
@@ -44,6 +45,9 @@ int main(int argc, char** argv) try {
   }
   if (!arguments.empty() && arguments[0] == "healthcheck") {
     return bentohost::app::healthcheck({arguments.begin() + 1, arguments.end()});
+  }
+  if (!arguments.empty() && arguments[0] == "reload") {
+    return bentohost::app::reload_command({arguments.begin() + 1, arguments.end()});
   }
   auto line = bentohost::app::parse_command_line(arguments);
   if (!line.ok()) {
