@@ -20,11 +20,12 @@ struct Wish {
 };
 
 int usage(const std::string& what) {
-  std::fprintf(stderr,
-               "bentohost reload: %s\n"
-               "usage: bentohost reload [--force] [--timeout SECONDS] [--insecure] ADMIN [SERVICE...]\n"
-               "  ADMIN is where --admin-bind is: http://127.0.0.1:3001, or unix:PATH\n",
-               what.c_str());
+  std::fprintf(
+      stderr,
+      "bentohost reload: %s\n"
+      "usage: bentohost reload [--force] [--timeout SECONDS] [--insecure] ADMIN [SERVICE...]\n"
+      "  ADMIN is where --admin-bind is: http://127.0.0.1:3001, or unix:PATH\n",
+      what.c_str());
   return 2;
 }
 
@@ -45,8 +46,7 @@ Result<std::vector<std::string>> services_of(const Wish& wish) {
     }
     return services;
   }
-  return Status(BENTO_UNAVAILABLE, wish.admin + "/plugins is " +
-                                       std::to_string((*answer).status) +
+  return Status(BENTO_UNAVAILABLE, wish.admin + "/plugins is " + std::to_string((*answer).status) +
                                        ": is it a bentohost's --admin-bind?");
 }
 

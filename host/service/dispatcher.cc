@@ -91,9 +91,9 @@ void Dispatcher::publish(SitePtr site) {
 
 Dispatcher::Found Dispatcher::look(const http::Request& request, const Site& site) const {
   if (request.door == http::Door::kAdmin) {
-    return {admin_router_.find(request.method, request.path), nullptr};
+    return {admin_router_.find(request.method, request.path), nullptr, false};
   }
-  Found found{site.find(request.method, request.path), nullptr};
+  Found found{site.find(request.method, request.path), nullptr, false};
   if (found.match.target != nullptr && (*found.match.target)->part != nullptr) {
     found.part = site.hold(*(*found.match.target)->part);
   }
@@ -104,11 +104,11 @@ Dispatcher::Found Dispatcher::look_from(const PartPtr& part, const http::Request
                                         const Site& site) const {
   if (part == nullptr || site.hold(*part) != nullptr) return look(request, site);
   // A reload has replaced it: it has its own routes still, and of others what there is now.
-  Found found{part->find(request.method, request.path), part};
+  Found found{part->find(request.method, request.path), part, false};
   if (found.match.target != nullptr) return found;
   found = look(request, site);
   if (found.part != nullptr && found.part->service().spec().name == part->service().spec().name) {
-    return {};
+    return {{}, nullptr, true};
   }
   return found;
 }
@@ -175,7 +175,7 @@ void Dispatcher::handle(http::Exchange& exchange) {
   }
   ledger->answer_by_deadline(ledger);
   const Route* const route_of_part = target.get();
-  Found found{{}, part};
+  Found found{{}, part, false};
   if (target->has_parameters) found.match = part->find(from.method, from.path);
   found.match.target = &route_of_part;
   route(RequestPtr(first, &first->context), found);
@@ -241,7 +241,7 @@ void Dispatcher::arrive(const PartPtr& part, const std::shared_ptr<Ledger>& ledg
 }
 
 void Dispatcher::route(const RequestPtr& request, const Found& found) {
-  if (found.match.target == nullptr) return answer_unrouted(*request);
+  if (found.match.target == nullptr) return answer_unrouted(*request, found.is_hidden);
   const Route& route = **found.match.target;
   const http::Request& from = request->request();
   if (route.is_files && !FileMount::takes(from.method)) {
@@ -254,9 +254,9 @@ void Dispatcher::route(const RequestPtr& request, const Found& found) {
   route.call(request);
 }
 
-void Dispatcher::answer_unrouted(RequestContext& request) {
+void Dispatcher::answer_unrouted(RequestContext& request, bool is_hidden) {
   const http::Request& from = request.request();
-  const std::string allowed = allow(from);
+  const std::string allowed = is_hidden ? std::string() : allow(from);
   if (allowed.empty()) return request.fail(404, "there is nothing at " + from.path);
   refuse_method(request, allowed);
 }

@@ -66,6 +66,7 @@ class Dispatcher final : public http::Application {
   struct Found {
     Match match;
     PartPtr part;
+    bool is_hidden = false;  // there is something, of a generation that it must not see
   };
 
   SitePtr site() const;
@@ -90,7 +91,7 @@ class Dispatcher final : public http::Application {
               const std::shared_ptr<const void>& outer, Way way);
   void route(const RequestPtr& request, const Found& found);
   // For a path without a target: 404, 405, or the answer to OPTIONS.
-  void answer_unrouted(RequestContext& request);
+  void answer_unrouted(RequestContext& request, bool is_hidden);
   void refuse_method(RequestContext& request, const std::string& allowed);
 
   Environment& environment_;

@@ -1,6 +1,6 @@
 // bentohost: the command. `bentohost --plugin ...` serves, `bentohost healthcheck` and
-// `bentohost reload` ask one that does; `bentohost runner ...` and `bentohost probe ...` are how it starts itself as a child, not
-// for people.
+// `bentohost reload` ask one that does; `bentohost runner ...` and `bentohost probe ...` are how it
+// starts itself as a child, not for people.
 #include <cstdio>
 #include <filesystem>
 #include <string>
