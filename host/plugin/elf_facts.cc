@@ -72,6 +72,7 @@ ElfFacts elf_facts(const std::string& path) {
   }
   if (!image.load_dynamic(segments)) return facts;
   facts.is_nodelete = image.is_nodelete();
+  facts.has_text_relocations = image.has_text_relocations();
   facts.needed = image.strings_of(DT_NEEDED);
   for (const Elf64_Sxword tag : {DT_RUNPATH, DT_RPATH}) {
     const std::vector<std::string> paths = image.strings_of(tag);

@@ -13,6 +13,7 @@ struct ElfFacts {
   bool is_nodelete = false;         // -z nodelete
   std::string unique_symbol;        // the first of binding STB_GNU_UNIQUE, if there is one
   bool has_thread_exits = false;    // its thread_locals have destructors
+  bool has_text_relocations = false;
 };
 
 // Of a file that check_elf_file() passes; of any other they are empty.

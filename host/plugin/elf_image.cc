@@ -117,6 +117,13 @@ std::optional<Elf64_Sym> ElfImage::find_by_scan(std::uint64_t hash_table,
   return std::nullopt;
 }
 
+bool ElfImage::has_text_relocations() const {
+  return std::any_of(dynamic_.begin(), dynamic_.end(), [](const Elf64_Dyn& entry) {
+    return entry.d_tag == DT_TEXTREL ||
+           (entry.d_tag == DT_FLAGS && (entry.d_un.d_val & DF_TEXTREL) != 0);
+  });
+}
+
 std::string ElfImage::string_at(std::uint64_t offset) const {
   std::string text;
   if (!strings_) return text;

@@ -46,6 +46,7 @@ class ElfImage {
   // The dynamic symbol of this name, defined or not, as dlsym would find it.
   std::optional<Elf64_Sym> find_symbol(std::string_view name) const;
   bool is_nodelete() const { return (flags_ & DF_1_NODELETE) != 0; }
+  bool has_text_relocations() const;
   // The values of the dynamic section's entries of this tag that name a string: DT_NEEDED,
   // DT_RUNPATH, ... A string longer than a path may be is left out.
   std::vector<std::string> strings_of(Elf64_Sxword tag) const;

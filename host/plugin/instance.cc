@@ -63,6 +63,10 @@ void Instance::stop() {
 
 Status Instance::unmap() { return library_ ? library_->unmap() : Status(); }
 
+void Instance::drop_clean_pages() const {
+  if (library_) library_->drop_clean_pages();
+}
+
 Status Instance::call(const char* step, bento_code (*hook)(void*, bento_error*)) {
   if (hook == nullptr) return {};
   Status status = call_plugin([&](bento_error* error) { return hook(self_, error); });

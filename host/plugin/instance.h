@@ -43,6 +43,7 @@ class Instance {
   void stop();  // the same, if it is still due, then destroy and close
   // As Library::unmap; nothing but the description's strings may be asked for afterwards.
   Status unmap();
+  void drop_clean_pages() const;  // the same
 
   const PluginConfig& config() const { return config_; }
   const ServiceSpec& spec() const { return spec_; }

@@ -1,6 +1,9 @@
 #include "plugin/library.h"
 
 #include <dlfcn.h>
+#include <link.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <cstddef>
 #include <filesystem>
@@ -105,6 +108,29 @@ Status Library::unmap() {
   return stays(facts.has_thread_exits
                    ? "a thread that lives still has to destroy its thread_local objects"
                    : "another library needs it");
+}
+
+void Library::drop_clean_pages() const {
+  if (elf_facts(file_.mapped()).has_text_relocations) return;  // its code has been written to
+  const std::string& image = file_.mapped();
+  ::dl_iterate_phdr(
+      [](dl_phdr_info* info, std::size_t, void* arg) {
+        if (info->dlpi_name == nullptr ||
+            *static_cast<const std::string*>(arg) != info->dlpi_name) {
+          return 0;
+        }
+        const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+        for (int i = 0; i < info->dlpi_phnum; ++i) {
+          const auto& segment = info->dlpi_phdr[i];
+          if (segment.p_type != PT_LOAD || (segment.p_flags & PF_W) != 0) continue;
+          const std::uint64_t begin = (info->dlpi_addr + segment.p_vaddr) / page * page;
+          const std::uint64_t end = info->dlpi_addr + segment.p_vaddr + segment.p_memsz;
+          // NOLINTNEXTLINE(performance-no-int-to-ptr): it is an address
+          ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+        }
+        return 1;
+      },
+      const_cast<std::string*>(&image));
 }
 
 Result<const bento_service*> open_service(const bento_plugin_entry& entry, const bento_host* host) {

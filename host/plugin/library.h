@@ -28,6 +28,9 @@ class Library {
   // FAILED_PRECONDITION with the reason, and it stays. A library with a thread of its own, or one
   // whose thread-locals some thread still has to destroy, is left alone: closing it would crash.
   Status unmap();
+  // The other end: it stays mapped, and gives back the memory of what can be read from its file
+  // again, which is nearly all of it. Calls go on to work.
+  void drop_clean_pages() const;
 
  private:
   Library(PluginFile file, void* handle, const bento_plugin_entry* entry)

@@ -62,6 +62,7 @@ void Retirer::Shared::retire(service::LiveService* raw, const GenerationPtr& gen
           {{"service", generation->service}, {"generation", std::to_string(generation->number)}});
     }
   }
+  if (end == State::kRetired) service->drop_clean_pages();
   generation->copy.reset();
   generation->state = end;
   if (has_served) {

@@ -48,7 +48,9 @@ class LiveService {
   // killed. `is_in_use`: a handler has not returned, so nothing is destroyed under it. The loops
   // run, and none of them calls this.
   void stop(TimePoint deadline, bool is_in_use = false);
-  Status unmap() { return instance_->unmap(); }  // after stop(): as plugin::Library::unmap
+  // After stop(), as plugin::Library's.
+  Status unmap() { return instance_->unmap(); }
+  void drop_clean_pages() const { instance_->drop_clean_pages(); }
 
   const plugin::Instance& instance() const { return *instance_; }
   const plugin::ServiceSpec& spec() const { return instance_->spec(); }
