@@ -1,10 +1,29 @@
 #include "plugin/instance.h"
 
+#include <exception>
 #include <utility>
 
 #include "base/log.h"
 
 namespace bentohost::plugin {
+namespace {
+
+// Nothing may be thrown across the ABI, but a plugin that does it all the same while it starts or
+// ends is not to take with it the host, and the generation that serves.
+template <typename F>
+Status call_guarded(F&& f) {
+  constexpr const char* kThrown = "an exception was thrown across the ABI";
+  try {
+    return call_plugin(std::forward<F>(f));
+  } catch (const std::exception& e) {
+    return Status(BENTO_INTERNAL, std::string(kThrown) + ": " + e.what());
+  } catch (...) {
+    return Status(BENTO_INTERNAL, kThrown);
+  }
+}
+
+}  // namespace
+
 Result<std::unique_ptr<Instance>> Instance::load(PluginConfig config, HostTable::LogSink log) {
   auto library = Library::open(config.file);
   if (!library.ok()) return std::move(library).take_status();
@@ -30,7 +49,7 @@ Result<std::unique_ptr<Instance>> Instance::open(PluginConfig config,
 
 Status Instance::create() {
   if (spec_.abi->create != nullptr) {
-    Status status = call_plugin(
+    Status status = call_guarded(
         [&](bento_error* error) { return spec_.abi->create(table_.get(), &self_, error); });
     if (!status.ok()) {
       return std::move(status).prefixed("service " + spec_.name + ": create failed: ");
@@ -57,7 +76,13 @@ void Instance::shut_down() {
 
 void Instance::stop() {
   shut_down();
-  if (std::exchange(created_, false) && spec_.abi->destroy != nullptr) spec_.abi->destroy(self_);
+  if (std::exchange(created_, false) && spec_.abi->destroy != nullptr) {
+    Status status = call_guarded([&](bento_error*) {
+      spec_.abi->destroy(self_);
+      return BENTO_OK;
+    });
+    if (!status.ok()) log_error("service " + spec_.name + ": destroy failed: " + status.message());
+  }
   if (const auto* entry = std::exchange(entry_, nullptr)) entry->close();
 }
 
@@ -69,7 +94,7 @@ void Instance::drop_clean_pages() const {
 
 Status Instance::call(const char* step, bento_code (*hook)(void*, bento_error*)) {
   if (hook == nullptr) return {};
-  Status status = call_plugin([&](bento_error* error) { return hook(self_, error); });
+  Status status = call_guarded([&](bento_error* error) { return hook(self_, error); });
   if (status.ok()) return {};
   return std::move(status).prefixed("service " + spec_.name + ": " + step + " failed: ");
 }
