@@ -418,6 +418,7 @@ bool Fleet::stop(TimePoint deadline, bool are_in_use) {
         live->stop(clock_.now() + Retirer::kRunnerExitTime, true);
       }
     }
+    folder_.reset();
     return true;
   }
   if (auto nothing = deps_.dispatcher.make_site({}); nothing.ok()) {
@@ -426,7 +427,10 @@ bool Fleet::stop(TimePoint deadline, bool are_in_use) {
   for (Seat& seat : seats_) seat.part.reset();
   for (Seat& seat : seats_) seat.live.reset();
   const bool have_started = starters_.stop(deadline) == 0;
-  return retirer_.stop(deadline) && have_started;
+  const bool have_ended = retirer_.stop(deadline);
+  // Here, for who has not ended may keep our destructor from being called.
+  folder_.reset();
+  return have_started && have_ended;
 }
 
 // ---- what there is
