@@ -3,6 +3,7 @@
 #include <prometheus/gauge.h>
 
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <future>
 #include <thread>
@@ -27,6 +28,12 @@ Status invalid(std::string message) { return Status(BENTO_INVALID_ARGUMENT, std:
 std::string milliseconds(Duration duration) {
   return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
 }
+
+// A call into a plugin that may not return: made by the one of the two who takes it, or not at all.
+struct LimitedCall {
+  std::atomic<bool> is_taken = false;
+  std::promise<Status> result;
+};
 
 bool has_ended(const GenerationPtr& generation) {
   return generation->state == State::kRetired || generation->state == State::kUnmapped;
@@ -299,10 +306,18 @@ Status Fleet::bring_up(Seat& seat, bool force, Progress& progress, bool& is_unch
 // A call that does not return keeps its thread and its candidate, which ends when it does.
 Status Fleet::within_limit(Progress& progress, const std::shared_ptr<Candidate>& candidate,
                            Status (service::LiveService::*step)()) {
-  const auto promise = std::make_shared<std::promise<Status>>();
-  auto future = promise->get_future();
-  starters_.run([promise, live = candidate->live, step] { promise->set_value((*live.*step)()); });
+  const auto call = std::make_shared<LimitedCall>();
+  auto future = call->result.get_future();
+  starters_.run([call, live = candidate->live, step] {
+    if (!call->is_taken.exchange(true)) call->result.set_value((*live.*step)());
+  });
   if (future.wait_for(options_.start_limit) == std::future_status::ready) return future.get();
+  if (!call->is_taken.exchange(true)) {  // no thread has come to it, and none will now
+    return Status(BENTO_RESOURCE_EXHAUSTED, "service " + candidate->generation->service + ": " +
+                                                name_of(progress.step()) +
+                                                " was not called: " + std::to_string(kStarters) +
+                                                " others have never returned; restart bentohost");
+  }
   return Status(BENTO_DEADLINE_EXCEEDED,
                 "service " + candidate->generation->service + ": " + name_of(progress.step()) +
                     " did not return within " +
