@@ -2,10 +2,11 @@
 import ctypes
 import os
 import shutil
+import signal
 import time
 from pathlib import Path
 
-from harness import LAB, PLUGINS, SLOW, Run, children_of, eventually, main
+from harness import LAB, PLUGINS, SLOW, Run, children_of, eventually, is_alive, main
 from reload_case import ReloadTest
 
 GOOD = (PLUGINS / "libgood.so").read_bytes()
@@ -152,6 +153,15 @@ class Hangs(UnderLoad):
         self.takes_a_better_one()
         self.ends_in_time()
 
+    def test_in_create_as_often_as_there_are_threads_for_it_and_that_is_said(self):
+        self.begin("--reload-timeout", str(0.1 * SLOW))
+        self.put("create_hangs")
+        for _ in range(16):
+            self.assertIn("did not return", self.reload().json()["detail"])
+        self.refuses("better", "create", "16 others", "restart bentohost")
+        self.traffic.end()
+        self.ends_in_time()
+
     def test_in_destroy_which_is_only_its_own_end(self):
         self.begin(plugin="destroy_hangs")
         self.reloads("better")
@@ -248,16 +258,18 @@ class Copies(ReloadTest):
 
     def test_of_a_host_that_was_killed_are_removed_by_the_next_one_and_no_others(self):
         room = self.folder()
-        first, other = (self.start("--copy-dir", str(room)) for _ in range(2))
-        left = {first.pid: None, other.pid: None}
-        for pid in left:
-            (left[pid],) = room.glob(f"bentohost-{pid}-*")
-        first.process.kill()
-        first.process.wait()
-        self.assertTrue(any(left[first.pid].iterdir()))
+        host = self.start("--copy-dir", str(room), own_group=True)
+        (abandoned,) = room.iterdir()
         self.start("--copy-dir", str(room))
-        self.assertFalse(left[first.pid].exists())
-        self.assertTrue(left[other.pid].exists())
+        (others,) = set(room.iterdir()) - {abandoned}
+        children = children_of(host.pid)
+        os.killpg(host.pid, signal.SIGKILL)
+        host.process.wait()
+        eventually(lambda: not any(is_alive(pid) for pid in children), what="the end of all children")
+        self.assertTrue(any(abandoned.iterdir()))
+        self.start("--copy-dir", str(room))
+        self.assertFalse(abandoned.exists())
+        self.assertTrue(others.exists())
 
     def test_are_gone_after_the_end(self):
         room = self.folder()
