@@ -83,11 +83,14 @@ Retirer::Retirer(const Clock& clock, observe::Metrics& metrics, bool unmaps)
 std::shared_ptr<service::LiveService> Retirer::adopt(std::unique_ptr<service::LiveService> service,
                                                      GenerationPtr generation) {
   shared_->metrics.generations_mapped(generation->service).Increment();
-  return {service.release(), [shared = shared_, generation](service::LiveService* raw) {
-            ++shared->waiting;
-            shared->threads.run([shared, generation, raw] {
-              --shared->waiting;
-              shared->retire(raw, generation);
+  // Once called it holds nothing: the generation's weak pointer keeps it, and it the generation.
+  return {service.release(), [shared = shared_, generation = std::move(generation)](
+                                 service::LiveService* raw) mutable {
+            const auto here = std::move(shared);
+            ++here->waiting;
+            here->threads.run([here, of = std::move(generation), raw] {
+              --here->waiting;
+              here->retire(raw, of);
             });
           }};
 }

@@ -55,6 +55,14 @@ TEST_F(RetirerTest, EndsAServiceThatNobodyHoldsAnyMore) {
   EXPECT_EQ(generation_->state, State::kRetired);
 }
 
+TEST_F(RetirerTest, KeepsNothingOfAGenerationThatHasEnded) {
+  auto live = adopt();
+  generation_->live = live;
+  live.reset();
+  EXPECT_TRUE(retirer_.stop(in(10s)));
+  EXPECT_EQ(generation_.use_count(), 1);
+}
+
 TEST_F(RetirerTest, DoesNotDestroyWhatWasNotCreated) {
   adopt(false).reset();
   EXPECT_TRUE(retirer_.stop(in(10s)));
