@@ -211,7 +211,6 @@ class Helpers(ReloadTest):
 
     def test_refuses_to_go_on_with_the_old_one_when_it_was_replaced(self):
         self.begin()
-        shutil.copy(self.helper, self.folder() / "new")
         new = self.helper.with_name("new")
         shutil.copy(self.helper, new)
         new.rename(self.helper)
