@@ -86,7 +86,8 @@ std::string help_text() {
       "`bentohost healthcheck [URL]` asks a running one whether it is ready. "
       "SIGTERM and SIGINT end it after the requests in flight; a second one ends it at once. "
       "SIGHUP "
-      "has it read the certificate files again.");
+      "has it read the certificate files again. SIGUSR2 starts the program anew, as it is on disk "
+      "by then, and hands the service over without losing a request.");
   help.setUnixStyle(true);
   help.setWidth(100);
   std::ostringstream out;

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/signal_stack.h"
+
 namespace bentohost {
 namespace {
 
@@ -36,6 +38,7 @@ EventLoop::~EventLoop() { stop(); }
 
 void EventLoop::start() {
   thread_ = std::thread([this] {
+    const SignalStack for_crashes;
     current_loop = this;
     while (!stopping_.load()) step(Duration::max());
     run_posted();

@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/signal_stack.h"
+
 namespace bentohost {
 namespace {
 
@@ -134,6 +136,7 @@ ThreadPool::~ThreadPool() { stop(TimePoint::min()); }
 void* ThreadPool::thread_main(void* argument) {
   const std::unique_ptr<std::shared_ptr<State>> state(
       static_cast<std::shared_ptr<State>*>(argument));
+  const SignalStack for_crashes;
   (*state)->work();
   return nullptr;
 }

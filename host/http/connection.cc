@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "http/last_words.h"
 #include "http/problem.h"
 #include "http/reactor.h"
 
@@ -72,6 +73,7 @@ void Connection::close() {
   phase_ = Phase::kClosed;
   timer_.clear();
   loop_.remove(transport_->fd(), *this);
+  if (std::exchange(is_awaited_, false)) claim_answer(transport_->fd());
   transport_.reset();
   unread_ = {};
   gone_->store(true);
@@ -259,6 +261,10 @@ void Connection::handle() {
   keep_ = shared_from_this();
   // Its client ended its side during an earlier one, and so before this one began.
   if (gone_->load()) gone_ = std::make_shared<std::atomic<bool>>(false);
+  if (unsent() == 0 && !transport_->is_secure()) {
+    await_answer(transport_->fd(), request_.method == "HEAD");
+    is_awaited_ = true;
+  }
   in_handler_ = true;
   front_.application.handle(*this);
   in_handler_ = false;

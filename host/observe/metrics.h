@@ -72,6 +72,8 @@ class Metrics {
                                std::uint32_t worker);  // bentohost_runner_up
   void count_runner_restart(std::string_view runner, std::string_view reason);
   BackgroundMetrics background();
+  // bentohost_serving_restarts_total: of the process that serves, by its supervisor.
+  prometheus::Counter& serving_restarts(std::string_view reason);
   prometheus::Counter& access_log_dropped();  // bentohost_access_log_dropped_total
 
   // The whole text, "text/plain; version=0.0.4; charset=utf-8". Process figures are read at each

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/call.h"
 #include "base/log.h"
 
 namespace bentohost::plugin {
@@ -28,8 +29,9 @@ Result<std::unique_ptr<Instance>> Instance::open(PluginConfig config,
 
 Status Instance::start() {
   if (spec_.abi->create != nullptr) {
-    Status status = call_plugin(
-        [&](bento_error* error) { return spec_.abi->create(table_.get(), &self_, error); });
+    Status status = call_plugin(note("create"), [&](bento_error* error) {
+      return spec_.abi->create(table_.get(), &self_, error);
+    });
     if (!status.ok()) {
       return std::move(status).prefixed("service " + spec_.name + ": create failed: ");
     }
@@ -57,7 +59,7 @@ void Instance::stop() {
 
 Status Instance::call(const char* step, bento_code (*hook)(void*, bento_error*)) {
   if (hook == nullptr) return {};
-  Status status = call_plugin([&](bento_error* error) { return hook(self_, error); });
+  Status status = call_plugin(note(step), [&](bento_error* error) { return hook(self_, error); });
   if (status.ok()) return {};
   return std::move(status).prefixed("service " + spec_.name + ": " + step + " failed: ");
 }

@@ -40,7 +40,8 @@ MiddlewareSteps middleware_steps(const std::vector<const LiveService*>& owners) 
         steps.push_back({is_around, {}});
       }
       steps.back().row.push_back({owner->instance().self(), spec.abi,
-                                  "middleware " + spec.name + " of " + owner->spec().name});
+                                  "middleware " + spec.name + " of " + owner->spec().name,
+                                  owner->instance().config().path});
     }
   }
   return steps;
@@ -168,12 +169,12 @@ Status Dispatcher::add_app(const Served& served, const plugin::MountSpec& mount)
   route.root_path = root_of(path);
   route.owner = "the app at " + mount.prefix + " of " + service.spec().name;
   route.call = [this, &mount, who = route.owner](const RequestPtr& request) {
-    run_on(request->is_on_thread() ? nullptr : environment_.threads,
-           [request, &app = mount.app, &who] {
-             answer_through_channel(*request, who, [&](const bento_call& call, bento_error* error) {
-               return app.call(app.self, &call, error);
-             });
-           });
+    run_on(request->is_on_thread() ? nullptr : environment_.threads, [request, &app = mount.app,
+                                                                      &who] {
+      answer_through_channel(*request, who, who, [&](const bento_call& call, bento_error* error) {
+        return app.call(app.self, &call, error);
+      });
+    });
   };
   route.plan = {0, true};
   route.served = &served;

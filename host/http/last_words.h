@@ -1,0 +1,21 @@
+// Last words: the requests of plain connections that wait for the first byte of their answer, in a
+// form that a signal handler can read: when the process crashes, each of them is answered 503
+// before it goes. An answer is begun by whoever claims it first, the connection or the crash, and
+// never by both. By descriptor; any thread; nothing happens before prepare_last_words().
+#pragma once
+
+namespace bentohost::http {
+
+// Once, before connections are open, when the process's limit of descriptors is set.
+void prepare_last_words();
+
+// From now on a crash answers the request on `fd`. `head_only`: it was a HEAD.
+void await_answer(int fd, bool head_only);
+// No longer: the caller answers it, or closes the connection. False: the process is crashing, and
+// has answered.
+bool claim_answer(int fd);
+
+// [signal handler] Answers all of them and ends what we send on their connections.
+void speak_last_words();
+
+}  // namespace bentohost::http
