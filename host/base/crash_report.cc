@@ -22,7 +22,7 @@ namespace {
 constexpr std::array kSignals{SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 // An unwinder that waits for a lock of the thread that crashed must not keep the process.
 constexpr unsigned kReportSeconds = 2;
-constexpr int kMaxFrames = 64;
+constexpr int kMaxFrames = 32;
 
 struct Setup {
   LogFormat format = LogFormat::kText;

@@ -41,9 +41,9 @@ class Outcome:
 
 
 def runner_workers(host: int) -> list[int]:
-    """The host's child processes that were started as `bentohost runner ...`."""
+    """The processes below the host that were started as `bentohost runner ...`."""
     found = []
-    for pid in procs.children(host):
+    for pid in procs.tree(host):
         try:
             words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         except (FileNotFoundError, ProcessLookupError):
