@@ -27,12 +27,24 @@ constexpr std::size_t kMost = 1u << 22;
 Entry* entries = nullptr;  // zeroed by the system, page by page as they are used
 std::size_t count = 0;
 std::atomic<int> highest = -1;  // that was ever awaited
+std::atomic<bool> has_spoken = false;
 // Made beforehand.
 std::string* answer = nullptr;
 std::size_t head_size = 0;
 
 Entry* entry(int fd) {
   return fd >= 0 && static_cast<std::size_t>(fd) < count ? &entries[fd] : nullptr;
+}
+
+void speak_for(int fd) {
+  const std::uint8_t state = entries[fd].exchange(kSpoken);
+  if (state != kAwaited && state != kAwaitedHead) {
+    if (state == kNothing) entries[fd].store(kNothing);  // claimed meanwhile
+    return;
+  }
+  const std::size_t size = state == kAwaitedHead ? head_size : answer->size();
+  [[maybe_unused]] const ssize_t n = ::send(fd, answer->data(), size, MSG_DONTWAIT | MSG_NOSIGNAL);
+  ::shutdown(fd, SHUT_WR);
 }
 
 }  // namespace
@@ -64,7 +76,8 @@ void await_answer(int fd, bool head_only) {
   int before = highest.load(std::memory_order_relaxed);
   while (before < fd && !highest.compare_exchange_weak(before, fd)) {
   }
-  it->store(head_only ? kAwaitedHead : kAwaited, std::memory_order_release);
+  it->store(head_only ? kAwaitedHead : kAwaited);
+  if (has_spoken.load()) speak_for(fd);  // it may have come too late to be seen
 }
 
 bool claim_answer(int fd) {
@@ -73,19 +86,13 @@ bool claim_answer(int fd) {
   return it->exchange(kNothing, std::memory_order_acq_rel) != kSpoken;
 }
 
+bool are_last_words_spoken() { return has_spoken.load(std::memory_order_relaxed); }
+
 void speak_last_words() {
+  has_spoken.store(true);
   const int last = highest.load();
   for (int fd = 0; fd <= last; ++fd) {
-    if (entries[fd].load(std::memory_order_relaxed) == kNothing) continue;
-    const std::uint8_t state = entries[fd].exchange(kSpoken, std::memory_order_acq_rel);
-    if (state != kAwaited && state != kAwaitedHead) {
-      entries[fd].store(kNothing, std::memory_order_release);  // claimed meanwhile
-      continue;
-    }
-    const std::size_t size = state == kAwaitedHead ? head_size : answer->size();
-    [[maybe_unused]] const ssize_t n =
-        ::send(fd, answer->data(), size, MSG_DONTWAIT | MSG_NOSIGNAL);
-    ::shutdown(fd, SHUT_WR);
+    if (entries[fd].load(std::memory_order_relaxed) != kNothing) speak_for(fd);
   }
 }
 

@@ -2,6 +2,9 @@
 // form that a signal handler can read: when the process crashes, each of them is answered 503
 // before it goes. An answer is begun by whoever claims it first, the connection or the crash, and
 // never by both. By descriptor; any thread; nothing happens before prepare_last_words().
+//
+// The other threads run on until the process has gone: what they take up meanwhile is answered the
+// same way, and new connections are left to the next process.
 #pragma once
 
 namespace bentohost::http {
@@ -15,6 +18,8 @@ void await_answer(int fd, bool head_only);
 // has answered.
 bool claim_answer(int fd);
 
+// They have been, or are being: nothing new is to be begun.
+bool are_last_words_spoken();
 // [signal handler] Answers all of them and ends what we send on their connections.
 void speak_last_words();
 
