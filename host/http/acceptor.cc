@@ -103,6 +103,7 @@ void Acceptor::accept_from(const Listener& listener) {
     if (!fd) {
       const int error = errno;
       if (error == EAGAIN || is_passing(error)) return;
+      if (error == EINVAL) return stop();  // it was told to listen no more
       farewells_.close_all();
       if (is_due(warned_failed_at_)) {
         log_warning("accepting connections failed; trying again until it works",
