@@ -46,6 +46,12 @@ void make_room_for(std::size_t descriptors) {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+// [signal handler]
+void end_in_a_crash(int signal) {
+  http::end_connections();
+  supervise::Overseer::crashing(signal);
+}
+
 class Lifecycle {
  public:
   Lifecycle(const Config& config, std::string exe, supervise::Overseer& overseer)
@@ -315,7 +321,7 @@ int serve(const Config& config, const std::string& exe, supervise::Overseer& ove
   configure_log(config.log_level, config.log_format, "host");
   const SignalStack for_crashes;
   http::prepare_last_words();
-  install_crash_report(config.log_format, "host", &http::speak_last_words);
+  install_crash_report(config.log_format, "host", {&http::speak_last_words, &end_in_a_crash});
   auto listeners = overseer.take_listeners();
   overseer.start(&request_signal);
   Lifecycle lifecycle(config, exe, overseer);

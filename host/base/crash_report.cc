@@ -27,7 +27,7 @@ constexpr int kMaxFrames = 32;
 struct Setup {
   LogFormat format = LogFormat::kText;
   std::string_view component;
-  void (*before_report)() = nullptr;
+  CrashHooks hooks;
   std::array<struct sigaction, kSignals.size()> before{};
   // backtrace_symbols_fd() writes to a descriptor alone: what it says goes through this pipe.
   std::array<int, 2> pipe{-1, -1};
@@ -96,19 +96,20 @@ void on_crash(int number, siginfo_t* info, void* /*context*/) {
     return let_it_take_its_course(number, *info);
   }
   limit_time();
-  if (setup.before_report != nullptr) setup.before_report();
+  if (setup.hooks.before_report != nullptr) setup.hooks.before_report();
   report_signal(number, *info);
   report_backtrace();
+  if (setup.hooks.after_report != nullptr) setup.hooks.after_report(number);
   let_it_take_its_course(number, *info);
   errno = saved;
 }
 
 }  // namespace
 
-void install_crash_report(LogFormat format, std::string_view component, void (*before_report)()) {
+void install_crash_report(LogFormat format, std::string_view component, CrashHooks hooks) {
   setup.format = format;
   setup.component = component;
-  setup.before_report = before_report;
+  setup.hooks = hooks;
   if (::pipe2(setup.pipe.data(), O_CLOEXEC | O_NONBLOCK) != 0) setup.pipe = {-1, -1};
   // Its first call loads the unwinder's library, which a signal handler must not.
   void* frame = nullptr;

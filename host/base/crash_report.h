@@ -11,8 +11,14 @@
 
 namespace bentohost {
 
-// Once, before threads start. `component` is the log's, and outlives the process. `before_report`,
-// if not null, is called first, in the signal's handler: it may do only what signal-safety(7) says.
-void install_crash_report(LogFormat format, std::string_view component, void (*before_report)());
+// What else is done, in the signal's handler, by functions that do only what signal-safety(7) says.
+// Null: nothing.
+struct CrashHooks {
+  void (*before_report)() = nullptr;
+  void (*after_report)(int signal) = nullptr;  // from here to our end it may take long: a core dump
+};
+
+// Once, before threads start. `component` is the log's, and outlives the process.
+void install_crash_report(LogFormat format, std::string_view component, CrashHooks hooks);
 
 }  // namespace bentohost

@@ -61,6 +61,7 @@ Connection::~Connection() = default;
 
 void Connection::open() {
   since_ = loop_.now();
+  connection_opened(transport_->fd());
   // Once and for all: with edges there is no need to ask again for each request.
   constexpr std::uint32_t kEvents = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
   if (!loop_.add(transport_->fd(), kEvents, *this)) return close();
@@ -73,7 +74,7 @@ void Connection::close() {
   phase_ = Phase::kClosed;
   timer_.clear();
   loop_.remove(transport_->fd(), *this);
-  if (std::exchange(is_awaited_, false)) claim_answer(transport_->fd());
+  connection_closed(transport_->fd());
   transport_.reset();
   unread_ = {};
   gone_->store(true);

@@ -17,7 +17,7 @@
 namespace bentohost::http {
 namespace {
 
-enum State : std::uint8_t { kNothing, kAwaited, kAwaitedHead, kSpoken };
+enum State : std::uint8_t { kNothing, kOpen, kAwaited, kAwaitedHead, kSpoken };
 using Entry = std::atomic<std::uint8_t>;
 static_assert(Entry::is_always_lock_free && sizeof(Entry) == 1);
 
@@ -26,7 +26,7 @@ constexpr std::size_t kMost = 1u << 22;
 
 Entry* entries = nullptr;  // zeroed by the system, page by page as they are used
 std::size_t count = 0;
-std::atomic<int> highest = -1;  // that was ever awaited
+std::atomic<int> highest = -1;  // that was ever a connection
 std::atomic<bool> has_spoken = false;
 // Made beforehand.
 std::string* answer = nullptr;
@@ -37,11 +37,10 @@ Entry* entry(int fd) {
 }
 
 void speak_for(int fd) {
-  const std::uint8_t state = entries[fd].exchange(kSpoken);
-  if (state != kAwaited && state != kAwaitedHead) {
-    if (state == kNothing) entries[fd].store(kNothing);  // claimed meanwhile
-    return;
-  }
+  std::uint8_t state = entries[fd].load();
+  do {
+    if (state != kAwaited && state != kAwaitedHead) return;
+  } while (!entries[fd].compare_exchange_weak(state, kSpoken));
   const std::size_t size = state == kAwaitedHead ? head_size : answer->size();
   [[maybe_unused]] const ssize_t n = ::send(fd, answer->data(), size, MSG_DONTWAIT | MSG_NOSIGNAL);
   ::shutdown(fd, SHUT_WR);
@@ -70,20 +69,29 @@ void prepare_last_words() {
   count = size;
 }
 
-void await_answer(int fd, bool head_only) {
+void connection_opened(int fd) {
   Entry* const it = entry(fd);
   if (it == nullptr) return;
   int before = highest.load(std::memory_order_relaxed);
   while (before < fd && !highest.compare_exchange_weak(before, fd)) {
   }
+  it->store(kOpen);
+}
+
+void connection_closed(int fd) {
+  if (Entry* const it = entry(fd); it != nullptr) it->store(kNothing);
+}
+
+void await_answer(int fd, bool head_only) {
+  Entry* const it = entry(fd);
+  if (it == nullptr) return;
   it->store(head_only ? kAwaitedHead : kAwaited);
   if (has_spoken.load()) speak_for(fd);  // it may have come too late to be seen
 }
 
 bool claim_answer(int fd) {
   Entry* const it = entry(fd);
-  if (it == nullptr || it->load(std::memory_order_relaxed) == kNothing) return true;
-  return it->exchange(kNothing, std::memory_order_acq_rel) != kSpoken;
+  return it == nullptr || it->exchange(kOpen) != kSpoken;
 }
 
 bool are_last_words_spoken() { return has_spoken.load(std::memory_order_relaxed); }
@@ -91,8 +99,13 @@ bool are_last_words_spoken() { return has_spoken.load(std::memory_order_relaxed)
 void speak_last_words() {
   has_spoken.store(true);
   const int last = highest.load();
+  for (int fd = 0; fd <= last; ++fd) speak_for(fd);
+}
+
+void end_connections() {
+  const int last = highest.load();
   for (int fd = 0; fd <= last; ++fd) {
-    if (entries[fd].load(std::memory_order_relaxed) != kNothing) speak_for(fd);
+    if (entries[fd].load() == kOpen) ::shutdown(fd, SHUT_WR);
   }
 }
 

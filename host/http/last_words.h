@@ -12,15 +12,21 @@ namespace bentohost::http {
 // Once, before connections are open, when the process's limit of descriptors is set.
 void prepare_last_words();
 
+// A connection, plain or not, from its beginning to its end.
+void connection_opened(int fd);
+void connection_closed(int fd);
+
 // From now on a crash answers the request on `fd`. `head_only`: it was a HEAD.
 void await_answer(int fd, bool head_only);
-// No longer: the caller answers it, or closes the connection. False: the process is crashing, and
-// has answered.
+// No longer: the caller answers it. False: the process is crashing, and has answered.
 bool claim_answer(int fd);
 
 // They have been, or are being: nothing new is to be begun.
 bool are_last_words_spoken();
 // [signal handler] Answers all of them and ends what we send on their connections.
 void speak_last_words();
+// [signal handler] Ends what we send on all connections, whatever is under way on them: before a
+// core dump, which may take long, so that no client waits for its end.
+void end_connections();
 
 }  // namespace bentohost::http

@@ -25,6 +25,9 @@ namespace {
 constexpr Duration kOrphanGrace = std::chrono::milliseconds(600);
 constexpr int kExitOrphaned = 1;
 
+// For a signal handler; -1: nobody is to be told.
+std::atomic<int> crash_fd = -1;
+
 }  // namespace
 
 // Shared with its own thread, which is left behind at the end.
@@ -113,12 +116,33 @@ Overseer::Overseer() {
     ::fcntl(orders_.control, F_SETFD, FD_CLOEXEC);
     control_ = Control(UniqueFd(orders_.control));
     beat_ = orders_.beat;
+    crash_fd = control_.fd();
   } else if (const auto watchdog = watchdog_interval()) {
     beat_ = *watchdog / 2;
   }
 }
 
-Overseer::~Overseer() = default;
+Overseer::~Overseer() {
+  if (is_supervisor()) crash_fd = -1;
+}
+
+void Overseer::crashing(int signal) {
+  const int fd = crash_fd.load();
+  if (fd < 0 || signal < 0 || signal > 99) return;
+  const char message[] = {'c',
+                          'r',
+                          'a',
+                          's',
+                          'h',
+                          'i',
+                          'n',
+                          'g',
+                          ' ',
+                          static_cast<char>('0' + signal / 10),
+                          static_cast<char>('0' + signal % 10)};
+  [[maybe_unused]] const ssize_t n =
+      ::send(fd, message, sizeof message, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
 
 Result<std::vector<http::Listener>> Overseer::take_listeners() {
   auto listeners = take_sockets();

@@ -49,6 +49,8 @@ class Overseer {
   // [main]
   void ready(std::string_view status);
   void stopping();
+  // [signal handler] This process is crashing, and may take its time to end.
+  static void crashing(int signal);
 
  private:
   struct Thread;

@@ -30,6 +30,7 @@ struct ServingProcess {
   Control control;
   TimePoint started{}, ready_at = kNoDeadline;
   TimePoint beat_at{};  // of its last sign of life
+  int crashed_by = 0;   // the signal that it is dying of
 
   bool is_ready() const { return ready_at != kNoDeadline; }
   Duration served(TimePoint now) const { return is_ready() ? now - ready_at : Duration::zero(); }

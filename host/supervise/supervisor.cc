@@ -98,6 +98,7 @@ class Supervisor {
     // In this order: who was told to end has not died, and what it said before it died counts.
     take_signals();
     for (ServingProcess* process : all()) take_messages(*process);
+    if (current_ && current_->crashed_by != 0) replace_the_crashing();
     bury_the_dead();
     look_at_the_time();
   }
@@ -235,6 +236,7 @@ class Supervisor {
       process.beat_at = clock_.now();
       is_late_ = false;
       if (message->starts_with("ready")) on_ready(process, message->substr(5));
+      if (message->starts_with("crashing ")) process.crashed_by = std::atoi(message->c_str() + 9);
     }
   }
 
@@ -257,6 +259,13 @@ class Supervisor {
 
   // ---- deaths ----
 
+  // It is as good as dead; what it still does, a core dump as a rule, is not waited for.
+  void replace_the_crashing() {
+    if (is_stopping_ || !has_been_ready_) return;
+    leaving_.push_back(*std::exchange(current_, std::nullopt));
+    on_death(leaving_.back(), leaving_.back().crashed_by);  // so wait(2) will say, too
+  }
+
   static bool has_died(const ServingProcess& process, int& status) {
     return ::waitpid(process.pid, &status, WNOHANG) == process.pid;
   }
@@ -268,7 +277,10 @@ class Supervisor {
         ++it;
         continue;
       }
-      log_info("the old serving process " + exit_text(status), {{"pid", std::to_string(it->pid)}});
+      if (it->crashed_by == 0) {
+        log_info("the old serving process " + exit_text(status),
+                 {{"pid", std::to_string(it->pid)}});
+      }
       it = leaving_.erase(it);
     }
     if (next_ && has_died(*next_, status)) {

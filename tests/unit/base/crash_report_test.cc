@@ -22,7 +22,7 @@ void say_goodbye() { [[maybe_unused]] const auto n = ::write(STDERR_FILENO, "goo
 
 Call a_call() { return {"iris", "/p/libiris.so", "api classify", "POST", "/classify", "r 1"}; }
 
-void install(LogFormat format) { install_crash_report(format, "host", &say_goodbye); }
+void install(LogFormat format) { install_crash_report(format, "host", {&say_goodbye, nullptr}); }
 
 TEST(CrashReport, NamesTheCallBeforeTheSignalTakesItsCourse) {
   SKIP_UNDER_TSAN();

@@ -26,7 +26,10 @@ void in_a_child(F&& f) {
 }
 
 struct Pair {
-  Pair() { EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0); }
+  Pair() {
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    connection_opened(fds[0]);
+  }
   std::string heard() const {
     std::string text(4096, '\0');
     const ssize_t n = ::recv(fds[1], text.data(), text.size(), MSG_DONTWAIT);
@@ -62,6 +65,18 @@ TEST(LastWords, AnswerThoseThatWaitAndNobodyElse) {
     EXPECT_TRUE(waits.has_ended() && head.has_ended());
     EXPECT_EQ(answered.heard() + idle.heard(), "");
     EXPECT_FALSE(answered.has_ended() || idle.has_ended());
+  });
+}
+
+TEST(LastWords, AreTheEndOfEveryConnectionInTheEnd) {
+  in_a_child([] {
+    Pair idle, closed;
+    connection_closed(closed.fds[0]);
+    speak_last_words();
+    EXPECT_FALSE(idle.has_ended());
+    end_connections();
+    EXPECT_TRUE(idle.has_ended());
+    EXPECT_FALSE(closed.has_ended());
   });
 }
 
