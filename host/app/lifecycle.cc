@@ -34,6 +34,8 @@ constexpr Duration kRunnerExitTime = std::chrono::seconds(2);
 constexpr Duration kHandlerExitTime = std::chrono::seconds(1);
 // Beyond all of these: for on_shutdown and destroy.
 constexpr Duration kLastGrace = std::chrono::seconds(10);
+// In a hand-over: what streams without an end get to end whole, when all others had their time.
+constexpr Duration kStreamEndTime = std::chrono::seconds(1);
 // Pipes, listeners, plugins' own.
 constexpr std::size_t kOtherDescriptors = 1024;
 constexpr Duration kSlowStart = std::chrono::seconds(10);
@@ -153,7 +155,10 @@ class Lifecycle {
     environment_.draining = !hands_over;
     if (hands_over) server_->stop_accepting();
     server_->drain();
-    if (hands_over) await_last_requests(deadline);
+    if (hands_over) {
+      await_last_requests(deadline - std::min(kStreamEndTime, config_.graceful_timeout / 2));
+      environment_.draining = true;
+    }
     // The listener stays open while there is work, so that health probes see that we are going.
     while (environment_.in_flight.load() != 0 && clock_.now() < deadline) {
       std::this_thread::sleep_for(std::chrono::milliseconds(2));

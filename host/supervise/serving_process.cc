@@ -22,13 +22,6 @@ namespace {
 constexpr std::array<std::string_view, 5> kOurs{
     "NOTIFY_SOCKET=", "WATCHDOG_USEC=", "WATCHDOG_PID=", "BENTOHOST_SERVING=", "BENTOHOST_RESUME="};
 
-std::vector<char*> pointers(std::vector<std::string>& texts) {
-  std::vector<char*> all;
-  for (std::string& text : texts) all.push_back(text.data());
-  all.push_back(nullptr);
-  return all;
-}
-
 // These stay open in the child, under the numbers that they have.
 struct FileActions {
   FileActions() { ::posix_spawn_file_actions_init(&actions); }
@@ -41,6 +34,13 @@ struct FileActions {
 };
 
 }  // namespace
+
+std::vector<char*> pointers(std::vector<std::string>& texts) {
+  std::vector<char*> all;
+  for (std::string& text : texts) all.push_back(text.data());
+  all.push_back(nullptr);
+  return all;
+}
 
 std::string to_text(const Orders& orders) {
   const auto beat = std::chrono::duration_cast<std::chrono::milliseconds>(orders.beat);

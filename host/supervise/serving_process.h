@@ -53,6 +53,8 @@ Result<ServingProcess> start_serving(const Program& program,
                                      const std::vector<http::Listener>& listeners, Orders orders,
                                      TimePoint now);
 
+// As exec takes them.
+std::vector<char*> pointers(std::vector<std::string>& texts);
 // The environment without what is for the supervisor alone or for another process.
 std::vector<std::string> environment_for_children();
 

@@ -16,14 +16,11 @@ extern "C" {  // glibc 2.36 forgot it in the header
 #include <cstdlib>
 #include <list>
 #include <memory>
-#include <sstream>
-#include <system_error>
 #include <utility>
 
 #include "base/log.h"
 #include "base/process_exit.h"
 #include "supervise/notify.h"
-#include "supervise/sockets.h"
 #include "supervise/stand_in.h"
 
 namespace bentohost::supervise {
@@ -356,24 +353,9 @@ class Supervisor {
 
   // The program that serves now supervises, too: it takes the place of this one in this process.
   void become_the_new_one() {
-    std::vector<std::string> environment;
-    for (char** each = environ; *each != nullptr; ++each) environment.emplace_back(*each);
-    for (std::string& each : socket_variables(listeners_)) environment.push_back(std::move(each));
-    environment.push_back("BENTOHOST_RESUME=" +
-                          to_text(Resumed{current_->pid, current_->control.fd(), restarts_}));
-    std::vector<int> fds{current_->control.fd()};
-    for (const http::Listener& each : listeners_) fds.push_back(each.fd.get());
-    for (const int fd : fds) ::fcntl(fd, F_SETFD, 0);
-    std::vector<std::string> arguments = options_.program.arguments;
-    std::vector<char*> argv, envp;
-    for (std::string& each : arguments) argv.push_back(each.data());
-    for (std::string& each : environment) envp.push_back(each.data());
-    argv.push_back(nullptr);
-    envp.push_back(nullptr);
-    ::execve(options_.program.exe.c_str(), argv.data(), envp.data());
-    log_error("cannot execute " + options_.program.exe +
-              ", so the old supervisor stays: " + std::generic_category().message(errno));
-    for (const int fd : fds) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+    const Status failed = execute_again(options_.program, listeners_,
+                                        {current_->pid, current_->control.fd(), restarts_});
+    log_error("the old supervisor stays: " + failed.message());
   }
 
   const SupervisorOptions options_;
@@ -399,27 +381,6 @@ class Supervisor {
 };
 
 }  // namespace
-
-std::string to_text(const Resumed& resumed) {
-  return std::to_string(::getpid()) + " " + std::to_string(resumed.serving) + " " +
-         std::to_string(resumed.control) + " " + to_text(resumed.restarts);
-}
-
-std::optional<Resumed> take_resumed() {
-  const char* const text = std::getenv("BENTOHOST_RESUME");
-  if (text == nullptr) return std::nullopt;
-  std::istringstream in{std::string(text)};
-  ::unsetenv("BENTOHOST_RESUME");
-  Resumed resumed;
-  pid_t for_whom = -1;
-  std::string restarts;
-  if (!(in >> for_whom >> resumed.serving >> resumed.control) || for_whom != ::getpid()) {
-    return std::nullopt;
-  }
-  in >> restarts;
-  resumed.restarts = parse_restart_counts(restarts);
-  return resumed;
-}
 
 int supervise(SupervisorOptions options, std::vector<http::Listener> listeners,
               const std::optional<Resumed>& resumed) {

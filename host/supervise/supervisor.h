@@ -9,28 +9,16 @@
 #pragma once
 
 #include <functional>
-#include <string>
-#include <string_view>
+#include <optional>
 #include <vector>
 
 #include "base/status.h"
 #include "http/listener.h"
 #include "http/server.h"
-#include "supervise/restarts.h"
+#include "supervise/resume.h"
 #include "supervise/serving_process.h"
 
 namespace bentohost::supervise {
-
-// A supervisor that an upgrade has put in the place of the one before, in the same process.
-struct Resumed {
-  pid_t serving = -1;
-  int control = -1;
-  RestartCounts restarts;
-};
-// In BENTOHOST_RESUME: "PID SERVING CONTROL RESTARTS"; none if it is not for this process. Taken
-// out of the environment.
-std::string to_text(const Resumed& resumed);
-std::optional<Resumed> take_resumed();
 
 struct SupervisorOptions {
   Program program;
@@ -38,9 +26,9 @@ struct SupervisorOptions {
   std::function<Result<http::ServerOptions>()> stand_in;
 };
 
-// Serves until a signal ends it, and returns the exit code: that of the serving process. One that
-// ends before it was ever ready is not started again. The caller's thread is the process's only
-// one.
+// Begins, or goes on where one before it has left off, serves until a signal ends it, and returns
+// the exit code: that of the serving process. One that ends before it was ever ready is not started
+// again. The caller's thread is the process's only one.
 int supervise(SupervisorOptions options, std::vector<http::Listener> listeners,
               const std::optional<Resumed>& resumed);
 

@@ -338,6 +338,20 @@ class Upgrade(SupervisorTest):
         self.assertEqual((answer.status, answer.header("connection")), (200, "close"))
         host.log_line("upgraded;")
 
+    def test_a_stream_without_an_end_ends_whole_when_all_others_had_their_time(self):
+        host = self.start("--timeout-graceful-shutdown", "2")
+        connection = connect(host.port)
+        self.addCleanup(connection.close)
+        wire = Wire(connection)
+        wire.send(sized("", to="/beats"))
+        wire.until(b"tick\n")
+        host.process.send_signal(signal.SIGUSR2)
+        began = time.monotonic()
+        self.assertIn(b"the end\n", wire.to_the_end())
+        self.assertGreater(time.monotonic() - began, 0.9)
+        host.log_line("upgraded;")
+        self.assertNotIn("cut", host.stderr())
+
     def test_the_program_that_is_there_by_then_serves_and_supervises(self):
         program = self.folder() / "bentohost"
         shutil.copy(EXE, program)

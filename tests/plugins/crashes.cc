@@ -19,7 +19,7 @@ namespace {
 }
 
 // A sanitizer would end it in its own way.
-[[gnu::noinline, gnu::no_sanitize("address,undefined")]] void write_nowhere() {
+__attribute__((noinline, no_sanitize("address"), no_sanitize("undefined"))) void write_nowhere() {
   int* volatile nowhere = nullptr;
   *nowhere = 1;
 }

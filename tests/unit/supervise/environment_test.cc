@@ -7,9 +7,9 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "supervise/resume.h"
 #include "supervise/serving_process.h"
 #include "supervise/sockets.h"
-#include "supervise/supervisor.h"
 
 namespace bentohost::supervise {
 namespace {
