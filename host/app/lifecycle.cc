@@ -34,8 +34,9 @@ constexpr Duration kRunnerExitTime = std::chrono::seconds(2);
 constexpr Duration kHandlerExitTime = std::chrono::seconds(1);
 // Beyond all of these: for on_shutdown and destroy.
 constexpr Duration kLastGrace = std::chrono::seconds(10);
-// In a hand-over: what streams without an end get to end whole, when all others had their time.
-constexpr Duration kStreamEndTime = std::chrono::seconds(1);
+// In a hand-over: what streams without an end get to end whole, when all others had their time; and
+// their connections after them, which have a second's patience with clients.
+constexpr Duration kStreamEndTime = std::chrono::seconds(3);
 // Pipes, listeners, plugins' own.
 constexpr std::size_t kOtherDescriptors = 1024;
 constexpr Duration kSlowStart = std::chrono::seconds(10);

@@ -20,7 +20,7 @@ namespace {
 
 // A sanitizer would end it in its own way.
 __attribute__((noinline, no_sanitize("address"), no_sanitize("undefined"))) void write_nowhere() {
-  int* volatile nowhere = nullptr;
+  volatile int* volatile nowhere = nullptr;
   *nowhere = 1;
 }
 
