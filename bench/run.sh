@@ -1,5 +1,5 @@
 #!/bin/sh
-# bench/run.sh [front|iris] [--quick]: bentohost beside its peers; see bench/README.md, or --help for
+# bench/run.sh [front|iris|reload] [--quick]: bentohost beside its peers; see bench/README.md, or --help for
 # the knobs.
 # Debian's own Python, because the peers are Debian's packages.
 export PYTHONPATH="$(cd "$(dirname "$0")" && pwd)" PYTHONDONTWRITEBYTECODE=1

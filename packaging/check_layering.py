@@ -18,8 +18,9 @@ FLOORS = {
     "base": 1,
     "http": 2, "wire": 2, "observe": 2,
     "plugin": 3, "runner": 3, "supervise": 3,
-    "service": 4, "reload": 4,
-    "app": 5, "tools": 5,
+    "service": 4,
+    "reload": 5,
+    "app": 6,
 }
 # A worker process is a loaded plugin at the end of a pipe.
 SAME_FLOOR = {("runner", "plugin")}

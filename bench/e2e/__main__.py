@@ -2,10 +2,11 @@
 import argparse
 import json
 import sys
+import tempfile
 from pathlib import Path
 from typing import Sequence
 
-from . import front, iris
+from . import front, iris, reload
 from .front import suite as front_suite
 from .front.results import Results as FrontResults
 from .front.servers import Built
@@ -13,10 +14,12 @@ from .iris import suite as iris_suite
 from .iris.results import Results as IrisResults
 from .iris.servers import known as iris_known
 from .load import WrongAnswer
+from .reload import suite as reload_suite
+from .reload.results import Results as ReloadResults
 from .servers import Spec
 
 BENCH = Path(__file__).resolve().parents[1]
-SUITES = {"iris": iris, "front": front}
+SUITES = {"iris": iris, "front": front, "reload": reload}
 SUBJECT = "bentohost"
 SCENARIOS = [scenario.KEY for scenario in front_suite.SCENARIOS]
 
@@ -25,7 +28,7 @@ def _arguments() -> argparse.Namespace:
     suites = "; ".join(f"{name}: {' '.join((module.__doc__ or '').split())}"
                        for name, module in SUITES.items())
     parser = argparse.ArgumentParser(prog="bench/run.sh", description=f"Suites are {suites}")
-    parser.add_argument("suite", nargs="?", choices=list(SUITES), help="one suite; both if absent")
+    parser.add_argument("suite", nargs="?", choices=list(SUITES), help="one suite; all if absent")
     parser.add_argument("--quick", action="store_true",
                         help="a smoke of some seconds: does every server answer rightly? No report")
     parser.add_argument("--rounds", type=int, default=3)
@@ -69,7 +72,8 @@ class _Suites:
         names = [arguments.suite] if arguments.suite else list(SUITES)
         binary = (arguments.bentohost or arguments.build / "bin/bentohost").resolve()
         built = Built(binary, (arguments.build / "bench").resolve())
-        known = {"iris": iris_known(binary), "front": front_suite.known(built)}
+        known = {"iris": iris_known(binary), "front": front_suite.known(built),
+                 "reload": iris_known(binary)[:1]}
         wanted = set(arguments.servers.split(",")) if arguments.servers else None
         if unknown := (wanted or set()) - {spec.key for name in names for spec in known[name]}:
             sys.exit(f"unknown servers: {', '.join(sorted(unknown))}")
@@ -79,11 +83,18 @@ class _Suites:
             keys = [spec.key for spec in _installed(known["front"], wanted)]
             self._front = front_suite.plan(built, keys, arguments.scenarios.split(","))
 
+        self._reload = None
+        if "reload" in names and _installed(known["reload"], wanted):
+            self._reload = (binary, next(binary.parents[1].glob("lib*/**/libiris.so")))
+
     def quick(self) -> None:
         if self._iris is not None:
             iris_suite.quick(self._iris)
         if self._front is not None:
             front_suite.quick(self._front)
+        if self._reload is not None:
+            with tempfile.TemporaryDirectory() as folder:
+                reload_suite.quick(*self._reload, Path(folder))
 
     def full(self) -> None:
         """Measured and written, one suite after the other."""
@@ -98,6 +109,12 @@ class _Suites:
             measured = front_suite.run(self._front, rounds, seconds, f"bench/run.sh front {knobs}")
             self._save("front", measured.as_json())
             front_suite.write(measured, out)
+        if self._reload is not None:
+            with tempfile.TemporaryDirectory() as folder:
+                reloads = reload_suite.run(*self._reload, Path(folder), rounds, 2.5 * seconds,
+                                           f"bench/run.sh reload {knobs}")
+            self._save("reload", reloads.as_json())
+            reload_suite.write(reloads, out)
 
     def _save(self, suite: str, figures: dict) -> None:
         self._figures[suite] = figures
@@ -110,6 +127,8 @@ def _render(figures: dict, folder: Path) -> None:
         iris_suite.write(IrisResults.from_json(figures["iris"]), folder)
     if "front" in figures:
         front_suite.write(FrontResults.from_json(figures["front"]), folder)
+    if "reload" in figures:
+        reload_suite.write(ReloadResults.from_json(figures["reload"]), folder)
 
 
 def main() -> None:

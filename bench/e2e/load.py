@@ -108,10 +108,11 @@ def check(label: str, server: procs.Server, request: Request, connections: int =
         raise WrongAnswer(f"{label}: {checked.errors} wrong of {checked.requests} replies")
 
 
-def measure(server: procs.Server, request: Request, connections: int, seconds: float) -> Load:
-    """wrk counts whole seconds, and only statuses: it shares the cores, and should cost as little
-    as it can."""
+def measure(server: procs.Server, request: Request, connections: int, seconds: float,
+            check: bool = False) -> Load:
+    """wrk counts whole seconds, and unless it is to check them only statuses: it shares the cores,
+    and should cost as little as it can."""
     before = procs.cpu_seconds(server.pid)
-    run = _run_wrk(server.port, request, connections, seconds, check=False)
+    run = _run_wrk(server.port, request, connections, seconds, check)
     used = procs.cpu_seconds(server.pid) - before
     return Load(**{**vars(run), "cpu_us": used / max(run.requests, 1) * 1e6})

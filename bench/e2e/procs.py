@@ -48,6 +48,11 @@ def _stat(pid: int) -> list[str]:
         return []
 
 
+def parent(pid: int) -> int:
+    stat = _stat(pid)
+    return int(stat[1]) if stat else 0
+
+
 def children(pid: int) -> list[int]:
     parents = {int(name): _stat(int(name)) for name in os.listdir("/proc") if name.isdigit()}
     return sorted(child for child, stat in parents.items() if stat and int(stat[1]) == pid)
@@ -91,6 +96,10 @@ def _kilobytes(path: Path, field: str) -> int:
     except (FileNotFoundError, ProcessLookupError):
         return 0
     return int(match[1]) if match else 0
+
+
+def own_rss_mb(pid: int) -> float:
+    return _kilobytes(Path(f"/proc/{pid}/status"), "VmRSS") / 1024
 
 
 def rss_mb(root: int) -> float:

@@ -59,6 +59,11 @@ struct Config {
   std::size_t max_queue = 1024;
   Duration timeout = std::chrono::seconds(60);
   Duration drain_delay{};
+  bool watches = false;  // the plugins' files, to reload them when they change
+  bool unmaps_retired = false;
+  bool tries_samples = false;  // before a reloaded plugin serves
+  Duration reload_timeout = std::chrono::seconds(60);
+  std::string copy_dir;  // for the copies of plugins; empty: the system's
   Duration graceful_timeout = std::chrono::seconds(30);
   LogLevel log_level = LogLevel::kInfo;
   LogFormat log_format = LogFormat::kText;

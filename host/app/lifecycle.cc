@@ -6,14 +6,14 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <future>
 #include <memory>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "app/admin.h"
 #include "app/signals.h"
-#include "app/staging.h"
 #include "base/crash_report.h"
 #include "base/event_loop.h"
 #include "base/log.h"
@@ -22,17 +22,20 @@
 #include "http/server.h"
 #include "observe/access_log.h"
 #include "observe/metrics.h"
+#include "reload/fleet.h"
+#include "reload/reloader.h"
+#include "reload/watcher.h"
 #include "service/background.h"
 #include "service/dispatcher.h"
 
 namespace bentohost::app {
 namespace {
 
-// After the requests: what the runners get to end by themselves.
-constexpr Duration kRunnerExitTime = std::chrono::seconds(2);
+// After the requests: what the services get for their runners, on_shutdown and destroy.
+constexpr Duration kServiceExitTime = std::chrono::seconds(10);
 // After their connections were cut: what handlers get to notice it.
 constexpr Duration kHandlerExitTime = std::chrono::seconds(1);
-// Beyond all of these: for on_shutdown and destroy.
+// Beyond all of these.
 constexpr Duration kLastGrace = std::chrono::seconds(10);
 // In a hand-over: what streams without an end get to end whole, when all others had their time; and
 // their connections after them, which have a second's patience with clients.
@@ -67,6 +70,8 @@ class Lifecycle {
                     metrics_),
         dispatcher_(environment_),
         loops_(make_loops()),
+        fleet_(fleet_options(), {environment_, dispatcher_, loops_, metrics_}),
+        reloader_(fleet_),
         threads_(config.threads, std::thread::hardware_concurrency() + 2) {
     if (config.access_log) {
       access_log_ = std::make_unique<observe::AccessLog>(
@@ -89,34 +94,24 @@ class Lifecycle {
   Status start(std::vector<http::Listener> listeners) {
     // The port first: it is the cheapest thing to find taken.
     if (Status status = open_server(std::move(listeners)); !status.ok()) return status;
-    auto staged = stage_plugins(config_, exe_);
-    if (!staged.ok()) return std::move(staged).take_status();
-    services_ = std::move(staged->served);
-    around_ = std::move(staged->around);
-
-    service::RunnerOptions runners{exe_, config_.runner_workers, config_.runner_workers_of,
-                                   config_.max_queue};
-    if (Status status = check_runner_names(); !status.ok()) return status;
-    for (const auto& service : around_) {
-      if (Status status = service->start(runners, loops_, clock_, metrics_); !status.ok())
-        return status;
-    }
-    for (const auto& service : services_) {
-      if (Status status = service->start(runners, loops_, clock_, metrics_); !status.ok())
-        return status;
-      if (Status status = dispatcher_.add(*service, around(service->spec().name)); !status.ok())
-        return status;
+    add_admin_pages(dispatcher_, fleet_, reloader_);
+    if (Status status = fleet_.start(); !status.ok()) return status;
+    if (config_.watches) {
+      watcher_ = std::make_unique<reload::Watcher>(fleet_.files(), [this](const std::string& name) {
+        if (fleet_.has_changed(name)) reloader_.request(name, false);
+      });
+      if (Status status = watcher_->start(); !status.ok()) return status;
     }
     for (const auto& loop : loops_) loop->start();
+    do_loops_run_ = true;
     overseer_.watch(loops_);
-    for (const auto& service : services_) service->start_runners();
     dispatcher_.set_started();
     if (!overseer_.takes_over()) server_->serve();
     return {};
   }
 
   // Waits for the runners, says so, and returns with the first signal.
-  int wait() {
+  Result<int> wait() {
     const TimePoint slow_at = clock_.now() + kSlowStart;
     bool said_slow = false;
     for (Status status = dispatcher_.readiness(); !status.ok(); status = dispatcher_.readiness()) {
@@ -129,12 +124,9 @@ class Lifecycle {
     }
     {
       const ExitOnSignal while_starting;
-      for (const auto* services : {&around_, &services_}) {
-        for (const auto& service : *services) {
-          if (Status status = service->ready(); !status.ok()) log_error(status.message());
-        }
-      }
+      if (Status status = fleet_.ready(); !status.ok()) return status;
     }
+    reloader_.start();
     if (overseer_.takes_over()) server_->serve();
     announce();
     overseer_.ready("serving at " + urls());
@@ -146,7 +138,8 @@ class Lifecycle {
   void stop(int signal) {
     const bool hands_over = signal == supervise::Overseer::kHandOver;
     log_info(hands_over ? "handing over" : "stopping",
-             {{"signal", hands_over         ? "SIGUSR2"
+             {{"signal", signal == 0        ? "none"
+                         : hands_over       ? "SIGUSR2"
                          : signal == SIGINT ? "SIGINT"
                                             : "SIGTERM"},
               {"in_flight", std::to_string(environment_.in_flight.load())}});
@@ -169,12 +162,13 @@ class Lifecycle {
                   {{"connections", std::to_string(cut)}});
     }
     const bool handlers_stuck = threads_.stop(clock_.now() + kHandlerExitTime) != 0;
-    let_loops_turn();  // what handlers answered last is out, and its tasks are known
+    // What handlers answered last is out, and its tasks are known.
+    for (const auto& loop : loops_) loop->let_turn(kHandlerExitTime);
     const bool tasks_stuck = !background_.stop(deadline, kHandlerExitTime);
     const bool stuck = handlers_stuck || tasks_stuck;
-    stop_services(stuck);
+    const bool ended = stop_services(stuck);
     // A handler that never returned may still be looking at anything here.
-    if (stuck) {
+    if (stuck || !ended) {
       access_log_.reset();
       ::_exit(0);
     }
@@ -194,12 +188,14 @@ class Lifecycle {
     }
   }
 
-  void stop_services(bool are_in_use = false) {
-    for (const auto& service : services_) {
-      service->stop(clock_.now() + kRunnerExitTime, are_in_use);
-    }
-    for (const auto& service : around_) service->stop(clock_.now(), are_in_use);
-    for (const auto& loop : loops_) loop->stop();
+  bool stop_services(bool are_in_use = false) {
+    if (watcher_ != nullptr) watcher_->stop();
+    reloader_.stop();
+    // What is posted to loops that never ran is not to wait for them.
+    if (!do_loops_run_) stop_loops();
+    const bool ended = fleet_.stop(clock_.now() + kServiceExitTime, are_in_use);
+    stop_loops();
+    return ended;
   }
 
  private:
@@ -209,6 +205,10 @@ class Lifecycle {
       loops.push_back(std::make_shared<EventLoop>(clock_));
     }
     return loops;
+  }
+
+  void stop_loops() const {
+    for (const auto& loop : loops_) loop->stop();
   }
 
   // `listeners` are the supervisor's; without one they are opened here.
@@ -233,30 +233,38 @@ class Lifecycle {
 
   // SIGHUP.
   void read_again() {
-    if (tls_ == nullptr) return log_info("SIGHUP: there are no certificates to read again");
+    for (const std::string& service : fleet_.services()) reloader_.request(service, false);
+    if (tls_ == nullptr) return log_info("SIGHUP: plugins whose files have changed are reloaded");
     if (Status status = tls_->reload(); !status.ok()) {
       return log_error("SIGHUP: the old certificate stays: " + status.message());
     }
     log_info("SIGHUP: new connections get the certificate as it is now");
   }
 
-  // Returns when each loop has done what it was asked for before.
-  void let_loops_turn() const {
-    for (const auto& loop : loops_) {
-      const auto turned = std::make_shared<std::promise<void>>();
-      loop->post([turned] { turned->set_value(); });
-      turned->get_future().wait_for(kHandlerExitTime);
+  reload::FleetOptions fleet_options() const {
+    reload::FleetOptions options;
+    for (const PluginArg& plugin : config_.plugins) {
+      options.seats.push_back({plugin.library, plugin.prefix, false, "", ""});
     }
-  }
-
-  // What --use puts around a service.
-  std::vector<const service::LiveService*> around(const std::string& name) const {
-    std::vector<const service::LiveService*> all;
-    for (std::size_t i = 0; i < around_.size(); ++i) {
-      const std::string& wanted = config_.uses[i].service;
-      if (wanted.empty() || wanted == name) all.push_back(around_[i].get());
+    for (const UseArg& use : config_.uses) {
+      options.seats.push_back({"lib" + use.name + ".so", "", true, use.service, use.name});
     }
-    return all;
+    options.stage.exe = exe_;
+    options.stage.host_version = BENTO_VERSION;
+    options.stage.settings = [this](const std::string& service) {
+      return settings_json(config_.settings, service);
+    };
+    options.check_names = [this](const auto& services, const auto& runners) {
+      return check_names(services, runners);
+    };
+    options.stage.quiet = reload::Watcher::kQuiet;
+    options.plugin_folders = reload::plugin_folders(exe_, BENTO_PLUGIN_SUBDIR);
+    options.runners = {exe_, config_.runner_workers, config_.runner_workers_of, config_.max_queue};
+    options.copy_dir = config_.copy_dir;
+    options.start_limit = config_.reload_timeout;
+    options.unmaps = config_.unmaps_retired;
+    options.tries_samples = config_.tries_samples;
+    return options;
   }
 
   std::string urls() const {
@@ -265,16 +273,33 @@ class Lifecycle {
     return all;
   }
 
-  Status check_runner_names() const {
+  // What the command line says of services and runners by their names.
+  Status check_names(const std::vector<std::string>& services,
+                     const std::vector<std::string>& runners) const {
+    const auto has = [](const std::vector<std::string>& names, const std::string& name) {
+      return std::find(names.begin(), names.end(), name) != names.end();
+    };
+    for (const Setting& setting : config_.settings) {
+      if (has(services, setting.service)) continue;
+      std::string all;
+      for (const std::string& service : services) all += (all.empty() ? "" : ", ") + service;
+      return Status(BENTO_INVALID_ARGUMENT, "--set " + setting.service + "." + setting.option +
+                                                ": there is no such service; here is " + all);
+    }
     for (const auto& [name, workers] : config_.runner_workers_of) {
-      const bool known =
-          std::any_of(services_.begin(), services_.end(), [&, &runner = name](const auto& service) {
-            return service->spec().find_runner(runner) != nullptr;
-          });
-      if (!known)
-        return Status(BENTO_INVALID_ARGUMENT, "--runner-workers " + name + "=" +
-                                                  std::to_string(workers) +
-                                                  ": there is no such runner");
+      if (has(runners, name)) continue;
+      return Status(
+          BENTO_INVALID_ARGUMENT,
+          "--runner-workers " + name + "=" + std::to_string(workers) + ": there is no such runner");
+    }
+    for (const UseArg& use : config_.uses) {
+      const auto same = std::count_if(config_.uses.begin(), config_.uses.end(),
+                                      [&](const UseArg& other) { return other.name == use.name; });
+      if (same > 1) {
+        return Status(BENTO_INVALID_ARGUMENT, "--use " + use.name +
+                                                  " is given twice: it goes around each service, "
+                                                  "or one");
+      }
     }
     return {};
   }
@@ -282,11 +307,7 @@ class Lifecycle {
   // One line on stdout, whatever the log level: people and scripts wait for it.
   void announce() {
     const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(clock_.now() - begun_);
-    std::string names;
-    for (const auto& service : services_) {
-      names += (names.empty() ? "" : ", ") + service->spec().name;
-      if (!service->spec().version.empty()) names += " " + service->spec().version;
-    }
+    const std::string names = fleet_.names();
     std::string line;
     if (config_.log_format == LogFormat::kJson) {
       line = "{\"time\":\"";
@@ -310,11 +331,14 @@ class Lifecycle {
   observe::Metrics metrics_;
   std::unique_ptr<observe::AccessLog> access_log_;
   service::Environment environment_;
-  std::vector<std::unique_ptr<service::LiveService>> services_, around_;
   service::Background background_;
   service::Dispatcher dispatcher_;
-  const http::Server::Loops loops_;        // after the services: their callbacks end before they do
-  std::shared_ptr<http::TlsContext> tls_;  // null: none
+  const http::Server::Loops loops_;
+  bool do_loops_run_ = false;
+  reload::Fleet fleet_;
+  reload::Reloader reloader_;
+  std::unique_ptr<reload::Watcher> watcher_;  // null: --reload was not given
+  std::shared_ptr<http::TlsContext> tls_;     // null: none
   std::unique_ptr<http::Server> server_;
   ThreadPool threads_;
 };
@@ -343,7 +367,13 @@ int serve(const Config& config, const std::string& exe, supervise::Overseer& ove
     std::fprintf(stderr, "bentohost: %s\n", status.message().c_str());
     return 1;
   }
-  lifecycle.stop(lifecycle.wait());
+  auto signal = lifecycle.wait();
+  if (!signal.ok()) {
+    lifecycle.stop(0);
+    std::fprintf(stderr, "bentohost: %s\n", signal.status().message().c_str());
+    return 1;
+  }
+  lifecycle.stop(*signal);
   return 0;
 }
 

@@ -103,6 +103,38 @@ std::vector<OptionEntry> service_options() {
   };
 }
 
+std::vector<OptionEntry> reload_options() {
+  const auto set = [](auto field) {
+    return [field](CommandLine& line, std::string_view) {
+      field(line.config) = true;
+      return Status();
+    };
+  };
+  return {
+      {"reload", nullptr,
+       "reload a plugin when its file has changed (SIGHUP and `bentohost reload` do without)",
+       false, set([](Config & c) -> auto& { return c.watches; })},
+      {"reload-timeout", "SECONDS",
+       "longest time for a reloaded plugin's create and on_startup, each, and for its runners (60)",
+       false,
+       store(
+           parse_seconds, [](Config & c) -> auto& { return c.reload_timeout; })},
+      {"reload-samples", nullptr,
+       "have each API of a reloaded plugin answer its own sample before it serves", false,
+       set([](Config & c) -> auto& { return c.tries_samples; })},
+      {"reload-unmap", nullptr,
+       "take the code of replaced plugins out of memory (they stay: closing is where plugins "
+       "crash)",
+       false, set([](Config & c) -> auto& { return c.unmaps_retired; })},
+      {"copy-dir", "FOLDER",
+       "where plugins are copied to before they are loaded ($RUNTIME_DIRECTORY, $XDG_RUNTIME_DIR, "
+       "$TMPDIR or /tmp)",
+       false,
+       store(
+           any_text, [](Config & c) -> auto& { return c.copy_dir; })},
+  };
+}
+
 std::vector<OptionEntry> general_options() {
   return {
       {"drain-delay", "SECONDS",
@@ -142,7 +174,7 @@ std::vector<OptionEntry> general_options() {
 const std::vector<OptionEntry>& all_options() {
   static const std::vector<OptionEntry> kAll = [] {
     std::vector<OptionEntry> all;
-    for (auto part : {service_options(), http_options(), general_options()}) {
+    for (auto part : {service_options(), http_options(), reload_options(), general_options()}) {
       for (OptionEntry& entry : part) all.push_back(std::move(entry));
     }
     return all;

@@ -35,6 +35,7 @@ inline auto count_between(std::uint32_t least, std::uint32_t most) {
 
 std::vector<OptionEntry> service_options();  // what is served, and by what
 std::vector<OptionEntry> http_options();     // sockets, limits, TLS
+std::vector<OptionEntry> reload_options();   // how plugins are replaced
 std::vector<OptionEntry> general_options();  // logs, stopping, help
 
 // All of them, in the order of --help.

@@ -3,8 +3,10 @@
 #include <sys/eventfd.h>
 
 #include <algorithm>
+#include <future>
 #include <utility>
 
+#include "base/host_thread.h"
 #include "base/signal_stack.h"
 
 namespace bentohost {
@@ -38,6 +40,7 @@ EventLoop::~EventLoop() { stop(); }
 
 void EventLoop::start() {
   thread_ = std::thread([this] {
+    const HostThread mark;
     const SignalStack for_crashes;
     current_loop = this;
     while (!stopping_.load()) step(Duration::max());
@@ -135,7 +138,7 @@ void EventLoop::at_turn_end(TurnEnd& whom) {
 bool EventLoop::tick() {
   const auto any_need = [&] {
     bool need = false;
-    for (const Ticker& ticker : tickers_) need = ticker(now_) || need;
+    for (const auto& [id, ticker] : tickers_) need = ticker(now_) || need;
     return need;
   };
   if (any_need()) last_need_ = now_;
@@ -163,6 +166,18 @@ void EventLoop::post(std::function<void()> f) {
   }
   // Whoever posted before has woken it already, and it takes all.
   if (is_first) wake();
+}
+
+bool EventLoop::let_turn(Duration longest) {
+  const TimePoint deadline = std::chrono::steady_clock::now() + longest;
+  // The second one runs when the turn of the first, with its end, is over.
+  for (int turn = 0; turn < 2; ++turn) {
+    auto turned = std::make_shared<std::promise<void>>();
+    const auto future = turned->get_future();
+    post([turned = std::move(turned)] { turned->set_value(); });  // kept nowhere if it never runs
+    if (future.wait_until(deadline) != std::future_status::ready) return false;
+  }
+  return true;
 }
 
 bool EventLoop::add(int fd, std::uint32_t epoll_events, Watcher& watcher) {
@@ -204,7 +219,12 @@ void EventLoop::unwatch(int fd) {
   functions_.erase(it);
 }
 
-void EventLoop::add_ticker(Ticker ticker) { tickers_.push_back(std::move(ticker)); }
+EventLoop::TickerId EventLoop::add_ticker(Ticker ticker) {
+  tickers_.emplace(next_ticker_, std::move(ticker));
+  return next_ticker_++;
+}
+
+void EventLoop::remove_ticker(TickerId id) { tickers_.erase(id); }
 
 void EventLoop::ensure_ticking() {
   if (!ticking_.load()) wake();

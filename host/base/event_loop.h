@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -47,6 +48,10 @@ class EventLoop {
   // [any] Runs `f` on the loop, in the order posted.
   void post(std::function<void()> f);
 
+  // [any, not loop] Returns when the loop has done all that it was asked for before, what was asked
+  // for at the end of a turn included; or after `longest`. False: it did not turn in time.
+  bool let_turn(Duration longest);
+
   // [loop] Calls it once at the end of this turn, however often it is asked for; what is asked for
   // at the end of a turn comes at the end of the next, which follows at once.
   class TurnEnd {
@@ -81,7 +86,9 @@ class EventLoop {
   // that run, and then is called again within kTick. When no ticker has, the loop sleeps without
   // end.
   using Ticker = std::function<bool(TimePoint now)>;
-  void add_ticker(Ticker ticker);  // [before start]
+  using TickerId = std::uint64_t;
+  TickerId add_ticker(Ticker ticker);  // [loop, or before start]
+  void remove_ticker(TickerId id);     // [loop, but not from within a ticker]
   // [any] Says that a ticker has a time limit to look after from now on. Cheap while the loop
   // ticks.
   void ensure_ticking();
@@ -109,7 +116,8 @@ class EventLoop {
   std::vector<std::unique_ptr<FunctionWatcher>> unwatched_;              // of this turn
   TimerQueue timers_;
   std::vector<TurnEnd*> turn_ends_, ending_;
-  std::vector<Ticker> tickers_;
+  std::map<TickerId, Ticker> tickers_;
+  TickerId next_ticker_ = 1;
   TimePoint last_need_{};
   std::atomic<bool> ticking_ = false;
   std::atomic<bool> stopping_ = false;

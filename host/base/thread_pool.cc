@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/host_thread.h"
 #include "base/signal_stack.h"
 
 namespace bentohost {
@@ -79,6 +80,7 @@ bool ThreadPool::State::await_job(std::unique_lock<std::mutex>& lock) {
 }
 
 void ThreadPool::State::work() {
+  const HostThread mark;
   std::unique_lock lock(mutex);
   running_in = this;
   while (true) {

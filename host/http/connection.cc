@@ -80,6 +80,7 @@ void Connection::close() {
   gone_->store(true);
   if (stream_) stream_->cancel();
   late_.reset();
+  target_.reset();
   tell_sent(sent_);
   reactor_->forget(self, client_);
 }
@@ -219,7 +220,8 @@ void Connection::on_head() {
   request_.client = client_;
   request_.scheme = scheme_;
   apply_forwarded(front_.proxies, request_);
-  const BodyPlan plan = front_.application.plan(request_);
+  BodyPlan plan = front_.application.plan(request_);
+  target_ = std::move(plan.target);
   const std::size_t max_body = plan.max_body != 0 ? plan.max_body : front_.limits.max_body;
   is_streamed_ = plan.streamed;
   const Status status =

@@ -61,6 +61,7 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   // Exchange
   const Request& request() const override { return request_; }
   std::string take_body() override { return std::move(request_.body); }
+  std::shared_ptr<const void> take_target() override { return std::move(target_); }
   void respond(Response response) override;
   void allow_stream() override;
   Result<ReceivedBody> receive() override;
@@ -127,7 +128,8 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   std::string_view unread_;  // the same during one: in in_ or in the reactor's buffer
   RequestReader reader_;
   Request request_;
-  std::string piece_;  // of a streamed body, on its way to the handler
+  std::shared_ptr<const void> target_;  // BodyPlan's, until the handler takes it
+  std::string piece_;                   // of a streamed body, on its way to the handler
   bool is_streamed_ = false;
 
   std::string out_, out_body_;  // to be sent, in this order

@@ -197,6 +197,7 @@ void Connection::answer(Response response) {
 
 // An answer of the front's own, and the last on this connection.
 void Connection::refuse(const Status& refusal, std::string_view reason) {
+  target_.reset();
   if (reader_.state() == RequestReader::State::kHead) {  // what is told of it is the previous one's
     request_.arrived = loop_.now();
     request_.client = client_;

@@ -1,6 +1,8 @@
 #include "http/health_client.h"
 
-#include <httplib.h>
+#include <utility>
+
+#include "http/client.h"
 
 namespace bentohost::http {
 namespace {
@@ -20,23 +22,11 @@ Status check_health(std::string_view url, Duration timeout, bool verify) {
   const std::string origin(url.substr(0, slash));
   const std::string path(slash == std::string_view::npos ? "/readyz" : url.substr(slash));
 
-  httplib::Client client(origin);
-  if (!client.is_valid()) {
-    return Status(BENTO_INVALID_ARGUMENT, origin + " is not scheme, host and port");
-  }
-  const auto limit = std::chrono::duration_cast<std::chrono::microseconds>(timeout);
-  client.set_connection_timeout(limit);
-  client.set_read_timeout(limit);
-  client.set_write_timeout(limit);
-  client.enable_server_certificate_verification(verify);
-  const httplib::Result result = client.Get(path);
-  if (!result) {
-    return Status(BENTO_UNAVAILABLE,
-                  "no answer from " + origin + ": " + httplib::to_string(result.error()));
-  }
-  if (result->status >= 200 && result->status < 300) return {};
-  return Status(BENTO_UNAVAILABLE, path + " is " + std::to_string(result->status) + ": " +
-                                       result->body.substr(0, kMaxQuoted));
+  auto answer = ask({"GET", origin, path, timeout, verify});
+  if (!answer.ok()) return std::move(answer).take_status();
+  if ((*answer).status >= 200 && (*answer).status < 300) return {};
+  return Status(BENTO_UNAVAILABLE, path + " is " + std::to_string((*answer).status) + ": " +
+                                       (*answer).body.substr(0, kMaxQuoted));
 }
 
 }  // namespace bentohost::http

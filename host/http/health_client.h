@@ -1,5 +1,5 @@
 // A question to a running server: does this URL answer 2xx? For `bentohost healthcheck`, so that a
-// container needs no curl. cpp-httplib's client is inside.
+// container needs no curl.
 #pragma once
 
 #include <string>

@@ -90,6 +90,8 @@ class Exchange {
   virtual const Request& request() const = 0;
   // Moves the body out of a request that has it whole.
   virtual std::string take_body() = 0;
+  // [loop] From within the handler's call: moves BodyPlan::target out.
+  virtual std::shared_ptr<const void> take_target() { return nullptr; }
 
   virtual void respond(Response response) = 0;
 
@@ -132,6 +134,9 @@ class Exchange {
 struct BodyPlan {
   std::size_t max_body = 0;  // bytes as sent and as inflated; 0: the front's own limit
   bool streamed = false;     // handle() is called at once, and receive() gives the body
+  // What the application has found the request to be for. The front keeps it until handle(), or
+  // until the request has come to nothing.
+  std::shared_ptr<const void> target = {};
 };
 
 // What the front serves: the service room, or a test. [loop] None of these may block.

@@ -13,6 +13,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/host_thread.h"
 #include "base/output_fd.h"
 
 namespace bentohost::observe {
@@ -110,7 +111,10 @@ std::thread thread_without_signals(Body body) {
 struct AccessLog::Impl {
   Impl(int output, LogFormat line_format, std::function<void(std::size_t)> on_dropped)
       : format(line_format), dropped(std::move(on_dropped)), out(output) {
-    thread = thread_without_signals([this] { run(); });
+    thread = thread_without_signals([this] {
+      const HostThread mark;
+      run();
+    });
     pthread_setname_np(thread.native_handle(), "access-log");
   }
   ~Impl() {

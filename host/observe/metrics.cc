@@ -85,8 +85,9 @@ struct Metrics::Impl {
                 "From a batch written to a runner to its result read, in seconds.");
   Family<Counter>& runner_calls =
       counter(registry, "bentohost_runner_calls_total", "Calls of a runner method, by result.");
-  Family<Gauge>& runner_up = gauge(registry, "bentohost_runner_up",
-                                   "1 while the worker of the runner is healthy, else 0.");
+  Family<Gauge>& runner_up =
+      gauge(registry, "bentohost_runner_up",
+            "Healthy processes in this worker's place: 1, or 0; 2 for a moment in a reload.");
   Family<Counter>& runner_restarts =
       counter(registry, "bentohost_runner_restarts_total",
               "Ends of a runner's workers that nobody asked for, by reason.");
@@ -100,6 +101,14 @@ struct Metrics::Impl {
   Family<Histogram>& background_duration =
       histogram(registry, "bentohost_background_task_duration_seconds",
                 "From a background task's start to its end, in seconds.");
+  Family<Counter>& reloads =
+      counter(registry, "bentohost_reload_total",
+              "Reloads of a service's plugin: ok, unchanged, or the step that failed.");
+  Family<Gauge>& generation =
+      gauge(registry, "bentohost_generation", "The generation of the service that serves.");
+  Family<Gauge>& generations_mapped =
+      gauge(registry, "bentohost_generations_mapped",
+            "Generations of the service's plugin that are in memory, ended ones included.");
   Counter& access_log_dropped = counter(registry, "bentohost_access_log_dropped_total",
                                         "Lines of the access log that were lost.")
                                     .Add({});
@@ -162,6 +171,19 @@ BackgroundMetrics Metrics::background() {
   };
   return {state("queued"),  state("running"),  result("done"),
           result("failed"), result("dropped"), &impl_->background_duration.Add({}, kTaskSeconds)};
+}
+
+void Metrics::count_reload(std::string_view service, std::string_view result) {
+  impl_->reloads.Add({{"service", std::string(service)}, {"result", std::string(result)}})
+      .Increment();
+}
+
+Gauge& Metrics::generation(std::string_view service) {
+  return impl_->generation.Add({{"service", std::string(service)}});
+}
+
+Gauge& Metrics::generations_mapped(std::string_view service) {
+  return impl_->generations_mapped.Add({{"service", std::string(service)}});
 }
 
 Counter& Metrics::access_log_dropped() { return impl_->access_log_dropped; }

@@ -74,6 +74,10 @@ class Metrics {
   BackgroundMetrics background();
   // bentohost_serving_restarts_total: of the process that serves, by its supervisor.
   prometheus::Counter& serving_restarts(std::string_view reason);
+  // bentohost_reload_total{service,result}: "ok", "unchanged", or the step that failed.
+  void count_reload(std::string_view service, std::string_view result);
+  prometheus::Gauge& generation(std::string_view service);          // bentohost_generation
+  prometheus::Gauge& generations_mapped(std::string_view service);  // bentohost_generations_mapped
   prometheus::Counter& access_log_dropped();  // bentohost_access_log_dropped_total
 
   // The whole text, "text/plain; version=0.0.4; charset=utf-8". Process figures are read at each

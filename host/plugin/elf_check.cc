@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/unique_fd.h"
+#include "plugin/elf_fetch.h"
 #include "plugin/elf_image.h"
 
 namespace bentohost::plugin {
@@ -191,19 +192,6 @@ Status check_image(ElfImage& image) {
   return check_entry(image);
 }
 
-// 0, or the errno of a read that failed; a file that has become shorter is EIO.
-int read_at(int fd, std::uint64_t offset, char* to, std::size_t bytes) {
-  while (bytes > 0) {
-    const ssize_t n = ::pread(fd, to, bytes, static_cast<off_t>(offset));
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return n < 0 ? errno : EIO;
-    to += n;
-    offset += static_cast<std::uint64_t>(n);
-    bytes -= static_cast<std::size_t>(n);
-  }
-  return 0;
-}
-
 }  // namespace
 
 Status check_elf(std::span<const char> file) {
@@ -214,7 +202,6 @@ Status check_elf(std::span<const char> file) {
   return check_image(image);
 }
 
-// Reads rather than maps: a file cut short under a mapping is a SIGBUS.
 Status check_elf_file(const std::string& path) {
   // A FIFO would block in open.
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
@@ -224,12 +211,7 @@ Status check_elf_file(const std::string& path) {
   if (S_ISDIR(info.st_mode)) return not_shared("a directory");
   if (!S_ISREG(info.st_mode)) return not_shared("a device, pipe or socket");
   int error = 0;
-  ElfImage image(static_cast<std::uint64_t>(info.st_size),
-                 [&](std::uint64_t offset, char* to, std::size_t bytes) {
-                   const int failed = read_at(fd.get(), offset, to, bytes);
-                   if (failed != 0) error = failed;
-                   return failed == 0;
-                 });
+  ElfImage image(static_cast<std::uint64_t>(info.st_size), fetch_from(fd.get(), error));
   Status status = check_image(image);
   return error != 0 ? system_error(error) : status;
 }

@@ -1,9 +1,12 @@
 #include "plugin/elf_image.h"
 
+#include <algorithm>
 #include <string>
 
 namespace bentohost::plugin {
 namespace {
+
+constexpr std::size_t kMaxString = 4096;
 
 // The hash of DT_GNU_HASH: Bernstein's, times 33 plus the byte.
 std::uint32_t gnu_hash(std::string_view name) {
@@ -30,6 +33,7 @@ void ElfImage::read_dynamic(const Elf64_Phdr& segment) {
   for (std::uint64_t at = 0; at < segment.p_filesz; at += sizeof(Elf64_Dyn)) {
     const auto entry = read<Elf64_Dyn>(segment.p_offset + at);
     if (!entry || entry->d_tag == DT_NULL) return;
+    dynamic_.push_back(*entry);
     switch (entry->d_tag) {
       case DT_SYMTAB:
         symbols_ = offset_of(entry->d_un.d_ptr);
@@ -112,5 +116,68 @@ std::optional<Elf64_Sym> ElfImage::find_by_scan(std::uint64_t hash_table,
   }
   return std::nullopt;
 }
+
+bool ElfImage::has_text_relocations() const {
+  return std::any_of(dynamic_.begin(), dynamic_.end(), [](const Elf64_Dyn& entry) {
+    return entry.d_tag == DT_TEXTREL ||
+           (entry.d_tag == DT_FLAGS && (entry.d_un.d_val & DF_TEXTREL) != 0);
+  });
+}
+
+std::string ElfImage::string_at(std::uint64_t offset) const {
+  std::string text;
+  if (!strings_) return text;
+  for (std::uint64_t at = *strings_ + offset; text.size() < kMaxString; ++at) {
+    const auto c = read<char>(at);
+    if (!c) break;
+    if (*c == '\0') return text;
+    text += *c;
+  }
+  return {};
+}
+
+std::vector<std::string> ElfImage::strings_of(Elf64_Sxword tag) const {
+  std::vector<std::string> all;
+  for (const Elf64_Dyn& entry : dynamic_) {
+    if (entry.d_tag != tag) continue;
+    std::string text = string_at(entry.d_un.d_val);
+    if (!text.empty()) all.push_back(std::move(text));
+  }
+  return all;
+}
+
+// DT_GNU_HASH does not say how many symbols there are: the last chain ends with the last of them.
+std::uint64_t ElfImage::symbol_count() const {
+  if (hash_) return read<std::uint32_t>(*hash_ + sizeof(std::uint32_t)).value_or(0);
+  if (!gnu_hash_) return 0;
+  const auto buckets = read<std::uint32_t>(*gnu_hash_);
+  const auto first = read<std::uint32_t>(*gnu_hash_ + 4);
+  const auto bloom_words = read<std::uint32_t>(*gnu_hash_ + 8);
+  if (!buckets || !first || !bloom_words) return 0;
+  const std::uint64_t table = *gnu_hash_ + 16 + std::uint64_t{8} * *bloom_words;
+  std::uint64_t last = 0;
+  for (std::uint64_t i = 0; i < *buckets; ++i) {
+    const auto start = read<std::uint32_t>(table + 4 * i);
+    if (!start) return 0;
+    last = std::max<std::uint64_t>(last, *start);
+  }
+  if (last < *first) return *first;
+  const std::uint64_t chains = table + std::uint64_t{4} * *buckets;
+  for (;; ++last) {  // ends at the end of the file, if not before
+    const auto link = read<std::uint32_t>(chains + 4 * (last - *first));
+    if (!link || (*link & 1) != 0) return last + 1;
+  }
+}
+
+void ElfImage::for_each_symbol(const std::function<bool(const Elf64_Sym&)>& each) const {
+  if (!symbols_ || !strings_) return;
+  const std::uint64_t count = symbol_count();
+  for (std::uint64_t i = 1; i < count; ++i) {
+    const auto symbol = read<Elf64_Sym>(*symbols_ + i * sizeof(Elf64_Sym));
+    if (!symbol || !each(*symbol)) return;
+  }
+}
+
+std::string ElfImage::name_of(const Elf64_Sym& symbol) const { return string_at(symbol.st_name); }
 
 }  // namespace bentohost::plugin

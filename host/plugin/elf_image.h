@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -44,8 +45,18 @@ class ElfImage {
   bool is_executable() const { return (flags_ & DF_1_PIE) != 0; }
   // The dynamic symbol of this name, defined or not, as dlsym would find it.
   std::optional<Elf64_Sym> find_symbol(std::string_view name) const;
+  bool is_nodelete() const { return (flags_ & DF_1_NODELETE) != 0; }
+  bool has_text_relocations() const;
+  // The values of the dynamic section's entries of this tag that name a string: DT_NEEDED,
+  // DT_RUNPATH, ... A string longer than a path may be is left out.
+  std::vector<std::string> strings_of(Elf64_Sxword tag) const;
+  // Calls `each` for the dynamic symbols, in their order, until it returns false.
+  void for_each_symbol(const std::function<bool(const Elf64_Sym&)>& each) const;
+  std::string name_of(const Elf64_Sym& symbol) const;  // "" if it is none, or too long
 
  private:
+  std::string string_at(std::uint64_t offset) const;  // of strings_
+  std::uint64_t symbol_count() const;
   void read_dynamic(const Elf64_Phdr& segment);
   std::optional<std::uint64_t> offset_of(std::uint64_t address) const;
   std::optional<Elf64_Sym> symbol_named(std::uint64_t index, std::string_view name) const;
@@ -55,6 +66,7 @@ class ElfImage {
   const std::uint64_t size_;
   const Fetch fetch_;
   std::vector<Elf64_Phdr> loaded_;  // PT_LOAD
+  std::vector<Elf64_Dyn> dynamic_;
   std::uint64_t flags_ = 0;
   // File offsets, where the file has such a table.
   std::optional<std::uint64_t> symbols_, strings_, gnu_hash_, hash_;

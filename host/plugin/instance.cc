@@ -7,16 +7,18 @@
 
 namespace bentohost::plugin {
 Result<std::unique_ptr<Instance>> Instance::load(PluginConfig config, HostTable::LogSink log) {
-  auto library = Library::open(config.path);
+  auto library = Library::open(config.file);
   if (!library.ok()) return std::move(library).take_status();
-  return open(std::move(config), (*library).entry(), std::move(log));
+  auto instance = open(std::move(config), (*library).entry(), std::move(log));
+  if (instance.ok()) (*instance)->library_ = *std::move(library);
+  return instance;
 }
 
 Result<std::unique_ptr<Instance>> Instance::open(PluginConfig config,
                                                  const bento_plugin_entry& entry,
                                                  HostTable::LogSink log) {
   std::unique_ptr<Instance> instance(new Instance(std::move(config), std::move(log)));
-  const std::string context = instance->config_.path + ": ";
+  const std::string context = instance->config_.file.path + ": ";
   auto service = open_service(entry, instance->table_.get());
   if (!service.ok()) return std::move(service).take_status().prefixed(context);
   instance->entry_ = &entry;
@@ -27,7 +29,7 @@ Result<std::unique_ptr<Instance>> Instance::open(PluginConfig config,
   return instance;
 }
 
-Status Instance::start() {
+Status Instance::create() {
   if (spec_.abi->create != nullptr) {
     Status status = call_plugin(note("create"), [&](bento_error* error) {
       return spec_.abi->create(table_.get(), &self_, error);
@@ -37,6 +39,10 @@ Status Instance::start() {
     }
   }
   created_ = true;
+  return {};
+}
+
+Status Instance::start() {
   Status status = call("on_startup", spec_.abi->on_startup);
   started_ = status.ok();
   return status;
@@ -55,6 +61,12 @@ void Instance::stop() {
   shut_down();
   if (std::exchange(created_, false) && spec_.abi->destroy != nullptr) spec_.abi->destroy(self_);
   if (const auto* entry = std::exchange(entry_, nullptr)) entry->close();
+}
+
+Status Instance::unmap() { return library_ ? library_->unmap() : Status(); }
+
+void Instance::drop_clean_pages() const {
+  if (library_) library_->drop_clean_pages();
 }
 
 Status Instance::call(const char* step, bento_code (*hook)(void*, bento_error*)) {

@@ -1,12 +1,13 @@
 // Instance: a service that is loaded and alive in the host process: its library, its description,
 // its host table and its `self`. Lifecycle, each step once and in this order, from one thread:
 //
-//   load -> start (create, on_startup) -> ready (on_ready) -> stop (on_shutdown, destroy, close)
+//   load -> create -> start (on_startup) -> ready (on_ready) -> stop (on_shutdown, destroy, close)
 //
-// stop() may follow any of them. What it describes is immutable: any thread.
+// stop() may follow any of them, and unmap() that. What it describes is immutable: any thread.
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/call.h"
@@ -19,11 +20,9 @@ namespace bentohost::plugin {
 
 // A plugin's file and what it was told: enough to load it again in a runner process.
 struct PluginConfig {
-  std::string path;          // absolute
+  PluginFile file;
   std::string options_json;  // checked, defaults filled in
   std::string host_version;
-
-  std::string dir() const { return path.substr(0, path.rfind('/')); }
 };
 
 class Instance {
@@ -36,12 +35,16 @@ class Instance {
                                                 HostTable::LogSink log);
   ~Instance() { stop(); }
 
+  Status create();
   Status start();
   Status ready();
   // on_shutdown, and nothing more: for one whose calls have not all returned. Failures are logged:
   // there is nobody left to tell.
   void shut_down();
   void stop();  // the same, if it is still due, then destroy and close
+  // As Library::unmap; nothing but the description's strings may be asked for afterwards.
+  Status unmap();
+  void drop_clean_pages() const;  // the same
 
   const PluginConfig& config() const { return config_; }
   const ServiceSpec& spec() const { return spec_; }
@@ -51,12 +54,13 @@ class Instance {
  private:
   Instance(PluginConfig config, HostTable::LogSink log)
       : config_(std::move(config)),
-        table_(config_.host_version, config_.options_json, config_.dir(), std::move(log)) {}
-  Call note(const char* step) const { return {spec_.name, config_.path, step, {}, {}, {}}; }
+        table_(config_.host_version, config_.options_json, config_.file.dir(), std::move(log)) {}
+  Call note(const char* step) const { return {spec_.name, config_.file.path, step, {}, {}, {}}; }
   Status call(const char* step, bento_code (*hook)(void*, bento_error*));
 
   PluginConfig config_;
   HostTable table_;
+  std::optional<Library> library_;             // none: its entry was here already
   const bento_plugin_entry* entry_ = nullptr;  // set while open
   ServiceSpec spec_;
   void* self_ = nullptr;

@@ -1,12 +1,18 @@
 #include "plugin/library.h"
 
 #include <dlfcn.h>
+#include <link.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <cstddef>
 #include <filesystem>
 #include <mutex>
+#include <utility>
 
 #include "plugin/elf_check.h"
+#include "plugin/elf_facts.h"
+#include "plugin/thread_inside.h"
 
 namespace bentohost::plugin {
 namespace {
@@ -18,6 +24,13 @@ std::string version_text(unsigned major, unsigned minor) {
 std::string built_with_text(const bento_plugin_entry& entry) {
   if (!BENTO_HAS(&entry, built_with) || entry.built_with == nullptr) return "unknown";
   return entry.built_with;
+}
+
+// dlopen and dlclose one at a time: static constructors and destructors of plugins are not made for
+// more.
+std::mutex& loader_mutex() {
+  static std::mutex mutex;
+  return mutex;
 }
 
 }  // namespace
@@ -42,18 +55,18 @@ Status check_entry(const bento_plugin_entry& entry) {
   return {};
 }
 
-Result<Library> Library::open(const std::string& path) {
-  const auto context = path + ": ";
-  if (Status status = check_elf_file(path); !status.ok())
+Result<Library> Library::map(const PluginFile& file) {
+  const auto context = file.path + ": ";
+  if (Status status = check_elf_file(file.mapped()); !status.ok())
     return std::move(status).prefixed(context);
 
-  static std::mutex mutex;
-  std::lock_guard lock(mutex);
-  void* handle = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  std::lock_guard lock(loader_mutex());
+  void* handle = ::dlopen(file.mapped().c_str(), RTLD_NOW | RTLD_LOCAL);
   if (handle == nullptr) {
-    // dlerror() already begins with the path in most cases; say it once.
+    // dlerror() begins with the name of what was mapped in most cases; people know the other one.
     std::string reason = ::dlerror();
-    if (reason.starts_with(context)) reason.erase(0, context.size());
+    const std::string mapped = file.mapped() + ": ";
+    if (reason.starts_with(mapped)) reason.erase(0, mapped.size());
     return Status(BENTO_FAILED_PRECONDITION, context + reason);
   }
   const auto* entry = static_cast<const bento_plugin_entry*>(::dlsym(handle, "bento_entry"));
@@ -61,11 +74,64 @@ Result<Library> Library::open(const std::string& path) {
     return Status(BENTO_FAILED_PRECONDITION,
                   context + "exports no bento_entry: not a bentohost plugin");
   }
-  if (Status status = check_entry(*entry); !status.ok()) return std::move(status).prefixed(context);
-  return Library(path, entry);
+  return Library(file, handle, entry);
 }
 
-std::string Library::built_with() const { return built_with_text(*entry_); }
+Result<Library> Library::open(const PluginFile& file) {
+  auto library = map(file);
+  if (!library.ok()) return library;
+  if (Status status = check_entry((*library).entry()); !status.ok()) {
+    return std::move(status).prefixed(file.path + ": ");
+  }
+  return library;
+}
+
+Status Library::unmap() {
+  const auto stays = [this](const std::string& why) {
+    return Status(BENTO_FAILED_PRECONDITION, file_.path + " stays mapped: " + why);
+  };
+  const ElfFacts facts = elf_facts(file_.mapped());
+  if (facts.is_nodelete) return stays("it is linked with -z nodelete");
+  if (!facts.unique_symbol.empty()) {
+    return stays("it has unique symbols, such as " + facts.unique_symbol +
+                 "; build it with -fno-gnu-unique");
+  }
+  if (const int thread = thread_inside(file_.mapped()); thread != 0) {
+    return stays("thread " + std::to_string(thread) +
+                 " runs its code; destroy() must join what the plugin has started");
+  }
+  std::lock_guard lock(loader_mutex());
+  ::dlclose(std::exchange(handle_, nullptr));
+  void* again = ::dlopen(file_.mapped().c_str(), RTLD_NOW | RTLD_NOLOAD);
+  if (again == nullptr) return {};
+  ::dlclose(again);
+  return stays(facts.has_thread_exits
+                   ? "a thread that lives still has to destroy its thread_local objects"
+                   : "another library needs it");
+}
+
+void Library::drop_clean_pages() const {
+  if (elf_facts(file_.mapped()).has_text_relocations) return;  // its code has been written to
+  const std::string& image = file_.mapped();
+  ::dl_iterate_phdr(
+      [](dl_phdr_info* info, std::size_t, void* arg) {
+        if (info->dlpi_name == nullptr ||
+            *static_cast<const std::string*>(arg) != info->dlpi_name) {
+          return 0;
+        }
+        const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+        for (int i = 0; i < info->dlpi_phnum; ++i) {
+          const auto& segment = info->dlpi_phdr[i];
+          if (segment.p_type != PT_LOAD || (segment.p_flags & PF_W) != 0) continue;
+          const std::uint64_t begin = (info->dlpi_addr + segment.p_vaddr) / page * page;
+          const std::uint64_t end = info->dlpi_addr + segment.p_vaddr + segment.p_memsz;
+          // NOLINTNEXTLINE(performance-no-int-to-ptr): it is an address
+          ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+        }
+        return 1;
+      },
+      const_cast<std::string*>(&image));
+}
 
 Result<const bento_service*> open_service(const bento_plugin_entry& entry, const bento_host* host) {
   bento_error error{};

@@ -1,6 +1,6 @@
 // Library: a plugin's shared library, loaded. This room alone calls dlopen. The image stays mapped
-// when a Library goes: dlclose of C++ code is where processes die (thread-locals, unique symbols,
-// live threads).
+// when a Library goes, unless it is asked to be unmapped: dlclose of C++ code is where processes
+// die (thread-locals, unique symbols, live threads).
 #pragma once
 
 #include <bento/abi.h>
@@ -10,28 +10,38 @@
 #include <vector>
 
 #include "base/status.h"
+#include "plugin/plugin_file.h"
 
 namespace bentohost::plugin {
 
 class Library {
  public:
-  // check_elf_file, then dlopen(RTLD_NOW | RTLD_LOCAL) under one mutex, then the entry's ABI
-  // version. FAILED_PRECONDITION for another ABI, with both versions and the way out. No plugin
-  // function is called but the library's static constructors.
-  static Result<Library> open(const std::string& path);
+  // check_elf_file, then dlopen(RTLD_NOW | RTLD_LOCAL) under one mutex, then check_entry. Errors
+  // begin with the file's path. No plugin function is called but the library's static constructors.
+  static Result<Library> open(const PluginFile& file);
+  // The same without check_entry: of the entry nothing may be used but what that looks at.
+  static Result<Library> map(const PluginFile& file);
 
   const bento_plugin_entry& entry() const { return *entry_; }
-  const std::string& path() const { return path_; }
-  std::string built_with() const;
+
+  // dlclose, after the last call into it. OK when nothing of it is mapped any more; else
+  // FAILED_PRECONDITION with the reason, and it stays. A library with a thread of its own, or one
+  // whose thread-locals some thread still has to destroy, is left alone: closing it would crash.
+  Status unmap();
+  // The other end: it stays mapped, and gives back the memory of what can be read from its file
+  // again, which is nearly all of it. Calls go on to work.
+  void drop_clean_pages() const;
 
  private:
-  Library(std::string path, const bento_plugin_entry* entry)
-      : path_(std::move(path)), entry_(entry) {}
-  std::string path_;
+  Library(PluginFile file, void* handle, const bento_plugin_entry* entry)
+      : file_(std::move(file)), handle_(handle), entry_(entry) {}
+  PluginFile file_;
+  void* handle_;
   const bento_plugin_entry* entry_;
 };
 
-// Of an entry alone, for the check above. OK when this host can load it.
+// Of an entry alone. OK when this host can load it; FAILED_PRECONDITION for another ABI, with both
+// versions and the way out.
 Status check_entry(const bento_plugin_entry& entry);
 
 // Calls entry.open. Errors are the plugin's own, behind "open failed: ".

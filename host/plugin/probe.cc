@@ -138,25 +138,31 @@ std::string with_last_output(std::string message, std::string errors) {
 
 }  // namespace
 
-int run_probe(const std::string& path, int parent_pid, const std::string& host_version) {
+int run_probe(const PluginFile& file, int parent_pid, const std::string& host_version) {
   become_child(parent_pid);
   auto pipes = take_stdio();
   if (!pipes.ok()) return 1;
   Reporter reporter((*pipes).out.get());
 
   reporter.step("dlopen");
-  auto library = Library::open(path);
+  auto library = Library::map(file);
   if (!library.ok()) return reporter.failed(library.status());
+  const std::string context = file.path + ": ";
+
+  reporter.step(kProbeAbi);
+  if (Status status = check_entry((*library).entry()); !status.ok()) {
+    return reporter.failed(std::move(status).prefixed(context));
+  }
 
   reporter.step("bento_entry.open");
-  HostTable table(host_version, "{}", path.substr(0, path.rfind('/')),
+  HostTable table(host_version, "{}", file.dir(),
                   [](LogLevel, std::string_view, std::span<const LogField>) {});
   auto service = open_service((*library).entry(), table.get());
-  if (!service.ok()) return reporter.failed(std::move(service).take_status().prefixed(path + ": "));
+  if (!service.ok()) return reporter.failed(std::move(service).take_status().prefixed(context));
 
   reporter.step("its description");
   auto spec = describe(*service);
-  if (!spec.ok()) return reporter.failed(std::move(spec).take_status().prefixed(path + ": "));
+  if (!spec.ok()) return reporter.failed(std::move(spec).take_status().prefixed(context));
   reporter.report(*spec);
 
   reporter.step("bento_entry.close");
@@ -164,11 +170,13 @@ int run_probe(const std::string& path, int parent_pid, const std::string& host_v
   return 0;
 }
 
-Result<ProbeReport> probe(const std::string& exe, const std::string& path, Duration time_limit) {
+Result<ProbeReport> probe(const std::string& exe, const PluginFile& file, Duration time_limit,
+                          std::string* last_step) {
+  const std::string& path = file.path;
   Poco::Pipe in, out, err;
   int pid = 0;
   try {
-    const Poco::Process::Args args = {"probe", path, std::to_string(::getpid())};
+    const Poco::Process::Args args = {"probe", path, file.mapped(), std::to_string(::getpid())};
     pid = Poco::Process::launch(exe, args, &in, &out, &err).id();
   } catch (const Poco::Exception& e) {
     return Status(BENTO_INTERNAL, "cannot start the probe of " + path + ": " + e.displayText());
@@ -181,6 +189,7 @@ Result<ProbeReport> probe(const std::string& exe, const std::string& path, Durat
   }
 
   Outcome outcome = parse_output(output);
+  if (last_step != nullptr) *last_step = outcome.last_step;
   if (!ended) {
     return Status(
         BENTO_FAILED_PRECONDITION,

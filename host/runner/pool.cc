@@ -34,15 +34,15 @@ Pool::Pool(const plugin::RunnerSpec& spec, PoolOptions options, Deps deps)
     methods_.push_back({BatchQueue(policy_of(method, options_.max_queue)),
                         deps_.metrics.runner_method(spec_.name, method.name, method.max_batch)});
   }
-  for (std::uint32_t i = 0; i < options_.workers; ++i)
-    deps_.metrics.runner_up(spec_.name, i).Set(0);
-  deps_.loop.add_ticker([this](TimePoint now) { return tick(now); });
+  // The series are there from the beginning, at 0.
+  for (std::uint32_t i = 0; i < options_.workers; ++i) deps_.metrics.runner_up(spec_.name, i);
 }
 
 Pool::~Pool() = default;
 
 void Pool::start() {
   deps_.loop.post([this] {
+    ticker_ = deps_.loop.add_ticker([this](TimePoint now) { return tick(now); });
     for (std::uint32_t i = 0; i < slots_.size(); ++i) spawn(i);
   });
 }
@@ -100,6 +100,19 @@ Status Pool::readiness() const {
   return Status(BENTO_UNAVAILABLE, "runner " + spec_.name + ": " + why_not_ready_locked());
 }
 
+Result<bool> Pool::is_warm() const {
+  std::lock_guard lock(mutex_);
+  bool all = true;
+  for (const Slot& slot : slots_) {
+    if (!slot.last_end.empty())
+      return Status(BENTO_UNAVAILABLE, "runner " + spec_.name + ": " + why_not_ready_locked());
+    const bool is_up = slot.worker != nullptr && (slot.worker->state == Worker::State::kIdle ||
+                                                  slot.worker->state == Worker::State::kBusy);
+    all = all && is_up;
+  }
+  return all;
+}
+
 void Pool::stop(TimePoint deadline) {
   Failures failures;
   {
@@ -122,10 +135,17 @@ void Pool::stop(TimePoint deadline) {
   on_loop([this](Worker& worker) {
     if (worker.state != Worker::State::kBusy) end_locked(worker);
   });
-  std::unique_lock lock(mutex_);
-  if (worker_gone_.wait_until(lock, deadline, [this] { return all_gone_locked(); })) return;
-  on_loop([](Worker& worker) { worker.kill("it did not end in time"); });
-  worker_gone_.wait_for(lock, options_.kill_grace, [this] { return all_gone_locked(); });
+  {
+    std::unique_lock lock(mutex_);
+    if (!worker_gone_.wait_until(lock, deadline, [this] { return all_gone_locked(); })) {
+      on_loop([](Worker& worker) { worker.kill("it did not end in time"); });
+      worker_gone_.wait_for(lock, options_.kill_grace, [this] { return all_gone_locked(); });
+    }
+  }
+  deps_.loop.post([this] {
+    if (ticker_ != 0) deps_.loop.remove_ticker(std::exchange(ticker_, 0));
+  });
+  deps_.loop.let_turn(options_.kill_grace);
 }
 
 // ---- under the mutex -------------------------------------------------------------------------

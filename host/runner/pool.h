@@ -40,11 +40,11 @@ class Pool final : private EventLoop::TurnEnd {
     const Clock& clock;
     observe::Metrics& metrics;
   };
-  // `spec` must outlive the pool. Before the loop starts.
+  // `spec` must outlive the pool, and so must the loop.
   Pool(const plugin::RunnerSpec& spec, PoolOptions options, Deps deps);
   ~Pool();
 
-  void start();  // spawns on the loop
+  void start();  // [any] spawns on the loop
 
   // [any] Queues the call. An idle worker gets it at once; or at the end of the turn, on a thread
   // that is an event loop's, together with all that is submitted in the same turn. On error the
@@ -54,10 +54,13 @@ class Pool final : private EventLoop::TurnEnd {
 
   // [any] OK when a worker is warm, else UNAVAILABLE with what each worker is doing.
   Status readiness() const;
+  // [any] Whether all workers have come up: true, or false while some are starting. An error when
+  // one has ended instead: why.
+  Result<bool> is_warm() const;
   const plugin::RunnerSpec& spec() const { return spec_; }
 
   // [any, not loop] Refuses new calls, fails queued ones, lets workers end, kills those that have
-  // not by `deadline`, and returns when all are gone.
+  // not by `deadline`, and returns when all are gone; then the loop has nothing more to do with it.
   void stop(TimePoint deadline);
 
  private:
@@ -130,12 +133,13 @@ class Pool final : private EventLoop::TurnEnd {
 
   mutable std::mutex mutex_;
   std::condition_variable worker_gone_;
-  std::vector<Method> methods_;   // queues are guarded by mutex_
-  std::vector<Slot> slots_;       // guarded by mutex_; changed on the loop only
-  std::size_t next_method_ = 0;   // guarded by mutex_: methods take turns
-  std::uint64_t next_batch_ = 1;  // guarded by mutex_
-  bool stopping_ = false;         // guarded by mutex_
-  wire::DecodedValues decoded_;   // loop
+  std::vector<Method> methods_;     // queues are guarded by mutex_
+  std::vector<Slot> slots_;         // guarded by mutex_; changed on the loop only
+  std::size_t next_method_ = 0;     // guarded by mutex_: methods take turns
+  std::uint64_t next_batch_ = 1;    // guarded by mutex_
+  bool stopping_ = false;           // guarded by mutex_
+  wire::DecodedValues decoded_;     // loop
+  EventLoop::TickerId ticker_ = 0;  // loop; 0: not started
 };
 
 }  // namespace bentohost::runner

@@ -36,6 +36,10 @@ int reap(int pid) {
 }  // namespace
 
 void Pool::spawn(std::uint32_t index) {
+  {
+    std::lock_guard lock(mutex_);
+    if (stopping_) return;
+  }
   auto child = deps_.spawner.spawn(spec_.name, index);
   std::unique_lock lock(mutex_);
   Slot& slot = slots_[index];
@@ -127,10 +131,11 @@ void Pool::on_ready(const WorkerPtr& worker) {
     std::lock_guard lock(mutex_);
     if (worker->state != Worker::State::kStarting) return;
     worker->state = Worker::State::kIdle;
+    worker->was_up = true;
     again = !std::exchange(slots_[worker->index].last_end, {}).empty();
     dispatch = take_dispatch_locked(deps_.clock.now(), failures);
   }
-  deps_.metrics.runner_up(spec_.name, worker->index).Set(1);
+  deps_.metrics.runner_up(spec_.name, worker->index).Increment();
   log(again ? LogLevel::kInfo : LogLevel::kDebug, again ? "runner serves again" : "runner is ready",
       {{"runner", spec_.name}, {"worker", std::to_string(worker->index)}});
   if (dispatch) send(dispatch);
@@ -278,7 +283,7 @@ void Pool::on_death(const WorkerPtr& worker) {
     fail_queues_if_hopeless_locked(failures);
   }
   dispatch_all();  // what was rescued goes to those that are idle
-  deps_.metrics.runner_up(spec_.name, worker->index).Set(0);
+  if (worker->was_up) deps_.metrics.runner_up(spec_.name, worker->index).Decrement();
   if (!expected) {
     const std::string reason = worker->broke_protocol        ? "protocol"
                                : !worker->killed_for.empty() ? "killed"

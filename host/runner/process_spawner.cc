@@ -26,8 +26,9 @@ UniqueFd keep(int fd) {
 Result<Child> ProcessSpawner::spawn(const std::string& runner, std::uint32_t worker) {
   try {
     Poco::Pipe in, out, err;
-    const Poco::Process::Args args = {"runner", plugin_path_, runner, std::to_string(worker),
-                                      std::to_string(::getpid())};
+    const Poco::Process::Args args = {"runner",       file_.path,
+                                      runner,         std::to_string(worker),
+                                      file_.mapped(), std::to_string(::getpid())};
     const int pid = Poco::Process::launch(exe_, args, &in, &out, &err).id();
     Child child{pid, keep(in.writeHandle()), keep(out.readHandle()), keep(err.readHandle()),
                 UniqueFd(::pidfd_open(pid, 0))};

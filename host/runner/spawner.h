@@ -6,6 +6,7 @@
 
 #include "base/status.h"
 #include "base/unique_fd.h"
+#include "plugin/plugin_file.h"
 
 namespace bentohost::runner {
 
@@ -28,13 +29,14 @@ class Spawner {
 
 class ProcessSpawner final : public Spawner {
  public:
-  // `exe` is this program's own file, `plugin_path` absolute.
-  ProcessSpawner(std::string exe, std::string plugin_path)
-      : exe_(std::move(exe)), plugin_path_(std::move(plugin_path)) {}
+  // `exe` is this program's own file.
+  ProcessSpawner(std::string exe, plugin::PluginFile file)
+      : exe_(std::move(exe)), file_(std::move(file)) {}
   Result<Child> spawn(const std::string& runner, std::uint32_t worker) override;
 
  private:
-  std::string exe_, plugin_path_;
+  std::string exe_;
+  plugin::PluginFile file_;
 };
 
 }  // namespace bentohost::runner

@@ -65,6 +65,7 @@ struct Worker {
   UniqueFd from, err, pidfd;
 
   State state = State::kStarting;
+  bool was_up = false;                 // it has said ready
   bool served = false;                 // a result has come back from it
   std::shared_ptr<const Batch> batch;  // while busy
   TimePoint kill_at = kNoDeadline;     // while busy: when it counts as hung

@@ -117,11 +117,10 @@ class WorkerProcess {
       return Status(BENTO_UNAVAILABLE, "the host went away");
     }
     const std::string options((**hello).body.data(), (**hello).body.size());
-    auto library = plugin::Library::open(config_.plugin_path);
+    auto library = plugin::Library::open(config_.file);
     if (!library.ok()) return library.status();
-    table_ = std::make_unique<plugin::HostTable>(
-        config_.host_version, options,
-        config_.plugin_path.substr(0, config_.plugin_path.rfind('/')), &log_to_host);
+    table_ = std::make_unique<plugin::HostTable>(config_.host_version, options, config_.file.dir(),
+                                                 &log_to_host);
 
     auto service = plugin::open_service((*library).entry(), table_->get());
     if (!service.ok()) return service.status();

@@ -1,14 +1,18 @@
-// The runner process: `bentohost runner PLUGIN RUNNER WORKER PARENT_PID`. It loads the plugin,
-// creates one instance of the runner, answers call frames one after the other, and ends when its
-// stdin does.
+// The runner process: `bentohost runner PLUGIN RUNNER WORKER IMAGE PARENT_PID`. It loads the
+// plugin, creates one instance of the runner, answers call frames one after the other, and ends
+// when its stdin does.
 #pragma once
 
+#include <cstdint>
 #include <string>
+
+#include "plugin/plugin_file.h"
 
 namespace bentohost::runner {
 
 struct WorkerConfig {
-  std::string plugin_path, runner;
+  plugin::PluginFile file;
+  std::string runner;
   std::uint32_t worker = 0;
   int parent_pid = 0;
   std::string host_version;

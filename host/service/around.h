@@ -21,6 +21,6 @@ using Inner = std::function<void(const std::shared_ptr<Passage>&)>;
 // `outer` keeps `exchange` and the ledger alive.
 void run_around(Environment& environment, Ledger& ledger, http::Exchange& exchange,
                 const std::shared_ptr<const void>& outer, const Middleware& middleware,
-                const LiveService* service, const Inner& inner);
+                const std::shared_ptr<const LiveService>& service, const Inner& inner);
 
 }  // namespace bentohost::service

@@ -65,11 +65,11 @@ bool Background::stop(TimePoint deadline, Duration grace) {
   return all_returned;
 }
 
-BackgroundRow::BackgroundRow(Background& background, const LiveService& service,
+BackgroundRow::BackgroundRow(Background& background, std::shared_ptr<const LiveService> service,
                              std::string_view request_id, std::string_view method,
                              std::string_view path)
     : background_(background),
-      service_(service),
+      service_(std::move(service)),
       request_id_(request_id),
       method_(method),
       path_(path) {
@@ -77,11 +77,13 @@ BackgroundRow::BackgroundRow(Background& background, const LiveService& service,
   scope_.kind = 1;
   scope_.method = to_bento(method_);
   scope_.path = to_bento(path_);
-  scope_.root_path = to_bento(service_.prefix());
+  scope_.root_path = to_bento(service_->prefix());
   scope_.request_id = to_bento(request_id_);
+  service_->leases.fetch_add(1, std::memory_order_relaxed);
 }
 
 BackgroundRow::~BackgroundRow() {
+  service_->leases.fetch_sub(1, std::memory_order_relaxed);
   for (const BackgroundTask& task : tasks_) {
     background_.waiting_.fetch_sub(1);
     if (background_.stopping_->load()) background_.dropped_.fetch_add(1);
@@ -118,15 +120,15 @@ void BackgroundRow::run() {
 bool BackgroundRow::run_one(const BackgroundTask& task) {
   const TimePoint begun = background_.clock_.now();
   const Status status =
-      call_plugin({service_.spec().name, service_.instance().config().path, "a background task",
-                   method_, path_, request_id_},
+      call_plugin({service_->spec().name, service_->instance().config().file.path,
+                   "a background task", method_, path_, request_id_},
                   [&](bento_error* error) { return task.run(task.arg, this, error); });
   background_.metrics_.duration->Observe(
       std::chrono::duration<double>(background_.clock_.now() - begun).count());
   (status.ok() ? background_.metrics_.done : background_.metrics_.failed)->Increment();
   if (status.ok()) return true;
   log_error("a background task failed: " + status.message(),
-            {{"service", service_.spec().name},
+            {{"service", service_->spec().name},
              {"path", path_},
              {"not_run", std::to_string(tasks_.size())},
              {"request_id", request_id_}});
@@ -135,7 +137,7 @@ bool BackgroundRow::run_one(const BackgroundTask& task) {
 
 Result<std::unique_ptr<bento_ticket>> BackgroundRow::submit(
     std::string_view runner, std::string_view method, std::span<const bento_value* const> inputs) {
-  auto target = service_.runners().find(runner, method);
+  auto target = service_->runners().find(runner, method);
   if (!target.ok()) return std::move(target).take_status();
   return runner::Client::submit(
       *target, inputs,

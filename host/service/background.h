@@ -74,9 +74,9 @@ class Background {
 // it. One thread at a time: the handler's, then a background one.
 class BackgroundRow final : public bento_ctx {
  public:
-  // `service` outlives it: its runners are what tasks may call.
-  BackgroundRow(Background& background, const LiveService& service, std::string_view request_id,
-                std::string_view method, std::string_view path);
+  // Holds `service`: its runners are what tasks may call.
+  BackgroundRow(Background& background, std::shared_ptr<const LiveService> service,
+                std::string_view request_id, std::string_view method, std::string_view path);
   ~BackgroundRow();  // drops what did not run
   BackgroundRow(const BackgroundRow&) = delete;
   BackgroundRow& operator=(const BackgroundRow&) = delete;
@@ -99,7 +99,7 @@ class BackgroundRow final : public bento_ctx {
   bool run_one(const BackgroundTask& task);
 
   Background& background_;
-  const LiveService& service_;
+  const std::shared_ptr<const LiveService> service_;
   const std::string request_id_, method_, path_;
   bento_scope scope_{};
   std::deque<BackgroundTask> tasks_;

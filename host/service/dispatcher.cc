@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "service/around.h"
-#include "service/channel.h"
 #include "service/held.h"
 #include "service/hooks.h"
 
@@ -25,56 +24,51 @@ std::string allow_with_files(const std::string& allow) {
   return all + ", OPTIONS";
 }
 
-// "" for "/", and no '/' at the end: what ASGI calls root_path.
-std::string root_of(const std::string& path) {
-  return path.ends_with('/') ? path.substr(0, path.size() - 1) : path;
-}
-
-// All middleware of `owners`, from the outermost in. Neighbours in hooks are one step.
-MiddlewareSteps middleware_steps(const std::vector<const LiveService*>& owners) {
-  MiddlewareSteps steps;
-  for (const LiveService* owner : owners) {
-    for (const plugin::MiddlewareSpec& spec : owner->spec().middleware) {
-      const bool is_around = spec.abi->around != nullptr;
-      if (steps.empty() || is_around || steps.back().is_around) {
-        steps.push_back({is_around, {}});
-      }
-      steps.back().row.push_back({owner->instance().self(), spec.abi,
-                                  "middleware " + spec.name + " of " + owner->spec().name,
-                                  owner->instance().config().path});
-    }
-  }
-  return steps;
-}
-
-Status refuse_both(const std::string& what, const std::string& one, const std::string& other) {
-  return Status(BENTO_FAILED_PRECONDITION,
-                "two routes collide: " + what + " is asked for by " + one + " and by " + other +
-                    "; put one plugin under a prefix: --plugin /PREFIX=LIBRARY");
+// What holds the part as well.
+std::shared_ptr<const LiveService> service_of(const PartPtr& part) {
+  return {part, &part->service()};
 }
 
 }  // namespace
 
+Dispatcher::Dispatcher(Environment& environment)
+    : environment_(environment), labels_(environment.metrics) {
+  add_builtin_routes();
+  auto empty = make_site({});
+  site_ = *std::move(empty);  // of our own pages, which do not collide
+}
+
+Route& Dispatcher::own_route(std::string_view method, const std::string& path,
+                             std::function<void(const RequestPtr&)> call) {
+  Route& route = own_routes_.emplace_back();
+  route.call = std::move(call);
+  route.owner = "bentohost's own " + path;
+  route.method = method;
+  route.path = path;
+  route.label = labels_.get(path);
+  (void)add_to(admin_router_, route);
+  return route;
+}
+
+void Dispatcher::add_admin(std::string_view method, const std::string& path,
+                           std::function<void(const RequestPtr&)> call) {
+  own_route(method, path, std::move(call));
+}
+
 void Dispatcher::add_builtin_routes() {
-  (void)label("");
-  const auto builtin = [this](const std::string& path,
-                              std::function<void(const RequestPtr&)> call) {
-    Route route;
-    route.call = std::move(call);
-    route.owner = "bentohost's own " + path;
-    (void)add_route("GET", path, std::move(route));
-    (void)admin_router_.add("GET", path, &routes_.back());
+  const auto page = [this](const std::string& path, std::function<void(const RequestPtr&)> call) {
+    own_.push_back(&own_route("GET", path, std::move(call)));
   };
   const auto alive = [](const RequestPtr& request) {
     request->answer(http::Response::text(200, "ok\n"));
   };
-  builtin("/livez", alive);
-  builtin("/healthz", alive);
-  builtin("/readyz", [this](const RequestPtr& request) {
+  page("/livez", alive);
+  page("/healthz", alive);
+  page("/readyz", [this](const RequestPtr& request) {
     if (Status status = readiness(); !status.ok()) return request->fail(503, status.message());
     request->answer(http::Response::text(200, "ok\n"));
   });
-  builtin("/metrics", [this](const RequestPtr& request) {
+  page("/metrics", [this](const RequestPtr& request) {
     http::Response response;
     response.content_type = observe::kMetricsContentType;
     response.body = environment_.metrics.text();
@@ -82,128 +76,61 @@ void Dispatcher::add_builtin_routes() {
   });
 }
 
-const RouteLabel* Dispatcher::label(const std::string& route) {
-  const auto [at, is_new] = labels_.try_emplace(route);
-  if (is_new) at->second = {environment_.metrics.route(route), route};
-  return &at->second;
+SitePtr Dispatcher::site() const {
+  std::lock_guard lock(mutex_);
+  return site_;
 }
 
-const RouteLabel* Dispatcher::label_of(const Match& match) const {
-  if (match.target != nullptr) return (*match.target)->label;
-  const auto known = labels_.find(match.route);  // one that does not take the method
-  return &(known != labels_.end() ? known : labels_.find(""))->second;
-}
-
-Status Dispatcher::add_route(std::string_view method, const std::string& path, Route route) {
-  route.label = label(path);
-  const std::string owner = route.owner;
-  const Route* target = &routes_.emplace_back(std::move(route));
-  const Status status = router_.add(method, path, target);
-  if (status.code() != BENTO_FAILED_PRECONDITION) return status;
-  const auto taken = router_.find(method, path);  // a template finds what has its shape
-  return refuse_both(std::string(method) + " " + path, owner, (*taken.target)->owner);
-}
-
-Status Dispatcher::add_mount(const std::string& path, Route route) {
-  const std::string root = route.root_path;
-  route.label = label(root + "/*");
-  const std::string owner = route.owner;
-  Status status = router_.mount(path, &routes_.emplace_back(std::move(route)));
-  if (status.code() != BENTO_FAILED_PRECONDITION) return status;
-  const auto taken = router_.find({}, root + "/");
-  return refuse_both(path, owner, (*taken.target)->owner);
-}
-
-Status Dispatcher::add(const LiveService& service, const std::vector<const LiveService*>& around) {
-  Served& served = served_.emplace_back(Served{&service, {}, false});
-  std::vector<const LiveService*> owners = around;
-  owners.push_back(&service);
-  served.steps = middleware_steps(owners);
-  for (const MiddlewareStep& step : served.steps) served.has_around |= step.is_around;
-  has_middleware_ |= !served.steps.empty();
-
-  for (const plugin::ApiSpec& api : service.spec().apis) {
-    const Endpoint& endpoint = endpoints_.emplace_back(service, api);
-    Route route;
-    route.call = [this, &endpoint](const RequestPtr& request) {
-      endpoint.call(request, environment_.threads);
-    };
-    route.plan = endpoint.plan();
-    route.owner = "api " + service.spec().name + "." + api.name;
-    route.served = &served;
-    route.root_path = service.prefix();
-    Status status = add_route(api.http_method, service.prefix() + api.route, std::move(route));
-    if (!status.ok()) return status;
+void Dispatcher::publish(SitePtr site) {
+  {
+    std::lock_guard lock(mutex_);
+    site_.swap(site);
   }
-  for (const plugin::MountSpec& mount : service.spec().mounts) {
-    const bool is_app = mount.app.call != nullptr;
-    Status status = is_app ? add_app(served, mount) : add_files(served, mount);
-    if (!status.ok()) return status;
+  // The old one goes here, outside of the lock, unless somebody is just routing by it.
+}
+
+Dispatcher::Found Dispatcher::look(const http::Request& request, const Site& site) const {
+  if (request.door == http::Door::kAdmin) {
+    return {admin_router_.find(request.method, request.path), nullptr, false};
   }
-  return {};
-}
-
-Status Dispatcher::add_files(const Served& served, const plugin::MountSpec& mount) {
-  const LiveService& service = *served.service;
-  const std::string path = service.prefix() + mount.prefix;
-  Route route;
-  route.root_path = root_of(path);
-  auto opened = FileMount::open(service.instance(), mount, route.root_path);
-  if (!opened.ok()) return std::move(opened).take_status();
-  const FileMount* files = &file_mounts_.emplace_back(*std::move(opened));
-  route.call = [this, files](const RequestPtr& request) {
-    run_on(request->is_on_thread() ? nullptr : environment_.threads,
-           [request, files] { files->serve(*request); });
-  };
-  route.plan = {0, true};  // streamed: that is how an answer may be written piece by piece
-  route.owner = "the files of " + service.spec().name;
-  route.served = &served;
-  route.is_files = true;
-  return add_mount(path, std::move(route));
-}
-
-Status Dispatcher::add_app(const Served& served, const plugin::MountSpec& mount) {
-  const LiveService& service = *served.service;
-  const std::string path = service.prefix() + mount.prefix;
-  Route route;
-  route.root_path = root_of(path);
-  route.owner = "the app at " + mount.prefix + " of " + service.spec().name;
-  route.call = [this, &mount, who = route.owner](const RequestPtr& request) {
-    run_on(request->is_on_thread() ? nullptr : environment_.threads, [request, &app = mount.app,
-                                                                      &who] {
-      answer_through_channel(*request, who, who, [&](const bento_call& call, bento_error* error) {
-        return app.call(app.self, &call, error);
-      });
-    });
-  };
-  route.plan = {0, true};
-  route.served = &served;
-  return add_mount(path, std::move(route));
-}
-
-const Dispatcher::Served* Dispatcher::wrapped_by(const http::Request& request,
-                                                 const Match& match) const {
-  if (!has_middleware_ || request.door == http::Door::kAdmin) return nullptr;
-  const Served* owner = match.target != nullptr ? (*match.target)->served : nullptr;
-  if (owner == nullptr) {  // a page of the host's, or nothing: whose part of the paths it is in
-    for (const Served& served : served_) {
-      const std::string& prefix = served.service->prefix();
-      const bool is_in = request.path.starts_with(prefix) &&
-                         (request.path.size() == prefix.size() ||
-                          request.path[prefix.size()] == '/' || prefix.empty());
-      const bool is_longer = owner == nullptr || prefix.size() > owner->service->prefix().size();
-      if (is_in && is_longer) owner = &served;
-    }
+  Found found{site.find(request.method, request.path), nullptr, false};
+  if (found.match.target != nullptr && (*found.match.target)->part != nullptr) {
+    found.part = site.hold(*(*found.match.target)->part);
   }
-  return owner != nullptr && !owner->steps.empty() ? owner : nullptr;
+  return found;
+}
+
+Dispatcher::Found Dispatcher::look_from(const PartPtr& part, const http::Request& request,
+                                        const Site& site) const {
+  if (part == nullptr || site.hold(*part) != nullptr) return look(request, site);
+  // A reload has replaced it: it has its own routes still, and of others what there is now.
+  Found found{part->find(request.method, request.path), part, false};
+  if (found.match.target != nullptr) return found;
+  found = look(request, site);
+  if (found.part != nullptr && found.part->service().spec().name == part->service().spec().name) {
+    return {{}, nullptr, true};
+  }
+  return found;
+}
+
+std::string Dispatcher::allow(const http::Request& request) const {
+  if (request.door == http::Door::kAdmin) return admin_router_.allow(request.path);
+  return site()->allow(request.path);
 }
 
 http::BodyPlan Dispatcher::plan(const http::Request& request) {
-  const auto match = router_of(request).find(request.method, request.path);
-  http::BodyPlan plan = match.target == nullptr ? http::BodyPlan() : (*match.target)->plan;
-  const Served* served = wrapped_by(request, match);
-  // A middleware that may wait has the body, and the answer, as they come.
-  if (served != nullptr && served->has_around) plan.streamed = true;
+  const SitePtr now = site();
+  const Found found = look(request, *now);
+  const Route* route = found.part != nullptr ? *found.match.target : nullptr;
+  http::BodyPlan plan = route != nullptr ? route->plan : http::BodyPlan();
+  if (const PartPtr wrapped = now->around(request, found.match)) {
+    // A middleware that may wait has the body, and the answer, as they come.
+    plan.streamed |= wrapped->has_around();
+    plan.target =
+        std::shared_ptr<const Route>(wrapped, route != nullptr ? route : &wrapped->elsewhere());
+  } else if (route != nullptr) {
+    plan.target = std::shared_ptr<const Route>(found.part, route);
+  }
   return plan;
 }
 
@@ -228,107 +155,130 @@ void Dispatcher::handle(http::Exchange& exchange) {
     RequestContext context;
   };
   const http::Request& from = exchange.request();
-  const auto match = router_of(from).find(from.method, from.path);
+  const auto target = std::static_pointer_cast<const Route>(exchange.take_target());
   const auto first = std::make_shared<First>(environment_, exchange);
-  first->ledger.set_label(label_of(match));
-  const Served* wrapped = wrapped_by(from, match);
-  const bool is_work = match.target != nullptr && (*match.target)->served != nullptr;
+  const std::shared_ptr<Ledger> ledger(first, &first->ledger);
+  if (target == nullptr) {  // the host's pages, or nothing, when its head came
+    first->ledger.set_label(labels_.unmatched());
+    return arrive(nullptr, ledger, *ledger, first, {false, false});
+  }
+  const PartPtr part(target, target->part);
+  first->ledger.set_label(target->label);
+  const bool is_work = target->call != nullptr;
   if (is_work) {
     if (const auto status = refusal()) return first->context.fail(503, status->message());
   }
-  if (is_work || wrapped != nullptr) first->ledger.lease();
-  const std::shared_ptr<Ledger> ledger(first, &first->ledger);
-  if (wrapped != nullptr) {
-    const bool is_streamed = wrapped->has_around || (is_work && (*match.target)->plan.streamed);
-    return enter(*wrapped, 0, ledger, *ledger, first, {false, is_streamed});
+  first->ledger.lease(service_of(part));
+  if (!part->steps().empty()) {
+    return enter(part, 0, ledger, *ledger, first,
+                 {false, part->has_around() || target->plan.streamed});
   }
-  if (is_work) ledger->answer_by_deadline(ledger);
-  route(RequestPtr(first, &first->context), match);
+  ledger->answer_by_deadline(ledger);
+  const Route* const route_of_part = target.get();
+  Found found{{}, part, false};
+  if (target->has_parameters) found.match = part->find(from.method, from.path);
+  found.match.target = &route_of_part;
+  route(RequestPtr(first, &first->context), found);
 }
 
 // From the `step`th on inwards.
-void Dispatcher::enter(const Served& served, std::size_t step,
-                       const std::shared_ptr<Ledger>& ledger, http::Exchange& exchange,
-                       const std::shared_ptr<const void>& outer, Way way) {
+void Dispatcher::enter(const PartPtr& part, std::size_t step, const std::shared_ptr<Ledger>& ledger,
+                       http::Exchange& exchange, const std::shared_ptr<const void>& outer,
+                       Way way) {
   if (!way.is_on_thread) ledger->answer_by_deadline(ledger);
-  if (step == served.steps.size()) return arrive(ledger, exchange, outer, way);
-  const MiddlewareStep& here = served.steps[step];
+  if (step == part->steps().size()) return arrive(part, ledger, exchange, outer, way);
+  const MiddlewareStep& here = part->steps()[step];
   if (!here.is_around) {
     const auto hooks =
-        std::make_shared<Hooks>(environment_, *ledger, exchange, outer, here.row, served.service);
+        std::make_shared<Hooks>(environment_, *ledger, exchange, outer, here.row, service_of(part));
     if (!hooks->enter(way.is_streamed)) return;
-    return enter(served, step + 1, ledger, *hooks, hooks, way);
+    return enter(part, step + 1, ledger, *hooks, hooks, way);
   }
   run_on(way.is_on_thread ? nullptr : environment_.threads,
-         [this, &served, step, ledger, &exchange, outer, &here] {
-           run_around(environment_, *ledger, exchange, outer, here.row.front(), served.service,
+         [this, part, step, ledger, &exchange, outer, &here] {
+           run_around(environment_, *ledger, exchange, outer, here.row.front(), service_of(part),
                       [&](const std::shared_ptr<Passage>& passage) {
-                        enter(served, step + 1, ledger, *passage, passage, {true, true});
+                        enter(part, step + 1, ledger, *passage, passage, {true, true});
                       });
          });
 }
 
 // Inside of all middleware. Its path may be another by now, and so may be what is there.
-void Dispatcher::arrive(const std::shared_ptr<Ledger>& ledger, http::Exchange& exchange,
-                        const std::shared_ptr<const void>& outer, Way way) {
+void Dispatcher::arrive(const PartPtr& part, const std::shared_ptr<Ledger>& ledger,
+                        http::Exchange& exchange, const std::shared_ptr<const void>& outer,
+                        Way way) {
   const http::Request& from = exchange.request();
-  const auto match = router_of(from).find(from.method, from.path);
-  ledger->set_label(label_of(match));
-  const bool has_target = match.target != nullptr;
-  const http::BodyPlan plan = has_target ? (*match.target)->plan : http::BodyPlan();
+  const SitePtr now = site();
+  const Found found = look_from(part, from, *now);
+  ledger->set_label(from.door == http::Door::kAdmin && found.match.target != nullptr
+                        ? (*found.match.target)->label
+                        : now->label_of(found.match));
+  if (part == nullptr && found.part != nullptr) {  // it was not there when the head came
+    if (const auto status = refusal()) {
+      RequestContext(environment_, *ledger, exchange, outer).fail(503, status->message());
+      return;
+    }
+    ledger->lease(service_of(found.part));
+    ledger->answer_by_deadline(ledger);
+  }
+  const bool has_target = found.match.target != nullptr;
+  const http::BodyPlan plan = has_target ? (*found.match.target)->plan : http::BodyPlan();
   if (has_target && way.is_streamed && !plan.streamed) {
     const auto held = std::make_shared<Held>(exchange, outer);
-    return run_on(way.is_on_thread ? nullptr : environment_.threads, [this, ledger, held, plan] {
-      const auto request = std::make_shared<RequestContext>(environment_, *ledger, *held, held);
-      request->set_on_thread();
-      Status status = held->read_whole_body(plan.max_body);
-      if (!status.ok()) return request->fail(status);
-      route(request, router_of(held->request()).find(held->request().method, held->request().path));
-    });
+    return run_on(
+        way.is_on_thread ? nullptr : environment_.threads, [this, part, ledger, held, plan] {
+          const auto request = std::make_shared<RequestContext>(environment_, *ledger, *held, held);
+          request->set_on_thread();
+          Status status = held->read_whole_body(plan.max_body);
+          if (!status.ok()) return request->fail(status);
+          route(request, look_from(part, held->request(), *site()));
+        });
   }
   if (plan.streamed && !way.is_streamed) exchange.allow_stream();
   const auto request = std::make_shared<RequestContext>(environment_, *ledger, exchange, outer);
   if (way.is_on_thread) request->set_on_thread();
-  route(request, match);
+  route(request, found);
 }
 
-void Dispatcher::route(const RequestPtr& request, const Match& match) {
-  if (match.target == nullptr) return answer_unrouted(*request);
-  const Route& route = **match.target;
+void Dispatcher::route(const RequestPtr& request, const Found& found) {
+  if (found.match.target == nullptr) return answer_unrouted(*request, found.is_hidden);
+  const Route& route = **found.match.target;
   const http::Request& from = request->request();
   if (route.is_files && !FileMount::takes(from.method)) {
-    return refuse_method(*request, allow_with_files(router_of(from).allow(from.path)));
+    return refuse_method(*request, allow_with_files(allow(from)));
   }
-  request->set_path_params(match.parameters);
-  if (route.served != nullptr) request->set_service(route.served->service, route.root_path);
+  request->set_path_params(found.match.parameters);
+  if (found.part != nullptr) {
+    request->set_service(service_of(found.part), route.root_path);
+  }
   route.call(request);
 }
 
-void Dispatcher::answer_unrouted(RequestContext& request) {
+void Dispatcher::answer_unrouted(RequestContext& request, bool is_hidden) {
   const http::Request& from = request.request();
-  const std::string allow = router_of(from).allow(from.path);
-  if (allow.empty()) return request.fail(404, "there is nothing at " + from.path);
-  refuse_method(request, allow);
+  const std::string allowed = is_hidden ? std::string() : allow(from);
+  if (allowed.empty()) return request.fail(404, "there is nothing at " + from.path);
+  refuse_method(request, allowed);
 }
 
-void Dispatcher::refuse_method(RequestContext& request, const std::string& allow) {
+void Dispatcher::refuse_method(RequestContext& request, const std::string& allowed) {
   const http::Request& from = request.request();
   // RFC 9110 9.3.7; "OPTIONS *" asks about the server, and so about all routes.
   if (from.method == "OPTIONS") {
     http::Response response;
     response.status = 204;
-    response.headers.push_back({"Allow", allow});
+    response.headers.push_back({"Allow", allowed});
     return request.answer(std::move(response));
   }
-  request.fail(405, from.path + " takes " + allow + ", not " + from.method, {{"Allow", allow}});
+  request.fail(405, from.path + " takes " + allowed + ", not " + from.method, {{"Allow", allowed}});
 }
 
 void Dispatcher::rejected(const http::Request& request, const http::Response& response,
                           std::string_view reason) {
   cut(reason);
   const Duration took = environment_.clock.now() - request.arrived;
-  label_of({})->metrics->observe(request.method, response.status, took, request.body_bytes,
-                                 response.body.size());
+  labels_.unmatched()->metrics->observe(request.method, response.status, took, request.body_bytes,
+                                        response.body.size());
   if (environment_.access_log == nullptr) return;
   environment_.access_log->write({request.client, request.method, request.path, "", "",
                                   response.status, request.body_bytes, response.body.size(), took});
@@ -346,8 +296,8 @@ Status Dispatcher::readiness() const {
   }
   if (!started_) return Status(BENTO_UNAVAILABLE, "starting");
   std::string reasons;
-  for (const Served& served : served_) {
-    if (Status status = served.service->runners().readiness(); !status.ok()) {
+  for (const PartPtr& part : site()->parts()) {
+    if (Status status = part->service().runners().readiness(); !status.ok()) {
       reasons += (reasons.empty() ? "" : "; ") + status.message();
     }
   }

@@ -1,41 +1,53 @@
 // Dispatcher: the handler of all requests: from the front through the host's duties (the ledger)
 // and the service's middleware to a route: an API, a mount, or one of the host's own endpoints.
-// Filled before serving; then any thread.
+// What there is at the moment is a Site; a request begins with its head, and goes on to its end
+// with the part that it found then.
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <functional>
-#include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "http/router.h"
-#include "service/endpoint.h"
-#include "service/file_mount.h"
 #include "service/ledger.h"
-#include "service/middleware.h"
+#include "service/part.h"
 #include "service/passage.h"
 #include "service/request.h"
+#include "service/route_labels.h"
+#include "service/site.h"
 
 namespace bentohost::service {
 
 class Dispatcher final : public http::Application {
  public:
-  explicit Dispatcher(Environment& environment) : environment_(environment) {
-    add_builtin_routes();
-  }
+  explicit Dispatcher(Environment& environment);
   Dispatcher(const Dispatcher&) = delete;
   Dispatcher& operator=(const Dispatcher&) = delete;
 
-  // The routes, mounts and middleware of a started service, behind its prefix. The middleware of
-  // those `around` it, which are started, too, comes before its own. FAILED_PRECONDITION names the
-  // two routes that collide, NOT_FOUND a folder that is not there.
-  Status add(const LiveService& service, const std::vector<const LiveService*>& around = {});
+  // [before serving] A page of the host's for the operators' door alone.
+  void add_admin(std::string_view method, const std::string& path,
+                 std::function<void(const RequestPtr&)> call);
+
+  // [any] The part for a service that is started, and a site of all parts: see there.
+  Result<PartPtr> make_part(std::shared_ptr<const LiveService> service,
+                            std::vector<std::shared_ptr<const LiveService>> around = {}) {
+    return Part::create(environment_, labels_, std::move(service), std::move(around));
+  }
+  Result<SitePtr> make_site(std::vector<PartPtr> parts) const {
+    return Site::create(own_, labels_, std::move(parts));
+  }
+  // [any] From now on all requests that come are routed there. Until the first, there are only the
+  // host's pages.
+  void publish(SitePtr site);
   // From now on readyz asks the services, not only whether we have begun.
   void set_started() { started_ = true; }
+  bool has_started() const { return started_; }
 
   // http::Application. What the front refused by itself is only logged and counted.
   http::BodyPlan plan(const http::Request& request) override;
@@ -49,35 +61,23 @@ class Dispatcher final : public http::Application {
   Status readiness() const;
 
  private:
-  // A service and what is around it.
-  struct Served {
-    const LiveService* service;
-    MiddlewareSteps steps;
-    bool has_around = false;
+  using Match = Part::Match;
+  // What a request is for. `part` is the match's, and held; null for the host's pages and nothing.
+  struct Found {
+    Match match;
+    PartPtr part;
+    bool is_hidden = false;  // there is something, of a generation that it must not see
   };
-  struct Route {
-    std::function<void(const RequestPtr&)> call;
-    http::BodyPlan plan;
-    std::string owner;               // "api iris_classifier.classify", for messages
-    const Served* served = nullptr;  // null: the host's own
-    std::string root_path;           // what of the path leads to it
-    bool is_files = false;
-    const RouteLabel* label = nullptr;
-  };
-  using Match = http::Router<const Route*>::Match;
 
-  const http::Router<const Route*>& router_of(const http::Request& request) const {
-    return request.door == http::Door::kAdmin ? admin_router_ : router_;
-  }
+  SitePtr site() const;
   void add_builtin_routes();
-  const RouteLabel* label(const std::string& route);
-  const RouteLabel* label_of(const Match& match) const;
-  Status add_route(std::string_view method, const std::string& path, Route route);
-  Status add_mount(const std::string& path, Route route);
-  Status add_files(const Served& served, const plugin::MountSpec& mount);
-  Status add_app(const Served& served, const plugin::MountSpec& mount);
-  // Whose middleware is around what is asked for; null: none's.
-  const Served* wrapped_by(const http::Request& request, const Match& match) const;
+  Route& own_route(std::string_view method, const std::string& path,
+                   std::function<void(const RequestPtr&)> call);
+  Found look(const http::Request& request, const Site& site) const;
+  // The same for a request that has found `part` before, of which it must not see another
+  // generation.
+  Found look_from(const PartPtr& part, const http::Request& request, const Site& site) const;
+  std::string allow(const http::Request& request) const;
 
   // How a request comes to what is next: on a thread that may wait; with a streamed body.
   struct Way {
@@ -85,24 +85,22 @@ class Dispatcher final : public http::Application {
   };
   // Why no new work is taken; nothing if it is.
   std::optional<Status> refusal() const;
-  void enter(const Served& served, std::size_t step, const std::shared_ptr<Ledger>& ledger,
+  void enter(const PartPtr& part, std::size_t step, const std::shared_ptr<Ledger>& ledger,
              http::Exchange& exchange, const std::shared_ptr<const void>& outer, Way way);
-  void arrive(const std::shared_ptr<Ledger>& ledger, http::Exchange& exchange,
+  void arrive(const PartPtr& part, const std::shared_ptr<Ledger>& ledger, http::Exchange& exchange,
               const std::shared_ptr<const void>& outer, Way way);
-  void route(const RequestPtr& request, const Match& match);
+  void route(const RequestPtr& request, const Found& found);
   // For a path without a target: 404, 405, or the answer to OPTIONS.
-  void answer_unrouted(RequestContext& request);
-  void refuse_method(RequestContext& request, const std::string& allow);
+  void answer_unrouted(RequestContext& request, bool is_hidden);
+  void refuse_method(RequestContext& request, const std::string& allowed);
 
   Environment& environment_;
-  http::Router<const Route*> router_;
-  http::Router<const Route*> admin_router_;                // the host's own endpoints alone
-  std::map<std::string, RouteLabel, std::less<>> labels_;  // by route
-  std::deque<Route> routes_;
-  std::deque<Served> served_;
-  bool has_middleware_ = false;
-  std::deque<Endpoint> endpoints_;
-  std::deque<FileMount> file_mounts_;
+  RouteLabels labels_;
+  std::deque<Route> own_routes_;
+  std::vector<const Route*> own_;            // of the public door
+  http::Router<const Route*> admin_router_;  // of the other one
+  mutable std::mutex mutex_;
+  SitePtr site_;  // guarded by mutex_
   std::atomic<bool> started_ = false;
 };
 

@@ -28,7 +28,7 @@ std::string folder_of(const plugin::Instance& instance, const plugin::MountSpec&
       }
     }
   }
-  return folder.starts_with('/') ? folder : instance.config().dir() + "/" + folder;
+  return folder.starts_with('/') ? folder : instance.config().file.dir() + "/" + folder;
 }
 
 // The first piece has been read; the head says how many bytes will come.

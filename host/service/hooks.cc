@@ -41,7 +41,7 @@ http::Response response_of(const bento_event& event) {
 
 Hooks::Hooks(Environment& environment, Ledger& ledger, http::Exchange& exchange,
              std::shared_ptr<const void> outer, const std::vector<Middleware>& row,
-             const LiveService* service)
+             const std::shared_ptr<const LiveService>& service)
     : ledger_(ledger),
       outer_(exchange),
       keep_(std::move(outer)),

@@ -27,7 +27,7 @@ class Hooks final : public http::Exchange, public std::enable_shared_from_this<H
   // `outer` keeps `exchange` and the ledger alive; `row` and the service live longer.
   Hooks(Environment& environment, Ledger& ledger, http::Exchange& exchange,
         std::shared_ptr<const void> outer, const std::vector<Middleware>& row,
-        const LiveService* service);
+        const std::shared_ptr<const LiveService>& service);
   ~Hooks();
   Hooks(const Hooks&) = delete;
   Hooks& operator=(const Hooks&) = delete;

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "http/problem.h"
+#include "service/live_service.h"
 
 namespace bentohost::service {
 namespace {
@@ -53,10 +54,13 @@ Ledger::Ledger(Environment& environment, http::Exchange& front)
   environment_.metrics.in_flight().Increment();
 }
 
-Ledger::~Ledger() = default;
+Ledger::~Ledger() {
+  if (lease_ != nullptr) lease_->leases.fetch_sub(1, std::memory_order_relaxed);
+}
 
-void Ledger::lease() {
-  is_leased_ = true;
+void Ledger::lease(std::shared_ptr<const LiveService> service) {
+  lease_ = std::move(service);
+  lease_->leases.fetch_add(1, std::memory_order_relaxed);
   environment_.in_flight.fetch_add(1);
 }
 
@@ -74,7 +78,8 @@ void Ledger::answer_by_deadline(std::shared_ptr<Ledger> self) {
   front_.answer_by(deadline_, std::move(self));
 }
 
-Status Ledger::defer(const LiveService& service, const BackgroundTask& task) {
+Status Ledger::defer(const std::shared_ptr<const LiveService>& service,
+                     const BackgroundTask& task) {
   if (environment_.background == nullptr) {
     return Status(BENTO_UNIMPLEMENTED, "there are no background tasks here");
   }
@@ -145,7 +150,7 @@ void Ledger::note_end(int status, std::size_t response_bytes) {
                                     status, from.body_bytes, response_bytes, took});
   }
   environment_.metrics.in_flight().Decrement();
-  if (is_leased_) environment_.in_flight.fetch_sub(1);
+  if (lease_ != nullptr) environment_.in_flight.fetch_sub(1);
 }
 
 }  // namespace bentohost::service

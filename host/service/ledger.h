@@ -16,14 +16,9 @@
 #include "http/message.h"
 #include "service/background.h"
 #include "service/environment.h"
+#include "service/route_labels.h"
 
 namespace bentohost::service {
-
-// Under which route a request is logged and counted.
-struct RouteLabel {
-  observe::RouteMetrics* metrics;
-  std::string route;  // the template; "" for none
-};
 
 class Ledger final : public http::Exchange, public http::LateAnswer {
  public:
@@ -36,15 +31,16 @@ class Ledger final : public http::Exchange, public http::LateAnswer {
   TimePoint deadline() const { return deadline_; }
   // The label lives as long as the dispatcher.
   void set_label(const RouteLabel* label) { label_ = label; }
-  // From now on it counts as one in flight; whatever `self` leads to lives until it is answered.
-  void lease();
+  // From now on it counts as one in flight, and as a lease of the service, which lives as long as
+  // this does.
+  void lease(std::shared_ptr<const LiveService> service);
   // Brings the deadline forward; one that is later, or none (UINT64_MAX, 0), changes nothing.
   void hasten(std::uint64_t deadline_ns);
   // [loop] It will be answered 504 if nobody has begun to by its deadline. `self` is this one.
   void answer_by_deadline(std::shared_ptr<Ledger> self);
   // Before the last piece of the answer: a task for after it. RESOURCE_EXHAUSTED when too many
   // wait; what the task holds is then the caller's still.
-  Status defer(const LiveService& service, const BackgroundTask& task);
+  Status defer(const std::shared_ptr<const LiveService>& service, const BackgroundTask& task);
 
   // http::Exchange
   const http::Request& request() const override { return front_.request(); }
@@ -74,9 +70,9 @@ class Ledger final : public http::Exchange, public http::LateAnswer {
   std::string request_id_;
   TimePoint deadline_;
   std::atomic<const RouteLabel*> label_ = nullptr;
-  bool is_leased_ = false;
-  std::atomic<bool> has_begun_ = false;  // somebody answers: a handler, or late()
-  bool is_late_ = false;                 // what is answered after that is in vain
+  std::shared_ptr<const LiveService> lease_;  // null: none
+  std::atomic<bool> has_begun_ = false;       // somebody answers: a handler, or late()
+  bool is_late_ = false;                      // what is answered after that is in vain
   int streamed_status_ = 0;
   std::size_t streamed_bytes_ = 0;
   std::shared_ptr<BackgroundRow> tasks_;

@@ -5,6 +5,12 @@
 #include "base/log.h"
 
 namespace bentohost::service {
+namespace {
+
+// For a loop that is not stuck.
+constexpr Duration kTurnTime = std::chrono::seconds(2);
+
+}  // namespace
 
 Result<std::unique_ptr<LiveService>> LiveService::load(plugin::PluginConfig config,
                                                        std::string prefix) {
@@ -17,12 +23,17 @@ Result<std::unique_ptr<LiveService>> LiveService::load(plugin::PluginConfig conf
   return std::make_unique<LiveService>(*std::move(instance), std::move(prefix));
 }
 
+LiveService::LiveService(std::unique_ptr<plugin::Instance> instance, std::string prefix)
+    : instance_(std::move(instance)),
+      prefix_(std::move(prefix)),
+      client_(std::make_unique<runner::Client>(std::vector<runner::Pool*>())) {}
+
 LiveService::~LiveService() = default;
 
-Status LiveService::start(const RunnerOptions& options, const Loops& loops, const Clock& clock,
-                          observe::Metrics& metrics) {
-  if (Status status = instance_->start(); !status.ok()) return status;
-  spawner_ = std::make_unique<runner::ProcessSpawner>(options.exe, instance_->config().path);
+void LiveService::start_runners(const RunnerOptions& options, const Loops& loops,
+                                const Clock& clock, observe::Metrics& metrics) {
+  loops_ = loops;
+  spawner_ = std::make_unique<runner::ProcessSpawner>(options.exe, instance_->config().file);
   std::vector<runner::Pool*> pools;
   for (const plugin::RunnerSpec& runner : spec().runners) {
     runner::PoolOptions pool;
@@ -36,15 +47,23 @@ Status LiveService::start(const RunnerOptions& options, const Loops& loops, cons
     pools.push_back(pools_.back().get());
   }
   client_ = std::make_unique<runner::Client>(std::move(pools));
-  return {};
+  for (const auto& pool : pools_) pool->start();
 }
 
-void LiveService::start_runners() {
-  for (const auto& pool : pools_) pool->start();
+Result<bool> LiveService::is_warm() const {
+  bool all = true;
+  for (const auto& pool : pools_) {
+    auto warm = pool->is_warm();
+    if (!warm.ok()) return warm;
+    all = all && *warm;
+  }
+  return all;
 }
 
 void LiveService::stop(TimePoint deadline, bool is_in_use) {
   for (const auto& pool : pools_) pool->stop(deadline);
+  // A call of the last request may be due at the end of a turn still.
+  for (const auto& loop : loops_) loop->let_turn(kTurnTime);
   if (is_in_use) return instance_->shut_down();
   instance_->stop();
 }

@@ -1,7 +1,8 @@
-// LiveService: one plugin at work: its instance in this process, and the pools of its runners.
-// Immutable once started; any thread. (A reload makes a new one beside it.)
+// LiveService: one generation of a plugin at work: its instance in this process, and the pools of
+// its runners. Immutable once started; any thread. A reload makes a new one beside it.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <string>
@@ -29,32 +30,42 @@ class LiveService {
  public:
   // Loads the plugin. `prefix` goes in front of its routes: "" or "/iris".
   static Result<std::unique_ptr<LiveService>> load(plugin::PluginConfig config, std::string prefix);
-  LiveService(std::unique_ptr<plugin::Instance> instance, std::string prefix)
-      : instance_(std::move(instance)), prefix_(std::move(prefix)) {}
+  LiveService(std::unique_ptr<plugin::Instance> instance, std::string prefix);
   ~LiveService();
 
   using Loops = std::vector<std::shared_ptr<EventLoop>>;
 
-  // create, on_startup, then the runners' pools, dealt out over the loops, which are not running
-  // yet.
-  Status start(const RunnerOptions& options, const Loops& loops, const Clock& clock,
-               observe::Metrics& metrics);
-  void start_runners();  // once the loops run
+  // Each once and in this order, from one thread at a time.
+  Status create() { return instance_->create(); }
+  Status start() { return instance_->start(); }  // on_startup
+  // The runners' pools, dealt out over the loops, and their processes.
+  void start_runners(const RunnerOptions& options, const Loops& loops, const Clock& clock,
+                     observe::Metrics& metrics);
+  // As Pool::is_warm, of all runners.
+  Result<bool> is_warm() const;
   Status ready() { return instance_->ready(); }
   // on_shutdown and destroy, after the runners have ended; those not ended by `deadline` are
-  // killed. `is_in_use`: a handler has not returned, so nothing is destroyed under it.
+  // killed. `is_in_use`: a handler has not returned, so nothing is destroyed under it. The loops
+  // run, and none of them calls this.
   void stop(TimePoint deadline, bool is_in_use = false);
+  // After stop(), as plugin::Library's.
+  Status unmap() { return instance_->unmap(); }
+  void drop_clean_pages() const { instance_->drop_clean_pages(); }
 
   const plugin::Instance& instance() const { return *instance_; }
   const plugin::ServiceSpec& spec() const { return instance_->spec(); }
   const std::string& prefix() const { return prefix_; }
   const runner::Client& runners() const { return *client_; }
 
+  // Requests and background rows that hold it.
+  mutable std::atomic<std::size_t> leases = 0;
+
  private:
   std::unique_ptr<plugin::Instance> instance_;
   std::string prefix_;
   std::unique_ptr<runner::Spawner> spawner_;
   std::vector<std::unique_ptr<runner::Pool>> pools_;
+  Loops loops_;
   std::unique_ptr<runner::Client> client_;
 };
 

@@ -30,7 +30,7 @@ Call RequestContext::note(std::string_view what) const {
   Call call{{}, {}, what, from.method, from.path, request_id()};
   if (service_ == nullptr) return call;
   call.service = service_->spec().name;
-  call.plugin = service_->instance().config().path;
+  call.plugin = service_->instance().config().file.path;
   return call;
 }
 
@@ -150,7 +150,7 @@ Status RequestContext::defer(bento_code (*task)(void*, bento_ctx*, bento_error*)
     return Status(BENTO_FAILED_PRECONDITION, "the answer is out: a task is left before its end");
   }
   if (service_ == nullptr) return Status(BENTO_FAILED_PRECONDITION, "there is no service here");
-  return ledger_.defer(*service_, {task, arg, drop});
+  return ledger_.defer(service_, {task, arg, drop});
 }
 
 }  // namespace bentohost::service

@@ -34,8 +34,8 @@ class RequestContext final : public bento_ctx {
 
   void set_path_params(const http::Parameters& parameters);  // of this request's path
   // Whose runners it may call, and what of the path leads to it. `root_path` must outlive this.
-  void set_service(const LiveService* service, std::string_view root_path) {
-    service_ = service;
+  void set_service(std::shared_ptr<const LiveService> service, std::string_view root_path) {
+    service_ = std::move(service);
     root_path_ = root_path;
   }
   // The same for the report of a crash in `what`, which must outlive it.
@@ -87,7 +87,7 @@ class RequestContext final : public bento_ctx {
   Ledger& ledger_;
   http::Exchange& exchange_;
   const std::shared_ptr<const void> outer_;
-  const LiveService* service_ = nullptr;
+  std::shared_ptr<const LiveService> service_;
   std::string_view root_path_;
   const std::shared_ptr<const std::atomic<bool>> gone_;
   const bool is_head_;

@@ -14,6 +14,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/host_thread.h"
 #include "base/log.h"
 #include "supervise/notify.h"
 #include "supervise/sockets.h"
@@ -164,7 +165,10 @@ void Overseer::start(std::function<void(int)> request) {
   thread_->sockets = sockets_;
   thread_->files = files_;
   thread_->request = std::move(request);
-  std::thread runner([thread = thread_] { thread->run(); });
+  std::thread runner([thread = thread_] {
+    const HostThread mark;
+    thread->run();
+  });
   ::pthread_setname_np(runner.native_handle(), "overseer");
   runner.detach();
 }

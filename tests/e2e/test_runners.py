@@ -142,19 +142,14 @@ class Deaths(HostTest):
         self.assertEqual(host.metrics()['bentohost_runner_restarts_total{reason="exit_78",runner="worker"}'], 1)
         eventually(lambda: host.runners() == {})
 
-    def test_a_plugin_whose_file_is_being_replaced_is_tried_again(self):
+    def test_what_happens_to_a_plugins_file_does_not_touch_its_runners(self):
         whole = self.folder() / "liblab.so"
         shutil.copy(LAB, whole)
         host = self.start(plugin=str(whole))
-        half = whole.with_name("half.so")
-        half.write_bytes(whole.read_bytes()[:10000])
-        half.rename(whole)
-        self.kill(host)
-        eventually(lambda: "truncated" in host.get("/readyz").json().get("detail", "")
-                   if host.get("/readyz").status == 503 else False)
-        shutil.copy(LAB, half)
-        half.rename(whole)
-        eventually(lambda: host.post("/echo", [[1]]).status == 200)
+        for ruin in (lambda: os.truncate(whole, 10000), whole.unlink):
+            ruin()
+            self.kill(host)
+            eventually(lambda: host.post("/echo", [[1]]).status == 200)
 
     def test_a_runner_that_hangs_is_replaced_and_its_callers_told(self):
         host = self.start("--timeout", str(0.5 * SLOW))

@@ -32,6 +32,7 @@ class FakeExchange final : public http::Exchange {
     responses.push_back(std::move(response));
     tell_sent();
   }
+  std::shared_ptr<const void> take_target() override { return std::move(target); }
   void allow_stream() override { may_stream = true; }
   // The request's body, in pieces of `piece_size`.
   Result<http::ReceivedBody> receive() override {
@@ -71,6 +72,7 @@ class FakeExchange final : public http::Exchange {
     return none;
   }
 
+  std::shared_ptr<const void> target;  // what the application has planned
   std::vector<http::Response> responses;
   std::optional<http::Response> started;  // a streamed one, with what was written so far
   bool is_complete = false, is_cut = false, may_stream = false;

@@ -15,7 +15,7 @@
 
 namespace bentohost::fakes {
 
-// One at a time: the ABI's open() says of no one for whom.
+// open() and close() say of no one for whom: they are taken to be the one's that was loaded last.
 class FakePlugin {
  public:
   FakePlugin() {
@@ -51,10 +51,12 @@ class FakePlugin {
       *self = the_one;
       return the_one->step("create", error);
     };
-    service.on_startup = [](void*, bento_error* e) { return the_one->step("on_startup", e); };
-    service.on_ready = [](void*, bento_error* e) { return the_one->step("on_ready", e); };
-    service.on_shutdown = [](void*, bento_error* e) { return the_one->step("on_shutdown", e); };
-    service.destroy = [](void*) { (void)the_one->step("destroy", nullptr); };
+    service.on_startup = [](void* self, bento_error* e) { return of(self).step("on_startup", e); };
+    service.on_ready = [](void* self, bento_error* e) { return of(self).step("on_ready", e); };
+    service.on_shutdown = [](void* self, bento_error* e) {
+      return of(self).step("on_shutdown", e);
+    };
+    service.destroy = [](void* self) { (void)of(self).step("destroy", nullptr); };
 
     entry.size = sizeof entry;
     entry.abi_major = BENTO_ABI_MAJOR;
@@ -65,12 +67,18 @@ class FakePlugin {
       const bento_service* opened = &the_one->service;
       return the_one->step("open", error) == BENTO_OK ? opened : nullptr;
     };
-    entry.close = [] { (void)the_one->step("close", nullptr); };
+    entry.close = [] {
+      if (the_one != nullptr) (void)the_one->step("close", nullptr);
+    };
+  }
+  ~FakePlugin() {
+    if (the_one == this) the_one = nullptr;
   }
   FakePlugin(const FakePlugin&) = delete;
 
   Result<std::unique_ptr<plugin::Instance>> instance() {
-    return plugin::Instance::open({"/plugins/libfake.so", "{}", "test"}, entry,
+    the_one = this;
+    return plugin::Instance::open({{"/plugins/libfake.so", ""}, "{}", "test"}, entry,
                                   [](LogLevel, std::string_view, std::span<const LogField>) {});
   }
 
@@ -91,6 +99,7 @@ class FakePlugin {
   bento_plugin_entry entry{};
 
  private:
+  static FakePlugin& of(void* self) { return *static_cast<FakePlugin*>(self); }
   bento_code step(const char* name, bento_error* error) {
     steps.emplace_back(name);
     if (name != fails_in) return BENTO_OK;

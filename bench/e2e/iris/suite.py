@@ -1,10 +1,10 @@
 """The suite: interleaved rounds, then the kill scenario, then its section and its plot."""
 from pathlib import Path
 
-from .. import load, machine, markdown, plot, procs
+from .. import kill, load, machine, markdown, plot, procs
 from ..load import WrongAnswer
 from ..servers import Spec
-from . import kill, report
+from . import report
 from .results import CONNECTIONS, LOG_MODES, Cell, Kill, Life, Results
 from .servers import CLASSIFY
 
@@ -51,7 +51,7 @@ def _rounds(specs: list[Spec], rounds: int, seconds: float, results: Results) ->
 
 def _kill(spec: Spec) -> Kill:
     with spec.running(CLASSIFY) as server:
-        outcome = kill.run(server.pid, server.port, CLASSIFY)
+        outcome = kill.run(lambda: kill.runner_workers(server.pid), server.port, CLASSIFY)
     print(outcome.text(), flush=True)
     if outcome.wrong:
         raise WrongAnswer(f"{outcome.wrong} wrong replies while the runner was killed")

@@ -1,6 +1,7 @@
-// bentohost: the command. `bentohost --plugin ...` serves, `bentohost healthcheck` asks one that
-// does; `bentohost runner ...` and `bentohost probe ...` are how it starts itself as a child, not
-// for people; and so is a `bentohost --plugin ...` whose environment says that it is supervised.
+// bentohost: the command. `bentohost --plugin ...` serves, `bentohost healthcheck` and
+// `bentohost reload` ask one that does; `bentohost runner ...` and `bentohost probe ...` are how it
+// starts itself as a child, not for people; and so is a `bentohost --plugin ...` whose environment
+// says that it is supervised.
 #include <sys/auxv.h>
 
 #include <cstdio>
@@ -12,6 +13,7 @@
 #include "app/config.h"
 #include "app/healthcheck.h"
 #include "app/lifecycle.h"
+#include "app/reload_command.h"
 #include "app/supervision.h"
 #include "base/child_stdio.h"
 #include "plugin/probe.h"
@@ -32,13 +34,16 @@ std::string path_as_started(const std::string& exe) {
 }
 
 int run_child(std::string_view role, const std::vector<std::string>& arguments) {
-  if (role == "probe" && arguments.size() == 2) {
-    return bentohost::plugin::run_probe(arguments[0], std::stoi(arguments[1]), BENTO_VERSION);
+  if (role == "probe" && arguments.size() == 3) {
+    return bentohost::plugin::run_probe({arguments[0], arguments[1]}, std::stoi(arguments[2]),
+                                        BENTO_VERSION);
   }
-  if (role == "runner" && arguments.size() == 4) {
-    return bentohost::runner::run_worker({arguments[0], arguments[1],
+  if (role == "runner" && arguments.size() == 5) {
+    return bentohost::runner::run_worker({{arguments[0], arguments[3]},
+                                          arguments[1],
                                           static_cast<std::uint32_t>(std::stoul(arguments[2])),
-                                          std::stoi(arguments[3]), BENTO_VERSION});
+                                          std::stoi(arguments[4]),
+                                          BENTO_VERSION});
   }
   std::fputs("bentohost: probe and runner are for bentohost's own use\n", stderr);
   return kExitUsage;
@@ -54,6 +59,9 @@ int main(int argc, char** argv) try {
   }
   if (!arguments.empty() && arguments[0] == "healthcheck") {
     return bentohost::app::healthcheck({arguments.begin() + 1, arguments.end()});
+  }
+  if (!arguments.empty() && arguments[0] == "reload") {
+    return bentohost::app::reload_command({arguments.begin() + 1, arguments.end()});
   }
   auto line = bentohost::app::parse_command_line(arguments);
   if (!line.ok()) {

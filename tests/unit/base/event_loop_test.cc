@@ -130,6 +130,39 @@ TEST_F(EventLoopTest, AsksEveryTickerEvenWhenOneHasNeed) {
   EXPECT_EQ(asked, 3);
 }
 
+TEST_F(EventLoopTest, ForgetsATickerThatIsRemoved) {
+  int kept = 0, removed = 0;
+  loop_.add_ticker([&](TimePoint) { return ++kept < 100; });
+  const auto id = loop_.add_ticker([&](TimePoint) { return ++removed < 100; });
+  step();
+  loop_.remove_ticker(id);
+  step();
+  EXPECT_EQ(kept, 2);
+  EXPECT_EQ(removed, 1);
+}
+
+TEST(EventLoopThread, TurnsAreWaitedForWithTheirEnds) {
+  const SteadyClock clock;
+  EventLoop loop(clock);
+  struct AtEnd final : EventLoop::TurnEnd {
+    void on_turn_end() override { came = true; }
+    bool came = false;
+  } at_end;
+  loop.start();
+  loop.post([&] { loop.at_turn_end(at_end); });
+  EXPECT_TRUE(loop.let_turn(1min));
+  EXPECT_TRUE(at_end.came);
+}
+
+TEST(EventLoopThread, OneThatHasStoppedIsNotWaitedFor) {
+  const SteadyClock clock;
+  EventLoop loop(clock);
+  loop.stop();
+  const TimePoint began = clock.now();
+  EXPECT_TRUE(loop.let_turn(1min)) << "there is nothing that it still has to do";
+  EXPECT_LT(clock.now() - began, 30s);
+}
+
 TEST(EventLoopThread, RunsWhatWasPostedBeforeItStops) {
   const SteadyClock clock;
   int ran = 0;

@@ -19,6 +19,7 @@ TEST(Instance, GoesThroughItsStepsInOrder) {
     ASSERT_TRUE(instance.ok()) << instance.status().message();
     EXPECT_EQ((*instance)->spec().name, "fake");
     EXPECT_EQ(to_view(plugin.host->plugin_dir), "/plugins");
+    EXPECT_TRUE((*instance)->create().ok());
     EXPECT_TRUE((*instance)->start().ok());
     EXPECT_EQ((*instance)->self(), &plugin);
     EXPECT_TRUE((*instance)->ready().ok());
@@ -39,7 +40,8 @@ TEST(Instance, UndoesOnlyWhatWasDone) {
     plugin.fails_in = fails_in;
     {
       auto instance = plugin.instance();
-      const Status status = (*instance)->start();
+      Status status = (*instance)->create();
+      if (status.ok()) status = (*instance)->start();
       EXPECT_EQ(status.code(), BENTO_UNAVAILABLE);
       EXPECT_THAT(status.message(),
                   HasSubstr(std::string("fake: ") + fails_in + " failed: no " + fails_in));
@@ -54,6 +56,7 @@ TEST(Instance, NeedsNoHooks) {
   plugin.service.on_startup = plugin.service.on_ready = plugin.service.on_shutdown = nullptr;
   plugin.service.destroy = nullptr;
   auto instance = plugin.instance();
+  EXPECT_TRUE((*instance)->create().ok());
   EXPECT_TRUE((*instance)->start().ok());
   EXPECT_TRUE((*instance)->ready().ok());
   (*instance)->stop();

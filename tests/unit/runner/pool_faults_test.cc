@@ -1,5 +1,6 @@
 // The pool when workers die, hang, lie or cannot be started, and when it is stopped.
 #include <gmock/gmock.h>
+#include <prometheus/gauge.h>
 
 #include <atomic>
 #include <thread>
@@ -260,6 +261,7 @@ TEST_F(PoolFaultsTest, StopsWhenItsWorkersHaveEnded) {
   EXPECT_EQ(queued.status.http_status(), 503u);
   advance(1h);
   EXPECT_EQ(spawned(), 1u);
+  EXPECT_EQ(metrics_.runner_up("clf", 0).Value(), 0);
 }
 
 // With a pidfd, as real processes have one, closed pipes are not yet the end.

@@ -24,6 +24,19 @@ TEST_F(PoolTest, GreetsAWorkerAndIsReadyWhenItSaysSo) {
   EXPECT_TRUE(pool_.readiness().ok());
 }
 
+TEST_F(PoolTest, IsWarmWhenEachWorkerIsUp) {
+  EXPECT_FALSE(*pool_.is_warm());
+  make_ready();
+  EXPECT_TRUE(*pool_.is_warm());
+}
+
+TEST_F(PoolTest, IsNotWarmButFailedWhenAWorkerEndsInstead) {
+  die();
+  const auto warm = pool_.is_warm();
+  EXPECT_EQ(warm.status().code(), BENTO_UNAVAILABLE);
+  EXPECT_THAT(warm.status().message(), HasSubstr("runner clf"));
+}
+
 TEST_F(PoolTest, GivesWorkToAnIdleWorkerBeforeSubmitReturns) {
   make_ready();
   Caller a;

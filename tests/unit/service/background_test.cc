@@ -21,13 +21,13 @@ class BackgroundTest : public testing::Test {
  protected:
   BackgroundTest() {
     auto instance = plugin_.instance();
-    service_ = std::make_unique<LiveService>(*std::move(instance), "");
+    service_ = std::make_shared<const LiveService>(*std::move(instance), "");
   }
   void make(std::size_t threads, std::size_t max_tasks) {
     background_.emplace(Background::Options{threads, max_tasks, 1s}, clock_, metrics_);
   }
   std::shared_ptr<BackgroundRow> row() {
-    return std::make_shared<BackgroundRow>(*background_, *service_, "id-1", "POST", "/classify");
+    return std::make_shared<BackgroundRow>(*background_, service_, "id-1", "POST", "/classify");
   }
   // A task that calls `f`, and counts its drop.
   BackgroundTask task(std::function<bento_code(bento_ctx*, bento_error*)> f) {
@@ -54,7 +54,7 @@ class BackgroundTest : public testing::Test {
   SteadyClock clock_;
   observe::Metrics metrics_{"test"};
   fakes::FakePlugin plugin_;
-  std::unique_ptr<LiveService> service_;
+  std::shared_ptr<const LiveService> service_;
   std::optional<Background> background_;
   std::vector<int> ran_;
   std::atomic<int> drops_ = 0;

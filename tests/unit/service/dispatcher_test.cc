@@ -12,6 +12,7 @@
 #include "fakes/fake_clock.h"
 #include "fakes/fake_exchange.h"
 #include "fakes/fake_plugin.h"
+#include "fakes/local_service.h"
 
 namespace bentohost::service {
 namespace {
@@ -25,15 +26,14 @@ class DispatcherTest : public testing::Test {
   Status serve(const std::string& prefix = "") {
     auto instance = plugin_.instance();
     EXPECT_TRUE(instance.ok()) << instance.status().message();
-    service_ = std::make_unique<LiveService>(*std::move(instance), prefix);
-    EXPECT_TRUE(service_->start({}, loops_, clock_, metrics_).ok());
-    return dispatcher_.add(*service_);
+    service_ = fakes::start(*std::move(instance), prefix);
+    return fakes::serve(dispatcher_, {service_});
   }
 
   http::Response ask(std::string method, std::string path, std::string body = {}) {
     fakes::FakeExchange exchange(std::move(method), std::move(path), std::move(body));
     exchange.request().arrived = clock_.now();
-    dispatcher_.handle(exchange);
+    fakes::ask(dispatcher_, exchange);
     EXPECT_EQ(exchange.responses.size(), 1u);
     EXPECT_EQ(metrics_.in_flight().Value(), 0);
     EXPECT_EQ(environment_.in_flight, 0u);
@@ -43,9 +43,8 @@ class DispatcherTest : public testing::Test {
   fakes::FakeClock clock_;
   observe::Metrics metrics_{"test"};
   Environment environment_{clock_, metrics_};
-  const LiveService::Loops loops_{std::make_shared<EventLoop>(clock_)};
   fakes::FakePlugin plugin_;
-  std::unique_ptr<LiveService> service_;
+  std::shared_ptr<const LiveService> service_;
   Dispatcher dispatcher_{environment_};
 };
 
@@ -158,7 +157,7 @@ TEST_F(DispatcherTest, CallsAQuickHandlerAtOnceAndOthersOnAThread) {
   // A large body is decoded off the loop all the same.
   caller = {};
   fakes::FakeExchange exchange("POST", "/echo", std::string(1u << 20, 'x'));
-  dispatcher_.handle(exchange);
+  fakes::ask(dispatcher_, exchange);
   EXPECT_NE(caller.get_future().get(), std::this_thread::get_id());
   threads.stop(kNoDeadline);
   EXPECT_EQ(exchange.response().body.size(), 1u << 20);
@@ -191,7 +190,8 @@ TEST_F(DispatcherTest, PutsAServiceBehindItsPrefix) {
 TEST_F(DispatcherTest, RefusesTwoServicesOnOneRoute) {
   ASSERT_TRUE(serve().ok());
   const auto first = std::move(service_);
-  const Status status = serve();
+  ASSERT_TRUE(serve().ok());
+  const Status status = fakes::serve(dispatcher_, {first, service_});
   EXPECT_EQ(status.code(), BENTO_FAILED_PRECONDITION);
   EXPECT_THAT(status.message(), HasSubstr("POST /echo is asked for by api fake.echo"));
   EXPECT_THAT(status.message(), HasSubstr("--plugin /PREFIX=LIBRARY"));
@@ -202,8 +202,10 @@ TEST_F(DispatcherTest, RefusesTwoServicesOnTemplatesOfOneShape) {
   ASSERT_TRUE(serve().ok());
   const auto first = std::move(service_);
   plugin_.echo.route = to_bento("/models/{name}");
-  EXPECT_THAT(serve().message(), HasSubstr("POST /models/{name} is asked for by api fake.echo and "
-                                           "by api fake.echo"));
+  ASSERT_TRUE(serve().ok());
+  EXPECT_THAT(fakes::serve(dispatcher_, {first, service_}).message(),
+              HasSubstr("POST /models/{name} is asked for by api fake.echo and "
+                        "by api fake.echo"));
 }
 
 TEST_F(DispatcherTest, TakesNoNewWorkWhileDraining) {

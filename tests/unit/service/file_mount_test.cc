@@ -9,6 +9,7 @@
 #include "fakes/fake_clock.h"
 #include "fakes/fake_exchange.h"
 #include "fakes/fake_plugin.h"
+#include "fakes/local_service.h"
 #include "service/dispatcher.h"
 #include "unit/http/temp_folder.h"
 
@@ -37,17 +38,15 @@ class FileMountTest : public testing::Test {
     mount_.process = to_bento(process_);
     auto instance = plugin_.instance();
     EXPECT_TRUE(instance.ok()) << instance.status().message();
-    auto& service =
-        services_.emplace_back(std::make_unique<LiveService>(*std::move(instance), prefix));
-    EXPECT_TRUE(service->start({}, loops_, clock_, metrics_).ok());
-    return dispatcher_.add(*service);
+    services_.push_back(fakes::start(*std::move(instance), prefix));
+    return fakes::serve(dispatcher_, services_);
   }
   // What came of it: whole, or streamed.
   http::Response ask(std::string method, std::string path, http::Headers headers = {}) {
     fakes::FakeExchange exchange(std::move(method), std::move(path));
     exchange.request().headers = std::move(headers);
     exchange.write_status = write_status_;
-    dispatcher_.handle(exchange);
+    fakes::ask(dispatcher_, exchange);
     EXPECT_EQ(metrics_.in_flight().Value(), 0);
     EXPECT_EQ(environment_.in_flight, 0u);
     was_streamed_ = exchange.started.has_value();
@@ -66,11 +65,10 @@ class FileMountTest : public testing::Test {
   fakes::FakeClock clock_;
   observe::Metrics metrics_{"test"};
   Environment environment_{clock_, metrics_};
-  const LiveService::Loops loops_{std::make_shared<EventLoop>(clock_)};
   fakes::FakePlugin plugin_;
   bento_mount mount_{};
   const bento_mount* mounts_[1] = {&mount_};
-  std::vector<std::unique_ptr<LiveService>> services_;
+  std::vector<std::shared_ptr<const LiveService>> services_;
   Dispatcher dispatcher_{environment_};
   Status write_status_;
   bool was_streamed_ = false;

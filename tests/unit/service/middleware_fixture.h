@@ -16,6 +16,7 @@
 #include "fakes/fake_clock.h"
 #include "fakes/fake_exchange.h"
 #include "fakes/fake_plugin.h"
+#include "fakes/local_service.h"
 #include "service/dispatcher.h"
 
 namespace bentohost::service {
@@ -97,9 +98,8 @@ class MiddlewareTest : public testing::Test {
     plugin_.service.n_middleware = middlewares_.size();
     auto instance = plugin_.instance();
     if (!instance.ok()) return instance.status();
-    service_ = std::make_unique<LiveService>(*std::move(instance), prefix);
-    EXPECT_TRUE(service_->start({}, loops_, clock_, metrics_).ok());
-    return dispatcher_.add(*service_);
+    service_ = fakes::start(*std::move(instance), prefix);
+    return fakes::serve(dispatcher_, {service_});
   }
   http::Response ask(std::string method, std::string path, std::string body = {},
                      http::Headers headers = {}) {
@@ -109,7 +109,7 @@ class MiddlewareTest : public testing::Test {
   }
   http::Response ask(fakes::FakeExchange& exchange) {
     exchange.request().arrived = clock_.now();
-    dispatcher_.handle(exchange);
+    fakes::ask(dispatcher_, exchange);
     EXPECT_EQ(exchange.responses.size() + (exchange.started ? 1 : 0), 1u);
     EXPECT_EQ(metrics_.in_flight().Value(), 0);
     EXPECT_EQ(environment_.in_flight, 0u);
@@ -129,10 +129,9 @@ class MiddlewareTest : public testing::Test {
   fakes::FakeClock clock_;
   observe::Metrics metrics_{"test"};
   Environment environment_{clock_, metrics_};
-  const LiveService::Loops loops_{std::make_shared<EventLoop>(clock_)};
   std::deque<FakeMiddleware> middlewares_;
   fakes::FakePlugin plugin_;
-  std::unique_ptr<LiveService> service_;
+  std::shared_ptr<const LiveService> service_;
   Dispatcher dispatcher_{environment_};
   std::vector<std::string> steps_;
 };

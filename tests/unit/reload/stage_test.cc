@@ -1,11 +1,11 @@
-#include "app/staging.h"
+#include "reload/stage.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
 
-namespace bentohost::app {
+namespace bentohost::reload {
 namespace {
 
 using testing::ElementsAre;
@@ -18,16 +18,17 @@ class PluginFoldersTest : public testing::Test {
 
 TEST_F(PluginFoldersTest, AreThatOfTheInstallationAndHere) {
   ::unsetenv("BENTOHOST_PLUGIN_PATH");
-  EXPECT_THAT(plugin_folders("/opt/bento/bin/bentohost"),
+  EXPECT_THAT(plugin_folders("/opt/bento/bin/bentohost", "lib/bentohost/plugins"),
               ElementsAre(EndsWith("/bentohost/plugins"), "."));
-  EXPECT_TRUE(plugin_folders("/opt/bento/bin/bentohost")[0].starts_with("/opt/bento/"));
+  EXPECT_TRUE(plugin_folders("/opt/bento/bin/bentohost", "lib/bentohost/plugins")[0].starts_with(
+      "/opt/bento/"));
 }
 
 TEST_F(PluginFoldersTest, BeginWithThoseOfTheEnvironment) {
   ::setenv("BENTOHOST_PLUGIN_PATH", ":/a::/b/c:", 1);
-  EXPECT_THAT(plugin_folders("/opt/bento/bin/bentohost"),
+  EXPECT_THAT(plugin_folders("/opt/bento/bin/bentohost", "lib/bentohost/plugins"),
               ElementsAre("/a", "/b/c", EndsWith("/bentohost/plugins"), "."));
 }
 
 }  // namespace
-}  // namespace bentohost::app
+}  // namespace bentohost::reload

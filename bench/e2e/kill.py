@@ -1,5 +1,5 @@
-"""SIGKILL for every worker of bentohost's runner while 64 connections are busy. The promise: each
-request gets an answer, and a new runner serves within a second."""
+"""A process of bentohost's tree dies while 64 connections are busy: the runner's workers, or the
+process that serves. What became of the requests, and when it serves again."""
 import asyncio
 import os
 import signal
@@ -7,9 +7,10 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Callable
 
-from .. import procs
-from ..load import Request
+from . import procs
+from .load import Request
 
 CONNECTIONS = 64
 BEFORE_SECONDS = 1.0
@@ -22,9 +23,10 @@ ANSWER_TIMEOUT_SECONDS = 10.0
 class Outcome:
     statuses: Counter = field(default_factory=Counter)
     lost: int = 0                     # sent, and no whole answer: reset, closed or timed out
+    refused: int = 0                  # connections
     wrong: int = 0                    # 200 with another body than the model's
     killed: int = 0                   # processes
-    runner_back_ms: float | None = None  # from the kill to the first sight of a new worker process
+    back_ms: float | None = None      # from the kill to the first sight of a new process
     served_ms: float | None = None    # from the kill to the first 200 for a request sent after it
 
     @property
@@ -33,29 +35,40 @@ class Outcome:
 
     def text(self) -> str:
         served = "never" if self.served_ms is None else f"{self.served_ms:.0f} ms"
-        back = "never" if self.runner_back_ms is None else f"{self.runner_back_ms:.0f} ms"
-        return (f"{self.killed} worker(s) killed under {CONNECTIONS} connections: "
-                f"lost {self.lost}, 200s {self.statuses[200]}, 503s {self.statuses[503]}, "
+        back = "never" if self.back_ms is None else f"{self.back_ms:.0f} ms"
+        return (f"{self.killed} process(es) killed under {CONNECTIONS} connections: "
+                f"lost {self.lost}, refused {self.refused}, 200s {self.statuses[200]}, 503s {self.statuses[503]}, "
                 f"other {self.other}, wrong {self.wrong}; "
-                f"new worker after {back}, next 200 after {served}")
+                f"another after {back}, next 200 after {served}")
 
 
-def runner_workers(host: int) -> list[int]:
-    """The processes below the host that were started as `bentohost runner ...`."""
+def _processes(root: int, word: bytes) -> list[int]:
+    """Those of the tree that were started as `bentohost <word> ...`."""
     found = []
-    for pid in procs.tree(host):
+    for pid in procs.tree(root):
         try:
             words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         except (FileNotFoundError, ProcessLookupError):
             continue
-        if b"runner" in words:
+        if word in words[1:2]:
             found.append(pid)
     return found
 
 
+def runner_workers(root: int) -> list[int]:
+    return _processes(root, b"runner")
+
+
+def serving_processes(root: int) -> list[int]:
+    """The parent of the runner's workers; none if that is the root, for then nobody replaces it."""
+    return sorted({procs.parent(pid) for pid in runner_workers(root)} - {root})
+
+
 class _Scenario:
-    def __init__(self, host: int, port: int, request: Request) -> None:
-        self._host = host
+    def __init__(self, victims: Callable[[], list[int]], number: int, port: int,
+                 request: Request) -> None:
+        self._victims = victims
+        self._number = number
         self._port = port
         self._request = request
         self._killed_at = float("inf")
@@ -71,19 +84,22 @@ class _Scenario:
         return self.outcome
 
     async def _kill_and_watch(self) -> None:
-        old = set(runner_workers(self._host))
+        old = set(self._victims())
         if not old:
-            raise RuntimeError("no runner process to kill")
+            raise RuntimeError("no process to kill")
         for pid in old:
             os.kill(pid, signal.SIGSTOP)
         await asyncio.sleep(PILE_UP_SECONDS)
         for pid in old:
-            os.kill(pid, signal.SIGKILL)
+            os.kill(pid, self._number)
+        if self._number != signal.SIGKILL:
+            for pid in old:
+                os.kill(pid, signal.SIGCONT)
         self._killed_at = time.perf_counter()
         self.outcome.killed = len(old)
         while (passed := time.perf_counter() - self._killed_at) < AFTER_SECONDS:
-            if self.outcome.runner_back_ms is None and set(runner_workers(self._host)) - old:
-                self.outcome.runner_back_ms = passed * 1e3
+            if self.outcome.back_ms is None and set(self._victims()) - old:
+                self.outcome.back_ms = passed * 1e3
             await asyncio.sleep(0.02)
 
     async def _client(self) -> None:
@@ -94,6 +110,9 @@ class _Scenario:
                 reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
                 while not self._stop and await self._exchange(reader, writer):
                     pass
+            except ConnectionRefusedError:
+                self.outcome.refused += 1
+                await asyncio.sleep(0.01)
             except (OSError, ValueError, KeyError, EOFError, asyncio.TimeoutError):
                 self.outcome.lost += 1
                 await asyncio.sleep(0.01)  # a server that is gone would be called in a tight loop
@@ -124,5 +143,7 @@ async def _answer(reader: asyncio.StreamReader) -> tuple[int, bool, bytes]:
     return int(status_line.split()[1]), keep, body
 
 
-def run(host: int, port: int, request: Request) -> Outcome:
-    return asyncio.run(_Scenario(host, port, request).run())
+def run(victims: Callable[[], list[int]], port: int, request: Request,
+        number: int = signal.SIGKILL) -> Outcome:
+    """`victims()` are the processes that get the signal; asked again, those in their place."""
+    return asyncio.run(_Scenario(victims, number, port, request).run())

@@ -1,0 +1,51 @@
+"""The figures of one run of the suite, as values: kept while measuring, read by the report."""
+from dataclasses import asdict, dataclass, field
+
+from ..figures import Spread
+
+
+@dataclass(frozen=True)
+class Round:
+    """A run without and one with a reload each `seconds` / `reloads`, of one host."""
+    requests: int            # of the run with reloads
+    failed: int              # other than 200 with the right body, or no answer
+    closed: int              # connections
+    reloads: int
+    rps_without: float
+    rps_with: float
+    p99_ms_without: float
+    p99_ms_with: float
+    steps_ms: dict[str, list[float]]  # of each reload, under load; "all" is their sum
+    seen_ms: list[float]     # idle, with --reload: from a file renamed into its place to the swap
+    kb_per_generation: float
+
+
+@dataclass(frozen=True)
+class Crash:
+    lost: int
+    refused: int
+    unavailable: int
+    served_ms: float | None
+
+
+@dataclass
+class Results:
+    rounds: list[Round] = field(default_factory=list)
+    crashes: list[Crash] = field(default_factory=list)
+    machine: list[str] = field(default_factory=list)
+    command: str = ""
+
+    def of(self, name: str) -> Spread | None:
+        return Spread.of(getattr(each, name) for each in self.rounds)
+
+    def step(self, name: str) -> Spread | None:
+        return Spread.of(ms for each in self.rounds for ms in each.steps_ms.get(name, []))
+
+    def as_json(self) -> dict:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, figures: dict) -> "Results":
+        return cls([Round(**each) for each in figures["rounds"]],
+                   [Crash(**each) for each in figures["crashes"]],
+                   figures["machine"], figures["command"])

@@ -1,0 +1,228 @@
+"""The suite: rounds of a run without reloads and one with them, then crashes, then its section."""
+import http.client
+import json
+import signal
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Iterator
+
+from .. import kill, load, machine, markdown, procs, servers
+from ..figures import Spread, full
+from ..iris.servers import CLASSIFY
+from ..load import WrongAnswer
+from ..markdown import Target, table
+from .results import Crash, Results, Round
+
+CONNECTIONS = 64
+RELOADS = 100
+SERVICE = "iris_classifier"
+SEEN = 5          # reloads by --reload, in a round
+KEPT_PORTS_AT = 0.15  # of a run: when the connections are looked at, and as long before its end
+
+
+class _Admin:
+    """The operators' door."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+
+    def _ask(self, method: str, path: str) -> dict:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
+        try:
+            connection.request(method, path)
+            return json.loads(connection.getresponse().read())
+        finally:
+            connection.close()
+
+    def reload(self) -> dict:
+        answer = self._ask("POST", f"/plugins/{SERVICE}/reload?force=true")
+        if answer["result"] != "ok":
+            raise WrongAnswer(f"a reload failed: {answer}")
+        return answer
+
+    def generations(self) -> list[dict]:
+        return self._ask("GET", "/plugins")["plugins"][0]["generations"]
+
+    def wait_until_retired(self) -> None:
+        while any(g["state"] in ("draining", "retiring") for g in self.generations()):
+            time.sleep(0.01)
+
+
+@contextmanager
+def _host(binary: Path, plugin: str, *options: str) -> Iterator[tuple[procs.Server, _Admin]]:
+    port = procs.free_port()
+    spec = servers.bentohost(binary, [plugin], ["--admin-bind", f"127.0.0.1:{port}", *options])
+    with spec.running(CLASSIFY) as server:
+        server.settle()
+        load.check(spec.label, server, CLASSIFY)
+        yield server, _Admin(port)
+
+
+def _client_ports(port: int) -> set[int]:
+    """Of the connections that the server has."""
+    found = set()
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        fields = line.split()
+        local, remote = (int(fields[i].split(":")[1], 16) for i in (1, 2))
+        if local == port and fields[3] == "01":
+            found.add(remote)
+    return found
+
+
+class _Reloading:
+    """Reloads at an even pace, beside a run."""
+
+    def __init__(self, admin: _Admin, port: int, count: int, seconds: float) -> None:
+        self._admin, self._port, self._count, self._seconds = admin, port, count, seconds
+        self.answers: list[dict] = []
+        self.closed = 0
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> "_Reloading":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._thread.join()
+
+    def _run(self) -> None:
+        began = time.perf_counter()
+        margin = self._seconds * KEPT_PORTS_AT
+        time.sleep(margin)
+        before = _client_ports(self._port)
+        for number in range(self._count):
+            due = began + margin + (self._seconds - 2 * margin) * number / self._count
+            time.sleep(max(0.0, due - time.perf_counter()))
+            self.answers.append(self._admin.reload())
+        self.closed = len(before - _client_ports(self._port))
+
+
+def _serving_rss_kb(server: procs.Server) -> float:
+    pids = kill.serving_processes(server.pid) or [server.pid]
+    return sum(procs.own_rss_mb(pid) for pid in pids) * 1024
+
+
+def _kb_per_generation(server: procs.Server, admin: _Admin, count: int) -> float:
+    """Once the allocator has what it needs: from the first third of so many reloads to their end."""
+    first = count // 3
+    for number in range(count):
+        if number == first:
+            admin.wait_until_retired()
+            before = _serving_rss_kb(server)
+        admin.reload()
+    admin.wait_until_retired()
+    return (_serving_rss_kb(server) - before) / (count - first)
+
+
+def _seen_ms(binary: Path, plugin: Path, folder: Path, count: int) -> list[float]:
+    """Renames copies of the plugin that differ into its place."""
+    place = folder / plugin.name
+    content = plugin.read_bytes()
+    place.write_bytes(content)
+    for model in plugin.parent.glob("iris.svm"):
+        (folder / model.name).write_bytes(model.read_bytes())
+    took = []
+    with _host(binary, str(place), "--reload") as (_, admin):
+        for number in range(count):
+            new = folder / "new"
+            new.write_bytes(content + b"\0" * (number + 1))
+            before = len(admin.generations())
+            new.rename(place)
+            began = time.perf_counter()
+            while len(admin.generations()) == before:
+                time.sleep(0.001)
+            took.append((time.perf_counter() - began) * 1e3)
+    return took
+
+
+def _round(binary: Path, plugin: Path, folder: Path, reloads: int, seconds: float) -> Round:
+    with _host(binary, str(plugin)) as (server, admin):
+        quiet = load.measure(server, CLASSIFY, CONNECTIONS, seconds, check=True)
+        with _Reloading(admin, server.port, reloads, seconds) as reloading:
+            busy = load.measure(server, CLASSIFY, CONNECTIONS, seconds, check=True)
+        kilobytes = _kb_per_generation(server, admin, reloads)
+    steps: dict[str, list[float]] = {"all": [a["took_ms"] for a in reloading.answers]}
+    for answer in reloading.answers:
+        for step, took in answer["steps_ms"].items():
+            steps.setdefault(step, []).append(took)
+    found = Round(busy.requests, busy.errors, reloading.closed, len(reloading.answers), quiet.rps,
+                  busy.rps, quiet.p99_ms, busy.p99_ms, steps,
+                  _seen_ms(binary, plugin, folder, SEEN), kilobytes)
+    print(f"  {found.reloads} reloads, {found.requests} requests: {found.failed} failed, "
+          f"{found.closed} connections closed, p99 {found.p99_ms_without:.2f} -> "
+          f"{found.p99_ms_with:.2f} ms, {kilobytes:.0f} KB a generation, seen after "
+          f"{Spread.of(found.seen_ms).median:.0f} ms", flush=True)
+    return found
+
+
+def _crash(binary: Path, plugin: Path) -> Crash:
+    with _host(binary, str(plugin)) as (server, _):
+        outcome = kill.run(lambda: kill.serving_processes(server.pid), server.port, CLASSIFY,
+                           signal.SIGSEGV)
+    print("  " + outcome.text(), flush=True)
+    return Crash(outcome.lost, outcome.refused, outcome.statuses[503], outcome.served_ms)
+
+
+def quick(binary: Path, plugin: Path, folder: Path) -> None:
+    found = _round(binary, plugin, folder, 5, 1.0)
+    if found.failed or found.closed:
+        raise WrongAnswer(f"reloads lost {found.failed} requests, {found.closed} connections")
+    _crash(binary, plugin)
+    print("ok: reload", flush=True)
+
+
+def run(binary: Path, plugin: Path, folder: Path, rounds: int, seconds: float,
+        command: str) -> Results:
+    results = Results(machine=machine.describe(()), command=command)
+    for number in range(1, rounds + 1):
+        print(f"reload, round {number}", flush=True)
+        results.rounds.append(_round(binary, plugin, folder, RELOADS, seconds))
+        results.crashes.append(_crash(binary, plugin))
+    return results
+
+
+def _targets(results: Results) -> list[list[str]]:
+    ratio = Spread.of(each.p99_ms_with / each.p99_ms_without for each in results.rounds)
+    seen = Spread.of(ms for each in results.rounds for ms in each.seen_ms)
+    served = Spread.of(each.served_ms or 1e9 for each in results.crashes)
+    targets = [
+        Target("requests that failed in 100 reloads: 0", [results.of("failed")], lambda n: n == 0),
+        Target("requests meanwhile: over 100,000", [results.of("requests")], lambda n: n > 1e5),
+        Target("connections closed for them: 0", [results.of("closed")], lambda n: n == 0),
+        Target("p99 against without: under 2", [ratio], lambda n: n < 2),
+        Target("from a file in its place to the swap, ms: under 400", [seen], lambda n: n < 400),
+        Target("KB for a replaced generation: under 100", [results.of("kb_per_generation")],
+               lambda n: n < 100),
+        Target("SIGSEGV in the serving process: ms to the next 200, under 300", [served],
+               lambda n: n < 300),
+        Target("connections refused after it: 0",
+               [Spread.of(each.refused for each in results.crashes)], lambda n: n == 0)]
+    return [target.row() for target in targets]
+
+
+def _section(results: Results) -> list[str]:
+    steps = [name for name in results.rounds[0].steps_ms if name != "all"]
+    rows = [[name, full(results.step(name))] for name in [*steps, "all"]]
+    lines = ["## Reload and crash", "",
+             f"iris at {CONNECTIONS} connections, every answer compared. Medians (lowest–highest) "
+             "of rounds; of the steps, of all reloads.", "", "### Targets", "",
+             *table(["target", "bentohost"], _targets(results)), "",
+             "### A reload under load, step by step", "", *table(["step", "ms"], rows), "",
+             "### Requests and crashes", "",
+             *table(["", "without reloads", "with"], [
+                 ["req/s", full(results.of("rps_without")), full(results.of("rps_with"))],
+                 ["p99, ms", full(results.of("p99_ms_without")), full(results.of("p99_ms_with"))]]),
+             "",
+             *table(["crash", "lost", "answered 503", "refused", "next 200, ms"], [
+                 [str(number), str(each.lost), str(each.unavailable), str(each.refused),
+                  "never" if each.served_ms is None else f"{each.served_ms:.0f}"]
+                 for number, each in enumerate(results.crashes, 1)]), "",
+             "### How it was measured", "", f"`{results.command}`", ""]
+    return lines + [f"- {fact}" for fact in results.machine]
+
+
+def write(results: Results, folder: Path) -> None:
+    markdown.replace_section(folder / "RESULTS.md", "reload", _section(results))
+    print("wrote the section of RESULTS.md on reloads")

@@ -1,0 +1,76 @@
+#include "app/admin.h"
+
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/json.h"
+#include "http/problem.h"
+
+namespace bentohost::app {
+namespace {
+
+// 422 for what is wrong with the plugin itself; 409 for what may be otherwise when tried again.
+int status_of(const reload::Outcome& outcome) {
+  if (outcome.status.ok()) return 200;
+  if (outcome.result == "unknown") return 404;
+  if (outcome.result == "stopping") return 503;
+  for (const char* circumstance : {"copy", "libraries", "runners"}) {
+    if (outcome.result == circumstance) return 409;
+  }
+  return 422;
+}
+
+double milliseconds(Duration duration) {
+  return std::chrono::duration<double, std::milli>(duration).count();
+}
+
+// The outcome's members, onto those that are there.
+std::string with_outcome(std::string json, const std::string& service,
+                         const reload::Outcome& outcome) {
+  auto doc = *parse_json(json);
+  auto& memory = doc.GetAllocator();
+  doc.AddMember("service", rapidjson::Value(service, memory), memory);
+  doc.AddMember("result", rapidjson::Value(outcome.result, memory), memory);
+  if (!outcome.status.ok()) {
+    doc.AddMember("step", rapidjson::Value(outcome.result, memory), memory);
+  }
+  doc.AddMember("generation", outcome.generation, memory);
+  rapidjson::Value steps(rapidjson::kObjectType);
+  for (const auto& [step, took] : outcome.progress.took()) {
+    steps.AddMember(rapidjson::StringRef(reload::name_of(step)), milliseconds(took), memory);
+  }
+  doc.AddMember("took_ms", milliseconds(outcome.progress.total()), memory);
+  doc.AddMember("steps_ms", steps, memory);
+  return write_json(doc) + "\n";
+}
+
+void reload(const service::RequestPtr& request, reload::Reloader& reloader) {
+  const bento_pairs params = request->scope()->path_params;
+  const std::string service(to_view(params.ptr[0].value));
+  const bool force = request->request().query == "force=true";
+  reloader.request(service, force, [request, service](const reload::Outcome& outcome) {
+    const int status = status_of(outcome);
+    http::Response response = status == 200
+                                  ? http::Response::json(200, "{}")
+                                  : http::problem(status, outcome.status.message(),
+                                                  request->request().path, request->request_id());
+    response.body = with_outcome(std::move(response.body), service, outcome);
+    request->answer(std::move(response));
+  });
+}
+
+}  // namespace
+
+void add_admin_pages(service::Dispatcher& dispatcher, reload::Fleet& fleet,
+                     reload::Reloader& reloader) {
+  dispatcher.add_admin("GET", "/plugins", [&fleet](const service::RequestPtr& request) {
+    request->answer(http::Response::json(200, fleet.json()));
+  });
+  dispatcher.add_admin(
+      "POST", "/plugins/{service}/reload",
+      [&reloader](const service::RequestPtr& request) { reload(request, reloader); });
+}
+
+}  // namespace bentohost::app

@@ -1,0 +1,153 @@
+// Fleet: all services of the host, each in its seat, and the transaction that puts a new generation
+// into one: everything that can fail comes before one swap, and whatever fails leaves the old
+// generation serving as if nothing had been.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/status.h"
+#include "base/thread_pool.h"
+#include "reload/generation.h"
+#include "reload/progress.h"
+#include "reload/retirer.h"
+#include "reload/stage.h"
+#include "service/dispatcher.h"
+
+namespace bentohost::reload {
+
+// What the command line asks for, once for each service.
+struct SeatOptions {
+  std::string library;  // a bare name or a path
+  std::string prefix;   // of its routes: "" or "/iris"
+  // Of middleware alone, that goes around the others:
+  bool is_around = false;
+  std::string around;  // which one; "" for each
+  std::string name;    // what it must be called
+};
+
+struct FleetOptions {
+  std::vector<SeatOptions> seats;  // those around come last
+  StageOptions stage;
+  std::vector<std::string> plugin_folders;
+  // At the start, before any of them is loaded: whether others' wishes fit these names.
+  std::function<Status(const std::vector<std::string>& services,
+                       const std::vector<std::string>& runners)>
+      check_names;
+  service::RunnerOptions runners;
+  std::string copy_dir;
+  // How long create and on_startup may take in a reload, and how long the runners.
+  Duration start_limit = std::chrono::seconds(60);
+  bool unmaps = false;         // retired generations
+  bool tries_samples = false;  // each API's own, before the swap
+};
+
+// How a reload has ended.
+struct Outcome {
+  Status status;                 // OK: it serves; else why not
+  std::string result;            // "ok", "unchanged", or the step that failed
+  std::uint64_t generation = 0;  // that serves now
+  Progress progress;
+};
+
+class Fleet {
+ public:
+  struct Deps {
+    service::Environment& environment;
+    service::Dispatcher& dispatcher;
+    service::LiveService::Loops loops;
+    observe::Metrics& metrics;
+  };
+  Fleet(FleetOptions options, Deps deps);
+  ~Fleet();
+
+  // ---- from one thread, that is not a loop's ---------------------------------------------------
+  // Loads and starts all of them, or none; their routes are published, their runners on their way
+  // when the loops run. Errors name the plugin and what was wrong.
+  Status start();
+  // The runners answer: on_ready, of each.
+  Status ready();
+  // A new generation of the service, if its file is another than the one that serves, or `force`.
+  // One at a time.
+  Outcome reload(std::string_view service, bool force);
+  // Once in a while: says which generations are still held by requests long after their end.
+  void look_after_draining();
+  // The services' end: they are not asked for any more. False: a plugin has not returned from its
+  // end by `deadline`. `are_in_use`: handlers have not returned, so that nothing is destroyed.
+  bool stop(TimePoint deadline, bool are_in_use);
+
+  // ---- [any] -----------------------------------------------------------------------------------
+  std::vector<std::string> services() const;  // names
+  bool has(std::string_view service) const;
+  // The files that are watched for changes: service and path, as given.
+  std::vector<std::pair<std::string, std::string>> files() const;
+  // Whether the file is another than the one that serves, and than the last one that could not, as
+  // far as its state tells.
+  bool has_changed(std::string_view service) const;
+  // {"plugins":[...]}: generations, states, requests, build ids, times, the last error.
+  std::string json() const;
+  // "iris_classifier 1.2.0, other"
+  std::string names() const;
+
+ private:
+  struct Seat {
+    SeatOptions options;
+    std::string path;  // found
+    std::string service;
+    std::shared_ptr<service::LiveService> live;
+    service::PartPtr part;  // null for those around
+    // Guarded by mutex_, for json():
+    GenerationPtr current;
+    std::deque<GenerationPtr> old;    // the newest last
+    plugin::CopyFolder::Stamp tried;  // of the file that was last looked at, and is not served
+    std::uint64_t reloads = 0, failures = 0;
+    std::string last_error;  // a JSON object; "" for none
+  };
+  // A generation on its way up; dropped, it takes itself down.
+  struct Candidate {
+    GenerationPtr generation;
+    std::shared_ptr<service::LiveService> live;
+    std::vector<std::pair<Seat*, service::PartPtr>> parts;
+    service::SitePtr site;
+  };
+
+  Result<Staged> stage(Seat& seat, Progress& progress);
+  Status check_start(const std::vector<Staged>& staged) const;
+  GenerationPtr make_generation(const Seat& seat, const Staged& staged) const;
+  Result<std::shared_ptr<service::LiveService>> load(const Seat& seat, Staged& staged,
+                                                     const GenerationPtr& generation);
+  std::vector<std::shared_ptr<const service::LiveService>> around(const std::string& service,
+                                                                  const Seat* but,
+                                                                  const Candidate* candidate) const;
+  Status make_site(Candidate& candidate, Seat* seat);
+
+  Seat* find(std::string_view service);
+  const Seat* find(std::string_view service) const;
+  Status bring_up(Seat& seat, bool force, Progress& progress, bool& is_unchanged);
+  Status within_limit(Progress& progress, const std::shared_ptr<Candidate>& candidate,
+                      Status (service::LiveService::*step)());
+  Status await_runners(const service::LiveService& live) const;
+  Status try_samples(const Candidate& candidate, const Seat& seat) const;
+  void swap(Seat& seat, Candidate& candidate);
+  void note(Seat& seat, const Outcome& outcome);
+
+  const FleetOptions options_;
+  Deps deps_;
+  const Clock& clock_;
+  std::unique_ptr<plugin::CopyFolder> folder_;
+  Retirer retirer_;
+  ThreadPool starters_;  // of calls into plugins that might not return
+  std::deque<Seat> seats_;
+  mutable std::mutex mutex_;
+};
+
+}  // namespace bentohost::reload

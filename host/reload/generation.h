@@ -1,0 +1,46 @@
+// Generation: what is known of one loading of a service: for operators, and for its end. The
+// service itself is held by those who use it.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "plugin/private_copy.h"
+#include "service/live_service.h"
+
+namespace bentohost::reload {
+
+enum class State {
+  kStarting,  // not serving yet
+  kServing,   // what new requests get
+  kDraining,  // replaced, and requests are still with it
+  kRetiring,  // its on_shutdown and destroy are being called
+  kRetired,   // ended; its image is mapped still
+  kUnmapped,  // ended, and gone
+};
+const char* name_of(State state);
+
+struct Generation {
+  std::string service;
+  std::uint64_t number = 1;
+  std::string version, build_id;
+  std::chrono::system_clock::time_point loaded_at;
+  plugin::PrivateCopyPtr copy;  // until it is retired
+  plugin::CopyFolder::Stamp stamp;
+  std::atomic<State> state = State::kStarting;
+  TimePoint replaced_at{};
+  bool was_warned_of = false;
+  std::weak_ptr<service::LiveService> live;  // expired: nobody uses it any more
+
+  std::size_t leases() const {
+    const auto held = live.lock();
+    return held != nullptr ? held->leases.load() : 0;
+  }
+};
+using GenerationPtr = std::shared_ptr<Generation>;
+
+}  // namespace bentohost::reload

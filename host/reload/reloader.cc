@@ -1,0 +1,78 @@
+#include "reload/reloader.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/host_thread.h"
+
+namespace bentohost::reload {
+namespace {
+
+constexpr auto kLookEvery = std::chrono::seconds(10);
+
+}  // namespace
+
+void Reloader::start() {
+  thread_ = std::thread([this] {
+    const HostThread mark;
+    run();
+  });
+}
+
+void Reloader::request(std::string service, bool force, Done done) {
+  Job job{std::move(service), force, std::move(done)};
+  {
+    std::lock_guard lock(mutex_);
+    const bool waits = std::any_of(jobs_.begin(), jobs_.end(), [&](const Job& other) {
+      return other.service == job.service && other.force == job.force;
+    });
+    if (!stopping_) {
+      if (job.done == nullptr && waits) return;
+      jobs_.push_back(std::move(job));
+      changed_.notify_all();
+      return;
+    }
+  }
+  refuse(job);
+}
+
+void Reloader::run() {
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    changed_.wait_for(lock, kLookEvery, [this] { return stopping_ || !jobs_.empty(); });
+    if (stopping_) break;
+    if (jobs_.empty()) {
+      lock.unlock();
+      fleet_.look_after_draining();
+      lock.lock();
+      continue;
+    }
+    const Job job = std::move(jobs_.front());
+    jobs_.pop_front();
+    lock.unlock();
+    const Outcome outcome = fleet_.reload(job.service, job.force);
+    if (job.done) job.done(outcome);
+    lock.lock();
+  }
+}
+
+void Reloader::stop() {
+  std::deque<Job> left;
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+    left.swap(jobs_);
+    changed_.notify_all();
+  }
+  for (const Job& job : left) refuse(job);
+  if (thread_.joinable()) thread_.join();
+}
+
+void Reloader::refuse(const Job& job) {
+  if (!job.done) return;
+  const SteadyClock clock;
+  job.done(
+      {Status(BENTO_UNAVAILABLE, "the server is shutting down"), "stopping", 0, Progress(clock)});
+}
+
+}  // namespace bentohost::reload

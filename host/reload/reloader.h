@@ -1,0 +1,48 @@
+// Reloader: reloads asked for by anyone, done one after the other on a thread of its own.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "reload/fleet.h"
+
+namespace bentohost::reload {
+
+class Reloader {
+ public:
+  using Done = std::function<void(const Outcome&)>;
+
+  explicit Reloader(Fleet& fleet) : fleet_(fleet) {}
+  ~Reloader() { stop(); }
+  Reloader(const Reloader&) = delete;
+  Reloader& operator=(const Reloader&) = delete;
+
+  void start();
+  // [any] `done` is called on the reloader's thread, and must not wait; or, after stop(), here and
+  // with UNAVAILABLE. Without `done`, what waits already is not queued again.
+  void request(std::string service, bool force, Done done = nullptr);
+  // The one at work is let finish, the others are refused.
+  void stop();
+
+ private:
+  struct Job {
+    std::string service;
+    bool force;
+    Done done;
+  };
+  void run();
+  static void refuse(const Job& job);
+
+  Fleet& fleet_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Job> jobs_;   // guarded by mutex_
+  bool stopping_ = false;  // guarded by mutex_
+  std::thread thread_;
+};
+
+}  // namespace bentohost::reload

@@ -1,0 +1,88 @@
+#include "reload/retirer.h"
+
+#include <prometheus/gauge.h>
+
+#include <string>
+#include <utility>
+
+#include "base/log.h"
+
+namespace bentohost::reload {
+namespace {
+
+// So many plugins may hang in their end before others have to wait for them.
+constexpr std::size_t kThreads = 32;
+
+}  // namespace
+
+const char* name_of(State state) {
+  switch (state) {
+    case State::kStarting:
+      return "starting";
+    case State::kServing:
+      return "serving";
+    case State::kDraining:
+      return "draining";
+    case State::kRetiring:
+      return "retiring";
+    case State::kRetired:
+      return "retired";
+    case State::kUnmapped:
+      return "unmapped";
+  }
+  return "unknown";
+}
+
+struct Retirer::Shared {
+  Shared(const Clock& its_clock, observe::Metrics& its_metrics, bool its_unmaps)
+      : clock(its_clock), metrics(its_metrics), unmaps(its_unmaps), threads(kThreads, kThreads) {}
+
+  void retire(service::LiveService* raw, const GenerationPtr& generation);
+
+  const Clock& clock;
+  observe::Metrics& metrics;
+  const bool unmaps;
+  ThreadPool threads;
+};
+
+void Retirer::Shared::retire(service::LiveService* raw, const GenerationPtr& generation) {
+  const std::unique_ptr<service::LiveService> service(raw);
+  const bool has_served = generation->state == State::kDraining;
+  generation->state = State::kRetiring;
+  service->stop(clock.now() + kRunnerExitTime);
+  State end = State::kRetired;
+  if (unmaps) {
+    Status status = service->unmap();
+    if (status.ok()) {
+      end = State::kUnmapped;
+      metrics.generations_mapped(generation->service).Decrement();
+    } else {
+      log_warning(
+          "a retired generation cannot be unmapped: " + status.message(),
+          {{"service", generation->service}, {"generation", std::to_string(generation->number)}});
+    }
+  }
+  if (end == State::kRetired) service->drop_clean_pages();
+  generation->copy.reset();
+  generation->state = end;
+  if (has_served) {
+    log_info("a generation has ended", {{"service", generation->service},
+                                        {"generation", std::to_string(generation->number)},
+                                        {"state", name_of(end)}});
+  }
+}
+
+Retirer::Retirer(const Clock& clock, observe::Metrics& metrics, bool unmaps)
+    : shared_(std::make_shared<Shared>(clock, metrics, unmaps)) {}
+
+std::shared_ptr<service::LiveService> Retirer::adopt(std::unique_ptr<service::LiveService> service,
+                                                     GenerationPtr generation) {
+  shared_->metrics.generations_mapped(generation->service).Increment();
+  return {service.release(), [shared = shared_, generation](service::LiveService* raw) {
+            shared->threads.run([shared, generation, raw] { shared->retire(raw, generation); });
+          }};
+}
+
+bool Retirer::stop(TimePoint deadline) { return shared_->threads.stop(deadline) == 0; }
+
+}  // namespace bentohost::reload

@@ -1,0 +1,19 @@
+// A trial request: one that comes from nowhere and whose answer nobody gets, to see whether a
+// generation that does not serve yet would.
+#pragma once
+
+#include <string>
+
+#include "base/clock.h"
+#include "base/status.h"
+#include "service/dispatcher.h"
+
+namespace bentohost::reload {
+
+// Has `route` answer a request with this body. (waits) OK for 2xx; else UNAVAILABLE with the
+// answer, or DEADLINE_EXCEEDED after `longest`.
+Status try_route(service::Dispatcher& dispatcher,
+                 const std::shared_ptr<const service::Route>& route, std::string content_type,
+                 std::string body, const Clock& clock, Duration longest);
+
+}  // namespace bentohost::reload

@@ -1,0 +1,51 @@
+// Watcher: tells when a watched file has become another and has been left alone since. (inotify(7))
+#pragma once
+
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/status.h"
+#include "base/unique_fd.h"
+
+namespace bentohost::reload {
+
+class Watcher {
+ public:
+  // Changes are told when nothing has happened in the files' folders for so long: a build that
+  // writes for seconds is one change, and so are a thousand touches.
+  static constexpr Duration kQuiet = std::chrono::milliseconds(200);
+  // ... or for so long something has: their folder may be one where something always does.
+  static constexpr Duration kLongest = std::chrono::seconds(1);
+
+  // Each file has a name. `on_change(name)` is called on the watcher's thread, for each file that
+  // may have changed; whether it has is for it to find out.
+  using OnChange = std::function<void(const std::string& name)>;
+  Watcher(std::vector<std::pair<std::string, std::string>> files, OnChange on_change)
+      : files_(std::move(files)), on_change_(std::move(on_change)) {}
+  ~Watcher() { stop(); }
+  Watcher(const Watcher&) = delete;
+  Watcher& operator=(const Watcher&) = delete;
+
+  // RESOURCE_EXHAUSTED when the system gives no watches: "... fs.inotify.max_user_watches".
+  Status start();
+  void stop();
+
+ private:
+  void run();
+  Status watch_folders();
+  bool take_events();
+
+  const std::vector<std::pair<std::string, std::string>> files_;  // name, path
+  const OnChange on_change_;
+  UniqueFd inotify_, over_;
+  std::map<std::string, int> watches_;  // by folder
+  std::thread thread_;
+};
+
+}  // namespace bentohost::reload
