@@ -41,7 +41,9 @@ BENTO_SERVICE(svc) {
 
   auto runner = svc.runner<Runner>("version_runner");
   auto ask = runner.method<&Runner::version>(
-      "version", {.batchable = true, .input = bento::NDArray<std::int64_t>({-1, 1}).sample({{7}})});
+      "version", {.batchable = true,
+                  .idempotent = true,
+                  .input = bento::NDArray<std::int64_t>({-1, 1}).sample({{7}})});
   svc.use("stamp", Stamp{});
 
   // "1 1": the handler's and the runner's.
