@@ -147,7 +147,7 @@ class Host:
             [*launcher, EXE, *plugins, *listen, *arguments], stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, errors="replace", cwd=cwd,
             start_new_session=own_group, pass_fds=pass_fds, env={**os.environ, **(env or {})})
-        self.pid = self.serving_pid = self.process.pid
+        self.pid = self.process.pid
         self.readers = [threading.Thread(target=self._collect, args=pair, daemon=True) for pair in
                         ((self.process.stdout, self.stdout_lines), (self.process.stderr, self.stderr_lines))
                         if not deaf]
