@@ -333,9 +333,12 @@ class Upgrade(SupervisorTest):
         self.assertEqual(wire.answer().status, 200)
         host.process.send_signal(signal.SIGUSR2)
         host.log_line("handing over")
-        wire.send(sized("[[7]]", to="/echo"))
-        answer = wire.answer()
-        self.assertEqual((answer.status, answer.header("connection")), (200, "close"))
+        last = ""
+        while last != "close":  # it may be asked before it knows that it is to close
+            wire.send(sized("[[7]]", to="/echo"))
+            answer = wire.answer()
+            self.assertEqual(answer.status, 200)
+            last = answer.header("connection")
         host.log_line("upgraded;")
 
     def test_a_stream_without_an_end_ends_whole_when_all_others_had_their_time(self):
