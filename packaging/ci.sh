@@ -84,7 +84,8 @@ fuzz_one() { # <target> <seconds>
 
 # This build is also the one with clang: all that is shipped, and warnings are errors.
 fuzz() {
-  CC=clang-14 CXX=clang++-14 configure build-fuzz -DBENTO_BUILD_FUZZ=ON -DBENTO_WERROR=ON
+  CC=clang-14 CXX=clang++-14 configure build-fuzz -DBENTO_BUILD_FUZZ=ON -DBENTO_WERROR=ON \
+    -DBENTO_PCH=OFF
   cmake --build build-fuzz --target host/all samples/all plugins/all tests/fuzz/all
   local targets
   mapfile -t targets < <(find build-fuzz/fuzz -type f -executable -name 'fuzz_*' \

@@ -1,6 +1,7 @@
 // What the descriptions of a plugin's structs have in common. Pure; any thread.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -21,6 +22,13 @@ Status check_size(const T* thing, std::string_view what) {
   return refuse("a " + std::string(what) + " of size " + std::to_string(thing->size) +
                 ", expected " + std::to_string(sizeof(T)) +
                 " at least: built with another header?");
+}
+
+// Whether all its flags are among `known`: one of a newer header may mean anything.
+inline Status check_flags(std::uint32_t flags, std::uint32_t known, std::string_view what) {
+  if ((flags & ~known) == 0) return {};
+  return refuse(std::string(what) + " has flags " + std::to_string(flags & ~known) +
+                " that this bentohost does not know: built for a newer one?");
 }
 
 // BentoML's reserved words: for names of APIs, and "/" + word for routes and mounts.

@@ -19,6 +19,12 @@ constexpr std::array<std::string_view, 7> kReserved = {"index",   "swagger", "do
 
 constexpr std::array<std::string_view, 5> kHttpMethods = {"GET", "POST", "PUT", "PATCH", "DELETE"};
 
+// The flags that mean something here.
+constexpr std::uint32_t kIoFlags =
+    BENTO_IO_ENFORCE_SHAPE | BENTO_IO_ENFORCE_DTYPE | BENTO_IO_SELF_CHECKED;
+constexpr std::uint32_t kMethodFlags = BENTO_BATCHABLE | BENTO_IDEMPOTENT;
+constexpr std::uint32_t kRunnerFlags = 0;
+
 // A Python-like identifier, as BentoML asks of service, API and runner names.
 bool is_identifier(std::string_view name) {
   const auto word = [](char c) {
@@ -45,6 +51,7 @@ std::uint32_t kind_of_descriptor(std::string_view descriptor) {
 
 Result<IoSpec> describe_io(const bento_io* io, std::string_view what) {
   if (Status status = check_size(io, "bento_io"); !status.ok()) return status;
+  if (Status status = check_flags(io->flags, kIoFlags, what); !status.ok()) return status;
   IoSpec spec;
   spec.kind = io->kind;
   spec.descriptor = text(io->descriptor);
@@ -107,6 +114,7 @@ Result<MethodSpec> describe_method(const bento_method* method, const std::string
   const std::string what = "method " + runner + "." + spec.name;
   if (Status status = check_name(what, spec.name); !status.ok()) return status;
   if (method->run == nullptr) return refuse(what + " has no run function");
+  if (Status status = check_flags(method->flags, kMethodFlags, what); !status.ok()) return status;
   spec.batchable = (method->flags & BENTO_BATCHABLE) != 0;
   spec.idempotent = (method->flags & BENTO_IDEMPOTENT) != 0;
   spec.axis_in = method->axis_in;
@@ -138,6 +146,8 @@ Result<RunnerSpec> describe_runner(const bento_runner* runner) {
   spec.name = text(runner->name);
   spec.resources = text(runner->resources);
   if (Status status = check_name("runner", spec.name); !status.ok()) return status;
+  Status status = check_flags(runner->flags, kRunnerFlags, "runner " + spec.name);
+  if (!status.ok()) return status;
   if (runner->create == nullptr || runner->destroy == nullptr) {
     return refuse("runner " + spec.name + " lacks create or destroy");
   }
@@ -241,6 +251,7 @@ Result<ApiSpec> describe_api(const bento_api* api, const ServiceSpec& service) {
   spec.max_body = api->max_body;
   if (Status status = describe_http_method(*api, what, spec); !status.ok()) return status;
   if (Status status = describe_form(*api, what, spec); !status.ok()) return status;
+  if (Status status = check_flags(api->flags, BENTO_API_QUICK, what); !status.ok()) return status;
   spec.is_quick = (api->flags & BENTO_API_QUICK) != 0;
   if (spec.is_quick && spec.form != ApiSpec::Form::kInvoke) {
     return refuse(what + ": only a handler of whole values can be quick");

@@ -1,6 +1,7 @@
 #include "plugin/elf_image.h"
 
 #include <algorithm>
+#include <array>
 #include <string>
 
 namespace bentohost::plugin {
@@ -127,11 +128,15 @@ bool ElfImage::has_text_relocations() const {
 std::string ElfImage::string_at(std::uint64_t offset) const {
   std::string text;
   if (!strings_) return text;
-  for (std::uint64_t at = *strings_ + offset; text.size() < kMaxString; ++at) {
-    const auto c = read<char>(at);
-    if (!c) break;
-    if (*c == '\0') return text;
-    text += *c;
+  std::array<char, 64> piece;
+  for (std::uint64_t at = *strings_ + offset; text.size() < kMaxString; at += piece.size()) {
+    const std::uint64_t left = at < size_ ? size_ - at : 0;
+    const auto bytes = static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), left));
+    if (bytes == 0 || !read(at, piece.data(), bytes)) break;
+    const auto begin = piece.begin();
+    const auto end = std::find(begin, begin + static_cast<std::ptrdiff_t>(bytes), '\0');
+    text.append(begin, end);
+    if (end != begin + static_cast<std::ptrdiff_t>(bytes)) return text;
   }
   return {};
 }

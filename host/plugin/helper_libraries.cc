@@ -3,10 +3,12 @@
 #include <dlfcn.h>
 #include <link.h>
 
+#include <filesystem>
 #include <map>
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 #include "plugin/private_copy.h"
 
@@ -15,6 +17,7 @@ namespace {
 
 struct Loaded {
   std::string path;
+  std::string known_as;  // to people: what `path` is a link to, if it is one beside a copy
   CopyFolder::Stamp stamp;
 };
 
@@ -30,6 +33,12 @@ Known& known() {
 
 bool is_of_the_system(std::string_view path) {
   return path.starts_with("/lib") || path.starts_with("/usr/lib") || !path.starts_with("/");
+}
+
+std::string target_of(const std::string& path) {
+  std::error_code is_no_link;
+  const std::string target = std::filesystem::read_symlink(path, is_no_link);
+  return target.starts_with("/") ? target : path;
 }
 
 // Where the library of this name is loaded from; "" when it is not loaded.
@@ -52,7 +61,7 @@ void note_helper_libraries(const ElfFacts& facts) {
     const std::string path = loaded_path(name);
     if (is_of_the_system(path)) continue;
     const auto stamp = CopyFolder::stamp(path);
-    if (stamp.ok()) known().by_name[name] = {path, *stamp};
+    if (stamp.ok()) known().by_name[name] = {path, target_of(path), *stamp};
   }
 }
 
@@ -65,7 +74,7 @@ Status check_helper_libraries(const ElfFacts& facts) {
     if (now.ok() && *now == loaded->second.stamp) continue;
     return Status(
         BENTO_FAILED_PRECONDITION,
-        "its library " + name + " (" + loaded->second.path +
+        "its library " + name + " (" + loaded->second.known_as +
             ") is another than the one that is loaded, and the loader would go on with "
             "the old one; link it statically, give it a new SONAME, or restart bentohost");
   }

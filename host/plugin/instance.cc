@@ -1,11 +1,30 @@
 #include "plugin/instance.h"
 
+#include <exception>
 #include <utility>
 
 #include "base/call.h"
 #include "base/log.h"
 
 namespace bentohost::plugin {
+namespace {
+
+// Nothing may be thrown across the ABI, but a plugin that does it all the same while it starts or
+// ends is not to take with it the host, and the generation that serves.
+template <typename F>
+Status call_guarded(const Call& call, F&& f) {
+  constexpr const char* kThrown = "an exception was thrown across the ABI";
+  try {
+    return call_plugin(call, std::forward<F>(f));
+  } catch (const std::exception& e) {
+    return Status(BENTO_INTERNAL, std::string(kThrown) + ": " + e.what());
+  } catch (...) {
+    return Status(BENTO_INTERNAL, kThrown);
+  }
+}
+
+}  // namespace
+
 Result<std::unique_ptr<Instance>> Instance::load(PluginConfig config, HostTable::LogSink log) {
   auto library = Library::open(config.file);
   if (!library.ok()) return std::move(library).take_status();
@@ -31,7 +50,7 @@ Result<std::unique_ptr<Instance>> Instance::open(PluginConfig config,
 
 Status Instance::create() {
   if (spec_.abi->create != nullptr) {
-    Status status = call_plugin(note("create"), [&](bento_error* error) {
+    Status status = call_guarded(note("create"), [&](bento_error* error) {
       return spec_.abi->create(table_.get(), &self_, error);
     });
     if (!status.ok()) {
@@ -59,7 +78,13 @@ void Instance::shut_down() {
 
 void Instance::stop() {
   shut_down();
-  if (std::exchange(created_, false) && spec_.abi->destroy != nullptr) spec_.abi->destroy(self_);
+  if (std::exchange(created_, false) && spec_.abi->destroy != nullptr) {
+    Status status = call_guarded(note("destroy"), [&](bento_error*) {
+      spec_.abi->destroy(self_);
+      return BENTO_OK;
+    });
+    if (!status.ok()) log_error("service " + spec_.name + ": destroy failed: " + status.message());
+  }
   if (const auto* entry = std::exchange(entry_, nullptr)) entry->close();
 }
 
@@ -71,7 +96,7 @@ void Instance::drop_clean_pages() const {
 
 Status Instance::call(const char* step, bento_code (*hook)(void*, bento_error*)) {
   if (hook == nullptr) return {};
-  Status status = call_plugin(note(step), [&](bento_error* error) { return hook(self_, error); });
+  Status status = call_guarded(note(step), [&](bento_error* error) { return hook(self_, error); });
   if (status.ok()) return {};
   return std::move(status).prefixed("service " + spec_.name + ": " + step + " failed: ");
 }

@@ -42,7 +42,7 @@ Status check_entry(const bento_plugin_entry& entry) {
         BENTO_FAILED_PRECONDITION,
         "its bento_entry has size " + std::to_string(entry.size) + ": not a plugin entry");
   }
-  if (entry.abi_major != BENTO_ABI_MAJOR || entry.abi_minor > BENTO_ABI_MINOR) {
+  if (entry.abi_major != BENTO_ABI_MAJOR) {
     return Status(BENTO_FAILED_PRECONDITION,
                   "built for plugin ABI " + version_text(entry.abi_major, entry.abi_minor) + " (" +
                       built_with_text(entry) + "), this bentohost speaks " +

@@ -40,8 +40,9 @@ class Library {
   const bento_plugin_entry* entry_;
 };
 
-// Of an entry alone. OK when this host can load it; FAILED_PRECONDITION for another ABI, with both
-// versions and the way out.
+// Of an entry alone. OK when this host can load it, whatever its minor: structs only grow, and only
+// what both sides know is read. FAILED_PRECONDITION for another major, with both versions and the
+// way out.
 Status check_entry(const bento_plugin_entry& entry);
 
 // Calls entry.open. Errors are the plugin's own, behind "open failed: ".

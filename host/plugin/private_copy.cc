@@ -24,6 +24,7 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kPrefix = "bentohost-";
 constexpr const char* kLockName = "lock";
+constexpr int kAttempts = 5;
 constexpr Duration kLookAgain = std::chrono::milliseconds(10);
 
 Status system_error(const std::string& what) {
@@ -115,19 +116,26 @@ PrivateCopy::~PrivateCopy() { ::unlink(path_.c_str()); }
 Result<std::unique_ptr<CopyFolder>> CopyFolder::create(const std::string& parent) {
   const fs::path above = parent.empty() ? default_parent() : parent;
   remove_abandoned(above);
-  std::string name = (above / (std::string(kPrefix) + std::to_string(::getpid()) + "-XXXXXX"));
-  if (::mkdtemp(name.data()) == nullptr) {
-    return system_error("no folder for copies of plugins can be made in " + above.string() +
-                        " (choose another with --copy-dir)");
-  }
-  UniqueFd lock = try_lock(name, O_CREAT);
-  if (!lock) {
-    Status status = system_error(name + "/" + kLockName);
+  const std::string pattern =
+      above / (std::string(kPrefix) + std::to_string(::getpid()) + "-XXXXXX");
+  Status status;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    std::string name = pattern;
+    if (::mkdtemp(name.data()) == nullptr) {
+      return system_error("no folder for copies of plugins can be made in " + above.string() +
+                          " (choose another with --copy-dir)");
+    }
+    // Another that starts now may take it for abandoned before we have its lock.
+    UniqueFd lock = try_lock(name, O_CREAT);
+    struct stat info {};
+    if (lock && ::fstat(lock.get(), &info) == 0 && info.st_nlink != 0) {
+      return std::unique_ptr<CopyFolder>(new CopyFolder(std::move(name), std::move(lock)));
+    }
+    status = system_error(name + "/" + kLockName);
     std::error_code ignored;
     fs::remove_all(name, ignored);
-    return status;
   }
-  return std::unique_ptr<CopyFolder>(new CopyFolder(std::move(name), std::move(lock)));
+  return status;
 }
 
 CopyFolder::~CopyFolder() {

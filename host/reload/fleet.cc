@@ -3,6 +3,7 @@
 #include <prometheus/gauge.h>
 
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <future>
 #include <thread>
@@ -27,6 +28,12 @@ Status invalid(std::string message) { return Status(BENTO_INVALID_ARGUMENT, std:
 std::string milliseconds(Duration duration) {
   return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
 }
+
+// A call into a plugin that may not return: made by the one of the two who takes it, or not at all.
+struct LimitedCall {
+  std::atomic<bool> is_taken = false;
+  std::promise<Status> result;
+};
 
 bool has_ended(const GenerationPtr& generation) {
   return generation->state == State::kRetired || generation->state == State::kUnmapped;
@@ -299,10 +306,18 @@ Status Fleet::bring_up(Seat& seat, bool force, Progress& progress, bool& is_unch
 // A call that does not return keeps its thread and its candidate, which ends when it does.
 Status Fleet::within_limit(Progress& progress, const std::shared_ptr<Candidate>& candidate,
                            Status (service::LiveService::*step)()) {
-  const auto promise = std::make_shared<std::promise<Status>>();
-  auto future = promise->get_future();
-  starters_.run([promise, live = candidate->live, step] { promise->set_value((*live.*step)()); });
+  const auto call = std::make_shared<LimitedCall>();
+  auto future = call->result.get_future();
+  starters_.run([call, live = candidate->live, step] {
+    if (!call->is_taken.exchange(true)) call->result.set_value((*live.*step)());
+  });
   if (future.wait_for(options_.start_limit) == std::future_status::ready) return future.get();
+  if (!call->is_taken.exchange(true)) {  // no thread has come to it, and none will now
+    return Status(BENTO_RESOURCE_EXHAUSTED, "service " + candidate->generation->service + ": " +
+                                                name_of(progress.step()) +
+                                                " was not called: " + std::to_string(kStarters) +
+                                                " others have never returned; restart bentohost");
+  }
   return Status(BENTO_DEADLINE_EXCEEDED,
                 "service " + candidate->generation->service + ": " + name_of(progress.step()) +
                     " did not return within " +
@@ -418,6 +433,7 @@ bool Fleet::stop(TimePoint deadline, bool are_in_use) {
         live->stop(clock_.now() + Retirer::kRunnerExitTime, true);
       }
     }
+    folder_.reset();
     return true;
   }
   if (auto nothing = deps_.dispatcher.make_site({}); nothing.ok()) {
@@ -426,7 +442,10 @@ bool Fleet::stop(TimePoint deadline, bool are_in_use) {
   for (Seat& seat : seats_) seat.part.reset();
   for (Seat& seat : seats_) seat.live.reset();
   const bool have_started = starters_.stop(deadline) == 0;
-  return retirer_.stop(deadline) && have_started;
+  const bool have_ended = retirer_.stop(deadline);
+  // Here, for who has not ended may keep our destructor from being called.
+  folder_.reset();
+  return have_started && have_ended;
 }
 
 // ---- what there is

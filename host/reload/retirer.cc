@@ -2,7 +2,10 @@
 
 #include <prometheus/gauge.h>
 
+#include <atomic>
+#include <cstddef>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "base/log.h"
@@ -12,6 +15,7 @@ namespace {
 
 // So many plugins may hang in their end before others have to wait for them.
 constexpr std::size_t kThreads = 32;
+constexpr Duration kPoll = std::chrono::milliseconds(1);
 
 }  // namespace
 
@@ -42,6 +46,7 @@ struct Retirer::Shared {
   const Clock& clock;
   observe::Metrics& metrics;
   const bool unmaps;
+  std::atomic<std::size_t> waiting = 0;  // ends that no thread has begun yet
   ThreadPool threads;
 };
 
@@ -78,11 +83,25 @@ Retirer::Retirer(const Clock& clock, observe::Metrics& metrics, bool unmaps)
 std::shared_ptr<service::LiveService> Retirer::adopt(std::unique_ptr<service::LiveService> service,
                                                      GenerationPtr generation) {
   shared_->metrics.generations_mapped(generation->service).Increment();
-  return {service.release(), [shared = shared_, generation](service::LiveService* raw) {
-            shared->threads.run([shared, generation, raw] { shared->retire(raw, generation); });
+  // Once called it holds nothing: the generation's weak pointer keeps it, and it the generation.
+  return {service.release(), [shared = shared_, generation = std::move(generation)](
+                                 service::LiveService* raw) mutable {
+            const auto here = std::move(shared);
+            ++here->waiting;
+            here->threads.run([here, of = std::move(generation), raw] {
+              --here->waiting;
+              here->retire(raw, of);
+            });
           }};
 }
 
-bool Retirer::stop(TimePoint deadline) { return shared_->threads.stop(deadline) == 0; }
+bool Retirer::stop(TimePoint deadline) {
+  // What no thread has begun would be done by this one, which is not to hang in a plugin.
+  while (shared_->waiting.load() != 0) {
+    if (shared_->clock.now() >= deadline) return false;
+    std::this_thread::sleep_for(kPoll);
+  }
+  return shared_->threads.stop(deadline) == 0;
+}
 
 }  // namespace bentohost::reload

@@ -83,6 +83,16 @@ class Reply:
         return f"<{self.status} {self.body[:200]!r}>"
 
 
+def samples_of(metrics):
+    """The metrics' values by their names and labels, of a reply to GET /metrics."""
+    samples = {}
+    for line in metrics.body.decode().splitlines():
+        if line and not line.startswith("#"):
+            name, _, value = line.rpartition(" ")
+            samples[name] = float(value)
+    return samples
+
+
 class UnixConnection(http.client.HTTPConnection):
     def __init__(self, path, timeout):
         super().__init__("localhost", timeout=timeout)
@@ -252,12 +262,7 @@ class Host:
 
     def metrics(self):
         """Each sample's value by its name and labels as they stand in the text."""
-        samples = {}
-        for line in self.get("/metrics").body.decode().splitlines():
-            if line and not line.startswith("#"):
-                name, _, value = line.rpartition(" ")
-                samples[name] = float(value)
-        return samples
+        return samples_of(self.get("/metrics"))
 
     def stop(self, number=signal.SIGTERM):
         """Ends it and returns the exit code; whatever it started must be gone."""

@@ -17,11 +17,15 @@
 #include <stdint.h>
 
 #define BENTO_ABI_MAJOR 1 /* equal, or the plugin is refused                             */
-#define BENTO_ABI_MINOR 0 /* the host's must be >= the plugin's; grows with each append  */
+#define BENTO_ABI_MINOR 0 /* either side's may be the newer; grows with each append      */
 
 /* Structs only ever grow at the tail. `size` is sizeof as the writer knew it; the reader asks
  * before it touches a field newer than x.0. So a sized struct is never a member of another one
- * and never an array element: both hold pointers. Structs without `size` are frozen. */
+ * and never an array element: both hold pointers. Structs without `size` are frozen.
+ *
+ * A host serves plugins of an older and of a newer minor. Of a newer one it reads the fields that it
+ * knows, and refuses what it does not know by name or by flag; such a plugin asks BENTO_HAS(host, f)
+ * before it calls a function newer than x.0, and does without it or fails in open. */
 #define BENTO_HAS(p, field) \
   ((p)->size >= (uint32_t)((const char *)(&(p)->field + 1) - (const char *)(p)))
 

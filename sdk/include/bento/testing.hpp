@@ -123,7 +123,7 @@ class Host {
   using Hook = bento_code (*)(void*, bento_error*);
 
   void start() {
-    if (entry_.abi_major != BENTO_ABI_MAJOR || entry_.abi_minor > BENTO_ABI_MINOR) {
+    if (entry_.abi_major != BENTO_ABI_MAJOR) {
       throw Error(BENTO_FAILED_PRECONDITION, "the plugin is built for another version of the ABI");
     }
     bento_error error = detail::make_error();

@@ -335,6 +335,19 @@ TEST_F(DescribeTest, RefusesStructsOfAnotherSize) {
   EXPECT_FALSE(describe(nullptr).ok());
 }
 
+TEST_F(DescribeTest, RefusesFlagsThatItDoesNotKnow) {
+  const auto refuses = [this](std::uint32_t& flags, std::string_view what) {
+    flags |= 64;
+    EXPECT_THAT(refusal(), HasSubstr(std::string(what) + " has flags 64"));
+    flags &= ~64u;
+  };
+  refuses(tensor_.flags, "'s input");
+  refuses(method_.flags, "method clf.predict");
+  refuses(runner_.flags, "runner clf");
+  refuses(invoked_.flags, "api " + std::string(to_view(invoked_.name)));
+  EXPECT_EQ(refusal(), "");
+}
+
 TEST_F(DescribeTest, RefusesRunnersThatCannotRun) {
   method_.run = nullptr;
   EXPECT_THAT(refusal(), HasSubstr("clf.predict has no run function"));

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <stdexcept>
+
 #include "fakes/fake_plugin.h"
 
 namespace bentohost::plugin {
@@ -48,6 +50,22 @@ TEST(Instance, UndoesOnlyWhatWasDone) {
     }
     EXPECT_EQ(plugin.steps, steps);
   }
+}
+
+TEST(Instance, OutlivesAPluginThatThrows) {
+  fakes::FakePlugin plugin;
+  plugin.service.on_startup = [](void*, bento_error*) -> bento_code {
+    throw std::runtime_error("no way");
+  };
+  plugin.service.destroy = [](void*) { throw 1; };
+  auto instance = plugin.instance();
+  ASSERT_TRUE((*instance)->create().ok());
+  const Status status = (*instance)->start();
+  EXPECT_EQ(status.code(), BENTO_INTERNAL);
+  EXPECT_THAT(status.message(), HasSubstr("on_startup failed: an exception"));
+  EXPECT_THAT(status.message(), HasSubstr("no way"));
+  (*instance)->stop();
+  EXPECT_EQ(plugin.steps.back(), "close");
 }
 
 TEST(Instance, NeedsNoHooks) {

@@ -1,0 +1,2 @@
+/* Linked with -z nodelete: it cannot be unmapped. */
+#include "bad.h"

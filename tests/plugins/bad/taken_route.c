@@ -1,0 +1,3 @@
+/* An API at a route that the lab has. */
+#define BAD_ROUTE "/echo"
+#include "bad.h"

@@ -1,0 +1,2 @@
+#include "helper.h"
+const char* helper_version(void) { return "the helper"; }
