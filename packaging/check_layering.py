@@ -17,7 +17,7 @@ import tempfile
 FLOORS = {
     "base": 1,
     "http": 2, "wire": 2, "observe": 2,
-    "plugin": 3, "runner": 3,
+    "plugin": 3, "runner": 3, "supervise": 3,
     "service": 4,
     "reload": 5,
     "app": 6,

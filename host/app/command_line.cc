@@ -87,7 +87,10 @@ std::string help_text() {
       "[SERVICE...]` has one reload its plugins, by its --admin-bind. "
       "SIGTERM and SIGINT end it after the requests in flight; a second one ends it at once. "
       "SIGHUP "
-      "has it reload the plugins whose files have changed, and read the certificate files again.");
+      "has it reload the plugins whose files have changed, and read the certificate files again. "
+      "SIGUSR2 starts the program anew, as it is on disk by then, and hands the service over "
+      "without "
+      "losing a request.");
   help.setUnixStyle(true);
   help.setWidth(100);
   std::ostringstream out;

@@ -69,10 +69,12 @@ struct Config {
   LogFormat log_format = LogFormat::kText;
   bool access_log = true;
   bool debug = false;
+  bool supervisor = true;
 
   // Where the public door is: --host and --port beside --bind, and by themselves when there is
   // neither --bind nor a socket that systemd passes.
   std::vector<http::Address> addresses() const;
+  http::Doors doors() const { return {addresses(), admin_bind, true}; }
 };
 
 // Pure parts, each INVALID_ARGUMENT with what was expected.

@@ -14,8 +14,11 @@
 
 #include "app/admin.h"
 #include "app/signals.h"
+#include "base/crash_report.h"
 #include "base/event_loop.h"
 #include "base/log.h"
+#include "base/signal_stack.h"
+#include "http/last_words.h"
 #include "http/server.h"
 #include "observe/access_log.h"
 #include "observe/metrics.h"
@@ -34,6 +37,9 @@ constexpr Duration kServiceExitTime = std::chrono::seconds(10);
 constexpr Duration kHandlerExitTime = std::chrono::seconds(1);
 // Beyond all of these.
 constexpr Duration kLastGrace = std::chrono::seconds(10);
+// In a hand-over: what streams without an end get to end whole, when all others had their time; and
+// their connections after them, which have a second's patience with clients.
+constexpr Duration kStreamEndTime = std::chrono::seconds(3);
 // Pipes, listeners, plugins' own.
 constexpr std::size_t kOtherDescriptors = 1024;
 constexpr Duration kSlowStart = std::chrono::seconds(10);
@@ -46,11 +52,18 @@ void make_room_for(std::size_t descriptors) {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+// [signal handler]
+void end_in_a_crash(int signal) {
+  http::end_connections();
+  supervise::Overseer::crashing(signal);
+}
+
 class Lifecycle {
  public:
-  Lifecycle(const Config& config, std::string exe)
+  Lifecycle(const Config& config, std::string exe, supervise::Overseer& overseer)
       : config_(config),
         exe_(std::move(exe)),
+        overseer_(overseer),
         metrics_(BENTO_VERSION),
         environment_{clock_, metrics_},
         background_({config.background_threads, config.max_background, config.timeout}, clock_,
@@ -72,12 +85,15 @@ class Lifecycle {
     environment_.max_in_flight = config.max_in_flight;
     environment_.threads = &threads_;
     environment_.background = &background_;
+    for (const auto& [reason, count] : overseer.restarts()) {
+      metrics_.serving_restarts(reason).Increment(count);
+    }
   }
 
   // Up to where requests are accepted and runners are starting. On error, what was begun is undone.
-  Status start() {
+  Status start(std::vector<http::Listener> listeners) {
     // The port first: it is the cheapest thing to find taken.
-    if (Status status = open_server(); !status.ok()) return status;
+    if (Status status = open_server(std::move(listeners)); !status.ok()) return status;
     add_admin_pages(dispatcher_, fleet_, reloader_);
     if (Status status = fleet_.start(); !status.ok()) return status;
     if (config_.watches) {
@@ -88,8 +104,9 @@ class Lifecycle {
     }
     for (const auto& loop : loops_) loop->start();
     do_loops_run_ = true;
+    overseer_.watch(loops_);
     dispatcher_.set_started();
-    server_->serve();
+    if (!overseer_.takes_over()) server_->serve();
     return {};
   }
 
@@ -110,23 +127,32 @@ class Lifecycle {
       if (Status status = fleet_.ready(); !status.ok()) return status;
     }
     reloader_.start();
+    if (overseer_.takes_over()) server_->serve();
     announce();
+    overseer_.ready("serving at " + urls());
     int signal = wait_for_signal(Duration::max());
     for (; !is_stop_signal(signal); signal = wait_for_signal(Duration::max())) read_again();
     return signal;
   }
 
   void stop(int signal) {
-    log_info("stopping", {{"signal", signal == 0   ? "none"
-                                     : signal == 2 ? "SIGINT"
-                                                   : "SIGTERM"},
-                          {"in_flight", std::to_string(environment_.in_flight.load())}});
+    const bool hands_over = signal == supervise::Overseer::kHandOver;
+    log_info(hands_over ? "handing over" : "stopping",
+             {{"signal", signal == 0        ? "none"
+                         : hands_over       ? "SIGUSR2"
+                         : signal == SIGINT ? "SIGINT"
+                                            : "SIGTERM"},
+              {"in_flight", std::to_string(environment_.in_flight.load())}});
     exit_on_next_signal(config_.drain_delay + config_.graceful_timeout + kLastGrace);
-    environment_.stopping = true;
-    if (config_.drain_delay > Duration::zero()) std::this_thread::sleep_for(config_.drain_delay);
+    if (!hands_over) begin_stop();
     const TimePoint deadline = clock_.now() + config_.graceful_timeout;
-    environment_.draining = true;
+    environment_.draining = !hands_over;
+    if (hands_over) server_->stop_accepting();
     server_->drain();
+    if (hands_over) {
+      await_last_requests(deadline - std::min(kStreamEndTime, config_.graceful_timeout / 2));
+      environment_.draining = true;
+    }
     // The listener stays open while there is work, so that health probes see that we are going.
     while (environment_.in_flight.load() != 0 && clock_.now() < deadline) {
       std::this_thread::sleep_for(std::chrono::milliseconds(2));
@@ -145,6 +171,20 @@ class Lifecycle {
     if (stuck || !ended) {
       access_log_.reset();
       ::_exit(0);
+    }
+  }
+
+  void begin_stop() {
+    overseer_.stopping();
+    environment_.stopping = true;
+    if (config_.drain_delay > Duration::zero()) std::this_thread::sleep_for(config_.drain_delay);
+  }
+
+  // Another process has the new connections; what still comes on the old ones is served here, and
+  // each of them ends with its next answer or when it has been silent for a moment.
+  void await_last_requests(TimePoint deadline) const {
+    while (server_->open_connections() != 0 && clock_.now() < deadline) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
     }
   }
 
@@ -171,11 +211,9 @@ class Lifecycle {
     for (const auto& loop : loops_) loop->stop();
   }
 
-  Status open_server() {
+  // `listeners` are the supervisor's; without one they are opened here.
+  Status open_server(std::vector<http::Listener> listeners) {
     http::ServerOptions options;
-    options.addresses = config_.addresses();
-    options.admin_addresses = config_.admin_bind;
-    options.inherit = true;
     options.limits = config_.limits;
     options.proxies = config_.forwarded_allow_ips;
     if (!config_.tls.certfile.empty()) {
@@ -183,8 +221,14 @@ class Lifecycle {
       if (!tls.ok()) return std::move(tls).take_status().prefixed("TLS: ");
       options.tls = tls_ = *std::move(tls);
     }
+    if (!overseer_.is_supervisor()) {
+      auto opened = http::open_listeners(config_.doors());
+      if (!opened.ok()) return std::move(opened).take_status();
+      listeners = *std::move(opened);
+    }
     server_ = std::make_unique<http::Server>(std::move(options), dispatcher_, loops_);
-    return server_->bind();
+    server_->listen(std::move(listeners));
+    return {};
   }
 
   // SIGHUP.
@@ -281,6 +325,7 @@ class Lifecycle {
 
   const Config& config_;
   const std::string exe_;
+  supervise::Overseer& overseer_;
   SteadyClock clock_;
   const TimePoint begun_ = clock_.now();
   observe::Metrics metrics_;
@@ -300,15 +345,21 @@ class Lifecycle {
 
 }  // namespace
 
-int serve(const Config& config, const std::string& exe) {
-  block_signals();
+int serve(const Config& config, const std::string& exe, supervise::Overseer& overseer) {
+  block_signals(overseer.is_supervisor());
   make_room_for(config.limits.max_connections + kOtherDescriptors);
   configure_log(config.log_level, config.log_format, "host");
-  Lifecycle lifecycle(config, exe);
+  const SignalStack for_crashes;
+  http::prepare_last_words();
+  install_crash_report(config.log_format, "host", {&http::speak_last_words, &end_in_a_crash});
+  auto listeners = overseer.take_listeners();
+  overseer.start(&request_signal);
+  Lifecycle lifecycle(config, exe, overseer);
   Status status;
   {
     const ExitOnSignal while_starting;
-    status = lifecycle.start();
+    status = listeners.ok() ? lifecycle.start(*std::move(listeners))
+                            : std::move(listeners).take_status();
   }
   if (!status.ok()) {
     exit_on_next_signal(kLastGrace);

@@ -5,12 +5,13 @@
 #include <string>
 
 #include "app/config.h"
+#include "supervise/overseer.h"
 
 namespace bentohost::app {
 
-// Serves until SIGTERM or SIGINT; returns the exit code: 0, or 1 when it could not start (one line
-// on stderr says why). `exe` is this program's own file. The caller's thread must be the process's
-// only one.
-int serve(const Config& config, const std::string& exe);
+// Serves until SIGTERM or SIGINT, or until the overseer wants it to end; returns the exit code: 0,
+// or 1 when it could not start (one line on stderr says why). `exe` is this program's own file. The
+// caller's thread must be the process's only one.
+int serve(const Config& config, const std::string& exe, supervise::Overseer& overseer);
 
 }  // namespace bentohost::app

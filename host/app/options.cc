@@ -159,6 +159,13 @@ std::vector<OptionEntry> general_options() {
          line.config.debug = true;
          return Status();
        }},
+      {"no-supervisor", nullptr,
+       "serve in this very process, for debuggers: a crash of a plugin then ends the service",
+       false,
+       [](CommandLine& line, std::string_view) {
+         line.config.supervisor = false;
+         return Status();
+       }},
       {"version", nullptr, "print the version and end", false, act(CommandLine::Action::kVersion)},
       {"help", nullptr, "print this and end", false, act(CommandLine::Action::kHelp)},
   };

@@ -7,66 +7,105 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <cerrno>
+#include <atomic>
 #include <thread>
+#include <utility>
 
 #include "base/log.h"
 
 namespace bentohost::app {
 namespace {
 
+// Queued, each with its number, unlike other signals, of which two may become one.
+int request_carrier() { return SIGRTMIN; }
+
+bool is_supervised = false;
+// The end began with a SIGTERM to this process, perhaps to its whole group: then the supervisor's
+// first request is the same one.
+std::atomic<bool> begun_directly = false;
+
+// Those that end a process that is about to end, or that has not begun.
 sigset_t stop_signals() {
   sigset_t set;
   sigemptyset(&set);
-  sigaddset(&set, SIGTERM);
-  sigaddset(&set, SIGINT);
+  if (is_supervised) {
+    sigaddset(&set, request_carrier());
+  } else {
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+  }
   return set;
 }
 
-sigset_t all_signals() {
+sigset_t first_stop_signals() {
   sigset_t set = stop_signals();
-  sigaddset(&set, SIGHUP);
+  sigaddset(&set, SIGTERM);
   return set;
+}
+
+int number_of(const siginfo_t& info) {
+  return info.si_signo == request_carrier() ? info.si_value.sival_int : info.si_signo;
+}
+
+timespec to_timespec(Duration duration) {
+  const auto whole = std::chrono::duration_cast<std::chrono::seconds>(duration);
+  return {static_cast<time_t>(whole.count()), static_cast<long>((duration - whole).count())};
+}
+
+// The next of them within `longest`, or 0. Duration::max() waits for one.
+int take_signal(const sigset_t& set, Duration longest, siginfo_t& info) {
+  int number = 0;
+  if (longest == Duration::max()) {
+    do {
+      number = ::sigwaitinfo(&set, &info);
+    } while (number < 0);
+  } else {
+    const timespec timeout = to_timespec(longest);
+    number = ::sigtimedwait(&set, &info, &timeout);
+  }
+  return number > 0 ? number_of(info) : 0;
 }
 
 // Waits for the end, whatever else comes.
 [[noreturn]] void exit_on(const sigset_t& set) {
-  int number = 0;
-  while (::sigwait(&set, &number) != 0) {
-  }
-  ::_exit(128 + number);
+  siginfo_t info{};
+  ::_exit(128 + take_signal(set, Duration::max(), info));
 }
 
 }  // namespace
 
-void block_signals() {
-  const sigset_t set = all_signals();
+void block_signals(bool supervised) {
+  is_supervised = supervised;
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP, request_carrier()}) sigaddset(&set, number);
   ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGUSR2, SIG_IGN);  // for the supervisor
   // Whoever started us may ignore it, and then the kernel reaps our children before we hear how
   // they ended.
   ::signal(SIGCHLD, SIG_DFL);
 }
 
+void request_signal(int number) {
+  sigval value{};
+  value.sival_int = number;
+  ::sigqueue(::getpid(), request_carrier(), value);
+}
+
 int wait_for_signal(Duration longest) {
-  const sigset_t set = all_signals();
-  if (longest == Duration::max()) {
-    int number = 0;
-    while (::sigwait(&set, &number) != 0) {
-    }
-    return number;
-  }
-  const auto whole = std::chrono::duration_cast<std::chrono::seconds>(longest);
-  const timespec timeout{static_cast<time_t>(whole.count()),
-                         static_cast<long>((longest - whole).count())};
-  const int number = ::sigtimedwait(&set, nullptr, &timeout);
-  return number > 0 ? number : 0;
+  sigset_t set = first_stop_signals();
+  sigaddset(&set, SIGHUP);
+  siginfo_t info{};
+  const int number = take_signal(set, longest, info);
+  if (is_supervised && info.si_signo == SIGTERM) begun_directly = true;
+  return number;
 }
 
 ExitOnSignal::ExitOnSignal() : over_(::eventfd(0, EFD_CLOEXEC)) {
   if (!over_) return;
   watcher_ = std::thread([over = over_.get()] {
-    const sigset_t set = stop_signals();
+    const sigset_t set = first_stop_signals();
     const UniqueFd signals(::signalfd(-1, &set, SFD_CLOEXEC));
     pollfd fds[] = {{over, POLLIN, 0}, {signals.get(), POLLIN, 0}};
     while (::poll(fds, 2, -1) < 0) {
@@ -84,14 +123,14 @@ ExitOnSignal::~ExitOnSignal() {
 void exit_on_next_signal(Duration at_latest) {
   std::thread([at_latest] {
     const sigset_t set = stop_signals();
-    const auto whole = std::chrono::duration_cast<std::chrono::seconds>(at_latest);
-    const timespec timeout{static_cast<time_t>(whole.count()),
-                           static_cast<long>((at_latest - whole).count())};
-    int number = 0;
-    do {
-      number = ::sigtimedwait(&set, nullptr, &timeout);
-    } while (number < 0 && errno == EINTR);
-    if (number > 0) ::_exit(128 + number);
+    const SteadyClock clock;
+    const TimePoint end = clock.now() + at_latest;
+    bool is_the_same = begun_directly;
+    while (clock.now() < end) {
+      siginfo_t info{};
+      const int number = take_signal(set, end - clock.now(), info);
+      if (number != 0 && !std::exchange(is_the_same, false)) ::_exit(128 + number);
+    }
     log_error("a plugin's on_shutdown or destroy does not return; ending without it");
     ::_exit(1);
   }).detach();

@@ -1,5 +1,7 @@
 // Signals as values: SIGTERM, SIGINT and SIGHUP are blocked in all threads and taken where the
-// lifecycle waits.
+// lifecycle waits. In a supervised process SIGTERM and SIGINT are the supervisor's to understand,
+// whose requests are taken in their place: a Ctrl-C, which reaches the whole group of processes, is
+// one and not two. Of those sent to the process itself a SIGTERM begins its end, and no more.
 #pragma once
 
 #include <csignal>
@@ -10,10 +12,12 @@
 
 namespace bentohost::app {
 
-// Before any thread starts: blocks SIGTERM, SIGINT and SIGHUP, ignores SIGPIPE, and does not
-// ignore SIGCHLD.
-void block_signals();
-// The signal that came within `longest`, or 0. Duration::max() waits for one.
+// Before any thread starts: blocks SIGTERM, SIGINT and SIGHUP, ignores SIGPIPE and SIGUSR2, and
+// does not ignore SIGCHLD.
+void block_signals(bool is_supervised);
+// [any] What the supervisor wants, as the number of a signal.
+void request_signal(int number);
+// The signal that came, or was requested, within `longest`, or 0. Duration::max() waits for one.
 int wait_for_signal(Duration longest);
 // One of those that mean the end, SIGHUP aside.
 inline bool is_stop_signal(int number) { return number != 0 && number != SIGHUP; }

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/host_thread.h"
+#include "base/signal_stack.h"
 
 namespace bentohost {
 namespace {
@@ -40,6 +41,7 @@ EventLoop::~EventLoop() { stop(); }
 void EventLoop::start() {
   thread_ = std::thread([this] {
     const HostThread mark;
+    const SignalStack for_crashes;
     current_loop = this;
     while (!stopping_.load()) step(Duration::max());
     run_posted();

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/host_thread.h"
+#include "base/signal_stack.h"
 
 namespace bentohost {
 namespace {
@@ -137,6 +138,7 @@ ThreadPool::~ThreadPool() { stop(TimePoint::min()); }
 void* ThreadPool::thread_main(void* argument) {
   const std::unique_ptr<std::shared_ptr<State>> state(
       static_cast<std::shared_ptr<State>*>(argument));
+  const SignalStack for_crashes;
   (*state)->work();
   return nullptr;
 }

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "http/last_words.h"
 #include "http/problem.h"
 #include "http/response_writer.h"
 #include "http/socket_name.h"
@@ -88,6 +89,7 @@ bool Acceptor::is_due(TimePoint& warned_at) const {
 }
 
 void Acceptor::accept_from(const Listener& listener) {
+  if (are_last_words_spoken()) return stop();
   Front& front = *reactors_.front()->front();
   for (int i = 0; i < kAcceptsPerTurn; ++i) {
     if (listener.door == Door::kPublic && front.open() >= front.limits.max_connections) {
@@ -101,6 +103,7 @@ void Acceptor::accept_from(const Listener& listener) {
     if (!fd) {
       const int error = errno;
       if (error == EAGAIN || is_passing(error)) return;
+      if (error == EINVAL) return stop();  // it was told to listen no more
       farewells_.close_all();
       if (is_due(warned_failed_at_)) {
         log_warning("accepting connections failed; trying again until it works",

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "http/last_words.h"
 #include "http/problem.h"
 #include "http/reactor.h"
 
@@ -60,6 +61,7 @@ Connection::~Connection() = default;
 
 void Connection::open() {
   since_ = loop_.now();
+  connection_opened(transport_->fd());
   // Once and for all: with edges there is no need to ask again for each request.
   constexpr std::uint32_t kEvents = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
   if (!loop_.add(transport_->fd(), kEvents, *this)) return close();
@@ -72,6 +74,7 @@ void Connection::close() {
   phase_ = Phase::kClosed;
   timer_.clear();
   loop_.remove(transport_->fd(), *this);
+  connection_closed(transport_->fd());
   transport_.reset();
   unread_ = {};
   gone_->store(true);
@@ -261,6 +264,10 @@ void Connection::handle() {
   keep_ = shared_from_this();
   // Its client ended its side during an earlier one, and so before this one began.
   if (gone_->load()) gone_ = std::make_shared<std::atomic<bool>>(false);
+  if (unsent() == 0 && !transport_->is_secure()) {
+    await_answer(transport_->fd(), request_.method == "HEAD");
+    is_awaited_ = true;
+  }
   in_handler_ = true;
   front_.application.handle(*this);
   in_handler_ = false;

@@ -152,6 +152,7 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   std::shared_ptr<Connection> keep_;
   bool in_handler_ = false;
   bool has_response_ = false;
+  bool is_awaited_ = false;  // should we crash, it is answered: see last_words.h
   Response response_;
   std::unique_ptr<Stream> stream_;
   BodyFraming stream_framing_ = BodyFraming::kChunked;

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "http/connection.h"
+#include "http/last_words.h"
 #include "http/problem.h"
 #include "http/reactor.h"
 
@@ -284,6 +285,13 @@ void Connection::end_request(bool goes_on) {
 
 // Sends what there is. False when the rest has to wait, or the connection is over.
 bool Connection::flush() {
+  if (is_awaited_ && unsent() > 0) {
+    is_awaited_ = false;
+    if (!claim_answer(transport_->fd())) {  // we are dying, and it was told so
+      close();
+      return false;
+    }
+  }
   while (unsent() > 0) {
     const Sent sent = transport_->write(std::string_view(out_).substr(out_sent_),
                                         std::string_view(out_body_).substr(body_sent_));

@@ -186,7 +186,26 @@ Result<std::vector<Listener>> inherited_listeners() {
     fcntl(fd, F_SETFD, FD_CLOEXEC);
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
     Listener listener{UniqueFd(fd), address_of(fd)};
+    listener.inherited = true;
     listeners.push_back(std::move(listener));
+  }
+  return listeners;
+}
+
+Result<std::vector<Listener>> open_listeners(const Doors& doors) {
+  std::vector<Listener> listeners;
+  if (doors.inherit) {
+    auto inherited = inherited_listeners();
+    if (!inherited.ok()) return std::move(inherited).take_status();
+    listeners = *std::move(inherited);
+  }
+  for (const Door door : {Door::kPublic, Door::kAdmin}) {
+    for (const Address& address : door == Door::kAdmin ? doors.admin : doors.open) {
+      auto listener = listen_on(address);
+      if (!listener.ok()) return std::move(listener).take_status();
+      listener->door = door;
+      listeners.push_back(*std::move(listener));
+    }
   }
   return listeners;
 }

@@ -33,8 +33,9 @@ struct Listener {
   UniqueFd fd;
   Address address;
   Door door = Door::kPublic;
-  bool secure = false;  // TLS
-  OwnedFile file = {};  // of a Unix socket that we made
+  bool secure = false;     // TLS
+  OwnedFile file = {};     // of a Unix socket that we made
+  bool inherited = false;  // systemd has it as well
 
   // "http://127.0.0.1:3000"; "unix:/run/x.sock".
   std::string url() const;
@@ -50,6 +51,13 @@ Result<Listener> listen_on(const Address& address);
 // INVALID_ARGUMENT for a descriptor that does not listen.
 Result<std::vector<Listener>> inherited_listeners();
 bool has_inherited_listeners();
+
+// Opens all of them, or none: first those that systemd passes, then those of each door.
+struct Doors {
+  std::vector<Address> open, admin;  // "public" is a keyword
+  bool inherit = false;              // also the sockets that systemd passes
+};
+Result<std::vector<Listener>> open_listeners(const Doors& doors);
 
 // "127.0.0.1:3000", "[::1]:3000".
 std::string authority(const std::string& host, std::uint16_t port);

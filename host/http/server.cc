@@ -25,29 +25,13 @@ class Server::Impl {
     }
   }
 
-  Status bind() {
-    std::vector<Listener> listeners;
-    if (options_.inherit) {
-      auto inherited = inherited_listeners();
-      if (!inherited.ok()) return std::move(inherited).take_status();
-      listeners = *std::move(inherited);
-    }
-    for (const Door door : {Door::kPublic, Door::kAdmin}) {
-      for (const Address& address :
-           door == Door::kAdmin ? options_.admin_addresses : options_.addresses) {
-        auto listener = listen_on(address);
-        if (!listener.ok()) return std::move(listener).take_status();
-        listener->door = door;
-        listeners.push_back(*std::move(listener));
-      }
-    }
+  void listen(std::vector<Listener> listeners) {
     for (Listener& listener : listeners) {
       if (listener.door != Door::kPublic) continue;
       listener.secure = options_.tls != nullptr && listener.address.path.empty();
       urls_.push_back(listener.url());
     }
     acceptor_ = std::make_unique<Acceptor>(std::move(listeners), options_.tls, reactors_);
-    return {};
   }
 
   const std::vector<std::string>& urls() const { return urls_; }
@@ -60,15 +44,19 @@ class Server::Impl {
 
   void drain() { enter(Mode::kDraining); }
 
-  std::size_t stop(TimePoint deadline) {
-    if (!std::exchange(is_serving_, false)) return 0;
+  void stop_accepting() {
     std::latch stopped(1);
     loop().post([&] {
-      acceptor_->stop();
+      if (acceptor_ != nullptr) acceptor_->stop();
       acceptor_.reset();  // here: its timer is the loop's
       stopped.count_down();
     });
     stopped.wait();
+  }
+
+  std::size_t stop(TimePoint deadline) {
+    if (!std::exchange(is_serving_, false)) return 0;
+    stop_accepting();
     enter(Mode::kStopping);
     if (front_->wait_until_none(deadline)) return 0;
     const std::size_t cut = front_->open();
@@ -98,10 +86,11 @@ Server::Server(ServerOptions options, Application& application, Loops loops)
 
 Server::~Server() { impl_->stop(TimePoint::min()); }
 
-Status Server::bind() { return impl_->bind(); }
+void Server::listen(std::vector<Listener> listeners) { impl_->listen(std::move(listeners)); }
 std::vector<std::string> Server::urls() const { return impl_->urls(); }
 void Server::serve() { impl_->serve(); }
 std::size_t Server::open_connections() const { return impl_->open(); }
+void Server::stop_accepting() { impl_->stop_accepting(); }
 void Server::drain() { impl_->drain(); }
 std::size_t Server::stop(TimePoint deadline) { return impl_->stop(deadline); }
 

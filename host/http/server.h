@@ -1,7 +1,7 @@
 // Server: the HTTP front: its listening sockets, and its connections, dealt out over event loops
 // that it shares with others. It gives each request to one Application as an Exchange.
 //
-// bind() -> serve() -> drain() -> stop(), in this order, from one thread that is not a loop's.
+// listen() -> serve() -> drain() -> stop(), in this order, from one thread that is not a loop's.
 #pragma once
 
 #include <cstddef>
@@ -20,10 +20,7 @@
 namespace bentohost::http {
 
 struct ServerOptions {
-  std::vector<Address> addresses;        // of the public door
-  std::vector<Address> admin_addresses;  // of the other one
-  bool inherit = false;                  // also the sockets that systemd passes
-  std::shared_ptr<TlsContext> tls;       // of the public TCP sockets; null: none
+  std::shared_ptr<TlsContext> tls;  // of the public TCP sockets; null: none
   TrustedProxies proxies;
   Limits limits;
 };
@@ -36,11 +33,12 @@ class Server {
   Server(ServerOptions options, Application& application, Loops loops);
   ~Server();
 
-  // Opens all sockets, or none. UNAVAILABLE: "cannot listen on 127.0.0.1:3000: Address already in
-  // use; ...".
-  Status bind();
-  std::vector<std::string> urls() const;  // of the public door, after bind()
+  // What it will accept from: open_listeners()'s, as a rule.
+  void listen(std::vector<Listener> listeners);
+  std::vector<std::string> urls() const;  // of the public door, after listen()
   void serve();                           // the loops run, or will soon
+  // Closes the listening sockets: whoever else has them accepts from now on. What is open goes on.
+  void stop_accepting();
   std::size_t open_connections() const;
 
   // From now on each response says Connection: close, and idle connections are closed: at once

@@ -91,6 +91,9 @@ struct Metrics::Impl {
   Family<Counter>& runner_restarts =
       counter(registry, "bentohost_runner_restarts_total",
               "Ends of a runner's workers that nobody asked for, by reason.");
+  Family<Counter>& serving_restarts =
+      counter(registry, "bentohost_serving_restarts_total",
+              "Ends of the serving process that nobody asked for, by reason.");
   Family<Gauge>& background_tasks =
       gauge(registry, "bentohost_background_tasks", "Background tasks now, by state.");
   Family<Counter>& background_results =
@@ -153,6 +156,10 @@ Gauge& Metrics::runner_up(std::string_view runner, std::uint32_t worker) {
 void Metrics::count_runner_restart(std::string_view runner, std::string_view reason) {
   impl_->runner_restarts.Add({{"runner", std::string(runner)}, {"reason", std::string(reason)}})
       .Increment();
+}
+
+prometheus::Counter& Metrics::serving_restarts(std::string_view reason) {
+  return impl_->serving_restarts.Add({{"reason", std::string(reason)}});
 }
 
 BackgroundMetrics Metrics::background() {

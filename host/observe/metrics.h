@@ -72,6 +72,8 @@ class Metrics {
                                std::uint32_t worker);  // bentohost_runner_up
   void count_runner_restart(std::string_view runner, std::string_view reason);
   BackgroundMetrics background();
+  // bentohost_serving_restarts_total: of the process that serves, by its supervisor.
+  prometheus::Counter& serving_restarts(std::string_view reason);
   // bentohost_reload_total{service,result}: "ok", "unchanged", or the step that failed.
   void count_reload(std::string_view service, std::string_view result);
   prometheus::Gauge& generation(std::string_view service);          // bentohost_generation

@@ -3,6 +3,7 @@
 #include <exception>
 #include <utility>
 
+#include "base/call.h"
 #include "base/log.h"
 
 namespace bentohost::plugin {
@@ -11,10 +12,10 @@ namespace {
 // Nothing may be thrown across the ABI, but a plugin that does it all the same while it starts or
 // ends is not to take with it the host, and the generation that serves.
 template <typename F>
-Status call_guarded(F&& f) {
+Status call_guarded(const Call& call, F&& f) {
   constexpr const char* kThrown = "an exception was thrown across the ABI";
   try {
-    return call_plugin(std::forward<F>(f));
+    return call_plugin(call, std::forward<F>(f));
   } catch (const std::exception& e) {
     return Status(BENTO_INTERNAL, std::string(kThrown) + ": " + e.what());
   } catch (...) {
@@ -49,8 +50,9 @@ Result<std::unique_ptr<Instance>> Instance::open(PluginConfig config,
 
 Status Instance::create() {
   if (spec_.abi->create != nullptr) {
-    Status status = call_guarded(
-        [&](bento_error* error) { return spec_.abi->create(table_.get(), &self_, error); });
+    Status status = call_guarded(note("create"), [&](bento_error* error) {
+      return spec_.abi->create(table_.get(), &self_, error);
+    });
     if (!status.ok()) {
       return std::move(status).prefixed("service " + spec_.name + ": create failed: ");
     }
@@ -77,7 +79,7 @@ void Instance::shut_down() {
 void Instance::stop() {
   shut_down();
   if (std::exchange(created_, false) && spec_.abi->destroy != nullptr) {
-    Status status = call_guarded([&](bento_error*) {
+    Status status = call_guarded(note("destroy"), [&](bento_error*) {
       spec_.abi->destroy(self_);
       return BENTO_OK;
     });
@@ -94,7 +96,7 @@ void Instance::drop_clean_pages() const {
 
 Status Instance::call(const char* step, bento_code (*hook)(void*, bento_error*)) {
   if (hook == nullptr) return {};
-  Status status = call_guarded([&](bento_error* error) { return hook(self_, error); });
+  Status status = call_guarded(note(step), [&](bento_error* error) { return hook(self_, error); });
   if (status.ok()) return {};
   return std::move(status).prefixed("service " + spec_.name + ": " + step + " failed: ");
 }

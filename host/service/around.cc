@@ -65,7 +65,9 @@ void run_around(Environment& environment, Ledger& ledger, http::Exchange& exchan
   Channel channel(context);
   Next next(ledger, *held, held, inner, middleware.what);
   const bento_call call{sizeof call, 0, &context, context.scope(), channel.get()};
-  const Status status = call_plugin([&](bento_error* error) {
+  Call note = context.note(middleware.what);
+  note.plugin = middleware.plugin;
+  const Status status = call_plugin(note, [&](bento_error* error) {
     return middleware.abi->around(middleware.self, middleware.abi, &call, next.app(), error);
   });
   // An error from inside that was only passed on has its answer, and its line in the log, already.

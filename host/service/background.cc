@@ -7,6 +7,7 @@
 #include <chrono>
 #include <utility>
 
+#include "base/call.h"
 #include "base/log.h"
 #include "service/live_service.h"
 
@@ -119,7 +120,9 @@ void BackgroundRow::run() {
 bool BackgroundRow::run_one(const BackgroundTask& task) {
   const TimePoint begun = background_.clock_.now();
   const Status status =
-      call_plugin([&](bento_error* error) { return task.run(task.arg, this, error); });
+      call_plugin({service_->spec().name, service_->instance().config().file.path,
+                   "a background task", method_, path_, request_id_},
+                  [&](bento_error* error) { return task.run(task.arg, this, error); });
   background_.metrics_.duration->Observe(
       std::chrono::duration<double>(background_.clock_.now() - begun).count());
   (status.ok() ? background_.metrics_.done : background_.metrics_.failed)->Increment();

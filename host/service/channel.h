@@ -51,12 +51,14 @@ class Channel {
 };
 
 // [worker] (waits) Calls `f(call, error)`, which answers through a channel; then sees to it that
-// there is an answer.
+// there is an answer. `who` it was, for the log; `what`, for the report of a crash.
 template <typename F>
-void answer_through_channel(RequestContext& request, std::string_view who, F&& f) {
+void answer_through_channel(RequestContext& request, std::string_view who, std::string_view what,
+                            F&& f) {
   Channel channel(request);
   const bento_call call{sizeof call, 0, &request, request.scope(), channel.get()};
-  channel.finish(call_plugin([&](bento_error* error) { return f(call, error); }), who);
+  channel.finish(
+      call_plugin(request.note(what), [&](bento_error* error) { return f(call, error); }), who);
 }
 
 }  // namespace bentohost::service

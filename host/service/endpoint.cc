@@ -44,7 +44,7 @@ void answer_with_copies(const RequestPtr& request, std::span<const bento_value> 
 }  // namespace
 
 Endpoint::Endpoint(const LiveService& service, const plugin::ApiSpec& api)
-    : service_(service), api_(api), decoder_(api.in) {
+    : service_(service), api_(api), who_("api " + api.name), decoder_(api.in) {
   if (api.form != plugin::ApiSpec::Form::kDirect) return;
   // describe() has checked that there is such a method.
   target_ = *service.runners().find(api.runner, api.method);
@@ -114,7 +114,7 @@ void Endpoint::call_invoke(RequestContext& request) const {
   const bento_value view = (*value).view();
   const bento_value* const inputs[] = {&view};
   runner::OutputSink sink;
-  const Status status = call_plugin([&](bento_error* error) {
+  const Status status = call_plugin(request.note(who_), [&](bento_error* error) {
     return api_.abi->invoke(service_.instance().self(), api_.abi, &request, inputs, 1, sink.get(),
                             error);
   });
@@ -123,9 +123,10 @@ void Endpoint::call_invoke(RequestContext& request) const {
 }
 
 void Endpoint::call_raw(RequestContext& request) const {
-  answer_through_channel(request, "the handler", [&](const bento_call& call, bento_error* error) {
-    return api_.abi->raw(service_.instance().self(), api_.abi, &call, error);
-  });
+  answer_through_channel(request, "the handler", who_,
+                         [&](const bento_call& call, bento_error* error) {
+                           return api_.abi->raw(service_.instance().self(), api_.abi, &call, error);
+                         });
 }
 
 }  // namespace bentohost::service

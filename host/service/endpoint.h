@@ -29,6 +29,7 @@ class Endpoint {
 
   const LiveService& service_;
   const plugin::ApiSpec& api_;
+  const std::string who_;  // "api classify"
   Decoder decoder_;
   runner::Target target_;  // direct
 };

@@ -96,11 +96,17 @@ bento_exchange Hooks::make_exchange() {
 
 Status Hooks::call(std::size_t index, Hook hook) {
   table_.exchange.state = states_[index];
-  Status status = call_plugin([&](bento_error* error) {
+  Status status = call_plugin(note(index), [&](bento_error* error) {
     return hook(row_[index].self, row_[index].abi, &table_.exchange, error);
   });
   states_[index] = table_.exchange.state;
   return status;
+}
+
+Call Hooks::note(std::size_t index) const {
+  Call call = context_.note(row_[index].what);
+  call.plugin = row_[index].plugin;
+  return call;
 }
 
 // For the log; what is made of it is the caller's business.
@@ -234,6 +240,8 @@ void Hooks::end() {
     const auto on_end = row_[index].abi->on_end;
     if (on_end == nullptr) continue;
     table_.exchange.state = states_[index];
+    const Call call = note(index);
+    const CallScope scope(call);
     on_end(row_[index].self, row_[index].abi, &table_.exchange);
   }
 }

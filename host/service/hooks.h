@@ -62,6 +62,7 @@ class Hooks final : public http::Exchange, public std::enable_shared_from_this<H
   static Hooks& of(bento_exchange* exchange) { return *reinterpret_cast<Table*>(exchange)->owner; }
   static bento_exchange make_exchange();
   Status call(std::size_t index, Hook hook);
+  Call note(std::size_t index) const;
   Status fail(std::size_t index, const Status& status);
   Status show_response(http::Response& response, bool more);
   Status show_piece(std::string_view& bytes, bool more);

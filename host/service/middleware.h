@@ -12,7 +12,8 @@ namespace bentohost::service {
 struct Middleware {
   void* self;  // what create() of its service left
   const bento_middleware* abi;
-  std::string what;  // "middleware cors of service iris"
+  std::string what;    // "middleware cors of service iris"
+  std::string plugin;  // its file
 };
 
 // What is crossed at once: one that waits, or a row of those in hooks. The first is outermost.

@@ -22,7 +22,8 @@ MiddlewareSteps middleware_steps(const std::vector<std::shared_ptr<const LiveSer
         steps.push_back({is_around, {}});
       }
       steps.back().row.push_back({owner->instance().self(), spec.abi,
-                                  "middleware " + spec.name + " of " + owner->spec().name});
+                                  "middleware " + spec.name + " of " + owner->spec().name,
+                                  owner->instance().config().file.path});
     }
   }
   return steps;
@@ -125,12 +126,12 @@ Result<std::function<void(const RequestPtr&)>> Part::files(const plugin::MountSp
 std::function<void(const RequestPtr&)> Part::app(const plugin::MountSpec& mount,
                                                  const std::string& owner) const {
   return [this, &mount, who = owner](const RequestPtr& request) {
-    run_on(request->is_on_thread() ? nullptr : environment_.threads,
-           [request, &its_app = mount.app, &who] {
-             answer_through_channel(*request, who, [&](const bento_call& call, bento_error* error) {
-               return its_app.call(its_app.self, &call, error);
-             });
-           });
+    run_on(request->is_on_thread() ? nullptr : environment_.threads, [request, &its_app = mount.app,
+                                                                      &who] {
+      answer_through_channel(*request, who, who, [&](const bento_call& call, bento_error* error) {
+        return its_app.call(its_app.self, &call, error);
+      });
+    });
   };
 }
 

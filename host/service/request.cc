@@ -25,6 +25,15 @@ RequestContext::RequestContext(Environment& environment, Ledger& ledger, http::E
       gone_(exchange.gone()),
       is_head_(request().method == "HEAD") {}
 
+Call RequestContext::note(std::string_view what) const {
+  const http::Request& from = request();
+  Call call{{}, {}, what, from.method, from.path, request_id()};
+  if (service_ == nullptr) return call;
+  call.service = service_->spec().name;
+  call.plugin = service_->instance().config().file.path;
+  return call;
+}
+
 void RequestContext::set_path_params(const http::Parameters& parameters) {
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     path_params_.push_back({to_bento(parameters[i].name), to_bento(parameters[i].value)});

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/call.h"
 #include "base/clock.h"
 #include "base/status.h"
 #include "http/message.h"
@@ -37,6 +38,8 @@ class RequestContext final : public bento_ctx {
     service_ = std::move(service);
     root_path_ = root_path;
   }
+  // The same for the report of a crash in `what`, which must outlive it.
+  Call note(std::string_view what) const;
   // It is handled on a thread already, which may wait.
   void set_on_thread() { is_on_thread_ = true; }
   bool is_on_thread() const { return is_on_thread_; }

@@ -55,6 +55,13 @@ def children_of(pid):
     return found
 
 
+def command_line(pid):
+    """The words of a process's command line; none when it is gone."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[:-1]
+    return []
+
+
 def is_alive(pid):
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
@@ -134,6 +141,8 @@ class Client:
 class Host:
     """A bentohost that is up (or, with ready=False, at least listening is not waited for).
 
+    `pid` is the supervisor's; what it does for clients is done by the process `serving_pid`.
+
     `listen` is where, `launcher` a command that becomes it, `pass_fds` what it inherits, and `tls`
     an SSLContext for its clients. With deaf=True nobody reads what it writes.
     """
@@ -148,7 +157,7 @@ class Host:
             [*launcher, EXE, *plugins, *listen, *arguments], stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, errors="replace", cwd=cwd,
             start_new_session=own_group, pass_fds=pass_fds, env={**os.environ, **(env or {})})
-        self.pid = self.serving_pid = self.process.pid
+        self.pid = self.process.pid
         self.readers = [threading.Thread(target=self._collect, args=pair, daemon=True) for pair in
                         ((self.process.stdout, self.stdout_lines), (self.process.stderr, self.stderr_lines))
                         if not deaf]
@@ -157,6 +166,30 @@ class Host:
         self.port = None
         if ready:
             self.wait_ready()
+
+    def serving_pids(self):
+        """The processes that serve, or are about to, the oldest first; with --no-supervisor it is
+        the only one."""
+        if b"--no-supervisor" in command_line(self.pid):
+            return [self.pid]
+        own = command_line(self.pid)[1:]
+        return sorted(pid for pid in children_of(self.pid)
+                      if is_alive(pid) and own and command_line(pid)[1:] == own)
+
+    @property
+    def serving_pid(self):
+        return eventually(self.serving_pids, what="a serving process")[-1]
+
+    def serving_children(self):
+        """The pids of its probes and runners."""
+        return [child for pid in self.serving_pids() for child in children_of(pid)]
+
+    def descendants(self):
+        """The pids of all that it has started, and that those have."""
+        found = children_of(self.pid)
+        for pid in found:  # grows as it is walked
+            found.extend(children_of(pid))
+        return found
 
     @staticmethod
     def _collect(stream, lines):
@@ -179,10 +212,10 @@ class Host:
     def listening_ports(self):
         """Those of TCP over IPv4, ascending."""
         inodes, ports = set(), []
-        for fd in Path(f"/proc/{self.pid}/fd").iterdir():
+        for fd in Path(f"/proc/{self.serving_pid}/fd").iterdir():
             with contextlib.suppress(OSError):
                 inodes.update(re.findall(r"socket:\[(\d+)\]", os.readlink(fd)))
-        for line in Path(f"/proc/{self.pid}/net/tcp").read_text().splitlines()[1:]:
+        for line in Path("/proc/self/net/tcp").read_text().splitlines()[1:]:
             fields = line.split()
             if fields[3] == "0A" and fields[9] in inodes:
                 ports.append(int(fields[1].split(":")[1], 16))
@@ -221,11 +254,10 @@ class Host:
     def runners(self):
         """The pids of the living runner processes, by runner name: {"worker": [123]}."""
         found = {}
-        for pid in children_of(self.pid):
-            with contextlib.suppress(OSError):
-                line = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-                if len(line) > 3 and line[1] == b"runner" and is_alive(pid):
-                    found.setdefault(line[3].decode(), []).append(pid)
+        for pid in self.serving_children():
+            line = command_line(pid)
+            if len(line) > 3 and line[1] == b"runner" and is_alive(pid):
+                found.setdefault(line[3].decode(), []).append(pid)
         return found
 
     def metrics(self):
@@ -234,7 +266,7 @@ class Host:
 
     def stop(self, number=signal.SIGTERM):
         """Ends it and returns the exit code; whatever it started must be gone."""
-        children = children_of(self.pid)
+        children = self.descendants()
         if self.process.poll() is None:
             self.process.send_signal(number)
         code = self.process.wait(timeout=60)
@@ -257,7 +289,8 @@ class Run:
         began = time.monotonic()
         process = subprocess.Popen([*launcher, EXE, *arguments], stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True,
-                                   cwd=cwd, pass_fds=pass_fds, preexec_fn=before)
+                                   cwd=cwd, pass_fds=pass_fds, preexec_fn=before,
+                                   start_new_session=True)
         self.pid = process.pid
         try:
             self.stdout, self.stderr = process.communicate(timeout=timeout * SLOW)
@@ -267,13 +300,13 @@ class Run:
         self.returncode, self.seconds = process.returncode, time.monotonic() - began
 
     def children_left(self):
-        """Its probes and runners: the last argument of each is its pid."""
+        """Whatever is left of its session."""
         left = []
-        for line in Path("/proc").glob("[0-9]*/cmdline"):
+        for stat in Path("/proc").glob("[0-9]*/stat"):
             with contextlib.suppress(OSError):
-                words = line.read_bytes().split(b"\0")
-                if words[1:2] in ([b"probe"], [b"runner"]) and words[-2] == str(self.pid).encode():
-                    left.append(words)
+                fields = stat.read_text().rpartition(")")[2].split()
+                if int(fields[3]) == self.pid and fields[0] != "Z":
+                    left.append(command_line(int(stat.parent.name)))
         return left
 
 
@@ -288,7 +321,7 @@ class HostTest(unittest.TestCase):
     def _stop(self, host):
         if host.process.returncode is None:
             if host.process.poll() is None:  # else stop() tells how it ended
-                eventually(lambda: all(is_alive(pid) for pid in children_of(host.pid)),
+                eventually(lambda: all(is_alive(pid) for pid in host.descendants()),
                            what="the reaping of all dead children")
             code = host.stop()
             self.assertEqual(code, 0, host.stderr())

@@ -4,7 +4,7 @@ import shutil
 import threading
 from pathlib import Path
 
-from harness import PLUGINS, Client, HostTest, children_of, eventually, is_alive, samples_of
+from harness import PLUGINS, Client, HostTest, eventually, is_alive, samples_of
 
 PACE = 0.002  # seconds between the requests of one client
 
@@ -109,11 +109,11 @@ class ReloadTest(HostTest):
 
     def has_children(self, count):
         """That so many child processes are left, once those that are ending have gone."""
-        eventually(lambda: len([pid for pid in children_of(self.host.pid) if is_alive(pid)]) == count,
+        eventually(lambda: len([pid for pid in self.host.serving_children() if is_alive(pid)]) == count,
                    what=f"the end of all children but {count}")
 
     def mapped_copies(self):
         """The names of the copies that the host has mapped."""
-        maps = Path(f"/proc/{self.host.pid}/maps").read_text()
+        maps = Path(f"/proc/{self.host.serving_pid}/maps").read_text()
         return {Path(line.split()[5]).name for line in maps.splitlines()
                 if "libbad.so" in line}

@@ -215,7 +215,7 @@ class IdleOnes(Clients):
     CONNECTIONS = 500
 
     def tasks(self, host):
-        return len(list(Path(f"/proc/{host.pid}/task").iterdir()))
+        return len(list(Path(f"/proc/{host.serving_pid}/task").iterdir()))
 
     def test_five_hundred_cost_no_threads_and_work_afterwards(self):
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -6,7 +6,7 @@ import signal
 import socket
 from pathlib import Path
 
-from harness import (BUILD, LAB, PLUGINS, SLOW, HostTest, Run, children_of, eventually, is_alive,
+from harness import (BUILD, LAB, PLUGINS, SLOW, HostTest, Run, eventually, is_alive,
                      main)
 
 IRIS = next(BUILD.glob("lib*/**/bentohost/plugins/libiris.so"))
@@ -80,15 +80,16 @@ class Refusals(HostTest):
         for plugin, number in (("open_hangs", signal.SIGTERM), ("create_hangs", signal.SIGINT)):
             host = self.start(plugin=str(PLUGINS / f"lib{plugin}.so"), ready=False).find_port()
             if plugin == "open_hangs":
-                eventually(lambda: children_of(host.pid), what="the probe")
-            children = children_of(host.pid)
+                eventually(host.serving_children, what="the probe")
+            children = host.descendants()
             host.process.send_signal(number)
             self.assertEqual(host.process.wait(1 * SLOW), 128 + number)
             eventually(lambda: not any(is_alive(pid) for pid in children), what="the probe's end")
 
     def test_a_probe_does_not_outlive_a_host_that_is_killed(self):
         host = self.start(plugin=str(PLUGINS / "libopen_hangs.so"), ready=False)
-        children = eventually(lambda: children_of(host.pid), what="the probe")
+        eventually(host.serving_children, what="the probe")
+        children = host.descendants()
         host.process.kill()
         host.process.wait()
         eventually(lambda: not any(is_alive(pid) for pid in children), seconds=1, what="the probe's end")
@@ -167,7 +168,7 @@ class Lookup(HostTest):
         self.assertEqual(len(host.stdout_lines), 1)
         self.assertTrue(re.search(r" serves lab 0\.1 at http://127\.0\.0\.1:\d+ \(ready in \d+ ms\)$",
                                   host.stdout_lines[0]), host.stdout_lines[0])
-        self.assertEqual(len(children_of(host.pid)), 2)
+        self.assertEqual(len(host.serving_children()), 2)
 
     def test_a_plugin_that_is_replaced_while_it_runs_is_not_our_crash(self):
         folder = self.folder()
@@ -183,7 +184,8 @@ class Streams(HostTest):
         closing = ["sh", "-c", 'exec "$0" "$@" <&- >&- 2>&-']
         host = self.start(launcher=closing, ready=False).find_port()
         for fd in range(3):
-            self.assertEqual(os.readlink(f"/proc/{host.pid}/fd/{fd}"), "/dev/null")
+            for pid in (host.pid, host.serving_pid):
+                self.assertEqual(os.readlink(f"/proc/{pid}/fd/{fd}"), "/dev/null")
         eventually(lambda: host.get("/readyz").status == 200)
         self.assertEqual(host.post("/echo", [[1]]).json(), [[1]])
 

@@ -92,7 +92,7 @@ class Slow(HostTest):
             self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
 
     def open_files(self):
-        return len(list(Path(f"/proc/{self.host.pid}/fd").iterdir()))
+        return len(list(Path(f"/proc/{self.host.serving_pid}/fd").iterdir()))
 
     def attack(self, path, *mode):
         """Runs slowhttptest to its end; the most files that the host had open meanwhile."""

@@ -393,7 +393,7 @@ class Files(Limits):
         return self.start(launcher=(sys.executable, "-c", WITH_FILES, str(self.FILES)))
 
     def cpu_seconds(self, host):
-        fields = Path(f"/proc/{host.pid}/stat").read_text().rpartition(")")[2].split()
+        fields = Path(f"/proc/{host.serving_pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def use_up_files(self, host):

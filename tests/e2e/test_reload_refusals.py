@@ -6,7 +6,7 @@ import signal
 import time
 from pathlib import Path
 
-from harness import LAB, PLUGINS, SLOW, Run, children_of, eventually, is_alive, main
+from harness import LAB, PLUGINS, SLOW, Run, eventually, is_alive, main
 from reload_case import ReloadTest
 
 GOOD = (PLUGINS / "libgood.so").read_bytes()
@@ -21,7 +21,7 @@ class UnderLoad(ReloadTest):
 
     def begin(self, *arguments, **options):
         super().begin(*arguments, **options)
-        self.children = len(children_of(self.host.pid))
+        self.children = len(self.host.serving_children())
         self.traffic = self.load()
 
     def refuses(self, plugin, step, *words, status=422):
@@ -261,7 +261,7 @@ class Copies(ReloadTest):
         (abandoned,) = room.iterdir()
         self.start("--copy-dir", str(room))
         (others,) = set(room.iterdir()) - {abandoned}
-        children = children_of(host.pid)
+        children = host.descendants()
         os.killpg(host.pid, signal.SIGKILL)
         host.process.wait()
         eventually(lambda: not any(is_alive(pid) for pid in children), what="the end of all children")

@@ -11,7 +11,7 @@ import unittest
 from datetime import datetime
 from pathlib import Path
 
-from harness import LAB, SLOW, HostTest, children_of, eventually, in_parallel, is_alive, main
+from harness import LAB, SLOW, HostTest, eventually, in_parallel, is_alive, main
 
 
 class Load:
@@ -201,7 +201,7 @@ class Deaths(HostTest):
                 leaving.sendall(b"POST /nap HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n[[1]]")
         eventually(lambda: (now := host.metrics())["bentohost_http_requests_in_flight"] == 1
                    and now["process_open_fds"] <= before, what="the return of all descriptors")
-        self.assertEqual(len(children_of(host.pid)), 2)
+        self.assertEqual(len(host.serving_children()), 2)
 
     @unittest.skipIf(SLOW > 1, "a sanitizer keeps freed memory for a while")
     def test_what_a_large_call_needed_is_given_back_by_its_worker(self):
@@ -216,15 +216,16 @@ class Deaths(HostTest):
     def test_no_runner_outlives_a_host_that_is_killed(self):
         for stopped in (False, True):
             host = self.start()
-            children = children_of(host.pid)
-            self.assertEqual(len(children), 2)
+            runners = host.serving_children()
+            self.assertEqual(len(runners), 2)
+            children = host.descendants()
             if stopped:
-                os.kill(children[0], signal.SIGSTOP)
+                os.kill(runners[0], signal.SIGSTOP)
             host.process.kill()
             host.process.wait()
-            host.close_streams()
             eventually(lambda: not any(is_alive(pid) for pid in children), seconds=1,
                        what="the end of the runners")
+            host.close_streams()
             host.process.returncode = 0  # it was told to; nothing is left to be stopped
 
     def test_what_a_runner_prints_does_not_reach_the_protocol(self):

@@ -4,7 +4,7 @@ import signal
 import threading
 import time
 
-from harness import SLOW, HostTest, children_of, eventually, is_alive, main
+from harness import SLOW, HostTest, eventually, is_alive, main
 from http_cases.case import get, sized
 from http_wire import Wire, connect
 
@@ -50,7 +50,7 @@ class Shutdown(HostTest):
 
     def test_a_host_that_is_not_ready_yet_ends_as_well(self):
         host = self.start("--set", "lab.start_ms=60000", ready=False).find_port()
-        children = eventually(lambda: len(pids := children_of(host.pid)) == 2 and host.runners() and pids)
+        children = eventually(lambda: len(pids := host.serving_children()) == 2 and host.runners() and pids)
         self.assertEqual(host.stop(), 0)
         self.assertFalse(any(is_alive(pid) for pid in children))
 
@@ -66,7 +66,7 @@ class Shutdown(HostTest):
 
     def test_a_second_signal_ends_it_at_once(self):
         host = self.start()
-        children = children_of(host.pid)
+        children = host.descendants()
         thread, replies = self.begin_slow(host, int(20000 * SLOW))
         host.process.send_signal(signal.SIGTERM)
         eventually(lambda: host.get("/readyz").status == 503)
@@ -82,7 +82,7 @@ class Shutdown(HostTest):
         for path in ("/nap", "/slow"):
             host = self.start("--timeout-graceful-shutdown", "0.5")
             thread, _ = self.begin_slow(host, int(20000 * SLOW), path)
-            children = children_of(host.pid)
+            children = host.descendants()
             began = time.monotonic()
             host.process.send_signal(signal.SIGTERM)
             self.assertEqual(host.process.wait(15 * SLOW), 0)
@@ -144,7 +144,7 @@ class Delay(HostTest):
     def test_a_second_signal_ends_it_at_once(self):
         for number in (signal.SIGTERM, signal.SIGINT):
             host = self.start("--drain-delay", "60")
-            children = children_of(host.pid)
+            children = host.descendants()
             host.process.send_signal(signal.SIGTERM)
             eventually(lambda: host.get("/readyz").status == 503)
             began = time.monotonic()

@@ -7,7 +7,7 @@ import stat
 import sys
 from pathlib import Path
 
-from harness import LAB, Client, HostTest, Run, children_of, eventually, main
+from harness import LAB, Client, HostTest, Run, eventually, main
 
 # Becomes the command in its arguments, with the sockets it was given as descriptors 3, 4, ... and
 # told of them as systemd does it.
@@ -131,7 +131,7 @@ class Unix(Sockets):
 
     def test_a_socket_that_a_dead_server_left_is_replaced(self):
         path = self.folder() / "x.sock"
-        host = self.start("--bind", f"unix:{path}")
+        host = self.start("--bind", f"unix:{path}", "--no-supervisor")
         host.process.kill()
         host.stop()
         self.assertTrue(path.is_socket())
@@ -180,7 +180,7 @@ class Inherited(Sockets):
 
     def runners_know_nothing_of_it(self, host):
         listening = {os.readlink(f"/proc/{host.pid}/fd/{fd}") for fd in (3, 4)}
-        children = children_of(host.pid)
+        children = host.serving_children()
         self.assertEqual(len(children), 2)
         for pid in children:
             self.assertNotIn(b"LISTEN_", Path(f"/proc/{pid}/environ").read_bytes())
@@ -204,7 +204,7 @@ class Inherited(Sockets):
     def test_descriptors_for_another_process_are_not_ours(self):
         host = self.start(env={"LISTEN_FDS": "1", "LISTEN_PID": "1"})
         self.assertEqual(len(host.listening_ports()), 1)
-        for pid in children_of(host.pid):
+        for pid in host.descendants():
             self.assertNotIn(b"LISTEN_", Path(f"/proc/{pid}/environ").read_bytes())
 
     def test_a_descriptor_that_does_not_listen_is_an_error(self):

@@ -17,7 +17,7 @@ WWW, PAGES = PLUGINS / "www", str(PLUGINS / "libpages.so")
 
 
 def resident(host):
-    return int(Path(f"/proc/{host.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return int(Path(f"/proc/{host.serving_pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 class Watch:
@@ -159,7 +159,7 @@ class Downloads(StreamTest):
 
     def is_idle(self):
         def used():
-            return Path(f"/proc/{self.host.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+            return Path(f"/proc/{self.host.serving_pid}/stat").read_text().rpartition(")")[2].split()[11:13]
         before = used()
         time.sleep(0.05)
         return used() == before

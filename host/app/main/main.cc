@@ -1,6 +1,9 @@
 // bentohost: the command. `bentohost --plugin ...` serves, `bentohost healthcheck` and
 // `bentohost reload` ask one that does; `bentohost runner ...` and `bentohost probe ...` are how it
-// starts itself as a child, not for people.
+// starts itself as a child, not for people; and so is a `bentohost --plugin ...` whose environment
+// says that it is supervised.
+#include <sys/auxv.h>
+
 #include <cstdio>
 #include <filesystem>
 #include <string>
@@ -11,13 +14,24 @@
 #include "app/healthcheck.h"
 #include "app/lifecycle.h"
 #include "app/reload_command.h"
+#include "app/supervision.h"
 #include "base/child_stdio.h"
 #include "plugin/probe.h"
 #include "runner/worker_main.h"
+#include "supervise/overseer.h"
 
 namespace {
 
 constexpr int kExitUsage = 2;
+
+// The path that this program was started by, which after an upgrade may lead to another file,
+// unless it leads elsewhere already.
+std::string path_as_started(const std::string& exe) {
+  const char* const name = reinterpret_cast<const char*>(::getauxval(AT_EXECFN));
+  std::error_code error;
+  if (name == nullptr || !std::filesystem::equivalent(name, exe, error)) return exe;
+  return std::filesystem::absolute(name, error).string();
+}
 
 int run_child(std::string_view role, const std::vector<std::string>& arguments) {
   if (role == "probe" && arguments.size() == 3) {
@@ -64,8 +78,13 @@ int main(int argc, char** argv) try {
     case bentohost::app::CommandLine::Action::kServe:
       break;
   }
-  return bentohost::app::serve(line->config,
-                               std::filesystem::read_symlink("/proc/self/exe").string());
+  const std::string exe = std::filesystem::read_symlink("/proc/self/exe").string();
+  bentohost::supervise::Overseer overseer;
+  if (line->config.supervisor && !overseer.is_supervisor()) {
+    return bentohost::app::supervise_service(line->config, path_as_started(exe),
+                                             {argv, argv + argc});
+  }
+  return bentohost::app::serve(line->config, exe, overseer);
 } catch (const std::exception& e) {
   std::fprintf(stderr, "bentohost: %s\n", e.what());
   return 1;

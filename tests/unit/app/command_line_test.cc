@@ -62,6 +62,11 @@ TEST(CommandLine, NamesTheOptionThatIsWrong) {
   EXPECT_THAT(message({}), HasSubstr("--plugin"));
 }
 
+TEST(CommandLine, HasASupervisorUnlessToldNotTo) {
+  EXPECT_TRUE(parse_command_line({"--plugin", "x.so"})->config.supervisor);
+  EXPECT_FALSE(parse_command_line({"--plugin", "x.so", "--no-supervisor"})->config.supervisor);
+}
+
 TEST(CommandLine, WantsEachArgument) {
   for (const char* option : {"--plugin", "--port", "--set", "--timeout"}) {
     const Status status = parse_command_line({"--plugin", "libx.so", option}).status();

@@ -57,6 +57,19 @@ TEST(ServerStop, DrainEndsIdleConnections) {
   EXPECT_TRUE(kept.at_end());
 }
 
+TEST(ServerStop, WhenItStopsAcceptingWhatIsOpenGoesOnAndTheSocketIsFree) {
+  TestServer server;
+  RawClient kept(server.port());
+  ASSERT_EQ(kept.ask(kGet).status, 200);
+  const std::uint16_t port = server.port();
+  server->stop_accepting();
+  EXPECT_FALSE(RawClient(port).is_connected());
+  EXPECT_EQ(kept.ask(kGet).status, 200);
+  const auto next = listen_on({"127.0.0.1", port, {}});
+  EXPECT_TRUE(next.ok()) << next.status().message();
+  server->stop_accepting();  // once more does no harm
+}
+
 TEST(ServerStop, DrainLetsAClientInMidConversationAskOnceMore) {
   TestServer server;
   RawClient client(server.port());

@@ -38,8 +38,9 @@ class TestServer final : private Application {
         planner_(std::move(planner)),
         loops_(make_loops()),
         server_(options(limits, std::move(proxies)), *this, loops_) {
-    const Status status = server_.bind();
-    EXPECT_TRUE(status.ok()) << status.message();
+    auto listeners = open_listeners({{{"127.0.0.1", 0, {}}}, {}, false});
+    EXPECT_TRUE(listeners.ok()) << listeners.status().message();
+    server_.listen(*std::move(listeners));
     for (const auto& loop : loops_) loop->start();
     server_.serve();
   }
@@ -87,7 +88,6 @@ class TestServer final : private Application {
 
   static ServerOptions options(const Limits& limits, TrustedProxies proxies) {
     ServerOptions options;
-    options.addresses.push_back({"127.0.0.1", 0, {}});
     options.limits = limits;
     options.proxies = std::move(proxies);
     return options;

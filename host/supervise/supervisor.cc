@@ -1,0 +1,395 @@
+#include "supervise/supervisor.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+extern "C" {  // glibc 2.36 forgot it in the header
+#include <sys/pidfd.h>
+}
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <list>
+#include <memory>
+#include <utility>
+
+#include "base/log.h"
+#include "base/process_exit.h"
+#include "supervise/notify.h"
+#include "supervise/stand_in.h"
+
+namespace bentohost::supervise {
+namespace {
+
+// After the second signal, for a serving process that does not even hear that.
+constexpr Duration kLastGrace = std::chrono::seconds(1);
+constexpr int kExitBySignal = 128;
+
+sigset_t our_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGUSR2}) sigaddset(&set, number);
+  return set;
+}
+
+int exit_code(int status) {
+  return WIFSIGNALED(status) ? kExitBySignal + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+std::string in_seconds(Duration duration) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1f s", seconds(duration));
+  return text;
+}
+
+class Supervisor {
+ public:
+  Supervisor(SupervisorOptions options, std::vector<http::Listener> listeners)
+      : options_(std::move(options)), listeners_(std::move(listeners)) {
+    const sigset_t set = our_signals();
+    ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+    ::signal(SIGPIPE, SIG_IGN);
+    ::signal(SIGCHLD, SIG_DFL);  // ignored, the kernel would reap our children before we know why
+    signals_.reset(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+    if (watchdog_) watchdog_at_ = clock_.now();
+  }
+
+  // The first serving process, or the one that a supervisor before us has left.
+  Status begin(const std::optional<Resumed>& resumed) {
+    if (!resumed) return start_current();
+    ServingProcess process;
+    process.pid = resumed->serving;
+    process.pidfd.reset(::pidfd_open(process.pid, 0));
+    process.control = Control(UniqueFd(resumed->control));
+    process.started = process.ready_at = process.beat_at = clock_.now();
+    ::fcntl(resumed->control, F_SETFD, FD_CLOEXEC);
+    restarts_ = resumed->restarts;
+    current_ = std::move(process);
+    has_been_ready_ = true;
+    log_info("upgraded; " + std::string(options_.program.exe) + " supervises from now on");
+    notify_ready(status_text_);
+    return {};
+  }
+
+  int run() {
+    while (!exit_code_) turn();
+    return *exit_code_;
+  }
+
+ private:
+  // ---- one turn ----
+
+  void turn() {
+    std::vector<pollfd> fds{{signals_.get(), POLLIN, 0}};
+    for (const ServingProcess* process : all()) {
+      fds.push_back({process->pidfd.get(), POLLIN, 0});
+      // At its end the pidfd tells more.
+      fds.push_back({process->control.has_ended() ? -1 : process->control.fd(), POLLIN, 0});
+    }
+    if (::poll(fds.data(), fds.size(), timeout_ms()) < 0 && errno != EINTR) return;
+    // In this order: who was told to end has not died, and what it said before it died counts.
+    take_signals();
+    for (ServingProcess* process : all()) take_messages(*process);
+    if (current_ && current_->crashed_by != 0) replace_the_crashing();
+    bury_the_dead();
+    look_at_the_time();
+  }
+
+  std::vector<ServingProcess*> all() {
+    std::vector<ServingProcess*> processes;
+    if (current_) processes.push_back(&*current_);
+    if (next_) processes.push_back(&*next_);
+    for (ServingProcess& process : leaving_) processes.push_back(&process);
+    return processes;
+  }
+
+  int timeout_ms() const {
+    const TimePoint when = std::min({start_at_, kill_at_, watchdog_at_});
+    if (when == kNoDeadline) return -1;
+    const Duration wait = std::max(when - clock_.now(), Duration::zero());
+    return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(wait).count());
+  }
+
+  void look_at_the_time() {
+    const TimePoint now = clock_.now();
+    if (now >= start_at_) {
+      start_at_ = kNoDeadline;
+      stand_in_.reset();
+      if (Status status = start_current(); !status.ok()) {
+        log_error(status.message());
+        back_off(policy_.next(Duration::zero()));
+      }
+    }
+    if (now >= kill_at_) {
+      kill_at_ = kNoDeadline;
+      for (const ServingProcess* process : all()) ::kill(process->pid, SIGKILL);
+    }
+    if (now >= watchdog_at_) feed_watchdog(now);
+  }
+
+  // ---- starting ----
+
+  Status start_current() {
+    auto process = start(false);
+    if (!process.ok()) return std::move(process).take_status();
+    current_ = *std::move(process);
+    return {};
+  }
+
+  Result<ServingProcess> start(bool take_over) {
+    Orders orders;
+    orders.take_over = take_over;
+    orders.beat = watchdog_ ? *watchdog_ / 4 : Duration::zero();
+    orders.restarts = restarts_;
+    return start_serving(options_.program, listeners_, orders, clock_.now());
+  }
+
+  void back_off(Duration delay) {
+    start_at_ = clock_.now() + delay;
+    if (delay == Duration::zero() || stand_in_ != nullptr) return;
+    auto options = options_.stand_in();
+    if (options.ok()) {
+      stand_in_ = std::make_unique<StandIn>(*std::move(options), listeners_);
+    } else {
+      log_error("nobody answers until the next attempt: " + options.status().message());
+    }
+  }
+
+  // ---- signals ----
+
+  void take_signals() {
+    signalfd_siginfo info{};
+    while (::read(signals_.get(), &info, sizeof info) == sizeof info) {
+      switch (info.ssi_signo) {
+        case SIGHUP:
+          for (const ServingProcess* process :
+               {current_ ? &*current_ : nullptr, next_ ? &*next_ : nullptr}) {
+            if (process != nullptr) ::kill(process->pid, SIGHUP);
+          }
+          break;
+        case SIGUSR2:
+          upgrade();
+          break;
+        default:
+          stop(static_cast<int>(info.ssi_signo));
+      }
+    }
+  }
+
+  void stop(int number) {
+    const std::string order = "stop " + std::to_string(number);
+    const bool is_first = !std::exchange(is_stopping_, true);
+    if (is_first) {
+      notify("STOPPING=1\nSTATUS=stopping");
+      start_at_ = kNoDeadline;
+      stand_in_.reset();
+      // A half-started one has nothing to finish.
+      if (next_ && current_) ::kill(next_->pid, SIGKILL);
+    } else {
+      kill_at_ = clock_.now() + kLastGrace;
+      killed_by_ = number;
+      for (const ServingProcess& process : leaving_) process.control.send(order);
+    }
+    if (current_) {
+      current_->control.send(order);
+    } else if (all().empty()) {
+      exit_code_ = 0;
+    }
+  }
+
+  void upgrade() {
+    if (is_stopping_) return;
+    if (!current_ || !current_->is_ready()) {
+      return log_warning("SIGUSR2: nothing to upgrade while no serving process is ready");
+    }
+    if (next_) {
+      log_warning("SIGUSR2: the new serving process that is starting is replaced by another one",
+                  {{"pid", std::to_string(next_->pid)}});
+      ::kill(next_->pid, SIGKILL);
+      leaving_.push_back(*std::exchange(next_, std::nullopt));
+    }
+    notify_reloading("upgrading");
+    auto process = start(true);
+    if (!process.ok()) return give_up_upgrade(process.status().message());
+    next_ = *std::move(process);
+    log_info("SIGUSR2: a new serving process starts beside the old one",
+             {{"pid", std::to_string(next_->pid)}, {"old_pid", std::to_string(current_->pid)}});
+  }
+
+  void give_up_upgrade(const std::string& why) {
+    log_error("the upgrade has failed, and the old serving process serves on: " + why);
+    notify_ready(status_text_);
+  }
+
+  // ---- messages ----
+
+  void take_messages(ServingProcess& process) {
+    while (const auto message = process.control.receive()) {
+      process.beat_at = clock_.now();
+      is_late_ = false;
+      if (message->starts_with("ready")) on_ready(process, message->substr(5));
+      if (message->starts_with("crashing ")) process.crashed_by = std::atoi(message->c_str() + 9);
+    }
+  }
+
+  void on_ready(ServingProcess& process, std::string text) {
+    process.ready_at = clock_.now();
+    has_been_ready_ = true;
+    if (const std::size_t begin = text.find_first_not_of(' '); begin != std::string::npos) {
+      status_text_ = text.substr(begin);
+    }
+    if (next_ && &process == &*next_) {
+      is_upgraded_ = true;
+      current_->control.send("hand_over");
+      log_info("the new serving process takes over; the old one finishes what it has begun",
+               {{"pid", std::to_string(next_->pid)}, {"old_pid", std::to_string(current_->pid)}});
+      leaving_.push_back(*std::exchange(current_, std::nullopt));
+      current_ = std::exchange(next_, std::nullopt);
+    }
+    if (!is_stopping_) notify_ready(status_text_);
+  }
+
+  // ---- deaths ----
+
+  // It is as good as dead; what it still does, a core dump as a rule, is not waited for.
+  void replace_the_crashing() {
+    if (is_stopping_ || !has_been_ready_) return;
+    leaving_.push_back(*std::exchange(current_, std::nullopt));
+    on_death(leaving_.back(), leaving_.back().crashed_by);  // so wait(2) will say, too
+  }
+
+  static bool has_died(const ServingProcess& process, int& status) {
+    return ::waitpid(process.pid, &status, WNOHANG) == process.pid;
+  }
+
+  void bury_the_dead() {
+    int status = 0;
+    for (auto it = leaving_.begin(); it != leaving_.end();) {
+      if (!has_died(*it, status)) {
+        ++it;
+        continue;
+      }
+      if (it->crashed_by == 0) {
+        log_info("the old serving process " + exit_text(status),
+                 {{"pid", std::to_string(it->pid)}});
+      }
+      it = leaving_.erase(it);
+    }
+    if (next_ && has_died(*next_, status)) {
+      next_.reset();
+      if (!is_stopping_) {
+        give_up_upgrade("the new one " + exit_text(status) + " before it was ready");
+      }
+    }
+    if (current_ && has_died(*current_, status))
+      on_death(*std::exchange(current_, std::nullopt), status);
+    const bool is_settled =
+        current_ && current_->is_ready() && leaving_.empty() && !next_ && !is_stopping_;
+    if (is_settled && std::exchange(is_upgraded_, false)) become_the_new_one();
+    if (is_stopping_ && all().empty() && !exit_code_) exit_code_ = last_exit_code_;
+  }
+
+  void on_death(const ServingProcess& process, int status) {
+    last_exit_code_ = exit_code(status);
+    if (is_stopping_) {
+      if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && killed_by_ != 0) {
+        last_exit_code_ = kExitBySignal + killed_by_;
+      }
+      if (WIFSIGNALED(status)) {
+        log_error("the serving process " + exit_text(status) + " while it was ending",
+                  {{"pid", std::to_string(process.pid)}});
+      }
+      return;
+    }
+    if (!has_been_ready_) {
+      exit_code_ = WIFSIGNALED(status) ? 1 : last_exit_code_;  // it has said why it exits
+      if (WIFSIGNALED(status)) {
+        std::fprintf(stderr, "bentohost: the serving process %s before it was ready\n",
+                     exit_text(status).c_str());
+      }
+      return;
+    }
+    const Duration served = process.served(clock_.now());
+    const Duration delay = policy_.next(served);
+    ++restarts_[exit_label(status)];
+    log_error("the serving process " + exit_text(status) +
+                  (delay == Duration::zero() ? "; replacing it"
+                                             : "; replacing it in " + in_seconds(delay)),
+              {{"pid", std::to_string(process.pid)},
+               {"uptime", in_seconds(clock_.now() - process.started)},
+               {"ready_for", in_seconds(served)}});
+    notify("STATUS=replacing the serving process, which " + exit_text(status));
+    if (next_) {  // it was about to take over anyway
+      current_ = std::exchange(next_, std::nullopt);
+      is_upgraded_ = true;
+      return;
+    }
+    if (delay == Duration::zero()) {
+      start_at_ = clock_.now();
+    } else {
+      back_off(delay);
+    }
+  }
+
+  // ---- the rest ----
+
+  void feed_watchdog(TimePoint now) {
+    watchdog_at_ = now + *watchdog_ / 2;
+    // Until a process is ready we are the ones to be watched.
+    if (current_ && current_->is_ready() && now - current_->beat_at > *watchdog_) {
+      if (std::exchange(is_late_, true)) return;
+      log_error("an event loop of the serving process does not turn; the watchdog is told no more",
+                {{"pid", std::to_string(current_->pid)},
+                 {"silent_for", in_seconds(now - current_->beat_at)}});
+      return;
+    }
+    notify("WATCHDOG=1");
+  }
+
+  // The program that serves now supervises, too: it takes the place of this one in this process.
+  void become_the_new_one() {
+    const Status failed = execute_again(options_.program, listeners_,
+                                        {current_->pid, current_->control.fd(), restarts_});
+    log_error("the old supervisor stays: " + failed.message());
+  }
+
+  const SupervisorOptions options_;
+  const std::vector<http::Listener> listeners_;
+  SteadyClock clock_;
+  UniqueFd signals_;
+  const std::optional<Duration> watchdog_ = watchdog_interval();
+
+  std::optional<ServingProcess> current_;  // none: it is about to be started
+  std::optional<ServingProcess> next_;     // of an upgrade, until it is ready
+  std::list<ServingProcess> leaving_;      // have handed over, or are about to die
+  std::unique_ptr<StandIn> stand_in_;
+  RestartPolicy policy_;
+  RestartCounts restarts_;
+  TimePoint start_at_ = kNoDeadline, kill_at_ = kNoDeadline, watchdog_at_ = kNoDeadline;
+  std::string status_text_ = "serving";
+  bool has_been_ready_ = false, is_stopping_ = false;
+  bool is_upgraded_ = false;  // and so are we, as soon as the old one has gone
+  bool is_late_ = false;      // its signs of life are, and the log says so
+  int killed_by_ = 0;         // the second signal
+  int last_exit_code_ = 0;
+  std::optional<int> exit_code_;
+};
+
+}  // namespace
+
+int supervise(SupervisorOptions options, std::vector<http::Listener> listeners,
+              const std::optional<Resumed>& resumed) {
+  Supervisor supervisor(std::move(options), std::move(listeners));
+  if (Status status = supervisor.begin(resumed); !status.ok()) {
+    std::fprintf(stderr, "bentohost: %s\n", status.message().c_str());
+    return 1;
+  }
+  return supervisor.run();
+}
+
+}  // namespace bentohost::supervise
