@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "base/child_stdio.h"
+#include "base/gentle.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/process_exit.h"
@@ -138,8 +139,10 @@ std::string with_last_output(std::string message, std::string errors) {
 
 }  // namespace
 
-int run_probe(const PluginFile& file, int parent_pid, const std::string& host_version) {
+int run_probe(const PluginFile& file, bool is_gentle, int parent_pid,
+              const std::string& host_version) {
   become_child(parent_pid);
+  if (is_gentle) be_gentle();
   auto pipes = take_stdio();
   if (!pipes.ok()) return 1;
   Reporter reporter((*pipes).out.get());
@@ -171,12 +174,13 @@ int run_probe(const PluginFile& file, int parent_pid, const std::string& host_ve
 }
 
 Result<ProbeReport> probe(const std::string& exe, const PluginFile& file, Duration time_limit,
-                          std::string* last_step) {
+                          bool is_gentle, std::string* last_step) {
   const std::string& path = file.path;
   Poco::Pipe in, out, err;
   int pid = 0;
   try {
-    const Poco::Process::Args args = {"probe", path, file.mapped(), std::to_string(::getpid())};
+    const Poco::Process::Args args = {"probe", path, file.mapped(),
+                                      is_gentle ? "gentle" : "at-once", std::to_string(::getpid())};
     pid = Poco::Process::launch(exe, args, &in, &out, &err).id();
   } catch (const Poco::Exception& e) {
     return Status(BENTO_INTERNAL, "cannot start the probe of " + path + ": " + e.displayText());

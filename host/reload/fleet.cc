@@ -63,7 +63,7 @@ Result<Staged> Fleet::stage(Seat& seat, Progress& progress) {
   at_once.quiet = Duration::zero();
   auto staged = copy_plugin(*folder_, seat.path, at_once, progress);
   if (!staged.ok()) return staged;
-  if (Status status = try_plugin(*staged, at_once, progress); !status.ok()) return status;
+  if (Status status = try_plugin(*staged, at_once, false, progress); !status.ok()) return status;
   seat.service = staged->service;
   return staged;
 }
@@ -267,7 +267,8 @@ Status Fleet::bring_up(Seat& seat, bool force, Progress& progress, bool& is_unch
     seat.current->stamp = staged->stamp;  // touched, or built again to the same
     return {};
   }
-  if (Status status = try_plugin(*staged, options_.stage, progress); !status.ok()) return status;
+  Status tried = try_plugin(*staged, options_.stage, true, progress);
+  if (!tried.ok()) return tried;
   if (staged->service != seat.service) {
     progress.enter(Step::kProbe);
     return Status(BENTO_FAILED_PRECONDITION, seat.path + ": is of a service called " +
@@ -286,7 +287,9 @@ Status Fleet::bring_up(Seat& seat, bool force, Progress& progress, bool& is_unch
   progress.enter(Step::kOnStartup);
   status = within_limit(progress, candidate, &service::LiveService::start);
   if (!status.ok()) return status;
-  candidate->live->start_runners(options_.runners, deps_.loops, clock_, deps_.metrics);
+  service::RunnerOptions runners = options_.runners;
+  runners.starts_gently = true;
+  candidate->live->start_runners(runners, deps_.loops, clock_, deps_.metrics);
   progress.enter(Step::kRoutes);
   if (status = make_site(*candidate, &seat); !status.ok()) return status;
   progress.enter(Step::kRunners);

@@ -53,10 +53,11 @@ Result<Staged> copy_plugin(plugin::CopyFolder& folder, const std::string& path,
   return staged;
 }
 
-Status try_plugin(Staged& staged, const StageOptions& options, Progress& progress) {
+Status try_plugin(Staged& staged, const StageOptions& options, bool is_gentle, Progress& progress) {
   progress.enter(Step::kProbe);
   std::string last_step;
-  auto report = plugin::probe(options.exe, staged.config.file, options.probe_limit, &last_step);
+  auto report =
+      plugin::probe(options.exe, staged.config.file, options.probe_limit, is_gentle, &last_step);
   if (!report.ok()) {
     if (last_step == plugin::kProbeAbi) progress.enter(Step::kAbi);
     return std::move(report).take_status();

@@ -35,8 +35,9 @@ struct Staged {
 // The first half: only a copy is made and looked at. Errors name the file; `progress` says where.
 Result<Staged> copy_plugin(plugin::CopyFolder& folder, const std::string& path,
                            const StageOptions& options, Progress& progress);
-// The second: the child process is started by this thread.
-Status try_plugin(Staged& staged, const StageOptions& options, Progress& progress);
+// The second: the child process is started by this thread; it is gentle when others serve
+// meanwhile.
+Status try_plugin(Staged& staged, const StageOptions& options, bool is_gentle, Progress& progress);
 
 // Where bare plugin names are looked for: $BENTOHOST_PLUGIN_PATH (colons between), `subfolder` of
 // the build or installation that `exe` belongs to, the working directory.

@@ -30,6 +30,7 @@ struct PoolOptions {
   Duration kill_grace =
       std::chrono::seconds(2);  // after the last deadline in a batch: then it is hung
   std::string hello;            // the JSON that a worker is greeted with
+  bool starts_gently = false;   // the first process of each worker: others serve meanwhile
 };
 
 class Pool final : private EventLoop::TurnEnd {
@@ -74,6 +75,7 @@ class Pool final : private EventLoop::TurnEnd {
     Backoff backoff;
     TimePoint restart_at{};  // when worker is null
     bool gave_up = false;    // exit code 78
+    bool has_begun = false;  // a process was started here
     std::string last_end;    // "was killed by SIGSEGV (signal 11)"
   };
   struct Dispatch {

@@ -36,11 +36,13 @@ int reap(int pid) {
 }  // namespace
 
 void Pool::spawn(std::uint32_t index) {
+  bool is_gentle = false;
   {
     std::lock_guard lock(mutex_);
     if (stopping_) return;
+    is_gentle = options_.starts_gently && !std::exchange(slots_[index].has_begun, true);
   }
-  auto child = deps_.spawner.spawn(spec_.name, index);
+  auto child = deps_.spawner.spawn(spec_.name, index, is_gentle);
   std::unique_lock lock(mutex_);
   Slot& slot = slots_[index];
   if (!child.ok()) {

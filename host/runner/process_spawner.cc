@@ -23,12 +23,17 @@ UniqueFd keep(int fd) {
 
 }  // namespace
 
-Result<Child> ProcessSpawner::spawn(const std::string& runner, std::uint32_t worker) {
+Result<Child> ProcessSpawner::spawn(const std::string& runner, std::uint32_t worker,
+                                    bool is_gentle) {
   try {
     Poco::Pipe in, out, err;
-    const Poco::Process::Args args = {"runner",       file_.path,
-                                      runner,         std::to_string(worker),
-                                      file_.mapped(), std::to_string(::getpid())};
+    const Poco::Process::Args args = {"runner",
+                                      file_.path,
+                                      runner,
+                                      std::to_string(worker),
+                                      file_.mapped(),
+                                      is_gentle ? "gentle" : "at-once",
+                                      std::to_string(::getpid())};
     const int pid = Poco::Process::launch(exe_, args, &in, &out, &err).id();
     Child child{pid, keep(in.writeHandle()), keep(out.readHandle()), keep(err.readHandle()),
                 UniqueFd(::pidfd_open(pid, 0))};

@@ -24,7 +24,8 @@ class Spawner {
   virtual ~Spawner() = default;
   // [loop] The process dies with the thread that calls this: it must be one that lives as long as
   // the host.
-  virtual Result<Child> spawn(const std::string& runner, std::uint32_t worker) = 0;
+  // `is_gentle`: until it is ready, it uses what others leave of the processor.
+  virtual Result<Child> spawn(const std::string& runner, std::uint32_t worker, bool is_gentle) = 0;
 };
 
 class ProcessSpawner final : public Spawner {
@@ -32,7 +33,7 @@ class ProcessSpawner final : public Spawner {
   // `exe` is this program's own file.
   ProcessSpawner(std::string exe, plugin::PluginFile file)
       : exe_(std::move(exe)), file_(std::move(file)) {}
-  Result<Child> spawn(const std::string& runner, std::uint32_t worker) override;
+  Result<Child> spawn(const std::string& runner, std::uint32_t worker, bool is_gentle) override;
 
  private:
   std::string exe_;

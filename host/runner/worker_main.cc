@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/child_stdio.h"
+#include "base/gentle.h"
 #include "base/json.h"
 #include "plugin/context.h"
 #include "plugin/description.h"
@@ -85,6 +86,7 @@ class WorkerProcess {
   WorkerProcess(const WorkerConfig& config, Link link) : config_(config), link_(std::move(link)) {}
 
   int run() {
+    GentleWhile gentle(config_.is_gentle);
     if (Status status = load(); !status.ok()) {
       send_error(0, status);
       return kExitRetry;  // whatever it is: the file may be on its way to be replaced
@@ -93,6 +95,7 @@ class WorkerProcess {
       send_error(0, status);
       return status.code() == BENTO_INVALID_ARGUMENT ? kExitConfig : kExitRetry;
     }
+    gentle.end();
     (void)wire::FrameWriter(out_, wire::FrameType::kReady, 0, 0).finish();
     bool more = link_.write(out_);
     while (more) {

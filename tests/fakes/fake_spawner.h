@@ -96,7 +96,7 @@ class FakeSpawner final : public runner::Spawner {
     }
   };
 
-  Result<runner::Child> spawn(const std::string&, std::uint32_t) override {
+  Result<runner::Child> spawn(const std::string&, std::uint32_t, bool) override {
     if (refuse) return Status(BENTO_INTERNAL, "told not to spawn");
     auto puppet = std::make_unique<Puppet>();
     runner::Child child;

@@ -23,6 +23,7 @@
 namespace {
 
 constexpr int kExitUsage = 2;
+constexpr std::string_view kGentle = "gentle";
 
 // The path that this program was started by, which after an upgrade may lead to another file,
 // unless it leads elsewhere already.
@@ -34,15 +35,16 @@ std::string path_as_started(const std::string& exe) {
 }
 
 int run_child(std::string_view role, const std::vector<std::string>& arguments) {
-  if (role == "probe" && arguments.size() == 3) {
-    return bentohost::plugin::run_probe({arguments[0], arguments[1]}, std::stoi(arguments[2]),
-                                        BENTO_VERSION);
+  if (role == "probe" && arguments.size() == 4) {
+    return bentohost::plugin::run_probe({arguments[0], arguments[1]}, arguments[2] == kGentle,
+                                        std::stoi(arguments[3]), BENTO_VERSION);
   }
-  if (role == "runner" && arguments.size() == 5) {
+  if (role == "runner" && arguments.size() == 6) {
     return bentohost::runner::run_worker({{arguments[0], arguments[3]},
                                           arguments[1],
                                           static_cast<std::uint32_t>(std::stoul(arguments[2])),
-                                          std::stoi(arguments[4]),
+                                          std::stoi(arguments[5]),
+                                          arguments[4] == kGentle,
                                           BENTO_VERSION});
   }
   std::fputs("bentohost: probe and runner are for bentohost's own use\n", stderr);
