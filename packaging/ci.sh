@@ -53,12 +53,12 @@ address_sanitizer() {
 # randomized address space on newer kernels, hence setarch, where it is permitted.
 threaded_suites='^base\.(EventLoop|ThreadPool|TimerQueue|Log)'
 threaded_suites+='|^http\.(Server|Stream|Front|Listener|Tls|PlainTransport|HealthClient|FileReader)'
-threaded_suites+='|^(runner|observe|service)\.'
-threaded_suites+='|^e2e\.(Iris|Health|Errors|Runners|Shutdown|Http_cases|Around|Background)$'
+threaded_suites+='|^(runner|observe|service|reload)\.'
+threaded_suites+='|^e2e\.(Iris|Health|Errors|Runners|Shutdown|Http_cases|Around|Background|Reload)$'
 thread_sanitizer() {
   configure build-tsan -DBENTO_SANITIZE=thread
   cmake --build build-tsan --target bentohost samples/all tests/plugins/all \
-    unit_base unit_http unit_runner unit_observe unit_service
+    unit_base unit_http unit_runner unit_observe unit_service unit_reload
   local fixed_addresses=()
   if setarch -R true 2>/dev/null; then fixed_addresses=(setarch -R); fi
   export -f run_tests

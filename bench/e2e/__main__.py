@@ -111,7 +111,7 @@ class _Suites:
             front_suite.write(measured, out)
         if self._reload is not None:
             with tempfile.TemporaryDirectory() as folder:
-                reloads = reload_suite.run(*self._reload, Path(folder), rounds, 2.5 * seconds,
+                reloads = reload_suite.run(*self._reload, Path(folder), rounds, 5 * seconds,
                                            f"bench/run.sh reload {knobs}")
             self._save("reload", reloads.as_json())
             reload_suite.write(reloads, out)
