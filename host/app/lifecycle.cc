@@ -1,5 +1,6 @@
 #include "app/lifecycle.h"
 
+#include <poll.h>
 #include <prometheus/counter.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -42,6 +43,7 @@ constexpr Duration kLastGrace = std::chrono::seconds(10);
 constexpr Duration kStreamEndTime = std::chrono::seconds(3);
 // Pipes, listeners, plugins' own.
 constexpr std::size_t kOtherDescriptors = 1024;
+constexpr int kLastLookMs = 5;
 constexpr Duration kSlowStart = std::chrono::seconds(10);
 
 // The usual soft limit of 1024 descriptors is for programs that use select().
@@ -54,8 +56,10 @@ void make_room_for(std::size_t descriptors) {
 
 // [signal handler]
 void end_in_a_crash(int signal) {
+  supervise::Overseer::crashing(signal);  // whoever replaces us begins now
+  // The loops run on: what has arrived and none of them has seen yet is answered 503 as well.
+  ::poll(nullptr, 0, kLastLookMs);
   http::end_connections();
-  supervise::Overseer::crashing(signal);
 }
 
 class Lifecycle {
