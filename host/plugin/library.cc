@@ -1,15 +1,13 @@
 #include "plugin/library.h"
 
 #include <dlfcn.h>
-#include <link.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <cstddef>
 #include <filesystem>
 #include <mutex>
 #include <utility>
 
+#include "base/clean_pages.h"
 #include "plugin/elf_check.h"
 #include "plugin/elf_facts.h"
 #include "plugin/thread_inside.h"
@@ -112,25 +110,8 @@ Status Library::unmap() {
 
 void Library::drop_clean_pages() const {
   if (elf_facts(file_.mapped()).has_text_relocations) return;  // its code has been written to
-  const std::string& image = file_.mapped();
-  ::dl_iterate_phdr(
-      [](dl_phdr_info* info, std::size_t, void* arg) {
-        if (info->dlpi_name == nullptr ||
-            *static_cast<const std::string*>(arg) != info->dlpi_name) {
-          return 0;
-        }
-        const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-        for (int i = 0; i < info->dlpi_phnum; ++i) {
-          const auto& segment = info->dlpi_phdr[i];
-          if (segment.p_type != PT_LOAD || (segment.p_flags & PF_W) != 0) continue;
-          const std::uint64_t begin = (info->dlpi_addr + segment.p_vaddr) / page * page;
-          const std::uint64_t end = info->dlpi_addr + segment.p_vaddr + segment.p_memsz;
-          // NOLINTNEXTLINE(performance-no-int-to-ptr): it is an address
-          ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
-        }
-        return 1;
-      },
-      const_cast<std::string*>(&image));
+  const std::string image = file_.mapped();
+  bentohost::drop_clean_pages(&image);
 }
 
 Result<const bento_service*> open_service(const bento_plugin_entry& entry, const bento_host* host) {

@@ -18,6 +18,7 @@ extern "C" {  // glibc 2.36 forgot it in the header
 #include <memory>
 #include <utility>
 
+#include "base/clean_pages.h"
 #include "base/log.h"
 #include "base/process_exit.h"
 #include "supervise/notify.h"
@@ -77,6 +78,8 @@ class Supervisor {
   }
 
   int run() {
+    // It has started, and does little from now on: most of what that took is not needed again.
+    drop_clean_pages();
     while (!exit_code_) turn();
     return *exit_code_;
   }
