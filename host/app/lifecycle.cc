@@ -132,6 +132,9 @@ class Lifecycle {
     }
     reloader_.start();
     if (overseer_.takes_over()) server_->serve();
+    if (const std::string admin = urls(http::Door::kAdmin); !admin.empty()) {
+      log_info("operators are answered at " + admin);
+    }
     announce();
     overseer_.ready("serving at " + urls());
     int signal = wait_for_signal(Duration::max());
@@ -271,9 +274,9 @@ class Lifecycle {
     return options;
   }
 
-  std::string urls() const {
+  std::string urls(http::Door door = http::Door::kPublic) const {
     std::string all;
-    for (const std::string& url : server_->urls()) all += (all.empty() ? "" : ", ") + url;
+    for (const std::string& url : server_->urls(door)) all += (all.empty() ? "" : ", ") + url;
     return all;
   }
 

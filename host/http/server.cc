@@ -27,14 +27,16 @@ class Server::Impl {
 
   void listen(std::vector<Listener> listeners) {
     for (Listener& listener : listeners) {
-      if (listener.door != Door::kPublic) continue;
-      listener.secure = options_.tls != nullptr && listener.address.path.empty();
-      urls_.push_back(listener.url());
+      const bool is_public = listener.door == Door::kPublic;
+      listener.secure = is_public && options_.tls != nullptr && listener.address.path.empty();
+      (is_public ? urls_ : admin_urls_).push_back(listener.url());
     }
     acceptor_ = std::make_unique<Acceptor>(std::move(listeners), options_.tls, reactors_);
   }
 
-  const std::vector<std::string>& urls() const { return urls_; }
+  const std::vector<std::string>& urls(Door door) const {
+    return door == Door::kAdmin ? admin_urls_ : urls_;
+  }
   std::size_t open() const { return front_->open(); }
 
   void serve() {
@@ -77,7 +79,7 @@ class Server::Impl {
   const std::shared_ptr<Front> front_;
   std::vector<std::shared_ptr<Reactor>> reactors_;
   std::unique_ptr<Acceptor> acceptor_;
-  std::vector<std::string> urls_;
+  std::vector<std::string> urls_, admin_urls_;
   bool is_serving_ = false;
 };
 
@@ -87,7 +89,7 @@ Server::Server(ServerOptions options, Application& application, Loops loops)
 Server::~Server() { impl_->stop(TimePoint::min()); }
 
 void Server::listen(std::vector<Listener> listeners) { impl_->listen(std::move(listeners)); }
-std::vector<std::string> Server::urls() const { return impl_->urls(); }
+std::vector<std::string> Server::urls(Door door) const { return impl_->urls(door); }
 void Server::serve() { impl_->serve(); }
 std::size_t Server::open_connections() const { return impl_->open(); }
 void Server::stop_accepting() { impl_->stop_accepting(); }
