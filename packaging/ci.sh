@@ -46,7 +46,7 @@ address_sanitizer() {
   cmake --build build-asan
   # The themes left out are about time and memory, which a sanitizer changes.
   UBSAN_OPTIONS=print_stacktrace=1 run_tests build-asan \
-    -E '^e2e\.(Streams|Limits|Clients|Sockets|Tls|Http_slow|Http_nginx)$'
+    -E '^e2e\.(Soak|Streams|Limits|Clients|Sockets|Tls|Http_slow|Http_nginx)$'
 }
 
 # What has threads in it, and the host as a whole. The sanitizer's shadow memory clashes with a

@@ -424,31 +424,49 @@ void Fleet::look_after_draining() {
   }
 }
 
-bool Fleet::stop(TimePoint deadline, bool are_in_use) {
-  if (are_in_use) {
-    std::vector<GenerationPtr> all;
-    for (const Seat& seat : seats_) {
-      all.insert(all.end(), seat.old.begin(), seat.old.end());
-      if (seat.current != nullptr) all.push_back(seat.current);
-    }
+std::vector<std::shared_ptr<service::LiveService>> Fleet::still_held() const {
+  std::vector<std::shared_ptr<service::LiveService>> held;
+  for (const Seat& seat : seats_) {
+    std::vector<GenerationPtr> all(seat.old.begin(), seat.old.end());
+    if (seat.current != nullptr) all.push_back(seat.current);
     for (const GenerationPtr& generation : all) {
-      if (const auto live = generation->live.lock()) {
-        live->stop(clock_.now() + Retirer::kRunnerExitTime, true);
-      }
+      if (auto live = generation->live.lock()) held.push_back(std::move(live));
     }
-    folder_.reset();
-    return true;
   }
-  if (auto nothing = deps_.dispatcher.make_site({}); nothing.ok()) {
-    deps_.dispatcher.publish(*std::move(nothing));
+  return held;
+}
+
+// What has been answered may be let go of a moment later.
+bool Fleet::await_release(TimePoint deadline) const {
+  while (!still_held().empty()) {
+    if (clock_.now() >= deadline) return false;
+    std::this_thread::sleep_for(kPoll);
   }
-  for (Seat& seat : seats_) seat.part.reset();
-  for (Seat& seat : seats_) seat.live.reset();
+  return true;
+}
+
+bool Fleet::stop(TimePoint deadline, bool are_in_use) {
+  if (!are_in_use) {
+    if (auto nothing = deps_.dispatcher.make_site({}); nothing.ok()) {
+      deps_.dispatcher.publish(*std::move(nothing));
+    }
+    for (Seat& seat : seats_) seat.part.reset();
+    for (Seat& seat : seats_) seat.live.reset();
+    // A request whose connection was cut waits for its runner still.
+    const TimePoint runners_end = clock_.now() + Retirer::kRunnerExitTime;
+    for (const auto& live : still_held()) live->stop_runners(runners_end);
+    are_in_use = !await_release(deadline);
+  }
+  if (are_in_use) {
+    for (const auto& live : still_held()) {
+      live->stop(clock_.now() + Retirer::kRunnerExitTime, true);
+    }
+  }
   const bool have_started = starters_.stop(deadline) == 0;
   const bool have_ended = retirer_.stop(deadline);
   // Here, for who has not ended may keep our destructor from being called.
   folder_.reset();
-  return have_started && have_ended;
+  return have_started && have_ended && !are_in_use;
 }
 
 // ---- what there is

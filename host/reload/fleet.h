@@ -139,6 +139,8 @@ class Fleet {
   Status try_samples(const Candidate& candidate, const Seat& seat) const;
   void swap(Seat& seat, Candidate& candidate);
   void note(Seat& seat, const Outcome& outcome);
+  std::vector<std::shared_ptr<service::LiveService>> still_held() const;
+  bool await_release(TimePoint deadline) const;
 
   const FleetOptions options_;
   Deps deps_;

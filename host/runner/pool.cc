@@ -312,7 +312,11 @@ Pool::Dispatch Pool::refuse_to_send(const Dispatch& dispatch) {
 
 void Pool::complete(const Failures& failures) {
   for (const Failure& failure : failures) {
-    for (const CallPtr& call : failure.calls) call->done({failure.status, {}});
+    for (const CallPtr& call : failure.calls) {
+      // A worker may have the call for long yet; whoever made it is let go now.
+      const Done done = std::exchange(call->done, nullptr);
+      done({failure.status, {}});
+    }
   }
 }
 

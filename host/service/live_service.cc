@@ -61,8 +61,12 @@ Result<bool> LiveService::is_warm() const {
   return all;
 }
 
-void LiveService::stop(TimePoint deadline, bool is_in_use) {
+void LiveService::stop_runners(TimePoint deadline) {
   for (const auto& pool : pools_) pool->stop(deadline);
+}
+
+void LiveService::stop(TimePoint deadline, bool is_in_use) {
+  stop_runners(deadline);
   // A call of the last request may be due at the end of a turn still.
   for (const auto& loop : loops_) loop->let_turn(kTurnTime);
   if (is_in_use) return instance_->shut_down();

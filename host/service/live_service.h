@@ -45,9 +45,11 @@ class LiveService {
   // As Pool::is_warm, of all runners.
   Result<bool> is_warm() const;
   Status ready() { return instance_->ready(); }
-  // on_shutdown and destroy, after the runners have ended; those not ended by `deadline` are
-  // killed. `is_in_use`: a handler has not returned, so nothing is destroyed under it. The loops
-  // run, and none of them calls this.
+  // Fails the calls of its runners that wait, and ends the processes; those not ended by `deadline`
+  // are killed, and what they were at fails. Not for a loop's thread.
+  void stop_runners(TimePoint deadline);
+  // on_shutdown and destroy, after the runners have ended. `is_in_use`: a handler has not returned,
+  // so nothing is destroyed under it. The loops run, and none of them calls this.
   void stop(TimePoint deadline, bool is_in_use = false);
   // After stop(), as plugin::Library's.
   Status unmap() { return instance_->unmap(); }
