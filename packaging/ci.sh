@@ -57,7 +57,7 @@ threaded_suites+='|^(runner|observe|service|reload)\.'
 threaded_suites+='|^e2e\.(Iris|Health|Errors|Runners|Shutdown|Http_cases|Around|Background|Reload)$'
 thread_sanitizer() {
   configure build-tsan -DBENTO_SANITIZE=thread
-  cmake --build build-tsan --target bentohost samples/all tests/plugins/all \
+  cmake --build build-tsan --target bentohost samples/all tests/plugins/all secure_headers \
     unit_base unit_http unit_runner unit_observe unit_service unit_reload
   local fixed_addresses=()
   if setarch -R true 2>/dev/null; then fixed_addresses=(setarch -R); fi
