@@ -14,7 +14,7 @@ POLL_SECONDS = 0.0005
 READY_TIMEOUT_SECONDS = 60.0
 STOP_TIMEOUT_SECONDS = 10.0
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
-URL = re.compile(rb"https?://127\.0\.0\.1:(\d+)")
+URL = re.compile(rb" at https?://127\.0\.0\.1:(\d+)[^\n]*\(ready in ")
 
 
 @contextmanager

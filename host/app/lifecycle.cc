@@ -132,10 +132,10 @@ class Lifecycle {
     }
     reloader_.start();
     if (overseer_.takes_over()) server_->serve();
+    announce();
     if (const std::string admin = urls(http::Door::kAdmin); !admin.empty()) {
       log_info("operators are answered at " + admin);
     }
-    announce();
     overseer_.ready("serving at " + urls());
     int signal = wait_for_signal(Duration::max());
     for (; !is_stop_signal(signal); signal = wait_for_signal(Duration::max())) read_again();
