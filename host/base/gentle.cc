@@ -1,10 +1,13 @@
 #include "base/gentle.h"
 
 #include <linux/capability.h>
+#include <sched.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -15,7 +18,8 @@
 namespace bentohost {
 namespace {
 
-constexpr int kNiceness = 10;  // a tenth of the usual weight: sched(7)
+constexpr std::uint64_t kLongTurnNs = 100'000'000;  // the longest that the kernel takes
+constexpr int kNiceness = 10;                       // a tenth of the usual weight: sched(7)
 
 bool has_capability(int number) {
   std::ifstream status("/proc/self/status");
@@ -38,30 +42,62 @@ bool can_return_to(int niceness) {
   return has_capability(CAP_SYS_NICE);
 }
 
-int niceness() {
+// sched_setattr(2); glibc 2.36 has neither the function nor the struct.
+struct Attributes {
+  std::uint32_t size = 0, policy = 0;
+  std::uint64_t flags = 0;
+  std::int32_t niceness = 0;
+  std::uint32_t priority = 0;
+  std::uint64_t turn_ns = 0, deadline_ns = 0, period_ns = 0;
+};
+
+// From Linux 6.12 on who takes long turns is made to wait at once by who takes short ones, at no
+// loss over time; before that it means nothing. 0: the usual turns.
+void take_turns_of(pid_t thread, std::uint64_t nanoseconds) {
+  Attributes now;
+  if (::syscall(SYS_sched_getattr, thread, &now, sizeof now, 0) != 0 || now.policy != SCHED_OTHER) {
+    return;
+  }
+  now.size = sizeof now;
+  now.turn_ns = nanoseconds;
+  ::syscall(SYS_sched_setattr, thread, &now, 0);
+}
+
+int niceness_of(pid_t thread) {
   errno = 0;
-  return ::getpriority(PRIO_PROCESS, 0);
+  return ::getpriority(PRIO_PROCESS, static_cast<id_t>(thread));
 }
 
 }  // namespace
 
-void be_gentle() { ::setpriority(PRIO_PROCESS, 0, kNiceness); }
+void be_gentle() {
+  ::setpriority(PRIO_PROCESS, 0, kNiceness);
+  take_turns_of(0, kLongTurnNs);
+}
 
 GentleWhile::GentleWhile(bool is_wanted) {
   if (!is_wanted) return;
-  before_ = niceness();
+  take_turns_of(0, kLongTurnNs);
+  has_long_turns_ = true;
+  before_ = niceness_of(0);
   if (errno != 0 || before_ >= kNiceness || !can_return_to(before_)) return;
   is_on_ = ::setpriority(PRIO_PROCESS, 0, kNiceness) == 0;
 }
 
-void GentleWhile::end() {
-  if (!is_on_) return;
-  is_on_ = false;
+GentleWhile::~GentleWhile() {
+  if (is_on_) ::setpriority(PRIO_PROCESS, 0, before_);
+  if (has_long_turns_) take_turns_of(0, 0);
+}
+
+void end_gentleness() {
+  const int before = niceness_of(::getppid());
+  const bool is_nicer = errno == 0 && niceness_of(0) != before;
   // On Linux it is each thread's own, and handed on to those that it starts.
   std::error_code ignored;
   for (const auto& task : std::filesystem::directory_iterator("/proc/self/task", ignored)) {
-    ::setpriority(PRIO_PROCESS, static_cast<id_t>(std::atoi(task.path().filename().c_str())),
-                  before_);
+    const pid_t thread = std::atoi(task.path().filename().c_str());
+    take_turns_of(thread, 0);
+    if (is_nicer) ::setpriority(PRIO_PROCESS, static_cast<id_t>(thread), before);
   }
 }
 

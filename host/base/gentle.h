@@ -4,24 +4,25 @@
 
 namespace bentohost {
 
-// For good: this process, and all that it starts, come after others of its kind.
+// For good: this thread, and all that it starts, threads and processes, come after others.
 void be_gentle();
 
-// The same for a while. Only if the priority can be taken back, which needs root (CAP_SYS_NICE) or
-// an RLIMIT_NICE of 20: without, it does nothing. One thread.
+// The same for a while, for processes that are started meanwhile: they are gentle from their first
+// instruction on. Those who serve do not wait for them (Linux 6.12); they also get less, if that
+// can be taken back, which needs root (CAP_SYS_NICE) or an RLIMIT_NICE of 20. One thread.
 class GentleWhile {
  public:
   explicit GentleWhile(bool is_wanted);
-  ~GentleWhile() { end(); }
+  ~GentleWhile();
   GentleWhile(const GentleWhile&) = delete;
   GentleWhile& operator=(const GentleWhile&) = delete;
 
-  // All threads that there are by then.
-  void end();
-
  private:
-  bool is_on_ = false;
+  bool is_on_ = false, has_long_turns_ = false;
   int before_ = 0;
 };
+
+// In a process that was started so: all of its threads become as its parent is.
+void end_gentleness();
 
 }  // namespace bentohost

@@ -86,7 +86,6 @@ class WorkerProcess {
   WorkerProcess(const WorkerConfig& config, Link link) : config_(config), link_(std::move(link)) {}
 
   int run() {
-    GentleWhile gentle(config_.is_gentle);
     if (Status status = load(); !status.ok()) {
       send_error(0, status);
       return kExitRetry;  // whatever it is: the file may be on its way to be replaced
@@ -95,7 +94,7 @@ class WorkerProcess {
       send_error(0, status);
       return status.code() == BENTO_INVALID_ARGUMENT ? kExitConfig : kExitRetry;
     }
-    gentle.end();
+    if (config_.is_gentle) end_gentleness();
     (void)wire::FrameWriter(out_, wire::FrameType::kReady, 0, 0).finish();
     bool more = link_.write(out_);
     while (more) {
@@ -220,6 +219,7 @@ class WorkerProcess {
 
 int run_worker(const WorkerConfig& config) {
   become_child(config.parent_pid);
+  const GentleWhile gentle(config.is_gentle);
   // Ctrl-C reaches the whole process group, and systemd's SIGTERM the whole service; when to end is
   // the host's decision.
   ::signal(SIGINT, SIG_IGN);

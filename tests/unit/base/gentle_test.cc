@@ -2,33 +2,33 @@
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
-
-#include <atomic>
-#include <thread>
 
 namespace bentohost {
 namespace {
 
-int niceness_of(pid_t thread) { return ::getpriority(PRIO_PROCESS, static_cast<id_t>(thread)); }
+int niceness_of(pid_t process) { return ::getpriority(PRIO_PROCESS, static_cast<id_t>(process)); }
 
 // Where the priority could not be taken back it is not given away: then nothing changes, all along.
-TEST(GentleWhile, EndsForTheThreadsThatWereStartedMeanwhileAsWell) {
+TEST(GentleWhile, IsInheritedByAProcessAndEndsInBoth) {
   const int before = niceness_of(0);
-  GentleWhile gentle(true);
-  std::atomic<pid_t> started = 0;
-  std::atomic<bool> over = false;
-  std::thread thread([&] {
-    started = ::gettid();
-    while (!over) std::this_thread::yield();
-  });
-  while (started == 0) std::this_thread::yield();
-  EXPECT_EQ(niceness_of(started), niceness_of(0)) << "it inherits";
-  gentle.end();
+  pid_t child = -1;
+  {
+    const GentleWhile gentle(true);
+    const int during = niceness_of(0);
+    child = ::fork();
+    if (child == 0) {
+      const bool inherits = niceness_of(0) == during;
+      while (niceness_of(::getppid()) != before) ::usleep(100);
+      end_gentleness();
+      ::_exit(inherits && niceness_of(0) == before ? 0 : 1);
+    }
+  }
   EXPECT_EQ(niceness_of(0), before);
-  EXPECT_EQ(niceness_of(started), before);
-  over = true;
-  thread.join();
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
 }
 
 TEST(GentleWhile, IsNothingUnlessItIsWanted) {
