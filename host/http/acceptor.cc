@@ -89,9 +89,9 @@ bool Acceptor::is_due(TimePoint& warned_at) const {
 }
 
 void Acceptor::accept_from(const Listener& listener) {
-  if (are_last_words_spoken()) return stop();
   Front& front = *reactors_.front()->front();
   for (int i = 0; i < kAcceptsPerTurn; ++i) {
+    if (are_last_words_spoken()) return stop();
     if (listener.door == Door::kPublic && front.open() >= front.limits.max_connections) {
       if (is_due(warned_full_at_)) {
         log_warning("--max-connections are open; further ones wait until some close",

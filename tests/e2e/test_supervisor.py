@@ -105,8 +105,9 @@ class Crash(SupervisorTest):
                 load.wait_for(100)
             self.assertLess(gap, 0.3 * SLOW)
             self.assertLessEqual(set(load.outcomes), {200, 503, LOST}, load.outcomes)
-            self.assertLessEqual(load.outcomes[503] + load.outcomes[LOST], len(load.threads),
-                                 load.outcomes)
+            # A sanitized process is so slow to die that a client may come to it a second time.
+            in_flight = len(load.threads) * (1 if SLOW == 1 else 2)
+            self.assertLessEqual(load.outcomes[503] + load.outcomes[LOST], in_flight, load.outcomes)
 
     def test_the_report_names_the_signal_the_plugin_the_call_and_the_request(self):
         for how, number in (("segv", "SIGSEGV"), ("abort", "SIGABRT"), ("overflow", "SIGSEGV")):
