@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/gentle.h"
 #include "base/host_thread.h"
 
 namespace bentohost::reload {
@@ -16,7 +15,6 @@ constexpr auto kLookEvery = std::chrono::seconds(10);
 void Reloader::start() {
   thread_ = std::thread([this] {
     const HostThread mark;
-    be_gentle();  // and so are the processes that try plugins out
     run();
   });
 }
