@@ -143,6 +143,7 @@ class Lifecycle {
   }
 
   void stop(int signal) {
+    fleet_.cancel_reloads();  // whoever waits for one is told, and holds up nothing
     const bool hands_over = signal == supervise::Overseer::kHandOver;
     log_info(hands_over ? "handing over" : "stopping",
              {{"signal", signal == 0        ? "none"

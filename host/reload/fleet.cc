@@ -25,6 +25,8 @@ constexpr Duration kPoll = std::chrono::milliseconds(1);
 
 Status invalid(std::string message) { return Status(BENTO_INVALID_ARGUMENT, std::move(message)); }
 
+Status cancelled() { return Status(BENTO_UNAVAILABLE, "the server is shutting down"); }
+
 std::string milliseconds(Duration duration) {
   return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
 }
@@ -314,8 +316,13 @@ Status Fleet::within_limit(Progress& progress, const std::shared_ptr<Candidate>&
   starters_.run([call, live = candidate->live, step] {
     if (!call->is_taken.exchange(true)) call->result.set_value((*live.*step)());
   });
-  if (future.wait_for(options_.start_limit) == std::future_status::ready) return future.get();
-  if (!call->is_taken.exchange(true)) {  // no thread has come to it, and none will now
+  const TimePoint deadline = clock_.now() + options_.start_limit;
+  while (!are_cancelled_ && clock_.now() < deadline) {
+    if (future.wait_for(kPoll) == std::future_status::ready) return future.get();
+  }
+  const bool is_begun = call->is_taken.exchange(true);
+  if (are_cancelled_) return cancelled();
+  if (!is_begun) {  // no thread has come to it, and none will now
     return Status(BENTO_RESOURCE_EXHAUSTED, "service " + candidate->generation->service + ": " +
                                                 name_of(progress.step()) +
                                                 " was not called: " + std::to_string(kStarters) +
@@ -334,6 +341,7 @@ Status Fleet::await_runners(const service::LiveService& live) const {
     auto warm = live.is_warm();
     if (!warm.ok()) return std::move(warm).take_status();
     if (*warm) return {};
+    if (are_cancelled_) return cancelled();
     if (clock_.now() >= deadline) {
       return Status(BENTO_UNAVAILABLE,
                     live.runners().readiness().message() + ", after --reload-timeout");

@@ -3,6 +3,7 @@
 // generation serving as if nothing had been.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -85,6 +86,10 @@ class Fleet {
   // end by `deadline`. `are_in_use`: handlers have not returned, so that nothing is destroyed.
   bool stop(TimePoint deadline, bool are_in_use);
 
+  // [any] Ends a reload that waits for a plugin or its runners: it fails, and so do all that
+  // follow.
+  void cancel_reloads() { are_cancelled_ = true; }
+
   // ---- [any] -----------------------------------------------------------------------------------
   std::vector<std::string> services() const;  // names
   bool has(std::string_view service) const;
@@ -150,6 +155,7 @@ class Fleet {
   ThreadPool starters_;  // of calls into plugins that might not return
   std::deque<Seat> seats_;
   mutable std::mutex mutex_;
+  std::atomic<bool> are_cancelled_ = false;
 };
 
 }  // namespace bentohost::reload

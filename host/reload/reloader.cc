@@ -64,6 +64,7 @@ void Reloader::stop() {
     left.swap(jobs_);
     changed_.notify_all();
   }
+  fleet_.cancel_reloads();
   for (const Job& job : left) refuse(job);
   if (thread_.joinable()) thread_.join();
 }

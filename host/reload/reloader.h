@@ -25,7 +25,7 @@ class Reloader {
   // [any] `done` is called on the reloader's thread, and must not wait; or, after stop(), here and
   // with UNAVAILABLE. Without `done`, what waits already is not queued again.
   void request(std::string service, bool force, Done done = nullptr);
-  // The one at work is let finish, the others are refused.
+  // The one at work does not wait for its plugin any more, the others are refused.
   void stop();
 
  private:

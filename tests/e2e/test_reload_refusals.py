@@ -3,6 +3,7 @@ import ctypes
 import os
 import shutil
 import signal
+import threading
 import time
 from pathlib import Path
 
@@ -173,6 +174,16 @@ class Hangs(UnderLoad):
         self.traffic.end()
         self.assertEqual(self.traffic.failures, [])
         self.ends_in_time()
+
+    def test_in_create_and_the_end_of_the_host_does_not_wait_for_it(self):
+        self.begin()  # with the minute that a reload has
+        self.put("create_hangs")
+        waiting = threading.Thread(target=self.reload)
+        waiting.start()
+        eventually(lambda: len(self.mapped_copies()) == 2, what="the one that hangs, loaded")
+        self.traffic.end()
+        self.ends_in_time()
+        waiting.join()
 
     def ends_in_time(self):
         began = time.monotonic()
