@@ -3,9 +3,7 @@
 #include <prometheus/gauge.h>
 
 #include <algorithm>
-#include <atomic>
 #include <filesystem>
-#include <future>
 #include <thread>
 #include <utility>
 
@@ -13,33 +11,14 @@
 #include "plugin/helper_libraries.h"
 #include "plugin/library.h"
 #include "reload/report.h"
-#include "reload/trial.h"
 
 namespace bentohost::reload {
 namespace {
 
-constexpr std::size_t kStarters = 16;
-constexpr std::size_t kKeptEnded = 8;  // generations that json() still tells of
 constexpr Duration kDrainWarning = std::chrono::seconds(60);
 constexpr Duration kPoll = std::chrono::milliseconds(1);
 
 Status invalid(std::string message) { return Status(BENTO_INVALID_ARGUMENT, std::move(message)); }
-
-Status cancelled() { return Status(BENTO_UNAVAILABLE, "the server is shutting down"); }
-
-std::string milliseconds(Duration duration) {
-  return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
-}
-
-// A call into a plugin that may not return: made by the one of the two who takes it, or not at all.
-struct LimitedCall {
-  std::atomic<bool> is_taken = false;
-  std::promise<Status> result;
-};
-
-bool has_ended(const GenerationPtr& generation) {
-  return generation->state == State::kRetired || generation->state == State::kUnmapped;
-}
 
 }  // namespace
 
@@ -54,8 +33,7 @@ Fleet::Fleet(FleetOptions options, Deps deps)
 
 Fleet::~Fleet() = default;
 
-// ---- the start
-// -----------------------------------------------------------------------------------
+// ---- the start ----
 
 Result<Staged> Fleet::stage(Seat& seat, Progress& progress) {
   auto path = plugin::find_plugin(seat.options.library, options_.plugin_folders);
@@ -184,8 +162,7 @@ Status Fleet::ready() {
   return {};
 }
 
-// ---- parts and site
-// ------------------------------------------------------------------------------
+// ---- parts and site ----
 
 // What goes around `service`, with the candidate's in place of that of the seat `but`.
 std::vector<std::shared_ptr<const service::LiveService>> Fleet::around(
@@ -224,191 +201,6 @@ Status Fleet::make_site(Candidate& candidate, Seat* seat) {
   if (!site.ok()) return std::move(site).take_status();
   candidate.site = *std::move(site);
   return {};
-}
-
-// ---- the transaction
-// -----------------------------------------------------------------------------
-
-Outcome Fleet::reload(std::string_view service, bool force) {
-  Outcome outcome{{}, "ok", 0, Progress(clock_)};
-  Seat* seat = find(service);
-  if (seat == nullptr) {
-    outcome.status = Status(BENTO_NOT_FOUND,
-                            "there is no service " + std::string(service) + "; here is " + names());
-    outcome.result = "unknown";
-    return outcome;
-  }
-  bool is_unchanged = false;
-  outcome.status = bring_up(*seat, force, outcome.progress, is_unchanged);
-  if (!outcome.status.ok()) {
-    outcome.result = name_of(outcome.progress.step());
-  } else if (is_unchanged) {
-    outcome.result = "unchanged";
-  }
-  outcome.progress.end();
-  outcome.generation = seat->current->number;
-  note(*seat, outcome);
-  return outcome;
-}
-
-Status Fleet::bring_up(Seat& seat, bool force, Progress& progress, bool& is_unchanged) {
-  progress.enter(Step::kCopy);
-  const auto stamp = plugin::CopyFolder::stamp(seat.path);
-  is_unchanged = !force && stamp.ok() && *stamp == seat.current->stamp;
-  if (is_unchanged) return {};
-  auto staged = copy_plugin(*folder_, seat.path, options_.stage, progress);
-  if (stamp.ok() && progress.step() != Step::kCopy) {
-    std::lock_guard lock(mutex_);
-    seat.tried = *stamp;
-  }
-  if (!staged.ok()) return std::move(staged).take_status();
-  const auto same = plugin::same_bytes(staged->copy->path(), seat.current->copy->path());
-  is_unchanged = !force && same.ok() && *same;
-  if (is_unchanged) {
-    std::lock_guard lock(mutex_);
-    seat.current->stamp = staged->stamp;  // touched, or built again to the same
-    return {};
-  }
-  Status tried = try_plugin(*staged, options_.stage, true, progress);
-  if (!tried.ok()) return tried;
-  if (staged->service != seat.service) {
-    progress.enter(Step::kProbe);
-    return Status(BENTO_FAILED_PRECONDITION, seat.path + ": is of a service called " +
-                                                 staged->service + ", not " + seat.service);
-  }
-
-  const auto candidate = std::make_shared<Candidate>();
-  candidate->generation = make_generation(seat, *staged);
-  progress.enter(Step::kLoad);
-  auto live = load(seat, *staged, candidate->generation);
-  if (!live.ok()) return std::move(live).take_status();
-  candidate->live = *std::move(live);
-  progress.enter(Step::kCreate);
-  Status status = within_limit(progress, candidate, &service::LiveService::create);
-  if (!status.ok()) return status;
-  progress.enter(Step::kOnStartup);
-  status = within_limit(progress, candidate, &service::LiveService::start);
-  if (!status.ok()) return status;
-  service::RunnerOptions runners = options_.runners;
-  runners.starts_gently = true;
-  candidate->live->start_runners(runners, deps_.loops, clock_, deps_.metrics);
-  progress.enter(Step::kRoutes);
-  if (status = make_site(*candidate, &seat); !status.ok()) return status;
-  progress.enter(Step::kRunners);
-  if (status = await_runners(*candidate->live); !status.ok()) return status;
-  if (options_.tries_samples) {
-    progress.enter(Step::kSample);
-    if (status = try_samples(*candidate, seat); !status.ok()) return status;
-  }
-  progress.enter(Step::kOnReady);
-  status = within_limit(progress, candidate, &service::LiveService::ready);
-  if (!status.ok()) return status;
-  progress.enter(Step::kSwap);
-  swap(seat, *candidate);
-  return {};
-}
-
-// A call that does not return keeps its thread and its candidate, which ends when it does.
-Status Fleet::within_limit(Progress& progress, const std::shared_ptr<Candidate>& candidate,
-                           Status (service::LiveService::*step)()) {
-  const auto call = std::make_shared<LimitedCall>();
-  auto future = call->result.get_future();
-  starters_.run([call, live = candidate->live, step] {
-    if (!call->is_taken.exchange(true)) call->result.set_value((*live.*step)());
-  });
-  const TimePoint deadline = clock_.now() + options_.start_limit;
-  while (!are_cancelled_ && clock_.now() < deadline) {
-    if (future.wait_for(kPoll) == std::future_status::ready) return future.get();
-  }
-  const bool is_begun = call->is_taken.exchange(true);
-  if (are_cancelled_) return cancelled();
-  if (!is_begun) {  // no thread has come to it, and none will now
-    return Status(BENTO_RESOURCE_EXHAUSTED, "service " + candidate->generation->service + ": " +
-                                                name_of(progress.step()) +
-                                                " was not called: " + std::to_string(kStarters) +
-                                                " others have never returned; restart bentohost");
-  }
-  return Status(BENTO_DEADLINE_EXCEEDED,
-                "service " + candidate->generation->service + ": " + name_of(progress.step()) +
-                    " did not return within " +
-                    std::to_string(static_cast<int>(seconds(options_.start_limit))) +
-                    " s (--reload-timeout); it is left behind");
-}
-
-Status Fleet::await_runners(const service::LiveService& live) const {
-  const TimePoint deadline = clock_.now() + options_.start_limit;
-  for (;; std::this_thread::sleep_for(kPoll)) {
-    auto warm = live.is_warm();
-    if (!warm.ok()) return std::move(warm).take_status();
-    if (*warm) return {};
-    if (are_cancelled_) return cancelled();
-    if (clock_.now() >= deadline) {
-      return Status(BENTO_UNAVAILABLE,
-                    live.runners().readiness().message() + ", after --reload-timeout");
-    }
-  }
-}
-
-Status Fleet::try_samples(const Candidate& candidate, const Seat& seat) const {
-  for (const auto& [its_seat, part] : candidate.parts) {
-    if (its_seat != &seat) continue;
-    for (const plugin::ApiSpec& api : candidate.live->spec().apis) {
-      const bool is_json = api.in.kind == BENTO_JSON || api.in.kind == BENTO_TENSOR;
-      if (api.in.sample.empty() || !is_json) continue;
-      const std::string path = seat.options.prefix + api.route;
-      for (const service::Route& route : part->routes()) {
-        if (route.path != path || route.method != api.http_method || route.has_parameters) continue;
-        Status status = try_route(deps_.dispatcher, {part, &route}, "application/json",
-                                  api.in.sample, clock_, options_.start_limit);
-        if (!status.ok()) return status;
-      }
-    }
-  }
-  return {};
-}
-
-void Fleet::swap(Seat& seat, Candidate& candidate) {
-  deps_.dispatcher.publish(candidate.site);
-  candidate.site.reset();
-  const GenerationPtr old = seat.current;
-  old->replaced_at = clock_.now();
-  old->state = State::kDraining;
-  candidate.generation->state = State::kServing;
-  deps_.metrics.generation(seat.service).Set(static_cast<double>(candidate.generation->number));
-  {
-    std::lock_guard lock(mutex_);
-    seat.current = candidate.generation;
-    seat.old.push_back(old);
-    // Those in use are told of, however many they are.
-    for (auto it = seat.old.begin(); it != seat.old.end() && seat.old.size() > kKeptEnded;) {
-      it = has_ended(*it) ? seat.old.erase(it) : std::next(it);
-    }
-  }
-  for (auto& [its_seat, part] : candidate.parts) its_seat->part = std::move(part);
-  seat.live = std::move(candidate.live);  // the old one's last holder may have been this
-}
-
-void Fleet::note(Seat& seat, const Outcome& outcome) {
-  deps_.metrics.count_reload(seat.service, outcome.result);
-  const std::string took = milliseconds(outcome.progress.total());
-  if (!outcome.status.ok()) {
-    log_error("reload failed, generation " + std::to_string(outcome.generation) +
-                  " serves on: " + outcome.status.message(),
-              {{"service", seat.service}, {"step", outcome.result}, {"took_ms", took}});
-  } else if (outcome.result == "ok") {
-    log_info("reloaded", {{"service", seat.service},
-                          {"generation", std::to_string(outcome.generation)},
-                          {"version", seat.current->version},
-                          {"took_ms", took}});
-  } else {
-    log(LogLevel::kDebug, "nothing to reload: the file is the one that serves",
-        {{"service", seat.service}});
-  }
-  std::lock_guard lock(mutex_);
-  if (outcome.result == "ok") ++seat.reloads;
-  if (outcome.status.ok()) return;
-  ++seat.failures;
-  seat.last_error = error_json(outcome.result, outcome.status.message());
 }
 
 void Fleet::look_after_draining() {
@@ -477,8 +269,7 @@ bool Fleet::stop(TimePoint deadline, bool are_in_use) {
   return have_started && have_ended && !are_in_use;
 }
 
-// ---- what there is
-// -------------------------------------------------------------------------------
+// ---- what there is ----
 
 Fleet::Seat* Fleet::find(std::string_view service) {
   const auto at = std::find_if(seats_.begin(), seats_.end(),

@@ -104,6 +104,9 @@ class Fleet {
   std::string names() const;
 
  private:
+  // So many calls into plugins may never return before a reload is refused for it.
+  static constexpr std::size_t kStarters = 16;
+
   struct Seat {
     SeatOptions options;
     std::string path;  // found
@@ -137,6 +140,7 @@ class Fleet {
 
   Seat* find(std::string_view service);
   const Seat* find(std::string_view service) const;
+  // The transaction (fleet_reload.cc).
   Status bring_up(Seat& seat, bool force, Progress& progress, bool& is_unchanged);
   Status within_limit(Progress& progress, const std::shared_ptr<Candidate>& candidate,
                       Status (service::LiveService::*step)());
