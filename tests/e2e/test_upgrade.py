@@ -1,0 +1,227 @@
+"""Upgrades of bentohost itself, and systemd."""
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import threading
+import time
+from pathlib import Path
+
+import harness
+from harness import EXE, SLOW, eventually, is_alive, main
+from http_wire import Wire, connect
+from http_cases.case import get, sized
+from supervisor_case import CRASHES, Load, SupervisorTest
+from test_sockets import through_systemd
+
+
+class Upgrade(SupervisorTest):
+    def upgrade(self, host):
+        old = host.serving_pid
+        host.process.send_signal(signal.SIGUSR2)
+        host.log_line("upgraded;")
+        self.assertFalse(is_alive(old))
+        self.assertEqual(len(host.serving_pids()), 1)
+        return old
+
+    def test_under_load_no_request_is_lost(self):
+        host = self.start()
+        with Load(host, body="[[1]]") as load:
+            for _ in range(3):
+                host.stderr_lines.clear()
+                self.upgrade(host)
+                load.wait_for(50)
+        self.assertEqual(set(load.outcomes), {200}, load.outcomes)
+        self.assertEqual(host.stop(), 0)
+
+    def test_what_is_in_flight_is_finished_by_the_old_process(self):
+        host = self.start(plugin=CRASHES)
+        connection = connect(host.port)
+        self.addCleanup(connection.close)
+        wire = Wire(connection)
+        wire.send(get(f"/wait/{int(1000 * SLOW)}"))
+        eventually(lambda: host.metrics()["bentohost_http_requests_in_flight"] == 2)
+        host.process.send_signal(signal.SIGUSR2)
+        host.log_line("takes over")
+        self.assertEqual(len(host.serving_pids()), 2)
+        self.assertEqual(host.post("/echo", "x").body, b"x")
+        answer = wire.answer()
+        self.assertEqual((answer.status, answer.header("connection")), (200, "close"))
+        host.log_line("upgraded;")
+
+    def test_a_connection_that_is_kept_alive_gets_another_answer_and_not_a_refusal(self):
+        host = self.start()
+        connection = connect(host.port)
+        self.addCleanup(connection.close)
+        wire = Wire(connection)
+        wire.send(get("/livez"))
+        self.assertEqual(wire.answer().status, 200)
+        host.process.send_signal(signal.SIGUSR2)
+        host.log_line("handing over")
+        last = ""
+        while last != "close":  # it may be asked before it knows that it is to close
+            wire.send(sized("[[7]]", to="/echo"))
+            answer = wire.answer()
+            self.assertEqual(answer.status, 200)
+            last = answer.header("connection")
+        host.log_line("upgraded;")
+
+    def test_a_stream_without_an_end_ends_whole_when_all_others_had_their_time(self):
+        host = self.start("--timeout-graceful-shutdown", "6")
+        connection = connect(host.port)
+        self.addCleanup(connection.close)
+        wire = Wire(connection)
+        wire.send(sized("", to="/beats"))
+        wire.until(b"tick\n")
+        host.process.send_signal(signal.SIGUSR2)
+        began = time.monotonic()
+        self.assertIn(b"the end\n", wire.to_the_end())
+        self.assertGreater(time.monotonic() - began, 2.9)
+        connection.close()
+        host.log_line("upgraded;")
+        self.assertNotIn("cut", host.stderr())
+
+    def test_the_program_that_is_there_by_then_serves_and_supervises(self):
+        program = self.folder() / "bentohost"
+        shutil.copy(EXE, program)
+        host = self.start_copy(program)
+        pid = host.pid
+        new = program.with_name("new")
+        shutil.copy(EXE, new)
+        new.rename(program)
+        inode = program.stat().st_ino
+        self.upgrade(host)
+        self.assertEqual(host.process.pid, pid)
+        for each in (pid, host.serving_pid):
+            self.assertEqual(os.stat(f"/proc/{each}/exe").st_ino, inode)
+        old = host.serving_pid  # and it is as good a supervisor
+        os.kill(old, signal.SIGKILL)
+        eventually(lambda: host.serving_pids() not in ([], [old]))
+        eventually(lambda: host.post("/echo", [[1]]).status == 200)
+        self.assertEqual(host.metrics()['bentohost_serving_restarts_total{reason="SIGKILL"}'], 1)
+
+    def start_copy(self, program):
+        """A host that is this program."""
+        before, harness.EXE = harness.EXE, program
+        try:
+            return self.start()
+        finally:
+            harness.EXE = before
+
+    def test_an_upgrade_that_fails_leaves_all_as_it_was(self):
+        program = self.folder() / "bentohost"
+        shutil.copy(EXE, program)
+        host = self.start_copy(program)
+        old = host.serving_pid
+        for content, words in ((b"no program at all", "cannot start"),
+                               (b"#!/bin/sh\nexit 3\n", "exited with code 3"),
+                               (b"#!/bin/sh\nkill -SEGV $$\n", "killed by SIGSEGV")):
+            broken = program.with_name("broken")
+            broken.write_bytes(content)
+            broken.chmod(0o755)
+            broken.rename(program)
+            host.process.send_signal(signal.SIGUSR2)
+            self.assertIn(words, host.log_line("the upgrade has failed"))
+            host.stderr_lines.clear()
+            self.assertEqual(host.serving_pids(), [old])
+            self.assertEqual(host.post("/echo", [[1]]).json(), [[1]])
+
+    def test_a_crash_of_the_old_process_makes_way_for_the_new_one(self):
+        host = self.start("--set", f"lab.start_ms={int(400 * SLOW)}")
+        old = host.serving_pid
+        host.process.send_signal(signal.SIGUSR2)
+        host.log_line("starts beside the old one")
+        os.kill(old, signal.SIGKILL)
+        host.log_line("upgraded;")
+        self.assertEqual(host.post("/echo", [[1]]).status, 200)
+        self.assertEqual(len(host.serving_pids()), 1)
+
+
+class Systemd(SupervisorTest):
+    def setUp(self):
+        self.notices = []
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(self.socket.close)
+        self.path = str(self.folder() / "notify")
+        self.socket.bind(self.path)
+        self.socket.setblocking(False)
+
+    def collect(self):
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self.notices.append(self.socket.recv(4096).decode())
+        return self.notices
+
+    def awaits(self, words, seconds=10):
+        return eventually(lambda: next((notice for notice in self.collect() if words in notice), None),
+                          seconds, what=f"{words} to systemd")
+
+    def test_it_says_when_it_is_ready_reloads_and_stops(self):
+        for arguments in ((), ("--no-supervisor",)):
+            self.notices.clear()
+            host = self.start(*arguments, env={"NOTIFY_SOCKET": self.path})
+            self.assertIn(f"STATUS=serving at {host.urls[0]}", self.awaits("READY=1"))
+            if not arguments:
+                self.notices.clear()
+                host.process.send_signal(signal.SIGUSR2)
+                self.assertRegex(self.awaits("RELOADING=1"), r"MONOTONIC_USEC=\d+")
+                self.awaits("READY=1")
+                host.log_line("upgraded;")
+            for pid in host.serving_children():
+                if not arguments:
+                    self.assertNotIn(b"NOTIFY_SOCKET", Path(f"/proc/{pid}/environ").read_bytes())
+            self.assertEqual(host.stop(), 0)
+            self.awaits("STOPPING=1")
+
+    def test_abstract_sockets_do_as_well(self):
+        name = f"bentohost-test-{os.getpid()}"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as abstract:
+            abstract.bind(f"\0{name}")
+            abstract.settimeout(10)
+            self.start(env={"NOTIFY_SOCKET": f"@{name}"})
+            self.assertIn(b"READY=1", abstract.recv(4096))
+
+    def test_the_watchdog_is_fed_until_a_loop_hangs(self):
+        for arguments in ((), ("--no-supervisor",)):
+            self.notices.clear()
+            interval = 0.4 * SLOW
+            host = self.start("--loops", "1", *arguments, plugin=CRASHES,
+                              env={"NOTIFY_SOCKET": self.path, "WATCHDOG_USEC": str(int(interval * 1e6))})
+            self.awaits("READY=1")
+            began = time.monotonic()
+            eventually(lambda: self.collect().count("WATCHDOG=1") >= 5)
+            self.assertGreater(time.monotonic() - began, interval)
+            self.assertLess(time.monotonic() - began, 6 * interval)
+            hangs = threading.Thread(target=lambda host=host: host.post("/hang_loop", str(int(5000 * interval))))
+            hangs.start()
+            time.sleep(3 * interval)
+            self.collect()
+            self.notices.clear()
+            time.sleep(interval)
+            self.assertNotIn("WATCHDOG=1", self.collect())
+            hangs.join()
+            self.awaits("WATCHDOG=1")
+            if not arguments:
+                host.log_line("does not turn")
+            self.assertEqual(host.stop(), 0)
+
+    def test_a_watchdog_of_another_process_is_not_ours(self):
+        self.start(env={"NOTIFY_SOCKET": self.path, "WATCHDOG_USEC": "100000", "WATCHDOG_PID": "1"})
+        self.awaits("READY=1")
+        time.sleep(0.3)
+        self.assertNotIn("WATCHDOG=1", self.collect())
+
+    def test_inherited_sockets_go_on_to_each_serving_process(self):
+        with socket.create_server(("127.0.0.1", 0)) as tcp:
+            host = self.start(listen=(), plugin=CRASHES, **through_systemd(tcp))
+        _, _, old = self.crash(host)
+        self.serves_again(host, old)
+        old = host.serving_pid
+        host.process.send_signal(signal.SIGUSR2)
+        host.log_line("upgraded;")
+        self.serves_again(host, old)
+
+
+if __name__ == "__main__":
+    main()
