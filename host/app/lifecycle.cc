@@ -132,11 +132,12 @@ class Lifecycle {
     }
     reloader_.start();
     if (overseer_.takes_over()) server_->serve();
+    // Before people are told: they may send signals at once.
+    overseer_.ready("serving at " + urls());
     announce();
     if (const std::string admin = urls(http::Door::kAdmin); !admin.empty()) {
       log_info("operators are answered at " + admin);
     }
-    overseer_.ready("serving at " + urls());
     int signal = wait_for_signal(Duration::max());
     for (; !is_stop_signal(signal); signal = wait_for_signal(Duration::max())) read_again();
     return signal;

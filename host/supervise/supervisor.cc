@@ -207,6 +207,7 @@ class Supervisor {
 
   void upgrade() {
     if (is_stopping_) return;
+    if (current_) take_messages(*current_);  // it may have said that it is ready
     if (!current_ || !current_->is_ready()) {
       return log_warning("SIGUSR2: nothing to upgrade while no serving process is ready");
     }
