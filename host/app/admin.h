@@ -1,8 +1,7 @@
 // The operators' door: what can be asked of the fleet there, beside health and metrics.
 //
 //   GET  /plugins                   generations, states, requests, build ids, times, the last error
-//   POST /plugins/{service}/reload  answers when done: 200, or 409 or 422 with the step that
-//   failed;
+//   POST /plugins/{service}/reload  answers when done: 200, or 409 or 422 with the failed step;
 //                                   ?force=true also when the file is the one that serves
 #pragma once
 
