@@ -141,6 +141,8 @@ Result<std::unique_ptr<CopyFolder>> CopyFolder::create(const std::string& parent
 CopyFolder::~CopyFolder() {
   std::error_code ignored;
   fs::remove_all(path_, ignored);
+  // One that crashed may have been dying still when we began in its place.
+  remove_abandoned(fs::path(path_).parent_path());
 }
 
 Result<CopyFolder::Stamp> CopyFolder::stamp(const std::string& path) {

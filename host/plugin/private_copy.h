@@ -3,7 +3,8 @@
 // that is loaded already gives the old code.
 //
 // The copies are in a folder of this process alone, mode 0700, below the system's folder for such
-// things. A process that is killed cannot remove its own; the next one that starts there does.
+// things. A process that is killed cannot remove its own; the next one that starts or ends there
+// does.
 #pragma once
 
 #include <cstdint>

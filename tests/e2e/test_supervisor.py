@@ -105,6 +105,15 @@ class Crash(SupervisorTest):
         eventually(lambda: not any(is_alive(pid) for pid in runners), seconds=1)
         host.log_line("killed by SIGKILL (signal 9); replacing it")
 
+    def test_the_copies_of_plugins_go_with_the_service_those_of_crashed_processes_too(self):
+        copies = self.folder()
+        host = self.start("--copy-dir", str(copies), plugin=CRASHES)
+        for how in ("segv", "abort"):
+            _, began, old = self.crash(host, how)
+            eventually(lambda: host.serving_pids() not in ([], [old]) and host.get("/readyz").status == 200)
+        self.assertEqual(host.stop(), 0)
+        self.assertEqual(list(copies.iterdir()), [])
+
     def test_a_crash_loop_backs_off_answers_503_meanwhile_and_recovers(self):
         marker = self.folder() / "crash"
         host = self.start("--set", f"crashes.at_start={marker}", plugin=CRASHES)
