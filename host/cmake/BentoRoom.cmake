@@ -12,6 +12,9 @@ endif()
 if(BENTO_SANITIZE)
   add_compile_options(-fsanitize=${BENTO_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${BENTO_SANITIZE})
+  if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
+    add_compile_options(-fsanitize-ignorelist=${PROJECT_SOURCE_DIR}/tests/sanitizers/ignorelist.txt)
+  endif()
 endif()
 
 # What nearly every file of the host reads is parsed once, in the lowest room, for all of them. Files

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from harness import PLUGINS, Client, HostTest, eventually, is_alive, samples_of
 
+GOOD = (PLUGINS / "libgood.so").read_bytes()
 PACE = 0.002  # seconds between the requests of one client
 
 
@@ -117,3 +118,45 @@ class ReloadTest(HostTest):
         maps = Path(f"/proc/{self.host.serving_pid}/maps").read_text()
         return {Path(line.split()[5]).name for line in maps.splitlines()
                 if "libbad.so" in line}
+
+
+class ReloadUnderLoad(ReloadTest):
+    """Of one host each, under load; in the end what is good is reloaded all the same."""
+
+    def begin(self, *arguments, **options):
+        super().begin(*arguments, **options)
+        self.children = len(self.host.serving_children())
+        self.traffic = self.load()
+
+    def refuses(self, plugin, step, *words, status=422):
+        before = self.metric("bentohost_reload_total", service="bad", result=step)
+        self.put(plugin)
+        reply = self.reload()
+        problem = reply.json()
+        self.assertEqual((reply.status, problem.get("step")), (status, step), problem)
+        self.assertEqual(reply.header("content-type"), "application/problem+json")
+        self.assertEqual((problem["result"], problem["generation"]), (step, 1), problem)
+        self.assertIn(step, problem["steps_ms"])
+        for word in words:
+            self.assertIn(word, problem["detail"])
+        self.serves_on(step, problem["detail"])
+        self.assertEqual(self.metric("bentohost_reload_total", service="bad", result=step), before + 1)
+
+    def serves_on(self, step, detail):
+        self.traffic.wait_for_more()
+        self.assertEqual((self.traffic.failures, set(self.traffic.versions)), ([], {"good"}))
+        self.assertEqual(self.ask("GET", "/readyz").status, 200)
+        report = self.report()
+        self.assertEqual((report["last_error"]["step"], report["last_error"]["message"]), (step, detail))
+        self.assertEqual([one["state"] for one in report["generations"]], ["serving"])
+        self.assertEqual(self.metric("bentohost_generation", service="bad"), 1)
+        self.host.log_line(f"reload failed, generation 1 serves on: {detail}"[:200])
+        self.has_children(self.children)
+
+    def takes_a_better_one(self, generation=2):
+        told = self.reloads("better")
+        self.assertEqual(told["generation"], generation)
+        eventually(lambda: self.traffic.versions[-1] == "better", what="an answer of the new one")
+        self.traffic.end()
+        self.assertEqual((self.traffic.failures, set(self.traffic.versions)), ([], {"good", "better"}))
+        self.ends_as(1, "retired")

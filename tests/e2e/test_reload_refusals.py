@@ -1,65 +1,16 @@
 """Reloads of what cannot be served: refused with the step and the reason, while the old generation serves on."""
-import ctypes
-import os
 import shutil
-import signal
-import threading
-import time
 from pathlib import Path
 
-from harness import LAB, PLUGINS, SLOW, Run, eventually, is_alive, main
-from reload_case import ReloadTest
-
-GOOD = (PLUGINS / "libgood.so").read_bytes()
+from harness import LAB, PLUGINS, SLOW, eventually, main
+from reload_case import GOOD, ReloadTest, ReloadUnderLoad
 
 
 def with_byte(at, byte):
     return GOOD[:at] + bytes([byte]) + GOOD[at + 1:]
 
 
-class UnderLoad(ReloadTest):
-    """Of one host each, under load; in the end what is good is reloaded all the same."""
-
-    def begin(self, *arguments, **options):
-        super().begin(*arguments, **options)
-        self.children = len(self.host.serving_children())
-        self.traffic = self.load()
-
-    def refuses(self, plugin, step, *words, status=422):
-        before = self.metric("bentohost_reload_total", service="bad", result=step)
-        self.put(plugin)
-        reply = self.reload()
-        problem = reply.json()
-        self.assertEqual((reply.status, problem.get("step")), (status, step), problem)
-        self.assertEqual(reply.header("content-type"), "application/problem+json")
-        self.assertEqual((problem["result"], problem["generation"]), (step, 1), problem)
-        self.assertIn(step, problem["steps_ms"])
-        for word in words:
-            self.assertIn(word, problem["detail"])
-        self.serves_on(step, problem["detail"])
-        self.assertEqual(self.metric("bentohost_reload_total", service="bad", result=step), before + 1)
-
-    def serves_on(self, step, detail):
-        self.traffic.wait_for_more()
-        self.assertEqual((self.traffic.failures, set(self.traffic.versions)), ([], {"good"}))
-        self.assertEqual(self.ask("GET", "/readyz").status, 200)
-        report = self.report()
-        self.assertEqual((report["last_error"]["step"], report["last_error"]["message"]), (step, detail))
-        self.assertEqual([one["state"] for one in report["generations"]], ["serving"])
-        self.assertEqual(self.metric("bentohost_generation", service="bad"), 1)
-        self.host.log_line(f"reload failed, generation 1 serves on: {detail}"[:200])
-        self.has_children(self.children)
-
-    def takes_a_better_one(self, generation=2):
-        told = self.reloads("better")
-        self.assertEqual(told["generation"], generation)
-        eventually(lambda: self.traffic.versions[-1] == "better", what="an answer of the new one")
-        self.traffic.end()
-        self.assertEqual((self.traffic.failures, set(self.traffic.versions)), ([], {"good", "better"}))
-        self.ends_as(1, "retired")
-
-
-class Refusals(UnderLoad):
+class Refusals(ReloadUnderLoad):
     def test_files_that_are_no_plugins(self):
         self.begin()
         self.refuses(b"", "elf", "libbad.so", "empty")
@@ -140,57 +91,6 @@ class Refusals(UnderLoad):
         self.takes_a_better_one()
 
 
-class Hangs(UnderLoad):
-    def test_in_open(self):
-        self.begin()
-        self.refuses("open_hangs", "probe", "bento_entry.open", "10 s")
-        self.takes_a_better_one()
-
-    def test_in_create_which_holds_up_no_later_reload_and_not_the_end(self):
-        self.begin("--reload-timeout", str(1 * SLOW))
-        self.refuses("create_hangs", "create", "did not return", "--reload-timeout")
-        self.refuses("create_hangs", "create", "did not return", "--reload-timeout")
-        self.refuses("create_fails", "create", "no database today")
-        self.takes_a_better_one()
-        self.ends_in_time()
-
-    def test_in_create_as_often_as_there_are_threads_for_it_and_that_is_said(self):
-        self.begin("--reload-timeout", str(0.1 * SLOW))
-        self.put("create_hangs")
-        for _ in range(16):
-            self.assertIn("did not return", self.reload().json()["detail"])
-        self.refuses("better", "create", "16 others", "restart bentohost")
-        self.traffic.end()
-        self.ends_in_time()
-
-    def test_in_destroy_which_is_only_its_own_end(self):
-        self.begin(plugin="destroy_hangs")
-        self.reloads("better")
-        eventually(lambda: self.state_of(1) == "retiring", what="the end of generation 1")
-        self.traffic.wait_for_more()
-        self.reloads("good")
-        self.ends_as(2, "retired")
-        self.assertEqual(self.state_of(1), "retiring")
-        self.traffic.end()
-        self.assertEqual(self.traffic.failures, [])
-        self.ends_in_time()
-
-    def test_in_create_and_the_end_of_the_host_does_not_wait_for_it(self):
-        self.begin()  # with the minute that a reload has
-        self.put("create_hangs")
-        waiting = threading.Thread(target=self.reload)
-        waiting.start()
-        eventually(lambda: len(self.mapped_copies()) == 2, what="the one that hangs, loaded")
-        self.traffic.end()
-        self.ends_in_time()
-        waiting.join()
-
-    def ends_in_time(self):
-        began = time.monotonic()
-        self.assertEqual(self.host.stop(), 0, self.host.stderr())
-        self.assertLess(time.monotonic() - began, 15 * SLOW)
-
-
 class Allowed(ReloadTest):
     """What looks odd and is none of the host's business."""
 
@@ -231,71 +131,6 @@ class Helpers(ReloadTest):
             self.assertIn(words, reply.json()["detail"])
         self.assertEqual(self.version(), "the helper")
         self.assertEqual(self.metric("bentohost_reload_total", service="bad", result="libraries"), 1)
-
-
-MS_NOSUID = 2  # mount(2)
-
-
-class Copies(ReloadTest):
-    def small_filesystem(self, kibibytes):
-        libc = ctypes.CDLL(None, use_errno=True)
-        folder = self.folder()
-        path = str(folder).encode()
-        if libc.mount(b"tmpfs", path, b"tmpfs", MS_NOSUID, f"size={kibibytes}k".encode()) != 0:
-            self.skipTest(f"no file system can be mounted here: {os.strerror(ctypes.get_errno())}")
-        self.addCleanup(libc.umount2, path, 2)  # MNT_DETACH
-        return folder
-
-    def test_that_do_not_fit_are_refused_while_the_old_generation_serves_on(self):
-        room = self.small_filesystem(len(GOOD) // 1024 + 64)
-        self.begin("--copy-dir", str(room))
-        self.put(GOOD + b"\0" * len(GOOD) + b"\0" * 65536)
-        load = self.load()
-        reply = self.reload()
-        self.assertEqual((reply.status, reply.json()["step"]), (409, "copy"), reply)
-        for words in (str(room), "No space left"):
-            self.assertIn(words, reply.json()["detail"])
-        load.wait_for_more()
-        load.end()
-        self.assertEqual((load.failures, set(load.versions)), ([], {"good"}))
-        self.assertEqual(len(list(room.glob("bentohost-*/*-libbad.so"))), 1)  # no half of one
-        self.reloads("better")
-        self.assertEqual(self.version(), "better")
-
-    def test_have_no_folder_to_go_to(self):
-        done = Run("--plugin", LAB, "--port", "0", "--copy-dir", "/nowhere/at/all")
-        self.assert_refused(done, "/nowhere/at/all", "--copy-dir")
-
-    def test_of_a_host_that_was_killed_are_removed_by_the_next_one_and_no_others(self):
-        room = self.folder()
-        host = self.start("--copy-dir", str(room), own_group=True)
-        (abandoned,) = room.iterdir()
-        self.start("--copy-dir", str(room))
-        (others,) = set(room.iterdir()) - {abandoned}
-        children = host.descendants()
-        os.killpg(host.pid, signal.SIGKILL)
-        host.process.wait()
-        eventually(lambda: not any(is_alive(pid) for pid in children), what="the end of all children")
-        self.assertTrue(any(abandoned.iterdir()))
-        self.start("--copy-dir", str(room))
-        self.assertFalse(abandoned.exists())
-        self.assertTrue(others.exists())
-
-    def test_are_gone_after_the_end(self):
-        room = self.folder()
-        self.begin("--copy-dir", str(room))
-        self.reloads("better")
-        self.reloads("good")
-        (folder,) = room.iterdir()
-        self.assertEqual(folder.stat().st_mode & 0o777, 0o700)
-        self.assertEqual(self.host.stop(), 0)
-        self.assertEqual(list(room.iterdir()), [])
-
-    def test_are_gone_even_when_a_plugin_does_not_come_to_its_end(self):
-        room = self.folder()
-        self.begin("--copy-dir", str(room), plugin="destroy_hangs")
-        self.assertEqual(self.host.stop(), 0)
-        self.assertEqual(list(room.iterdir()), [])
 
 
 if __name__ == "__main__":

@@ -8,23 +8,19 @@
 #include "base/signal_safe_line.h"
 #include "base/signal_stack.h"
 #include "base/thread_pool.h"
+#include "sanitizers/sanitizers.h"
 
 namespace bentohost {
 namespace {
 
-#if defined(__SANITIZE_THREAD__)
-#define SKIP_UNDER_TSAN() GTEST_SKIP() << "ThreadSanitizer and death tests do not go together"
-#else
-#define SKIP_UNDER_TSAN()
-#endif
+#define SKIP_UNDER_TSAN() \
+  if (kThreadSanitizer) GTEST_SKIP() << "ThreadSanitizer and death tests do not go together"
 
 // AddressSanitizer has its say after ours, of the signals that it looks at, and exits.
 auto died_of(int number) {
   return [number](int status) {
-#if defined(__SANITIZE_ADDRESS__)
-    if (testing::ExitedWithCode(1)(status)) return true;
-#endif
-    return testing::KilledBySignal(number)(status);
+    return testing::KilledBySignal(number)(status) ||
+           (kAddressSanitizer && testing::ExitedWithCode(1)(status));
   };
 }
 

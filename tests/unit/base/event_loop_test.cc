@@ -179,10 +179,10 @@ TEST(EventLoopThread, RunsWhatWasPostedBeforeItStops) {
 // A loop without any need sleeps without end: only ensure_ticking() makes it tick.
 TEST(EventLoopThread, TicksForANeedThatComesWhileItSleeps) {
   const SteadyClock clock;
-  EventLoop loop(clock);
   std::mutex mutex;
   std::condition_variable ticked;
   bool need = false, served = false;
+  EventLoop loop(clock);  // ends before what its ticker looks at
   loop.add_ticker([&](TimePoint) {
     std::lock_guard lock(mutex);
     if (need) served = true;

@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 
+#include "sanitizers/sanitizers.h"
 #include "unit/http/raw_client.h"
 #include "unit/http/test_server.h"
 
@@ -13,9 +14,7 @@ namespace {
 // What is spoken cannot be taken back: it is done in a child process each.
 template <typename F>
 void in_a_child(F&& f) {
-#if defined(__SANITIZE_THREAD__)
-  GTEST_SKIP() << "ThreadSanitizer and death tests do not go together";
-#endif
+  if (kThreadSanitizer) GTEST_SKIP() << "ThreadSanitizer and death tests do not go together";
   EXPECT_EXIT(
       {
         prepare_last_words();

@@ -1,0 +1,61 @@
+"""Reloads of plugins that do not return: each is given up in its time, while the old generation serves on."""
+import threading
+import time
+
+from harness import SLOW, eventually, main
+from reload_case import ReloadUnderLoad
+
+
+class Hangs(ReloadUnderLoad):
+    def test_in_open(self):
+        self.begin()
+        self.refuses("open_hangs", "probe", "bento_entry.open", "10 s")
+        self.takes_a_better_one()
+
+    def test_in_create_which_holds_up_no_later_reload_and_not_the_end(self):
+        self.begin("--reload-timeout", str(1 * SLOW))
+        self.refuses("create_hangs", "create", "did not return", "--reload-timeout")
+        self.refuses("create_hangs", "create", "did not return", "--reload-timeout")
+        self.refuses("create_fails", "create", "no database today")
+        self.takes_a_better_one()
+        self.ends_in_time()
+
+    def test_in_create_as_often_as_there_are_threads_for_it_and_that_is_said(self):
+        self.begin("--reload-timeout", str(0.1 * SLOW))
+        self.put("create_hangs")
+        for _ in range(16):
+            self.assertIn("did not return", self.reload().json()["detail"])
+        self.refuses("better", "create", "16 others", "restart bentohost")
+        self.traffic.end()
+        self.ends_in_time()
+
+    def test_in_destroy_which_is_only_its_own_end(self):
+        self.begin(plugin="destroy_hangs")
+        self.reloads("better")
+        eventually(lambda: self.state_of(1) == "retiring", what="the end of generation 1")
+        self.traffic.wait_for_more()
+        self.reloads("good")
+        self.ends_as(2, "retired")
+        self.assertEqual(self.state_of(1), "retiring")
+        self.traffic.end()
+        self.assertEqual(self.traffic.failures, [])
+        self.ends_in_time()
+
+    def test_in_create_and_the_end_of_the_host_does_not_wait_for_it(self):
+        self.begin()  # with the minute that a reload has
+        self.put("create_hangs")
+        waiting = threading.Thread(target=self.reload)
+        waiting.start()
+        eventually(lambda: len(self.mapped_copies()) == 2, what="the one that hangs, loaded")
+        self.traffic.end()
+        self.ends_in_time()
+        waiting.join()
+
+    def ends_in_time(self):
+        began = time.monotonic()
+        self.assertEqual(self.host.stop(), 0, self.host.stderr())
+        self.assertLess(time.monotonic() - began, 15 * SLOW)
+
+
+if __name__ == "__main__":
+    main()
