@@ -74,7 +74,8 @@ class Lifecycle {
                     metrics_),
         dispatcher_(environment_),
         loops_(make_loops()),
-        fleet_(fleet_options(), {environment_, dispatcher_, loops_, metrics_}),
+        launcher_(std::make_shared<EventLoop>(clock_)),
+        fleet_(fleet_options(), {environment_, dispatcher_, loops_, launcher_, metrics_}),
         reloader_(fleet_),
         threads_(config.threads, std::thread::hardware_concurrency() + 2) {
     if (config.access_log) {
@@ -106,6 +107,7 @@ class Lifecycle {
       });
       if (Status status = watcher_->start(); !status.ok()) return status;
     }
+    launcher_->start();
     for (const auto& loop : loops_) loop->start();
     do_loops_run_ = true;
     overseer_.watch(loops_);
@@ -218,6 +220,7 @@ class Lifecycle {
 
   void stop_loops() const {
     for (const auto& loop : loops_) loop->stop();
+    launcher_->stop();
   }
 
   // `listeners` are the supervisor's; without one they are opened here.
@@ -344,6 +347,7 @@ class Lifecycle {
   service::Dispatcher dispatcher_;
   const http::Server::Loops loops_;
   bool do_loops_run_ = false;
+  const std::shared_ptr<EventLoop> launcher_;  // of processes: a loop, for what it runs can wait
   reload::Fleet fleet_;
   reload::Reloader reloader_;
   std::unique_ptr<reload::Watcher> watcher_;  // null: --reload was not given

@@ -70,23 +70,11 @@ int niceness_of(pid_t thread) {
 
 }  // namespace
 
-void be_gentle() {
-  ::setpriority(PRIO_PROCESS, 0, kNiceness);
-  take_turns_of(0, kLongTurnNs);
-}
-
-GentleWhile::GentleWhile(bool is_wanted) {
-  if (!is_wanted) return;
-  take_turns_of(0, kLongTurnNs);
-  has_long_turns_ = true;
-  before_ = niceness_of(0);
-  if (errno != 0 || before_ >= kNiceness || !can_return_to(before_)) return;
-  is_on_ = ::setpriority(PRIO_PROCESS, 0, kNiceness) == 0;
-}
-
-GentleWhile::~GentleWhile() {
-  if (is_on_) ::setpriority(PRIO_PROCESS, 0, before_);
-  if (has_long_turns_) take_turns_of(0, 0);
+void make_gentle(pid_t child, bool for_good) {
+  take_turns_of(child, kLongTurnNs);
+  const int before = niceness_of(child);
+  if (errno != 0 || before >= kNiceness || !(for_good || can_return_to(before))) return;
+  ::setpriority(PRIO_PROCESS, static_cast<id_t>(child), kNiceness);
 }
 
 void end_gentleness() {

@@ -2,27 +2,18 @@
 // processor.
 #pragma once
 
+#include <sys/types.h>
+
 namespace bentohost {
 
-// For good: this thread, and all that it starts, threads and processes, come after others.
-void be_gentle();
+// A child that was started just now, and all that it will start, come after others: those who serve
+// do not wait for it (Linux 6.12), and it gets less. The latter, unless it is `for_good`, only if
+// it can be taken back, which needs root (CAP_SYS_NICE) or an RLIMIT_NICE of 20. It is not the
+// thread that starts it which is gentle, from before its first instruction on: that one holds locks
+// of the whole process meanwhile, and others would wait for it.
+void make_gentle(pid_t child, bool for_good);
 
-// The same for a while, for processes that are started meanwhile: they are gentle from their first
-// instruction on. Those who serve do not wait for them (Linux 6.12); they also get less, if that
-// can be taken back, which needs root (CAP_SYS_NICE) or an RLIMIT_NICE of 20. One thread.
-class GentleWhile {
- public:
-  explicit GentleWhile(bool is_wanted);
-  ~GentleWhile();
-  GentleWhile(const GentleWhile&) = delete;
-  GentleWhile& operator=(const GentleWhile&) = delete;
-
- private:
-  bool is_on_ = false, has_long_turns_ = false;
-  int before_ = 0;
-};
-
-// In a process that was started so: all of its threads become as its parent is.
+// In such a process: all of its threads become as its parent is.
 void end_gentleness();
 
 }  // namespace bentohost

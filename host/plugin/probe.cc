@@ -139,10 +139,8 @@ std::string with_last_output(std::string message, std::string errors) {
 
 }  // namespace
 
-int run_probe(const PluginFile& file, bool is_gentle, int parent_pid,
-              const std::string& host_version) {
+int run_probe(const PluginFile& file, int parent_pid, const std::string& host_version) {
   become_child(parent_pid);
-  if (is_gentle) be_gentle();
   auto pipes = take_stdio();
   if (!pipes.ok()) return 1;
   Reporter reporter((*pipes).out.get());
@@ -179,9 +177,9 @@ Result<ProbeReport> probe(const std::string& exe, const PluginFile& file, Durati
   Poco::Pipe in, out, err;
   int pid = 0;
   try {
-    const Poco::Process::Args args = {"probe", path, file.mapped(),
-                                      is_gentle ? "gentle" : "at-once", std::to_string(::getpid())};
+    const Poco::Process::Args args = {"probe", path, file.mapped(), std::to_string(::getpid())};
     pid = Poco::Process::launch(exe, args, &in, &out, &err).id();
+    if (is_gentle) make_gentle(pid, /*for_good=*/true);
   } catch (const Poco::Exception& e) {
     return Status(BENTO_INTERNAL, "cannot start the probe of " + path + ": " + e.displayText());
   }

@@ -18,12 +18,10 @@ struct ProbeReport {
   std::vector<std::string> routes, runners;
 };
 
-// The child's side: `bentohost probe PATH IMAGE gentle|at-once PARENT_PID`. Loads, opens,
-// describes, writes the report to stdout as JSON lines, one for each step begun, the last one the
-// report or the error; returns the exit code. The plugin's options are not known yet: it opens
-// without any.
-int run_probe(const PluginFile& file, bool is_gentle, int parent_pid,
-              const std::string& host_version);
+// The child's side: `bentohost probe PATH IMAGE PARENT_PID`. Loads, opens, describes, writes the
+// report to stdout as JSON lines, one for each step begun, the last one the report or the error;
+// returns the exit code. The plugin's options are not known yet: it opens without any.
+int run_probe(const PluginFile& file, int parent_pid, const std::string& host_version);
 
 // The host's side: runs `exe probe ...`. FAILED_PRECONDITION with the step and the cause: "libx.so
 // crashed with SIGSEGV (signal 11) in bento_entry.open; its last output: ...". The child is gone

@@ -136,7 +136,8 @@ Status Fleet::start() {
       if (seat.options.is_around != is_around) continue;
       if (Status status = seat.live->create(); !status.ok()) return status;
       if (Status status = seat.live->start(); !status.ok()) return status;
-      seat.live->start_runners(options_.runners, deps_.loops, clock_, deps_.metrics);
+      seat.live->start_runners(options_.runners,
+                               {deps_.loops, deps_.launcher, clock_, deps_.metrics});
     }
   }
   Candidate all;

@@ -66,6 +66,7 @@ class Fleet {
     service::Environment& environment;
     service::Dispatcher& dispatcher;
     service::LiveService::Loops loops;
+    std::shared_ptr<EventLoop> launcher;  // starts runner processes
     observe::Metrics& metrics;
   };
   Fleet(FleetOptions options, Deps deps);

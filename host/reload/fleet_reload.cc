@@ -98,7 +98,7 @@ Status Fleet::bring_up(Seat& seat, bool force, Progress& progress, bool& is_unch
   if (!status.ok()) return status;
   service::RunnerOptions runners = options_.runners;
   runners.starts_gently = true;
-  candidate->live->start_runners(runners, deps_.loops, clock_, deps_.metrics);
+  candidate->live->start_runners(runners, {deps_.loops, deps_.launcher, clock_, deps_.metrics});
   progress.enter(Step::kRoutes);
   if (status = make_site(*candidate, &seat); !status.ok()) return status;
   progress.enter(Step::kRunners);

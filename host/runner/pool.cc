@@ -144,6 +144,7 @@ void Pool::stop(TimePoint deadline) {
   }
   deps_.loop.post([this] {
     if (ticker_ != 0) deps_.loop.remove_ticker(std::exchange(ticker_, 0));
+    awaiting_.reset();
   });
   deps_.loop.let_turn(options_.kill_grace);
 }
@@ -192,14 +193,17 @@ Pool::Dispatch Pool::take_dispatch_locked(TimePoint now, Failures& failures) {
   return {};
 }
 
-void Pool::fail_later_locked(Failures& failures, std::vector<CallPtr> calls, const Status& status) {
+void Pool::fail_later_locked(Failures& failures, Method& method, std::vector<CallPtr> calls,
+                             const Status& status) {
   std::erase_if(calls, [](const CallPtr& call) { return std::exchange(call->finished, true); });
-  if (!calls.empty()) failures.push_back({std::move(calls), status});
+  if (calls.empty()) return;
+  method.metrics.calls_failed->Increment(static_cast<double>(calls.size()));
+  failures.push_back({std::move(calls), status});
 }
 
 void Pool::fail_queues_locked(Failures& failures, const Status& status) {
   for (Method& method : methods_) {
-    fail_later_locked(failures, method.queue.take_all(), status);
+    fail_later_locked(failures, method, method.queue.take_all(), status);
     method.metrics.queue_depth->Set(0);
   }
 }
@@ -214,7 +218,6 @@ void Pool::fail_queues_if_hopeless_locked(Failures& failures) {
 void Pool::drop_locked(Method& method, std::vector<CallPtr> dropped, Failures& failures,
                        TimePoint now) {
   if (dropped.empty()) return;
-  method.metrics.calls_failed->Increment(static_cast<double>(dropped.size()));
   std::vector<CallPtr> unwanted, past_deadline, past_latency;
   for (CallPtr& call : dropped) {
     auto& why = !call->is_wanted()      ? unwanted
@@ -222,24 +225,24 @@ void Pool::drop_locked(Method& method, std::vector<CallPtr> dropped, Failures& f
                                         : past_latency;
     why.push_back(std::move(call));
   }
-  fail_later_locked(failures, std::move(unwanted),
+  fail_later_locked(failures, method, std::move(unwanted),
                     Status(BENTO_CANCELLED, "nobody waits for the call any more"));
-  fail_later_locked(failures, std::move(past_deadline),
+  fail_later_locked(failures, method, std::move(past_deadline),
                     Status(BENTO_DEADLINE_EXCEEDED,
                            "no worker of runner " + spec_.name + " was free before the deadline"));
-  fail_later_locked(failures, std::move(past_latency),
+  fail_later_locked(failures, method, std::move(past_latency),
                     Status(BENTO_RESOURCE_EXHAUSTED, "the call waited longer for runner " +
                                                          spec_.name + " than its max_latency_ms"));
 }
 
 bool Pool::all_gone_locked() const {
   return std::all_of(slots_.begin(), slots_.end(),
-                     [](const Slot& slot) { return slot.worker == nullptr; });
+                     [](const Slot& slot) { return slot.worker == nullptr && !slot.is_spawning; });
 }
 
 bool Pool::hopeless_locked() const {
   return std::all_of(slots_.begin(), slots_.end(), [](const Slot& slot) {
-    return slot.gave_up || (slot.backoff.hopeless() && slot.worker == nullptr);
+    return slot.gave_up || (slot.backoff.hopeless() && slot.worker == nullptr && !slot.is_spawning);
   });
 }
 
@@ -253,7 +256,8 @@ std::string Pool::why_not_ready_locked() const {
     } else if (slot.worker != nullptr) {
       why += slot.worker->state == Worker::State::kEnding ? " is ending" : " is starting";
     } else {
-      why += slot.last_end.empty() ? " is starting" : " will be started again";
+      const bool is_new = slot.is_spawning || slot.last_end.empty();
+      why += is_new ? " is starting" : " will be started again";
     }
     if (!slot.gave_up && !slot.last_end.empty()) why += " (it " + slot.last_end + ")";
   }
@@ -294,7 +298,7 @@ Pool::Dispatch Pool::refuse_to_send(const Dispatch& dispatch) {
     const std::vector<CallPtr>& calls = dispatch.batch->calls;
     if (calls.size() == 1) {
       fail_later_locked(
-          failures, calls,
+          failures, methods_[dispatch.batch->method], calls,
           Status::with_http(413, BENTO_RESOURCE_EXHAUSTED,
                             "the inputs of runner " + spec_.name + " are too large to be sent"));
     } else {  // together; each by itself may fit
@@ -357,7 +361,7 @@ void Pool::tick_worker_locked(Worker& worker, TimePoint now, Failures& failures)
     for (const CallPtr& call : worker.batch->calls) {
       if (now < call->deadline) continue;
       fail_later_locked(
-          failures, {call},
+          failures, methods_[worker.batch->method], {call},
           Status(BENTO_DEADLINE_EXCEEDED, "runner " + spec_.name + "." +
                                               spec_.methods[worker.batch->method].name +
                                               " did not answer before the deadline"));

@@ -45,7 +45,7 @@ class Pool final : private EventLoop::TurnEnd {
   Pool(const plugin::RunnerSpec& spec, PoolOptions options, Deps deps);
   ~Pool();
 
-  void start();  // [any] spawns on the loop
+  void start();  // [any]
 
   // [any] Queues the call. An idle worker gets it at once; or at the end of the turn, on a thread
   // that is an event loop's, together with all that is submitted in the same turn. On error the
@@ -76,7 +76,8 @@ class Pool final : private EventLoop::TurnEnd {
     TimePoint restart_at{};  // when worker is null
     bool gave_up = false;    // exit code 78
     bool has_begun = false;  // a process was started here
-    std::string last_end;    // "was killed by SIGSEGV (signal 11)"
+    bool is_spawning = false;
+    std::string last_end;  // "was killed by SIGSEGV (signal 11)"
   };
   struct Dispatch {
     WorkerPtr worker;
@@ -91,7 +92,9 @@ class Pool final : private EventLoop::TurnEnd {
 
   // Under the mutex ("locked"), or on the loop ("loop"), or both.
   Dispatch take_dispatch_locked(TimePoint now, Failures& failures);
-  void fail_later_locked(Failures& failures, std::vector<CallPtr> calls, const Status& status);
+  // Those of the calls that nobody has answered; each is counted once.
+  void fail_later_locked(Failures& failures, Method& method, std::vector<CallPtr> calls,
+                         const Status& status);
   void fail_queues_locked(Failures& failures, const Status& status);
   void drop_locked(Method& method, std::vector<CallPtr> dropped, Failures& failures, TimePoint now);
   // All workers failed for good, or again and again.
@@ -110,6 +113,7 @@ class Pool final : private EventLoop::TurnEnd {
 
   // The worker processes (pool_workers.cc); all on the loop.
   void spawn(std::uint32_t index);
+  void on_spawned(std::uint32_t index, Result<Child> child);
   void watch(const WorkerPtr& worker);
   void on_readable(const WorkerPtr& worker, bool ended);
   void on_frame(const WorkerPtr& worker, const wire::FrameReader::Frame& frame);
@@ -142,6 +146,8 @@ class Pool final : private EventLoop::TurnEnd {
   bool stopping_ = false;           // guarded by mutex_
   wire::DecodedValues decoded_;     // loop
   EventLoop::TickerId ticker_ = 0;  // loop; 0: not started
+  // loop; until stop(). A process may come later than that.
+  std::shared_ptr<Pool*> awaiting_ = std::make_shared<Pool*>(this);
 };
 
 }  // namespace bentohost::runner

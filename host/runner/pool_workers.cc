@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <utility>
@@ -40,11 +41,27 @@ void Pool::spawn(std::uint32_t index) {
   {
     std::lock_guard lock(mutex_);
     if (stopping_) return;
-    is_gentle = options_.starts_gently && !std::exchange(slots_[index].has_begun, true);
+    Slot& slot = slots_[index];
+    is_gentle = options_.starts_gently && !std::exchange(slot.has_begun, true);
+    slot.restart_at = {};
+    slot.is_spawning = true;
   }
-  auto child = deps_.spawner.spawn(spec_.name, index, is_gentle);
+  deps_.spawner.spawn(
+      spec_.name, index, is_gentle,
+      [loop = &deps_.loop, index, awaiting = std::weak_ptr(awaiting_)](Result<Child> child) {
+        auto arrived = std::make_shared<Result<Child>>(std::move(child));
+        loop->post([arrived = std::move(arrived), index, awaiting] {
+          if (const auto pool = awaiting.lock())
+            return (*pool)->on_spawned(index, std::move(*arrived));
+          if (arrived->ok()) reap((*arrived)->pid);
+        });
+      });
+}
+
+void Pool::on_spawned(std::uint32_t index, Result<Child> child) {
   std::unique_lock lock(mutex_);
   Slot& slot = slots_[index];
+  slot.is_spawning = false;
   if (!child.ok()) {
     Failures failures;
     slot.last_end = "could not be started: " + child.status().message();
@@ -53,14 +70,16 @@ void Pool::spawn(std::uint32_t index) {
     lock.unlock();
     log_error("cannot start a runner process: " + child.status().message(),
               {{"runner", spec_.name}});
-    return complete(failures);
+    complete(failures);
+    worker_gone_.notify_all();
+    return;
   }
-  slot.restart_at = {};
   slot.worker = std::make_shared<Worker>(spec_.name, index, *std::move(child));
   const WorkerPtr worker = slot.worker;
+  watch(worker);
+  if (stopping_) return end_locked(*worker);
   lock.unlock();
 
-  watch(worker);
   AlignedBuffer frame;
   wire::FrameWriter hello(frame, wire::FrameType::kHello, 0, 0);
   hello.text(options_.hello);
@@ -181,17 +200,18 @@ void Pool::on_result(const WorkerPtr& worker, const wire::FrameReader::Frame& fr
     return on_protocol_error(worker, "it answered a call that is not in flight");
 
   const plugin::MethodSpec& method = spec_.methods[batch->method];
-  const observe::RunnerMethodMetrics& metrics = methods_[batch->method].metrics;
-  const auto calls = static_cast<double>(batch->calls.size());
+  // Others were told before that it takes too long.
+  const auto waiting = std::count_if(batch->calls.begin(), batch->calls.end(),
+                                     [](const CallPtr& call) { return !call->finished; });
   Status status = deliver_batch(*batch, decoded_.values, method.axis_out);
-  if (status.ok()) return metrics.calls_ok->Increment(calls);
-
-  metrics.calls_failed->Increment(calls);
+  if (status.ok()) {
+    return methods_[batch->method].metrics.calls_ok->Increment(static_cast<double>(waiting));
+  }
   Failures failures;
   {
     std::lock_guard lock(mutex_);
     fail_later_locked(
-        failures, batch->calls,
+        failures, methods_[batch->method], batch->calls,
         Status::with_http(502, BENTO_INTERNAL,
                           "runner " + spec_.name + "." + method.name + ": " + status.message()));
   }
@@ -213,8 +233,7 @@ void Pool::on_error(const WorkerPtr& worker, const wire::FrameReader::Frame& fra
     if (batch->calls.size() > 1) {
       rescue_locked(*batch, status, failures);
     } else {
-      methods_[batch->method].metrics.calls_failed->Increment();
-      fail_later_locked(failures, batch->calls, status);
+      fail_later_locked(failures, methods_[batch->method], batch->calls, status);
     }
   }
   dispatch_all();
@@ -322,8 +341,7 @@ void Pool::rescue_locked(const Batch& batch, const Status& status, Failures& fai
     call->retried = call->alone = true;
     method.queue.push_front(call);
   }
-  method.metrics.calls_failed->Increment(static_cast<double>(lost.size()));
-  fail_later_locked(failures, std::move(lost), status);
+  fail_later_locked(failures, method, std::move(lost), status);
 }
 
 }  // namespace bentohost::runner

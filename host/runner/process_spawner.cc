@@ -9,6 +9,9 @@ extern "C" {  // glibc 2.36 forgot it in the header
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <utility>
+
+#include "base/gentle.h"
 #include "runner/spawner.h"
 
 namespace bentohost::runner {
@@ -21,20 +24,11 @@ UniqueFd keep(int fd) {
   return copy;
 }
 
-}  // namespace
-
-Result<Child> ProcessSpawner::spawn(const std::string& runner, std::uint32_t worker,
-                                    bool is_gentle) {
+Result<Child> launch(const std::string& exe, const Poco::Process::Args& args, bool is_gentle) {
   try {
     Poco::Pipe in, out, err;
-    const Poco::Process::Args args = {"runner",
-                                      file_.path,
-                                      runner,
-                                      std::to_string(worker),
-                                      file_.mapped(),
-                                      is_gentle ? "gentle" : "at-once",
-                                      std::to_string(::getpid())};
-    const int pid = Poco::Process::launch(exe_, args, &in, &out, &err).id();
+    const int pid = Poco::Process::launch(exe, args, &in, &out, &err).id();
+    if (is_gentle) make_gentle(pid, /*for_good=*/false);
     Child child{pid, keep(in.writeHandle()), keep(out.readHandle()), keep(err.readHandle()),
                 UniqueFd(::pidfd_open(pid, 0))};
     if (child.to && child.from && child.err) return child;
@@ -44,6 +38,22 @@ Result<Child> ProcessSpawner::spawn(const std::string& runner, std::uint32_t wor
   } catch (const Poco::Exception& e) {
     return Status(BENTO_INTERNAL, e.displayText());
   }
+}
+
+}  // namespace
+
+void ProcessSpawner::spawn(const std::string& runner, std::uint32_t worker, bool is_gentle,
+                           Done done) {
+  Poco::Process::Args args = {"runner",
+                              file_.path,
+                              runner,
+                              std::to_string(worker),
+                              file_.mapped(),
+                              is_gentle ? "gentle" : "at-once",
+                              std::to_string(::getpid())};
+  launcher_->post([exe = exe_, args = std::move(args), is_gentle, done = std::move(done)] {
+    done(launch(exe, args, is_gentle));
+  });
 }
 
 }  // namespace bentohost::runner

@@ -2,8 +2,11 @@
 // runner` with Poco::Process; tests hand out pipes whose other ends they hold themselves.
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <string>
 
+#include "base/event_loop.h"
 #include "base/status.h"
 #include "base/unique_fd.h"
 #include "plugin/plugin_file.h"
@@ -22,22 +25,26 @@ struct Child {
 class Spawner {
  public:
   virtual ~Spawner() = default;
-  // [loop] The process dies with the thread that calls this: it must be one that lives as long as
-  // the host.
-  // `is_gentle`: until it is ready, it uses what others leave of the processor.
-  virtual Result<Child> spawn(const std::string& runner, std::uint32_t worker, bool is_gentle) = 0;
+  // Called once, on any thread: maybe that of spawn(), before it returns.
+  using Done = std::function<void(Result<Child>)>;
+  // [any] `is_gentle`: until it is ready, the process uses what others leave of the processor.
+  virtual void spawn(const std::string& runner, std::uint32_t worker, bool is_gentle,
+                     Done done) = 0;
 };
 
 class ProcessSpawner final : public Spawner {
  public:
-  // `exe` is this program's own file.
-  ProcessSpawner(std::string exe, plugin::PluginFile file)
-      : exe_(std::move(exe)), file_(std::move(file)) {}
-  Result<Child> spawn(const std::string& runner, std::uint32_t worker, bool is_gentle) override;
+  // `exe` is this program's own file. The thread of `launcher` starts the processes: that takes
+  // longer than one which serves can spare, and they die with the thread that has started them, so
+  // that it must live as long as the host.
+  ProcessSpawner(std::string exe, plugin::PluginFile file, std::shared_ptr<EventLoop> launcher)
+      : exe_(std::move(exe)), file_(std::move(file)), launcher_(std::move(launcher)) {}
+  void spawn(const std::string& runner, std::uint32_t worker, bool is_gentle, Done done) override;
 
  private:
   std::string exe_;
   plugin::PluginFile file_;
+  std::shared_ptr<EventLoop> launcher_;
 };
 
 }  // namespace bentohost::runner

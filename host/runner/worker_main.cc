@@ -219,7 +219,6 @@ class WorkerProcess {
 
 int run_worker(const WorkerConfig& config) {
   become_child(config.parent_pid);
-  const GentleWhile gentle(config.is_gentle);
   // Ctrl-C reaches the whole process group, and systemd's SIGTERM the whole service; when to end is
   // the host's decision.
   ::signal(SIGINT, SIG_IGN);

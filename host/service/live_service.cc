@@ -30,10 +30,10 @@ LiveService::LiveService(std::unique_ptr<plugin::Instance> instance, std::string
 
 LiveService::~LiveService() = default;
 
-void LiveService::start_runners(const RunnerOptions& options, const Loops& loops,
-                                const Clock& clock, observe::Metrics& metrics) {
-  loops_ = loops;
-  spawner_ = std::make_unique<runner::ProcessSpawner>(options.exe, instance_->config().file);
+void LiveService::start_runners(const RunnerOptions& options, const RunnerDeps& deps) {
+  loops_ = deps.loops;
+  spawner_ = std::make_unique<runner::ProcessSpawner>(options.exe, instance_->config().file,
+                                                      deps.launcher);
   std::vector<runner::Pool*> pools;
   for (const plugin::RunnerSpec& runner : spec().runners) {
     runner::PoolOptions pool;
@@ -42,9 +42,10 @@ void LiveService::start_runners(const RunnerOptions& options, const Loops& loops
     pool.max_queue = options.max_queue;
     pool.starts_gently = options.starts_gently;
     pool.hello = instance_->config().options_json;
-    pools_.push_back(std::make_unique<runner::Pool>(
-        runner, std::move(pool),
-        runner::Pool::Deps{*loops[pools_.size() % loops.size()], *spawner_, clock, metrics}));
+    pools_.push_back(
+        std::make_unique<runner::Pool>(runner, std::move(pool),
+                                       runner::Pool::Deps{*loops_[pools_.size() % loops_.size()],
+                                                          *spawner_, deps.clock, deps.metrics}));
     pools.push_back(pools_.back().get());
   }
   client_ = std::make_unique<runner::Client>(std::move(pools));

@@ -39,9 +39,14 @@ class LiveService {
   // Each once and in this order, from one thread at a time.
   Status create() { return instance_->create(); }
   Status start() { return instance_->start(); }  // on_startup
-  // The runners' pools, dealt out over the loops, and their processes.
-  void start_runners(const RunnerOptions& options, const Loops& loops, const Clock& clock,
-                     observe::Metrics& metrics);
+  // The runners' pools, dealt out over the loops, and their processes, which `launcher` starts.
+  struct RunnerDeps {
+    const Loops& loops;
+    const std::shared_ptr<EventLoop>& launcher;
+    const Clock& clock;
+    observe::Metrics& metrics;
+  };
+  void start_runners(const RunnerOptions& options, const RunnerDeps& deps);
   // As Pool::is_warm, of all runners.
   Result<bool> is_warm() const;
   Status ready() { return instance_->ready(); }

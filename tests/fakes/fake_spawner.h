@@ -96,7 +96,23 @@ class FakeSpawner final : public runner::Spawner {
     }
   };
 
-  Result<runner::Child> spawn(const std::string&, std::uint32_t, bool) override {
+  void spawn(const std::string&, std::uint32_t, bool, Done done) override {
+    if (!is_slow) return done(spawn());
+    slow_ones_.push_back(std::move(done));
+  }
+  void let_slow_ones_start() {
+    for (const Done& done : std::exchange(slow_ones_, {})) done(spawn());
+  }
+
+  bool is_slow = false;  // processes start when they are let
+  bool refuse = false;
+  bool with_pidfd = false;
+  std::optional<int> exit_code;                  // behind the pipes is a process that ended so
+  std::function<void(Puppet&)> on_spawn;         // on the thread that spawns
+  std::vector<std::unique_ptr<Puppet>> puppets;  // in the order of their start
+
+ private:
+  Result<runner::Child> spawn() {
     if (refuse) return Status(BENTO_INTERNAL, "told not to spawn");
     auto puppet = std::make_unique<Puppet>();
     runner::Child child;
@@ -113,14 +129,7 @@ class FakeSpawner final : public runner::Spawner {
     if (on_spawn) on_spawn(*puppets.back());
     return child;
   }
-
-  bool refuse = false;
-  bool with_pidfd = false;
-  std::optional<int> exit_code;                  // behind the pipes is a process that ended so
-  std::function<void(Puppet&)> on_spawn;         // on the thread that spawns
-  std::vector<std::unique_ptr<Puppet>> puppets;  // in the order of their start
-
- private:
+  std::vector<Done> slow_ones_;
   static bool connect(UniqueFd& reading, UniqueFd& writing) {
     int ends[2];
     if (::pipe2(ends, O_NONBLOCK | O_CLOEXEC) != 0) return false;

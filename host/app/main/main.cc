@@ -35,9 +35,9 @@ std::string path_as_started(const std::string& exe) {
 }
 
 int run_child(std::string_view role, const std::vector<std::string>& arguments) {
-  if (role == "probe" && arguments.size() == 4) {
-    return bentohost::plugin::run_probe({arguments[0], arguments[1]}, arguments[2] == kGentle,
-                                        std::stoi(arguments[3]), BENTO_VERSION);
+  if (role == "probe" && arguments.size() == 3) {
+    return bentohost::plugin::run_probe({arguments[0], arguments[1]}, std::stoi(arguments[2]),
+                                        BENTO_VERSION);
   }
   if (role == "runner" && arguments.size() == 6) {
     return bentohost::runner::run_worker({{arguments[0], arguments[3]},

@@ -1,5 +1,6 @@
 // The pool when workers die, hang, lie or cannot be started, and when it is stopped.
 #include <gmock/gmock.h>
+#include <prometheus/counter.h>
 #include <prometheus/gauge.h>
 
 #include <atomic>
@@ -167,6 +168,42 @@ TEST_F(PoolFaultsTest, RefusesABatchsAnswerOfTooFewRows) {
   }
 }
 
+TEST_F(PoolFaultsTest, CountsACallThatTakesTooLongAsAnErrorHoweverItEnds) {
+  make_ready();
+  Caller first, late, patient;
+  ASSERT_TRUE(submit(first, kSafe, {0}).ok());
+  ASSERT_TRUE(submit(late, kSafe, {1}, 10s).ok());
+  ASSERT_TRUE(submit(patient, kSafe, {2}).ok());
+  (void)receive_call();
+  answer();
+  ASSERT_EQ(receive_call(), (Rows{1, 1}));
+  advance(10s);
+  answer();
+  EXPECT_EQ(late.status.http_status(), 504u);
+  EXPECT_EQ(patient.values, Values{2});
+  const auto counts = metrics_.runner_method("clf", "safe", 4);
+  EXPECT_EQ(counts.calls_failed->Value(), 1);
+  EXPECT_EQ(counts.calls_ok->Value(), 2);
+}
+
+TEST_F(PoolFaultsTest, IsStartingWhileAProcessIsOnItsWay) {
+  spawner_.is_slow = true;
+  die();
+  advance(1s);
+  Caller waiting;
+  ASSERT_TRUE(submit(waiting, kSafe, {1}).ok());
+  advance(1h);
+  EXPECT_EQ(spawned(), 1u);
+  EXPECT_THAT(pool_.readiness().message(), HasSubstr("worker 0 is starting"));
+  spawner_.let_slow_ones_start();
+  turn();
+  ASSERT_EQ(spawned(), 2u) << "and it was asked for once";
+  make_ready();
+  EXPECT_EQ(receive_call(), Rows{1});
+  answer();
+  EXPECT_EQ(waiting.values, Values{1});
+}
+
 TEST_F(PoolFaultsTest, KillsAWorkerThatHangs) {
   make_ready();
   Caller a;
@@ -262,6 +299,52 @@ TEST_F(PoolFaultsTest, StopsWhenItsWorkersHaveEnded) {
   advance(1h);
   EXPECT_EQ(spawned(), 1u);
   EXPECT_EQ(metrics_.runner_up("clf", 0).Value(), 0);
+}
+
+TEST_F(PoolFaultsTest, StopsWhenAProcessThatIsOnItsWayHasEnded) {
+  spawner_.is_slow = true;
+  die();
+  advance(1s);
+  std::atomic<bool> stopped = false;
+  std::thread stopper([&] {
+    pool_.stop(std::chrono::steady_clock::now() + 1h);
+    stopped = true;
+  });
+  while (pool_.readiness().message() != "runner clf is shutting down") turn();
+  turn();
+  EXPECT_FALSE(stopped);
+  spawner_.let_slow_ones_start();
+  turn();
+  ASSERT_EQ(spawned(), 2u);
+  EXPECT_TRUE(puppet().told_to_end());
+  EXPECT_FALSE(stopped);
+  puppet().die();
+  while (!stopped) turn();
+  stopper.join();
+}
+
+PoolOptions impatient() {
+  PoolOptions options = make_pool_options();
+  options.kill_grace = 1ms;
+  return options;
+}
+
+class ImpatientPoolTest : public PoolFixture {
+ protected:
+  ImpatientPoolTest() : PoolFixture(impatient()) {}
+};
+
+TEST_F(ImpatientPoolTest, HasNoUseForAProcessThatComesAfterItsEnd) {
+  spawner_.is_slow = true;
+  die();
+  advance(1s);
+  std::thread stopper([&] { pool_.stop(std::chrono::steady_clock::now()); });
+  stopper.join();  // it waits as long as it may
+  turn();
+  spawner_.let_slow_ones_start();
+  turn();
+  ASSERT_EQ(spawned(), 2u);
+  EXPECT_TRUE(puppet().told_to_end());
 }
 
 // With a pidfd, as real processes have one, closed pipes are not yet the end.
