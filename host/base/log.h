@@ -11,7 +11,8 @@
 namespace bentohost {
 
 enum class LogLevel { kTrace, kDebug, kInfo, kWarning, kError, kOff };
-enum class LogFormat { kText, kJson };
+// kRelayed: "<3>message", lines for the log of a parent, as in sd-daemon(3); in crash reports only.
+enum class LogFormat { kText, kJson, kRelayed };
 
 // A name and a value that belong to an event; they become `name=value` or a JSON member.
 using LogField = std::pair<std::string_view, std::string_view>;

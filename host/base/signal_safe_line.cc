@@ -45,6 +45,8 @@ SignalSafeLine::SignalSafeLine(LogFormat format, std::string_view component) : f
     put("\",\"level\":\"error\",\"component\":\"");
     put_escaped(component);
     put("\",\"message\":\"");
+  } else if (format_ == LogFormat::kRelayed) {
+    put("<3>");
   } else {
     put_time();
     put(" ERROR [");

@@ -13,7 +13,7 @@ namespace bentohost {
 
 class SignalSafeLine {
  public:
-  // Begins with the time, the level "error" and the component.
+  // Begins with the time, the level "error" and the component; relayed, with the level alone.
   SignalSafeLine(LogFormat format, std::string_view component);
 
   // The message, in pieces.

@@ -8,10 +8,14 @@
 #include <optional>
 #include <string_view>
 #include <utility>
+#include <vector>
 
+#include "base/call.h"
 #include "base/child_stdio.h"
+#include "base/crash_report.h"
 #include "base/gentle.h"
 #include "base/json.h"
+#include "base/signal_stack.h"
 #include "plugin/context.h"
 #include "plugin/description.h"
 #include "plugin/host_table.h"
@@ -134,13 +138,21 @@ class WorkerProcess {
       return Status(BENTO_INVALID_ARGUMENT,
                     "the plugin has no runner " + config_.runner + " any more");
     }
+    for (const plugin::MethodSpec& method : runner_->methods) {
+      names_.push_back("runner " + config_.runner + "." + method.name);
+    }
     return {};
   }
 
   Status create() {
-    return call_plugin([&](bento_error* error) {
+    const std::string what = "runner " + config_.runner + ".create";
+    return call_plugin(note_of(what), [&](bento_error* error) {
       return runner_->abi->create(table_->get(), config_.worker, &self_, error);
     });
+  }
+
+  Call note_of(std::string_view what) const {
+    return {spec_.name, config_.file.path, what, {}, {}, {}};
   }
 
   // False when there is nobody left to answer.
@@ -171,7 +183,7 @@ class WorkerProcess {
     const plugin::MethodSpec& method = runner_->methods[frame.header.method];
     pointers_.clear();
     for (const bento_value& input : inputs_.values) pointers_.push_back(&input);
-    Status status = call_plugin([&](bento_error* error) {
+    Status status = call_plugin(note_of(names_[frame.header.method]), [&](bento_error* error) {
       return method.abi->run(self_, method.abi, &context_, pointers_.data(), pointers_.size(),
                              inputs_.rows.data(), inputs_.rows.size(), sink_.get(), error);
     });
@@ -208,6 +220,7 @@ class WorkerProcess {
   const plugin::RunnerSpec* runner_ = nullptr;
   void* self_ = nullptr;
 
+  std::vector<std::string> names_;  // of the methods, for the report of a crash
   BatchContext context_;
   OutputSink sink_;
   AlignedBuffer out_;
@@ -224,6 +237,8 @@ int run_worker(const WorkerConfig& config) {
   ::signal(SIGINT, SIG_IGN);
   ::signal(SIGTERM, SIG_IGN);
   ::signal(SIGPIPE, SIG_IGN);
+  install_crash_report(LogFormat::kRelayed, "runner", {});
+  const SignalStack for_crashes;
   auto pipes = take_stdio();
   if (!pipes.ok()) return kExitRetry;
   return WorkerProcess(config, Link(*std::move(pipes))).run();

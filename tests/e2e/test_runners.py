@@ -91,6 +91,10 @@ class Deaths(HostTest):
         self.assertEqual((reply.status, reply.header("retry-after")), (503, "1"), reply)
         self.assertIn("SIGSEGV", reply.json()["detail"])
         eventually(lambda: host.post("/fragile", [[1]]).status == 200)
+        crash = host.log_line("crashed by SIGSEGV (signal 11)")
+        for words in ("service=lab", 'call="runner worker.fragile"', "runner=worker"):
+            self.assertIn(words, crash)
+        host.log_line("#0 ")  # of the backtrace
 
     def test_an_idempotent_call_survives_one_death(self):
         marker = self.folder() / "marker"

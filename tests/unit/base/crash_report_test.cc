@@ -129,6 +129,12 @@ TEST(SignalSafeLine, IsAnObjectOfJson) {
       << text;
 }
 
+TEST(SignalSafeLine, IsForTheLogOfAParentWhereItIsRelayed) {
+  SignalSafeLine line(LogFormat::kRelayed, "runner");
+  line.text("it is ").number(42).field("plain", "x/y.so").field("path", "/a b");
+  EXPECT_EQ(LineOf()(line), "<3>it is 42 plain=x/y.so path=\"/a b\"\n");
+}
+
 TEST(SignalSafeLine, CutsOffWhatDoesNotFit) {
   SignalSafeLine line(LogFormat::kText, "host");
   line.text(std::string(100'000, 'x'));
