@@ -17,7 +17,8 @@ namespace {
 Poco::Util::OptionSet option_set() {
   Poco::Util::OptionSet options;
   for (const OptionEntry& entry : all_options()) {
-    Poco::Util::Option option(entry.name, "", entry.description, false);
+    const bool is_help = std::string_view(entry.name) == "help";
+    Poco::Util::Option option(entry.name, is_help ? "h" : "", entry.description, false);
     if (entry.argument != nullptr) option.argument(entry.argument);
     option.repeatable(entry.repeatable);
     options.addOption(option);

@@ -15,6 +15,7 @@
 
 #include "app/admin.h"
 #include "app/signals.h"
+#include "base/clean_pages.h"
 #include "base/crash_report.h"
 #include "base/event_loop.h"
 #include "base/log.h"
@@ -133,6 +134,7 @@ class Lifecycle {
       if (Status status = fleet_.ready(); !status.ok()) return status;
     }
     reloader_.start();
+    drop_clean_pages();  // of the code that only the start needed
     if (overseer_.takes_over()) server_->serve();
     // Before people are told: they may send signals at once.
     overseer_.ready("serving at " + urls());

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <chrono>
+#include <cstdio>
+#include <string>
 
 namespace bentohost {
 
@@ -22,5 +24,11 @@ class SteadyClock final : public Clock {
 };
 
 inline double seconds(Duration d) { return std::chrono::duration<double>(d).count(); }
+// For people: "60 s", "0.25 s".
+inline std::string seconds_text(Duration d) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.6g s", seconds(d));
+  return text;
+}
 
 }  // namespace bentohost

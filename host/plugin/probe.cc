@@ -193,11 +193,10 @@ Result<ProbeReport> probe(const std::string& exe, const PluginFile& file, Durati
   Outcome outcome = parse_output(output);
   if (last_step != nullptr) *last_step = outcome.last_step;
   if (!ended) {
-    return Status(
-        BENTO_FAILED_PRECONDITION,
-        with_last_output(path + ": did not come back from " + outcome.last_step + " within " +
-                             std::to_string(static_cast<int>(seconds(time_limit))) + " s",
-                         std::move(errors)));
+    return Status(BENTO_FAILED_PRECONDITION,
+                  with_last_output(path + ": did not come back from " + outcome.last_step +
+                                       " within " + seconds_text(time_limit),
+                                   std::move(errors)));
   }
   if (!outcome.error.empty()) return Status(BENTO_FAILED_PRECONDITION, std::move(outcome.error));
   if (status != 0 || !outcome.has_report) {

@@ -135,11 +135,10 @@ Status Fleet::within_limit(Progress& progress, const std::shared_ptr<Candidate>&
                                                 " was not called: " + std::to_string(kStarters) +
                                                 " others have never returned; restart bentohost");
   }
-  return Status(BENTO_DEADLINE_EXCEEDED,
-                "service " + candidate->generation->service + ": " + name_of(progress.step()) +
-                    " did not return within " +
-                    std::to_string(static_cast<int>(seconds(options_.start_limit))) +
-                    " s (--reload-timeout); it is left behind");
+  return Status(BENTO_DEADLINE_EXCEEDED, "service " + candidate->generation->service + ": " +
+                                             name_of(progress.step()) + " did not return within " +
+                                             seconds_text(options_.start_limit) +
+                                             " (--reload-timeout); it is left behind");
 }
 
 Status Fleet::await_runners(const service::LiveService& live) const {

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/gentle.h"
 #include "base/log.h"
 #include "base/process_exit.h"
 #include "runner/pool.h"
@@ -324,6 +325,7 @@ void Pool::on_death(const WorkerPtr& worker) {
 
 void Pool::end_locked(Worker& worker) {
   worker.state = Worker::State::kEnding;
+  if (worker.pid > 0) make_gentle(worker.pid, /*for_good=*/true);  // its end is in nobody's way
   deps_.loop.unwatch(worker.to.fd());
   worker.to.close();
 }

@@ -24,7 +24,7 @@ class Hangs(ReloadUnderLoad):
         self.begin("--reload-timeout", str(0.1 * SLOW))
         self.put("create_hangs")
         for _ in range(16):
-            self.assertIn("did not return", self.reload().json()["detail"])
+            self.assertIn(f"did not return within {0.1 * SLOW:g} s", self.reload().json()["detail"])
         self.refuses("better", "create", "16 others", "restart bentohost")
         self.traffic.end()
         self.ends_in_time()

@@ -83,6 +83,7 @@ TEST(CommandLine, RefusesTwiceWhatCountsOnce) {
 
 TEST(CommandLine, HelpsWithoutAPluginAndWhateverComesAfter) {
   EXPECT_EQ((*parse_command_line({"--help", "--bogus"})).action, CommandLine::Action::kHelp);
+  EXPECT_EQ((*parse_command_line({"-h"})).action, CommandLine::Action::kHelp);
   EXPECT_EQ((*parse_command_line({"--version"})).action, CommandLine::Action::kVersion);
 }
 
