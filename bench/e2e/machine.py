@@ -56,7 +56,8 @@ def describe(packages: Iterable[str], others: Iterable[str] = ()) -> list[str]:
     return [f"{os.cpu_count()} cores of {_first_match('/proc/cpuinfo', r'^model name.*: (.*)')}, "
             f"{memory_gb:.0f} GB, Linux {kernel}, "
             + _first_match("/etc/os-release", r'^PRETTY_NAME="?([^"\n]*)') +
-            "; wrk and the server under test share the cores, over loopback, the others stopped",
+            "; wrk and the server under test share the cores as one session of the scheduler's, over "
+            "loopback, the others stopped",
             f"load average when it began: {os.getloadavg()[0]:.2f}; only figures of an "
             "otherwise idle machine mean anything",
             ", ".join(versions)]

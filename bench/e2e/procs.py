@@ -112,7 +112,9 @@ def pss_mb(root: int) -> float:
 
 
 class Server:
-    """One server in a session of its own. A context manager: leaving it stops the whole group."""
+    """One server, a process group of wrk's session. In one of its own it would be a group for the
+    scheduler as well (autogroup, sched(7)), which deals the cores out between groups before it looks
+    at who waits: that of the server and that of wrk. A context manager: leaving it stops the group."""
 
     def __init__(self, argv: list[str], log: Path, port: int = 0, cwd: Path | None = None):
         """Port 0: the server picks one, and says so on stdout with its URL."""
@@ -122,7 +124,7 @@ class Server:
         self.ready_ms = 0.0
         self._started = time.perf_counter()
         self._process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=self._log_file,
-                                         stderr=subprocess.STDOUT, cwd=cwd, start_new_session=True)
+                                         stderr=subprocess.STDOUT, cwd=cwd, process_group=0)
 
     @property
     def pid(self) -> int:

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -32,6 +33,10 @@ void become_child(int parent_pid) {
   sigset_t none;
   sigemptyset(&none);
   ::pthread_sigmask(SIG_SETMASK, &none, nullptr);
+  rlimit limit{};
+  if (::prlimit(parent_pid, RLIMIT_NOFILE, nullptr, &limit) == 0) {
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+  }
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   // The parent may have gone before the call above took effect.
   if (::getppid() != parent_pid) ::_exit(1);

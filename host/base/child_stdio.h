@@ -21,8 +21,8 @@ struct ChildPipes {
 Result<ChildPipes> take_stdio();
 
 // The process gets SIGKILL when the thread that started it ends, and ends at once if its parent is
-// no longer `parent_pid`; signals that the host blocks for itself are unblocked. Call before
-// anything else.
+// no longer `parent_pid`; signals that the host blocks for itself are unblocked, and the limit of
+// descriptors is the parent's, of which launch() left few. Call before anything else.
 void become_child(int parent_pid);
 
 }  // namespace bentohost

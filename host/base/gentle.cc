@@ -6,7 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <cerrno>
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
@@ -19,7 +19,7 @@ namespace bentohost {
 namespace {
 
 constexpr std::uint64_t kLongTurnNs = 100'000'000;  // the longest that the kernel takes
-constexpr int kNiceness = 10;                       // a tenth of the usual weight: sched(7)
+constexpr std::int32_t kNiceness = 10;              // a tenth of the usual weight: sched(7)
 
 bool has_capability(int number) {
   std::ifstream status("/proc/self/status");
@@ -51,42 +51,64 @@ struct Attributes {
   std::uint64_t turn_ns = 0, deadline_ns = 0, period_ns = 0;
 };
 
-// From Linux 6.12 on who takes long turns is made to wait at once by who takes short ones, at no
-// loss over time; before that it means nothing. 0: the usual turns.
-void take_turns_of(pid_t thread, std::uint64_t nanoseconds) {
-  Attributes now;
-  if (::syscall(SYS_sched_getattr, thread, &now, sizeof now, 0) != 0 || now.policy != SCHED_OTHER) {
-    return;
-  }
-  now.size = sizeof now;
-  now.turn_ns = nanoseconds;
-  ::syscall(SYS_sched_setattr, thread, &now, 0);
+bool get(pid_t thread, Attributes& attributes) {
+  return ::syscall(SYS_sched_getattr, thread, &attributes, sizeof attributes, 0) == 0;
 }
 
-int niceness_of(pid_t thread) {
-  errno = 0;
-  return ::getpriority(PRIO_PROCESS, static_cast<id_t>(thread));
+void set(pid_t thread, Attributes attributes) {
+  attributes.size = sizeof attributes;
+  ::syscall(SYS_sched_setattr, thread, &attributes, 0);
+}
+
+// On Linux these are each thread's own, and handed on to those that it starts.
+template <typename F>
+void for_each_thread(pid_t process, F&& f) {
+  std::error_code ignored;
+  const std::string folder = "/proc/" + std::to_string(process) + "/task";
+  for (const auto& task : std::filesystem::directory_iterator(folder, ignored)) {
+    const pid_t thread = std::atoi(task.path().filename().c_str());
+    if (Attributes now; get(thread, now)) f(thread, now);
+  }
+}
+
+bool is_usual(const Attributes& attributes) {
+  return attributes.policy == SCHED_OTHER || attributes.policy == SCHED_IDLE;
 }
 
 }  // namespace
 
 void make_gentle(pid_t child, bool for_good) {
-  take_turns_of(child, kLongTurnNs);
-  const int before = niceness_of(child);
-  if (errno != 0 || before >= kNiceness || !(for_good || can_return_to(before))) return;
-  ::setpriority(PRIO_PROCESS, static_cast<id_t>(child), kNiceness);
+  Attributes now;
+  if (!get(child, now) || now.policy != SCHED_OTHER) return;
+  if (can_return_to(now.niceness)) {
+    now.policy = SCHED_IDLE;
+  } else {
+    now.turn_ns = kLongTurnNs;
+    if (for_good) now.niceness = std::max(now.niceness, kNiceness);
+  }
+  set(child, now);
 }
 
-void end_gentleness() {
-  const int before = niceness_of(::getppid());
-  const bool is_nicer = errno == 0 && niceness_of(0) != before;
-  // On Linux it is each thread's own, and handed on to those that it starts.
-  std::error_code ignored;
-  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task", ignored)) {
-    const pid_t thread = std::atoi(task.path().filename().c_str());
-    take_turns_of(thread, 0);
-    if (is_nicer) ::setpriority(PRIO_PROCESS, static_cast<id_t>(thread), before);
-  }
+void make_less_gentle(pid_t child) {
+  for_each_thread(child, [](pid_t thread, Attributes now) {
+    if (now.policy != SCHED_IDLE) return;
+    now.policy = SCHED_OTHER;
+    now.niceness = std::max(now.niceness, kNiceness);
+    now.turn_ns = kLongTurnNs;
+    set(thread, now);
+  });
+}
+
+void end_gentleness(pid_t child) {
+  Attributes ours;
+  if (!get(0, ours)) return;
+  for_each_thread(child, [&](pid_t thread, Attributes now) {
+    if (!is_usual(now)) return;  // its plugin knows what it wants
+    now.policy = SCHED_OTHER;
+    now.niceness = ours.niceness;
+    now.turn_ns = 0;
+    set(thread, now);
+  });
 }
 
 }  // namespace bentohost

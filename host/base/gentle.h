@@ -1,19 +1,26 @@
-// Processes that start or end beside others which serve: they are to use what those leave of the
-// processor.
+// Gentleness: processes that start beside others which serve use what those leave of the processor.
+// It is the parent that makes a child so and that takes it back; the thread which starts the child
+// is not gentle itself, for it holds locks of the whole process meanwhile.
 #pragma once
 
 #include <sys/types.h>
 
+#include "base/clock.h"
+
 namespace bentohost {
 
-// A child, and all that it will start, come after others: those who serve do not wait for it
-// (Linux 6.12), and it gets less. The latter, unless it is `for_good`, only if it can be taken
-// back, which needs root (CAP_SYS_NICE) or an RLIMIT_NICE of 20. It is not the thread that starts
-// it which is gentle, from before its first instruction on: that one holds locks of the whole
-// process meanwhile, and others would wait for it.
+// A child that was started just now, and all that it will start, run when nobody else wants to
+// (SCHED_IDLE), if that can be taken back, which needs root (CAP_SYS_NICE) or an RLIMIT_NICE of 20.
+// Otherwise they take turns that others need not wait for the end of (Linux 6.12), and, if they are
+// so `for_good`, get less.
 void make_gentle(pid_t child, bool for_good);
 
-// In such a process: all of its threads become as its parent is.
-void end_gentleness();
+// After so long without an end of its start: the machine is busy, and it gets a share of it, a
+// tenth of that of others.
+inline constexpr Duration kGentleTime = std::chrono::milliseconds(150);
+void make_less_gentle(pid_t child);
+
+// All of its threads become as this one is.
+void end_gentleness(pid_t child);
 
 }  // namespace bentohost

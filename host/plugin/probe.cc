@@ -2,7 +2,6 @@
 
 #include <Poco/Exception.h>
 #include <Poco/Pipe.h>
-#include <Poco/Process.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -16,6 +15,7 @@
 #include "base/child_stdio.h"
 #include "base/gentle.h"
 #include "base/json.h"
+#include "base/launch.h"
 #include "base/log.h"
 #include "base/process_exit.h"
 #include "plugin/description.h"
@@ -75,15 +75,21 @@ class Reporter {
 
 // ---- the host --------------------------------------------------------------------------------
 
-// Reads both pipes until they end or time is up; false when it was.
-bool read_until_end(int out, int err, Duration time_limit, std::string& output,
+// Reads both pipes until they end or time is up; false when it was. `gentle_child`: 0 for none.
+bool read_until_end(int out, int err, Duration time_limit, pid_t gentle_child, std::string& output,
                     std::string& errors) {
-  const TimePoint deadline = std::chrono::steady_clock::now() + time_limit;
+  const TimePoint began = std::chrono::steady_clock::now(), deadline = began + time_limit;
+  TimePoint wake_at = gentle_child != 0 ? std::min(began + kGentleTime, deadline) : deadline;
   pollfd fds[2] = {{out, POLLIN, 0}, {err, POLLIN, 0}};
   while (fds[0].fd >= 0 || fds[1].fd >= 0) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-        deadline - std::chrono::steady_clock::now());
-    if (left.count() <= 0) return false;
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(wake_at - std::chrono::steady_clock::now());
+    if (left.count() <= 0) {
+      if (wake_at == deadline) return false;
+      make_less_gentle(gentle_child);
+      wake_at = deadline;
+      continue;
+    }
     if (::poll(fds, 2, static_cast<int>(left.count())) < 0 && errno != EINTR) return false;
     for (int i = 0; i < 2; ++i) {
       if (fds[i].fd < 0 || fds[i].revents == 0) continue;
@@ -175,16 +181,16 @@ Result<ProbeReport> probe(const std::string& exe, const PluginFile& file, Durati
                           bool is_gentle, std::string* last_step) {
   const std::string& path = file.path;
   Poco::Pipe in, out, err;
-  int pid = 0;
+  pid_t pid = 0;
   try {
-    const Poco::Process::Args args = {"probe", path, file.mapped(), std::to_string(::getpid())};
-    pid = Poco::Process::launch(exe, args, &in, &out, &err).id();
+    pid = launch(exe, {"probe", path, file.mapped(), std::to_string(::getpid())}, in, out, err);
     if (is_gentle) make_gentle(pid, /*for_good=*/true);
   } catch (const Poco::Exception& e) {
     return Status(BENTO_INTERNAL, "cannot start the probe of " + path + ": " + e.displayText());
   }
   std::string output, errors;
-  const bool ended = read_until_end(out.readHandle(), err.readHandle(), time_limit, output, errors);
+  const bool ended = read_until_end(out.readHandle(), err.readHandle(), time_limit,
+                                    is_gentle ? pid : 0, output, errors);
   if (!ended) ::kill(pid, SIGKILL);
   int status = 0;
   while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {

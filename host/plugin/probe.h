@@ -26,8 +26,8 @@ int run_probe(const PluginFile& file, int parent_pid, const std::string& host_ve
 // The host's side: runs `exe probe ...`. FAILED_PRECONDITION with the step and the cause: "libx.so
 // crashed with SIGSEGV (signal 11) in bento_entry.open; its last output: ...". The child is gone
 // when this returns, and dies with the thread that calls it. `last_step`, if given, is what the
-// child had begun when it ended: kProbeAbi, or others in words. `is_gentle`: it uses what others
-// leave of the processor.
+// child had begun when it ended: kProbeAbi, or others in words. `is_gentle`: others serve meanwhile
+// (base/gentle.h).
 inline constexpr std::string_view kProbeAbi = "its ABI version";
 Result<ProbeReport> probe(const std::string& exe, const PluginFile& file, Duration time_limit,
                           bool is_gentle = false, std::string* last_step = nullptr);

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/gentle.h"
 #include "base/log.h"
 
 namespace bentohost::runner {
@@ -336,7 +337,8 @@ bool Pool::tick(TimePoint now) {
       Slot& slot = slots_[i];
       if (slot.worker != nullptr) {
         tick_worker_locked(*slot.worker, now, failures);
-        need = need || slot.worker->batch != nullptr || slot.worker->kill_at != kNoDeadline;
+        need = need || slot.worker->batch != nullptr || slot.worker->kill_at != kNoDeadline ||
+               slot.worker->less_gentle_at != kNoDeadline;
       } else if (!slot.gave_up && !stopping_ && slot.restart_at != TimePoint{}) {
         need = true;
         if (now >= slot.restart_at) due.push_back(i);
@@ -366,6 +368,10 @@ void Pool::tick_worker_locked(Worker& worker, TimePoint now, Failures& failures)
                                               spec_.methods[worker.batch->method].name +
                                               " did not answer before the deadline"));
     }
+  }
+  if (now >= worker.less_gentle_at) {
+    worker.less_gentle_at = kNoDeadline;
+    make_less_gentle(worker.pid);
   }
   if (now < worker.kill_at || !worker.killed_for.empty()) return;
   worker.kill(worker.batch != nullptr ? "it did not answer before its deadline"

@@ -77,6 +77,7 @@ void Pool::on_spawned(std::uint32_t index, Result<Child> child) {
   }
   slot.worker = std::make_shared<Worker>(spec_.name, index, *std::move(child));
   const WorkerPtr worker = slot.worker;
+  if (worker->is_gentle) worker->less_gentle_at = deps_.clock.now() + kGentleTime;
   watch(worker);
   if (stopping_) return end_locked(*worker);
   lock.unlock();
@@ -152,6 +153,8 @@ void Pool::on_ready(const WorkerPtr& worker) {
   {
     std::lock_guard lock(mutex_);
     if (worker->state != Worker::State::kStarting) return;
+    if (std::exchange(worker->is_gentle, false)) end_gentleness(worker->pid);
+    worker->less_gentle_at = kNoDeadline;
     worker->state = Worker::State::kIdle;
     worker->was_up = true;
     again = !std::exchange(slots_[worker->index].last_end, {}).empty();
@@ -325,7 +328,6 @@ void Pool::on_death(const WorkerPtr& worker) {
 
 void Pool::end_locked(Worker& worker) {
   worker.state = Worker::State::kEnding;
-  if (worker.pid > 0) make_gentle(worker.pid, /*for_good=*/true);  // its end is in nobody's way
   deps_.loop.unwatch(worker.to.fd());
   worker.to.close();
 }

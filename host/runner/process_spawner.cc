@@ -1,6 +1,5 @@
 #include <Poco/Exception.h>
 #include <Poco/Pipe.h>
-#include <Poco/Process.h>
 #include <fcntl.h>
 #include <signal.h>
 extern "C" {  // glibc 2.36 forgot it in the header
@@ -10,8 +9,10 @@ extern "C" {  // glibc 2.36 forgot it in the header
 #include <unistd.h>
 
 #include <utility>
+#include <vector>
 
 #include "base/gentle.h"
+#include "base/launch.h"
 #include "runner/spawner.h"
 
 namespace bentohost::runner {
@@ -24,13 +25,18 @@ UniqueFd keep(int fd) {
   return copy;
 }
 
-Result<Child> launch(const std::string& exe, const Poco::Process::Args& args, bool is_gentle) {
+Result<Child> start(const std::string& exe, const std::vector<std::string>& arguments,
+                    bool is_gentle) {
   try {
     Poco::Pipe in, out, err;
-    const int pid = Poco::Process::launch(exe, args, &in, &out, &err).id();
+    const pid_t pid = launch(exe, arguments, in, out, err);
     if (is_gentle) make_gentle(pid, /*for_good=*/false);
-    Child child{pid, keep(in.writeHandle()), keep(out.readHandle()), keep(err.readHandle()),
-                UniqueFd(::pidfd_open(pid, 0))};
+    Child child{pid,
+                keep(in.writeHandle()),
+                keep(out.readHandle()),
+                keep(err.readHandle()),
+                UniqueFd(::pidfd_open(pid, 0)),
+                is_gentle};
     if (child.to && child.from && child.err) return child;
     ::kill(pid, SIGKILL);
     ::waitpid(pid, nullptr, 0);
@@ -44,16 +50,11 @@ Result<Child> launch(const std::string& exe, const Poco::Process::Args& args, bo
 
 void ProcessSpawner::spawn(const std::string& runner, std::uint32_t worker, bool is_gentle,
                            Done done) {
-  Poco::Process::Args args = {"runner",
-                              file_.path,
-                              runner,
-                              std::to_string(worker),
-                              file_.mapped(),
-                              is_gentle ? "gentle" : "at-once",
-                              std::to_string(::getpid())};
-  launcher_->post([exe = exe_, args = std::move(args), is_gentle, done = std::move(done)] {
-    done(launch(exe, args, is_gentle));
-  });
+  std::vector<std::string> arguments = {"runner",       file_.path,
+                                        runner,         std::to_string(worker),
+                                        file_.mapped(), std::to_string(::getpid())};
+  launcher_->post([exe = exe_, arguments = std::move(arguments), is_gentle,
+                   done = std::move(done)] { done(start(exe, arguments, is_gentle)); });
 }
 
 }  // namespace bentohost::runner

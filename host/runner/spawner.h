@@ -20,6 +20,7 @@ struct Child {
   UniqueFd from;   // its stdout: frames
   UniqueFd err;    // its stderr: lines
   UniqueFd pidfd;  // readable when it has ended; may be absent
+  bool is_gentle = false;
 };
 
 class Spawner {
@@ -27,7 +28,7 @@ class Spawner {
   virtual ~Spawner() = default;
   // Called once, on any thread: maybe that of spawn(), before it returns.
   using Done = std::function<void(Result<Child>)>;
-  // [any] `is_gentle`: until it is ready, the process uses what others leave of the processor.
+  // [any] `is_gentle`: others serve meanwhile (base/gentle.h).
   virtual void spawn(const std::string& runner, std::uint32_t worker, bool is_gentle,
                      Done done) = 0;
 };

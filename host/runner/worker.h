@@ -54,6 +54,7 @@ struct Worker {
         from(std::move(child.from)),
         err(std::move(child.err)),
         pidfd(std::move(child.pidfd)),
+        is_gentle(child.is_gentle),
         stderr_relay(std::move(runner), i) {}
 
   // SIGKILL; `why` goes into the report of its death.
@@ -63,6 +64,8 @@ struct Worker {
   const int pid;  // -1: there is no process behind the pipes (tests)
   Outlet to;
   UniqueFd from, err, pidfd;
+  bool is_gentle;                          // while it starts
+  TimePoint less_gentle_at = kNoDeadline;  // while it starts
 
   State state = State::kStarting;
   bool was_up = false;                 // it has said ready

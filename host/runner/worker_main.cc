@@ -13,7 +13,6 @@
 #include "base/call.h"
 #include "base/child_stdio.h"
 #include "base/crash_report.h"
-#include "base/gentle.h"
 #include "base/json.h"
 #include "base/signal_stack.h"
 #include "plugin/context.h"
@@ -98,7 +97,6 @@ class WorkerProcess {
       send_error(0, status);
       return status.code() == BENTO_INVALID_ARGUMENT ? kExitConfig : kExitRetry;
     }
-    if (config_.is_gentle) end_gentleness();
     (void)wire::FrameWriter(out_, wire::FrameType::kReady, 0, 0).finish();
     bool more = link_.write(out_);
     while (more) {

@@ -1,6 +1,6 @@
-// The runner process: `bentohost runner PLUGIN RUNNER WORKER IMAGE gentle|at-once PARENT_PID`. It
-// loads the plugin, creates one instance of the runner, answers call frames one after the other,
-// and ends when its stdin does.
+// The runner process: `bentohost runner PLUGIN RUNNER WORKER IMAGE PARENT_PID`. It loads the
+// plugin, creates one instance of the runner, answers call frames one after the other, and ends
+// when its stdin does.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,6 @@ struct WorkerConfig {
   std::string runner;
   std::uint32_t worker = 0;
   int parent_pid = 0;
-  bool is_gentle = false;  // until it is ready, it uses what others leave of the processor
   std::string host_version;
 };
 

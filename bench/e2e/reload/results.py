@@ -6,8 +6,8 @@ from ..figures import Spread
 
 @dataclass(frozen=True)
 class Round:
-    """A run without and one with a reload each `seconds` / `reloads`, of one host."""
-    requests: int            # of the run with reloads
+    """Of one host: runs without reloads and with them, at an even pace."""
+    requests: int            # of the run in which every answer is compared
     failed: int              # other than 200 with the right body, or no answer
     closed: int              # connections
     reloads: int
@@ -15,6 +15,8 @@ class Round:
     rps_with: float
     p99_ms_without: float
     p99_ms_with: float
+    rps_often: float         # with as many reloads in a third of the time
+    p99_ms_often: float
     steps_ms: dict[str, list[float]]  # of each reload, under load; "all" is their sum
     seen_ms: list[float]     # idle, with --reload: from a file renamed into its place to the swap
     kb_per_generation: float
@@ -34,6 +36,7 @@ class Results:
     crashes: list[Crash] = field(default_factory=list)
     machine: list[str] = field(default_factory=list)
     command: str = ""
+    pace_ms: float = 0.0     # from a reload to the next, where they come often
 
     def of(self, name: str) -> Spread | None:
         return Spread.of(getattr(each, name) for each in self.rounds)
@@ -48,4 +51,4 @@ class Results:
     def from_json(cls, figures: dict) -> "Results":
         return cls([Round(**each) for each in figures["rounds"]],
                    [Crash(**each) for each in figures["crashes"]],
-                   figures["machine"], figures["command"])
+                   figures["machine"], figures["command"], figures["pace_ms"])

@@ -23,7 +23,6 @@
 namespace {
 
 constexpr int kExitUsage = 2;
-constexpr std::string_view kGentle = "gentle";
 
 // The path that this program was started by, which after an upgrade may lead to another file,
 // unless it leads elsewhere already.
@@ -39,12 +38,11 @@ int run_child(std::string_view role, const std::vector<std::string>& arguments) 
     return bentohost::plugin::run_probe({arguments[0], arguments[1]}, std::stoi(arguments[2]),
                                         BENTO_VERSION);
   }
-  if (role == "runner" && arguments.size() == 6) {
+  if (role == "runner" && arguments.size() == 5) {
     return bentohost::runner::run_worker({{arguments[0], arguments[3]},
                                           arguments[1],
                                           static_cast<std::uint32_t>(std::stoul(arguments[2])),
-                                          std::stoi(arguments[5]),
-                                          arguments[4] == kGentle,
+                                          std::stoi(arguments[4]),
                                           BENTO_VERSION});
   }
   std::fputs("bentohost: probe and runner are for bentohost's own use\n", stderr);

@@ -1,7 +1,7 @@
 #include "base/gentle.h"
 
 #include <gtest/gtest.h>
-#include <signal.h>
+#include <sched.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -11,53 +11,74 @@ namespace {
 
 int niceness_of(pid_t process) { return ::getpriority(PRIO_PROCESS, static_cast<id_t>(process)); }
 
-// A child that does `what` once it is told to.
-template <typename F>
-class Told {
+// A child that waits for its end.
+class Child {
  public:
-  explicit Told(F what) {
+  Child() {
     int ends[2];
     EXPECT_EQ(::pipe(ends), 0);
     pid_ = ::fork();
     if (pid_ == 0) {
-      char told = 0;
-      ::_exit(::read(ends[0], &told, 1) == 1 ? what() : 99);
+      ::close(ends[1]);
+      char end = 0;
+      ::_exit(static_cast<int>(::read(ends[0], &end, 1)));
     }
     ::close(ends[0]);
-    tell_ = ends[1];
+    hold_ = ends[1];
   }
-  ~Told() { ::close(tell_); }
+  ~Child() {
+    ::close(hold_);
+    ::waitpid(pid_, nullptr, 0);
+  }
   pid_t pid() const { return pid_; }
-  int result() {
-    EXPECT_EQ(::write(tell_, "!", 1), 1);
-    int status = -1;
-    EXPECT_EQ(::waitpid(pid_, &status, 0), pid_);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 98;
-  }
+  int policy() const { return ::sched_getscheduler(pid_); }
+  int niceness() const { return niceness_of(pid_); }
 
  private:
   pid_t pid_ = -1;
-  int tell_ = -1;
+  int hold_ = -1;
 };
 
 // Where the priority could not be taken back it is not given away: then nothing changes, all along.
-TEST(Gentle, IsAChildUntilItEndsThat) {
+TEST(Gentle, IsAChildLessAndLessAndThenNoMore) {
   const int before = niceness_of(0);
-  Told child([before] {
-    end_gentleness();
-    return niceness_of(0) == before ? 0 : 1;
-  });
+  const Child child;
   make_gentle(child.pid(), /*for_good=*/false);
+  const bool is_permitted = child.policy() == SCHED_IDLE;
+  EXPECT_TRUE(is_permitted || ::geteuid() != 0);
+  make_less_gentle(child.pid());
+  EXPECT_EQ(child.policy(), SCHED_OTHER);
+  EXPECT_EQ(child.niceness(), is_permitted ? std::max(10, before) : before);
+  end_gentleness(child.pid());
+  EXPECT_EQ(child.policy(), SCHED_OTHER);
+  EXPECT_EQ(child.niceness(), before);
+  EXPECT_EQ(::sched_getscheduler(0), SCHED_OTHER);
   EXPECT_EQ(niceness_of(0), before);
-  EXPECT_GE(niceness_of(child.pid()), before);
-  EXPECT_EQ(child.result(), 0);
+}
+
+TEST(Gentle, EndsFromTheFirstAsWell) {
+  const Child child;
+  make_gentle(child.pid(), /*for_good=*/false);
+  end_gentleness(child.pid());
+  EXPECT_EQ(child.policy(), SCHED_OTHER);
+  EXPECT_EQ(child.niceness(), niceness_of(0));
 }
 
 TEST(Gentle, ForGoodNeedsNoPermissionToComeBack) {
-  Told child([] { return 0; });
+  const Child child;
   make_gentle(child.pid(), /*for_good=*/true);
-  EXPECT_GE(niceness_of(child.pid()), 10);
-  EXPECT_EQ(child.result(), 0);
+  EXPECT_TRUE(child.policy() == SCHED_IDLE || child.niceness() >= 10);
+}
+
+TEST(Gentle, IsNobodyWhoIsGone) {
+  pid_t gone = -1;
+  {
+    const Child child;
+    gone = child.pid();
+  }
+  make_gentle(gone, /*for_good=*/true);
+  make_less_gentle(gone);
+  end_gentleness(gone);
 }
 
 }  // namespace

@@ -1,0 +1,43 @@
+#include "base/launch.h"
+
+#include <Poco/Pipe.h>
+#include <Poco/Process.h>
+#include <pthread.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+namespace bentohost {
+namespace {
+
+constinit thread_local bool is_launching = false;
+
+// Of descriptors, while a child starts: what a dynamic linker needs, and then some.
+constexpr rlim_t kFew = 1024;
+
+// [child of fork(), before Poco goes on] All descriptors go with exec(), and Poco has few numbers
+// to try. Where there is no close_range(2) it has them all.
+void prepare_child() {
+  if (!is_launching || ::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) != 0) return;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = std::min(limit.rlim_cur, kFew);
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// It outlives no library: this is the program's own.
+const int is_registered = ::pthread_atfork(nullptr, nullptr, &prepare_child);
+
+}  // namespace
+
+pid_t launch(const std::string& exe, const std::vector<std::string>& arguments, Poco::Pipe& in,
+             Poco::Pipe& out, Poco::Pipe& err) {
+  struct Launching {
+    Launching() { is_launching = is_registered == 0; }
+    ~Launching() { is_launching = false; }
+  } const scope;
+  return Poco::Process::launch(exe, arguments, &in, &out, &err).id();
+}
+
+}  // namespace bentohost
