@@ -153,13 +153,13 @@ void Pool::on_ready(const WorkerPtr& worker) {
   {
     std::lock_guard lock(mutex_);
     if (worker->state != Worker::State::kStarting) return;
-    if (std::exchange(worker->is_gentle, false)) end_gentleness(worker->pid);
     worker->less_gentle_at = kNoDeadline;
     worker->state = Worker::State::kIdle;
     worker->was_up = true;
     again = !std::exchange(slots_[worker->index].last_end, {}).empty();
     dispatch = take_dispatch_locked(deps_.clock.now(), failures);
   }
+  if (std::exchange(worker->is_gentle, false)) end_gentleness(worker->pid);
   deps_.metrics.runner_up(spec_.name, worker->index).Increment();
   log(again ? LogLevel::kInfo : LogLevel::kDebug, again ? "runner serves again" : "runner is ready",
       {{"runner", spec_.name}, {"worker", std::to_string(worker->index)}});
