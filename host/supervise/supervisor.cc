@@ -100,6 +100,7 @@ class Supervisor {
     for (ServingProcess* process : all()) take_messages(*process);
     if (current_ && current_->crashed_by != 0) replace_the_crashing();
     bury_the_dead();
+    if (is_upgrade_due_ && current_ && current_->is_ready()) upgrade();
     look_at_the_time();
   }
 
@@ -209,8 +210,10 @@ class Supervisor {
     if (is_stopping_) return;
     if (current_) take_messages(*current_);  // it may have said that it is ready
     if (!current_ || !current_->is_ready()) {
-      return log_warning("SIGUSR2: nothing to upgrade while no serving process is ready");
+      is_upgrade_due_ = true;
+      return log_info("SIGUSR2: the upgrade begins when a serving process is ready");
     }
+    is_upgrade_due_ = false;
     if (next_) {
       log_warning("SIGUSR2: the new serving process that is starting is replaced by another one",
                   {{"pid", std::to_string(next_->pid)}});
@@ -377,9 +380,10 @@ class Supervisor {
   TimePoint start_at_ = kNoDeadline, kill_at_ = kNoDeadline, watchdog_at_ = kNoDeadline;
   std::string status_text_ = "serving";
   bool has_been_ready_ = false, is_stopping_ = false;
-  bool is_upgraded_ = false;  // and so are we, as soon as the old one has gone
-  bool is_late_ = false;      // its signs of life are, and the log says so
-  int killed_by_ = 0;         // the second signal
+  bool is_upgrade_due_ = false;  // SIGUSR2 has come while none was ready
+  bool is_upgraded_ = false;     // and so are we, as soon as the old one has gone
+  bool is_late_ = false;         // its signs of life are, and the log says so
+  int killed_by_ = 0;            // the second signal
   int last_exit_code_ = 0;
   std::optional<int> exit_code_;
 };

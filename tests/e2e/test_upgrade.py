@@ -50,6 +50,13 @@ class Upgrade(SupervisorTest):
         self.assertEqual((answer.status, answer.header("connection")), (200, "close"))
         host.log_line("upgraded;")
 
+    def test_one_that_is_asked_for_in_a_restart_comes_after_it(self):
+        host = self.start(plugin=CRASHES)
+        self.crash(host)
+        host.process.send_signal(signal.SIGUSR2)
+        host.log_line("upgraded;")
+        self.assertEqual(host.post("/echo", "x").body, b"x")
+
     def test_a_connection_that_is_kept_alive_gets_another_answer_and_not_a_refusal(self):
         host = self.start()
         connection = connect(host.port)
