@@ -150,18 +150,23 @@ class Lifecycle {
   void stop(int signal) {
     fleet_.cancel_reloads();  // whoever waits for one is told, and holds up nothing
     const bool hands_over = signal == supervise::Overseer::kHandOver;
-    log_info(hands_over ? "handing over" : "stopping",
-             {{"signal", signal == 0        ? "none"
-                         : hands_over       ? "SIGUSR2"
-                         : signal == SIGINT ? "SIGINT"
-                                            : "SIGTERM"},
-              {"in_flight", std::to_string(environment_.in_flight.load())}});
+    const bool is_delayed = !hands_over && config_.drain_delay > Duration::zero();
+    const auto say_so = [&] {
+      log_info(hands_over ? "handing over" : "stopping",
+               {{"signal", signal == 0        ? "none"
+                           : hands_over       ? "SIGUSR2"
+                           : signal == SIGINT ? "SIGINT"
+                                              : "SIGTERM"},
+                {"in_flight", std::to_string(environment_.in_flight.load())}});
+    };
+    if (is_delayed) say_so();
     exit_on_next_signal(config_.drain_delay + config_.graceful_timeout + kLastGrace);
     if (!hands_over) begin_stop();
     const TimePoint deadline = clock_.now() + config_.graceful_timeout;
     environment_.draining = !hands_over;
     if (hands_over) server_->stop_accepting();
     server_->drain();
+    if (!is_delayed) say_so();  // now it is so, for whoever reads it
     if (hands_over) {
       await_last_requests(deadline - std::min(kStreamEndTime, config_.graceful_timeout / 2));
       environment_.draining = true;
