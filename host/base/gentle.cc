@@ -71,8 +71,10 @@ void for_each_thread(pid_t process, F&& f) {
   }
 }
 
-bool is_usual(const Attributes& attributes) {
-  return attributes.policy == SCHED_OTHER || attributes.policy == SCHED_IDLE;
+// As we have made it, and not what its plugin wants. Before Linux 6.12 nobody tells the turn.
+bool is_gentle(const Attributes& now) {
+  return now.policy == SCHED_IDLE ||
+         (now.policy == SCHED_OTHER && (now.turn_ns == kLongTurnNs || now.niceness == kNiceness));
 }
 
 }  // namespace
@@ -103,7 +105,7 @@ void end_gentleness(pid_t child) {
   Attributes ours;
   if (!get(0, ours)) return;
   for_each_thread(child, [&](pid_t thread, Attributes now) {
-    if (!is_usual(now)) return;  // its plugin knows what it wants
+    if (!is_gentle(now)) return;
     now.policy = SCHED_OTHER;
     now.niceness = ours.niceness;
     now.turn_ns = 0;

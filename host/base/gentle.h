@@ -20,7 +20,7 @@ void make_gentle(pid_t child, bool for_good);
 inline constexpr Duration kGentleTime = std::chrono::milliseconds(150);
 void make_less_gentle(pid_t child);
 
-// All of its threads become as this one is.
+// Those of its threads that are so still become as this one is.
 void end_gentleness(pid_t child);
 
 }  // namespace bentohost

@@ -239,7 +239,11 @@ class Supervisor {
     while (const auto message = process.control.receive()) {
       process.beat_at = clock_.now();
       is_late_ = false;
-      if (message->starts_with("ready")) on_ready(process, message->substr(5));
+      if (message->starts_with("ready")) {
+        const bool moves = next_ && &process == &*next_;
+        on_ready(process, message->substr(5));
+        if (moves) return take_messages(*current_);
+      }
       if (message->starts_with("crashing ")) process.crashed_by = std::atoi(message->c_str() + 9);
     }
   }

@@ -147,7 +147,7 @@ class Upgrade(SupervisorTest):
 
 class Systemd(SupervisorTest):
     def setUp(self):
-        self.notices = []
+        self.notices, self.heard_at = [], time.monotonic()
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.addCleanup(self.socket.close)
         self.path = str(self.folder() / "notify")
@@ -158,6 +158,7 @@ class Systemd(SupervisorTest):
         with contextlib.suppress(BlockingIOError):
             while True:
                 self.notices.append(self.socket.recv(4096).decode())
+                self.heard_at = time.monotonic()
         return self.notices
 
     def awaits(self, words, seconds=10):
@@ -202,21 +203,28 @@ class Systemd(SupervisorTest):
             self.assertLess(time.monotonic() - began, 6 * interval)
             hangs = threading.Thread(target=lambda host=host: host.post("/hang_loop", str(int(5000 * interval))))
             hangs.start()
-            time.sleep(3 * interval)
-            self.collect()
-            self.notices.clear()
-            time.sleep(interval)
-            self.assertNotIn("WATCHDOG=1", self.collect())
+            eventually(lambda: self.collect() and time.monotonic() - self.heard_at > interval,
+                       what="the silence that systemd would end it for")
+            self.assertTrue(hangs.is_alive())
             hangs.join()
+            self.notices.clear()
             self.awaits("WATCHDOG=1")
             if not arguments:
                 host.log_line("does not turn")
             self.assertEqual(host.stop(), 0)
 
     def test_a_watchdog_of_another_process_is_not_ours(self):
-        self.start(env={"NOTIFY_SOCKET": self.path, "WATCHDOG_USEC": "100000", "WATCHDOG_PID": "1"})
+        interval = {"WATCHDOG_USEC": "100000"}
+        self.start(env={"NOTIFY_SOCKET": self.path, **interval, "WATCHDOG_PID": "1"})
         self.awaits("READY=1")
-        time.sleep(0.3)
+        path = str(self.folder() / "notify")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as fed:
+            fed.bind(path)
+            fed.settimeout(10 * SLOW)
+            self.start(env={"NOTIFY_SOCKET": path, **interval})  # one whose own it is, for the time
+            for _ in range(5):
+                while fed.recv(4096) != b"WATCHDOG=1":
+                    pass
         self.assertNotIn("WATCHDOG=1", self.collect())
 
     def test_inherited_sockets_go_on_to_each_serving_process(self):
