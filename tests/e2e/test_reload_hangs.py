@@ -1,9 +1,11 @@
 """Reloads of plugins that do not return: each is given up in its time, while the old generation serves on."""
+import os
 import threading
 import time
+import unittest
 
 from harness import SLOW, eventually, main
-from reload_case import ReloadUnderLoad
+from reload_case import ReloadTest, ReloadUnderLoad
 
 
 class Hangs(ReloadUnderLoad):
@@ -55,6 +57,34 @@ class Hangs(ReloadUnderLoad):
         began = time.monotonic()
         self.assertEqual(self.host.stop(), 0, self.host.stderr())
         self.assertLess(time.monotonic() - began, 15 * SLOW)
+
+
+class Gentleness(ReloadTest):
+    """What a reload starts is in nobody's way, and what it has started is like all others."""
+
+    def priority_of_the_runner(self):
+        for child in self.host.serving_children():
+            try:
+                return os.sched_getscheduler(child), os.getpriority(os.PRIO_PROCESS, child)
+            except ProcessLookupError:
+                pass
+        return None
+
+    @unittest.skipIf(os.geteuid() != 0, "only root can take a priority back")
+    def test_is_a_runner_that_starts_and_the_longer_it_takes_the_less(self):
+        self.begin("--reload-timeout", str(2 * SLOW))
+        self.put("runner_hangs")
+        reload = threading.Thread(target=self.reload)
+        reload.start()
+        for priority in ((os.SCHED_IDLE, 0), (os.SCHED_OTHER, 10)):  # the probe is the first as well
+            eventually(lambda wanted=priority: self.priority_of_the_runner() == wanted, what=f"{priority}")
+        reload.join()
+
+    def test_ends_when_the_runner_is_ready(self):
+        own = os.getpriority(os.PRIO_PROCESS, 0)
+        self.begin()
+        self.reloads("runner_echoes")
+        self.assertEqual(self.priority_of_the_runner(), (os.SCHED_OTHER, own))
 
 
 if __name__ == "__main__":
