@@ -54,7 +54,9 @@ void Pool::spawn(std::uint32_t index) {
         loop->post([arrived = std::move(arrived), index, awaiting] {
           if (const auto pool = awaiting.lock())
             return (*pool)->on_spawned(index, std::move(*arrived));
-          if (arrived->ok()) reap((*arrived)->pid);
+          if (!arrived->ok()) return;
+          end_gentleness((*arrived)->pid);  // its end is waited for
+          reap((*arrived)->pid);
         });
       });
 }
@@ -79,7 +81,10 @@ void Pool::on_spawned(std::uint32_t index, Result<Child> child) {
   const WorkerPtr worker = slot.worker;
   if (worker->is_gentle) worker->less_gentle_at = deps_.clock.now() + kGentleTime;
   watch(worker);
-  if (stopping_) return end_locked(*worker);
+  if (stopping_) {
+    end_locked(*worker);
+    return worker->kill("nobody needs it any more");
+  }
   lock.unlock();
 
   AlignedBuffer frame;

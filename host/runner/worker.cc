@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/gentle.h"
+
 namespace bentohost::runner {
 namespace {
 
@@ -117,7 +119,9 @@ void Outlet::close() {
 
 void Worker::kill(std::string why) {
   killed_for = std::move(why);
-  if (pid > 0) ::kill(pid, SIGKILL);
+  if (pid <= 0) return;
+  ::kill(pid, SIGKILL);
+  if (is_gentle) end_gentleness(pid);  // its end is waited for
 }
 
 bool encode_batch(const Batch& batch, std::int32_t axis, AlignedBuffer& out) {
