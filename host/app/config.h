@@ -48,7 +48,10 @@ struct Config {
   std::vector<http::Address> bind, admin_bind;
   http::TlsOptions tls;  // without a certfile: none
   http::TrustedProxies forwarded_allow_ips;
-  std::size_t threads = 512;  // for handlers that wait
+  std::size_t threads = 512;             // for handlers that wait
+  std::size_t max_handler_queue = 1024;  // requests that wait for a thread, and bytes of theirs
+  std::size_t max_handler_queue_bytes = 256u << 20;
+  std::size_t max_body_memory = 1u << 30;  // bytes, of all requests
   std::size_t background_threads = 4;
   std::size_t max_background = 1024;  // tasks that wait
   std::size_t loops = default_loops();

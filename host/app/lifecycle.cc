@@ -70,6 +70,7 @@ class Lifecycle {
         exe_(std::move(exe)),
         overseer_(overseer),
         metrics_(BENTO_VERSION),
+        body_memory_(config.max_body_memory),
         environment_{clock_, metrics_},
         background_({config.background_threads, config.max_background, config.timeout}, clock_,
                     metrics_),
@@ -78,7 +79,10 @@ class Lifecycle {
         launcher_(std::make_shared<EventLoop>(clock_)),
         fleet_(fleet_options(), {environment_, dispatcher_, loops_, launcher_, metrics_}),
         reloader_(fleet_),
-        threads_(config.threads, std::thread::hardware_concurrency() + 2) {
+        threads_({.max_threads = config.threads,
+                  .seats = std::thread::hardware_concurrency() + 2,
+                  .max_waiting = config.max_handler_queue,
+                  .max_waiting_bytes = config.max_handler_queue_bytes}) {
     if (config.access_log) {
       access_log_ = std::make_unique<observe::AccessLog>(
           STDOUT_FILENO, config.log_format, [this](std::size_t lines) {
@@ -87,10 +91,12 @@ class Lifecycle {
     }
     environment_.access_log = access_log_.get();
     environment_.timeout = config.timeout;
+    environment_.body_timeout = config.limits.body_timeout;
     environment_.debug = config.debug;
     environment_.max_in_flight = config.max_in_flight;
     environment_.threads = &threads_;
     environment_.background = &background_;
+    environment_.body_memory = &body_memory_;
     for (const auto& [reason, count] : overseer.restarts()) {
       metrics_.serving_restarts(reason).Increment(count);
     }
@@ -157,7 +163,7 @@ class Lifecycle {
                            : hands_over       ? "SIGUSR2"
                            : signal == SIGINT ? "SIGINT"
                                               : "SIGTERM"},
-                {"in_flight", std::to_string(environment_.in_flight.load())}});
+                {"in_flight", std::to_string(environment_.unanswered.load())}});
     };
     if (is_delayed) say_so();
     exit_on_next_signal(config_.drain_delay + config_.graceful_timeout + kLastGrace);
@@ -172,7 +178,7 @@ class Lifecycle {
       environment_.draining = true;
     }
     // The listener stays open while there is work, so that health probes see that we are going.
-    while (environment_.in_flight.load() != 0 && clock_.now() < deadline) {
+    while (environment_.unanswered.load() != 0 && clock_.now() < deadline) {
       std::this_thread::sleep_for(std::chrono::milliseconds(2));
     }
     if (const std::size_t cut = server_->stop(deadline); cut != 0) {
@@ -235,6 +241,8 @@ class Lifecycle {
     http::ServerOptions options;
     options.limits = config_.limits;
     options.proxies = config_.forwarded_allow_ips;
+    options.threads = &threads_;
+    options.body_memory = &body_memory_;
     if (!config_.tls.certfile.empty()) {
       auto tls = http::TlsContext::create(config_.tls);
       if (!tls.ok()) return std::move(tls).take_status().prefixed("TLS: ");
@@ -349,6 +357,7 @@ class Lifecycle {
   const TimePoint begun_ = clock_.now();
   observe::Metrics metrics_;
   std::unique_ptr<observe::AccessLog> access_log_;
+  MemoryBudget body_memory_;
   service::Environment environment_;
   service::Background background_;
   service::Dispatcher dispatcher_;
@@ -367,6 +376,7 @@ class Lifecycle {
 
 int serve(const Config& config, const std::string& exe, supervise::Overseer& overseer) {
   block_signals(overseer.is_supervisor());
+  prepare_exit();
   make_room_for(config.limits.max_connections + kOtherDescriptors);
   configure_log(config.log_level, config.log_format, "host");
   const SignalStack for_crashes;

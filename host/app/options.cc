@@ -82,15 +82,27 @@ std::vector<OptionEntry> service_options() {
        false,
        store(
            count_between(1, 1u << 24), [](Config & c) -> auto& { return c.max_queue; })},
-      {"timeout", "SECONDS", "longest time for a request (60); then 504", false,
+      {"timeout", "SECONDS",
+       "longest time from the end of a request's body to its answer (60); then 504", false,
        store(
            parse_seconds, [](Config & c) -> auto& { return c.timeout; })},
-      {"max-in-flight", "N", "most requests of APIs at once (4096); more are answered 503", false,
+      {"max-in-flight", "N",
+       "most requests of APIs at once, those whose handlers have not returned yet included (4096); "
+       "more are answered 503",
+       false,
        store(
            count_between(1, 1u << 24), [](Config & c) -> auto& { return c.max_in_flight; })},
       {"threads", "N", "most handlers that may wait at once, a thread for each (512)", false,
        store(
            count_between(1, 65536), [](Config & c) -> auto& { return c.threads; })},
+      {"max-handler-queue", "N",
+       "requests that may wait for one of these threads (1024); more are answered 503", false,
+       store(
+           count_between(0, 1u << 24), [](Config & c) -> auto& { return c.max_handler_queue; })},
+      {"max-handler-queue-bytes", "BYTES",
+       "... and what their bodies may have together (256m); more are answered 503", false,
+       store(
+           parse_size, [](Config & c) -> auto& { return c.max_handler_queue_bytes; })},
       {"background-threads", "N", "background tasks that run at once (4)", false,
        store(
            count_between(1, 4096), [](Config & c) -> auto& { return c.background_threads; })},

@@ -57,6 +57,11 @@ std::vector<OptionEntry> limit_options() {
       {"max-body", "BYTES", "largest request body, as sent and as inflated (64m); else 413", false,
        store(
            parse_size, [](Config & c) -> auto& { return c.limits.max_body; })},
+      {"max-body-memory", "BYTES",
+       "what the bodies of all requests may take in memory together (1g); more are answered 503",
+       false,
+       store(
+           parse_size, [](Config & c) -> auto& { return c.max_body_memory; })},
       {"max-head", "BYTES", "largest request head (64k); else 431", false,
        store(
            parse_size, [](Config & c) -> auto& { return c.limits.head.max_head; })},

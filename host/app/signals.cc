@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <semaphore>
 #include <thread>
 #include <utility>
 
@@ -66,6 +67,16 @@ int take_signal(const sigset_t& set, Duration longest, siginfo_t& info) {
   return number > 0 ? number_of(info) : 0;
 }
 
+// The thread of prepare_exit() waits for this.
+struct ExitWatch {
+  std::binary_semaphore armed{0};
+  Duration at_latest{};
+};
+ExitWatch& exit_watch() {
+  static auto* const the_one = new ExitWatch;  // the thread may outlive static destructors
+  return *the_one;
+}
+
 // Waits for the end, whatever else comes.
 [[noreturn]] void exit_on(const sigset_t& set) {
   siginfo_t info{};
@@ -120,8 +131,10 @@ ExitOnSignal::~ExitOnSignal() {
   watcher_.join();
 }
 
-void exit_on_next_signal(Duration at_latest) {
-  std::thread([at_latest] {
+void prepare_exit() {
+  std::thread([] {
+    exit_watch().armed.acquire();
+    const Duration at_latest = exit_watch().at_latest;
     const sigset_t set = stop_signals();
     const SteadyClock clock;
     const TimePoint end = clock.now() + at_latest;
@@ -134,6 +147,11 @@ void exit_on_next_signal(Duration at_latest) {
     log_error("a plugin's on_shutdown or destroy does not return; ending without it");
     ::_exit(1);
   }).detach();
+}
+
+void exit_on_next_signal(Duration at_latest) {
+  exit_watch().at_latest = at_latest;
+  exit_watch().armed.release();
 }
 
 }  // namespace bentohost::app

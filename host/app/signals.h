@@ -34,6 +34,9 @@ class ExitOnSignal {
   UniqueFd over_;
   std::thread watcher_;
 };
+// Starts the thread that exit_on_next_signal() needs, for at the end there may be none to be had.
+// After block_signals(), once. Throws std::system_error.
+void prepare_exit();
 // From now on a signal ends the process at once, with exit code 128 + its number; and so does the
 // time, with exit code 1, when it has not ended by itself within `at_latest`.
 void exit_on_next_signal(Duration at_latest);

@@ -5,6 +5,7 @@
 #include <bento/abi.h>
 
 #include <cstdint>
+#include <new>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -49,6 +50,17 @@ Status call_plugin(F&& f) {
   error.size = sizeof error;
   const bento_code code = f(&error);
   return code == BENTO_OK ? Status() : Status::from_plugin(code, error);
+}
+
+// The other way round: what a plugin calls. `f` returns a Status; where memory runs out in it, that
+// is the plugin's error, for an exception must not pass through a plugin's frames.
+template <typename F>
+bento_code answer_plugin(bento_error* error, F&& f) {
+  try {
+    return f().give(error);
+  } catch (const std::bad_alloc&) {
+    return Status::with_http(503, BENTO_RESOURCE_EXHAUSTED, "out of memory").give(error);
+  }
 }
 
 // google.rpc.Code to HTTP, after the comments of google/rpc/code.proto; unknown codes are 500.

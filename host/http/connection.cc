@@ -2,6 +2,7 @@
 #include "http/connection.h"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "base/log.h"
@@ -18,6 +19,8 @@ constexpr std::size_t kKeptBytes = 4u << 10;
 constexpr std::size_t kMaxPipelined = 64u << 10;
 constexpr std::size_t kMaxLingerBytes = 1u << 20;
 constexpr int kReadsPerTurn = 16;
+// What RequestReader::kInflatedAtOnce takes of the time of a turn.
+constexpr int kReadsAnInflation = 4;
 
 void shrink(std::string& text, std::size_t kept) {
   text.clear();
@@ -34,6 +37,8 @@ std::string_view reason_of(std::uint32_t http_status) {
       return reason::kHeadSize;
     case 400:
       return reason::kMalformed;
+    case 503:
+      return reason::kBodyMemory;
     default:
       return reason::kOther;
   }
@@ -50,7 +55,8 @@ Connection::Connection(std::shared_ptr<Reactor> reactor, std::unique_ptr<Transpo
       timer_(loop_.timers(), *this),
       client_(std::move(peer.client)),
       scheme_(transport_->is_secure() ? "https" : "http"),
-      reader_(front_.limits.head) {
+      reader_(front_.limits.head),
+      body_memory_(front_.body_memory) {
   request_.client = client_;
   request_.server = std::move(peer.server);
   request_.door = peer.door;
@@ -72,6 +78,7 @@ void Connection::close() {
   if (phase_ == Phase::kClosed) return;
   const auto self = shared_from_this();
   phase_ = Phase::kClosed;
+  is_closed_ = true;
   timer_.clear();
   loop_.remove(transport_->fd(), *this);
   connection_closed(transport_->fd());
@@ -118,12 +125,18 @@ void Connection::run() {
       linger();
       continue;
     }
-    if (!readable_ || !wants_bytes()) break;
-    if (++reads > kReadsPerTurn) {  // the other connections' turn
+    const bool inflates = inflates_stream();
+    if (!inflates && (!readable_ || !wants_bytes())) break;
+    reads += inflates ? kReadsAnInflation : 1;
+    if (reads > kReadsPerTurn) {  // the other connections' turn
       loop_.post([self = shared_from_this()] { self->run(); });
       break;
     }
-    read_once();
+    if (inflates) {
+      on_body_bytes();
+    } else {
+      read_once();
+    }
   }
   if (phase_ != Phase::kClosed) {
     park();
@@ -135,6 +148,7 @@ void Connection::run() {
 bool Connection::wants_bytes() const {
   switch (phase_) {
     case Phase::kReading:
+      return !is_inflating_;
     case Phase::kLingering:
       return true;
     case Phase::kHandling:
@@ -193,9 +207,10 @@ void Connection::park() {
 
 // Takes requests out of what has arrived, until there is no whole one or one is being handled.
 void Connection::advance() {
-  while (phase_ == Phase::kReading && unsent() < kMaxPipelined && out_body_.empty()) {
+  while (phase_ == Phase::kReading && !is_inflating_ && unsent() < kMaxPipelined &&
+         out_body_.empty()) {
     const RequestReader::State before = reader_.state();
-    Result<std::size_t> taken = reader_.feed(unread_, request_);
+    Result<std::size_t> taken = feed();
     if (!taken.ok()) {
       const Status status = std::move(taken).take_status();
       return refuse(status, reason_of(status.http_status()));
@@ -207,10 +222,88 @@ void Connection::advance() {
       on_head();
     } else if (state == RequestReader::State::kDone) {
       handle();
+    } else if (state == RequestReader::State::kInflating) {
+      if (front_.threads != nullptr) return inflate_elsewhere();
     } else {
       return;
     }
   }
+}
+
+// The reader takes what it can of the bytes. One body without memory for it is that request's
+// failure alone.
+Result<std::size_t> Connection::feed() {
+  try {
+    Result<std::size_t> taken = reader_.feed(unread_, request_);
+    if (taken.ok() && !body_memory_.grow_to(request_.body.size())) return no_body_memory();
+    return taken;
+  } catch (const std::bad_alloc&) {
+    return Status::with_http(503, BENTO_RESOURCE_EXHAUSTED,
+                             "there is not enough memory for the request's body");
+  }
+}
+
+// Inflates what is left of a whole body, on a thread.
+class Connection::InflateJob final : public ThreadPool::Job {
+ public:
+  InflateJob(std::shared_ptr<Connection> connection,
+             std::unique_ptr<RequestReader::Backlog> backlog)
+      : Job(backlog->coded.size() + backlog->body.size()),
+        connection_(std::move(connection)),
+        backlog_(std::move(backlog)) {}
+
+  bool is_wanted() const override { return !connection_->is_closed_.load(); }
+  void run() override {
+    try {
+      backlog_->inflate([this](std::size_t bytes) {
+        return connection_->body_memory_.grow_to(bytes) ? Status() : no_body_memory();
+      });
+    } catch (const std::bad_alloc&) {
+      backlog_->body = {};
+      backlog_->status = Status::with_http(503, BENTO_RESOURCE_EXHAUSTED,
+                                           "there is not enough memory for the request's body");
+    }
+    give_back();
+  }
+  void drop() override {
+    backlog_->status = Status(BENTO_UNAVAILABLE, "the server is shutting down");
+    give_back();
+  }
+
+ private:
+  void give_back() {
+    // std::function copies what it holds.
+    auto held = std::make_shared<std::unique_ptr<RequestReader::Backlog>>(std::move(backlog_));
+    EventLoop& loop = connection_->loop_;
+    loop.post(
+        [connection = std::move(connection_), held] { connection->on_inflated(std::move(*held)); });
+  }
+
+  std::shared_ptr<Connection> connection_;
+  std::unique_ptr<RequestReader::Backlog> backlog_;
+};
+
+void Connection::inflate_elsewhere() {
+  is_inflating_ = true;
+  const Status status =
+      front_.threads->run(std::make_unique<InflateJob>(shared_from_this(), reader_.take_backlog()));
+  if (status.ok()) return;
+  is_inflating_ = false;
+  refuse(Status::with_http(503, status.code(), status.message()), reason::kHandlerQueue);
+}
+
+void Connection::on_inflated(std::unique_ptr<RequestReader::Backlog> backlog) {
+  if (phase_ == Phase::kClosed) return;
+  is_inflating_ = false;
+  since_ = loop_.now();  // the client was kept waiting by us
+  reader_.restore(std::move(backlog));
+  run();
+}
+
+// There is more of a streamed body than its handler has room for just now, or than a turn may take.
+bool Connection::inflates_stream() const {
+  return phase_ == Phase::kHandling && is_streamed_ && !is_paused_ &&
+         reader_.state() == RequestReader::State::kInflating;
 }
 
 void Connection::on_head() {
@@ -232,7 +325,7 @@ void Connection::on_head() {
     out_.append("HTTP/1.1 100 Continue\r\n\r\n");
   }
   if (!is_streamed_) return;
-  stream_ = std::make_unique<Stream>();
+  stream_ = std::make_unique<Stream>(front_.body_memory);
   is_paused_ = false;
   if (has_body) {
     // What is here already comes first: a small body is one piece.
@@ -245,7 +338,7 @@ void Connection::on_head() {
 
 // Of a streamed body.
 void Connection::on_body_bytes() {
-  Result<std::size_t> taken = reader_.feed(unread_, request_);
+  Result<std::size_t> taken = feed();
   if (!taken.ok()) {
     unread_ = {};
     readable_ = false;
@@ -255,10 +348,13 @@ void Connection::on_body_bytes() {
   unread_.remove_prefix(*taken);
   const bool is_last = reader_.state() == RequestReader::State::kDone;
   if (is_last || !piece_.empty()) is_paused_ = !stream_->give_body(piece_, is_last);
+  if (is_last && late_ != nullptr) late_at_ = late_->on_whole_body(loop_.now());
 }
 
 void Connection::handle() {
   request_.body_bytes = reader_.body_bytes();
+  request_.is_arriving = reader_.state() != RequestReader::State::kDone;
+  request_.completed = request_.is_arriving ? TimePoint() : loop_.now();
   phase_ = Phase::kHandling;
   ++requests_;
   keep_ = shared_from_this();

@@ -83,6 +83,10 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   void advance();
   void on_head();
   void on_body_bytes();
+  Result<std::size_t> feed();
+  void inflate_elsewhere();
+  void on_inflated(std::unique_ptr<RequestReader::Backlog> backlog);
+  bool inflates_stream() const;
   void handle();
   void on_end();
   void end();
@@ -109,6 +113,8 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   void time_out(const char* what, std::string_view reason);
   bool is_on_loop() const;
 
+  class InflateJob;
+
   const std::shared_ptr<Reactor> reactor_;
   Front& front_;     // the reactor's
   EventLoop& loop_;  // the reactor's
@@ -131,6 +137,9 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   std::shared_ptr<const void> target_;  // BodyPlan's, until the handler takes it
   std::string piece_;                   // of a streamed body, on its way to the handler
   bool is_streamed_ = false;
+  bool is_inflating_ = false;            // a thread has the reader's backlog, and body_memory_
+  std::atomic<bool> is_closed_ = false;  // for that thread
+  Reservation body_memory_;              // of request_.body, for as long as its handler may have it
 
   std::string out_, out_body_;  // to be sent, in this order
   std::size_t out_sent_ = 0, body_sent_ = 0;

@@ -133,7 +133,10 @@ Status Connection::give(std::string_view bytes) {
 
 void Connection::on_response() {
   const auto self = std::exchange(keep_, nullptr);
-  if (phase_ != Phase::kHandling) return tell_sent(after_sent_);  // too late
+  if (phase_ != Phase::kHandling) {  // too late
+    body_memory_.release();
+    return tell_sent(after_sent_);
+  }
   end_exchange();
   answer(std::move(response_));
   if (reactor_->at_work != this) run();  // else it goes on by itself
@@ -198,6 +201,8 @@ void Connection::answer(Response response) {
 // An answer of the front's own, and the last on this connection.
 void Connection::refuse(const Status& refusal, std::string_view reason) {
   target_.reset();
+  std::string().swap(request_.body);
+  body_memory_.release();
   if (reader_.state() == RequestReader::State::kHead) {  // what is told of it is the previous one's
     request_.arrived = loop_.now();
     request_.client = client_;
@@ -274,6 +279,7 @@ void Connection::end_request(bool goes_on) {
   is_streamed_ = has_begun_ = false;
   since_ = loop_.now();
   if (request_.body.capacity() > kKeptBody) std::string().swap(request_.body);
+  body_memory_.release();
   if (goes_on) {
     phase_ = Phase::kReading;
     reader_.begin_request();
@@ -344,6 +350,7 @@ Connection::Deadline Connection::deadline() const {
     return slow < stalled ? Deadline{slow, Wait::kWriteRate} : Deadline{stalled, Wait::kWrite};
   }
   if (phase_ == Phase::kLingering) return {since_ + kMaxLinger, Wait::kLinger};
+  if (is_inflating_) return {};  // the wait is for us
   const bool can_be_late = phase_ == Phase::kHandling && late_ && !has_begun_;
   const Deadline of_handler = can_be_late ? Deadline{late_at_, Wait::kHandler} : Deadline{};
   const RequestReader::State state = reader_.state();

@@ -12,6 +12,8 @@
 #include <string_view>
 
 #include "base/clock.h"
+#include "base/memory_budget.h"
+#include "base/thread_pool.h"
 #include "http/forwarded.h"
 #include "http/limits.h"
 #include "http/message.h"
@@ -26,12 +28,19 @@ enum class Mode {
 
 class Front {
  public:
-  Front(const Limits& its_limits, TrustedProxies its_proxies, Application& its_application)
-      : limits(its_limits), proxies(std::move(its_proxies)), application(its_application) {}
+  Front(const Limits& its_limits, TrustedProxies its_proxies, Application& its_application,
+        ThreadPool* its_threads = nullptr, MemoryBudget* its_body_memory = nullptr)
+      : limits(its_limits),
+        proxies(std::move(its_proxies)),
+        application(its_application),
+        threads(its_threads),
+        body_memory(its_body_memory) {}
 
   const Limits limits;
   const TrustedProxies proxies;
   Application& application;
+  ThreadPool* const threads;        // for what would hold up a loop; null: there are none
+  MemoryBudget* const body_memory;  // null: there is no bound
 
   Mode mode() const { return mode_.load(std::memory_order_relaxed); }
   void enter(Mode mode) { mode_ = mode; }

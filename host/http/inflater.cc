@@ -71,12 +71,21 @@ Result<Inflater> Inflater::create(const Headers& headers, InflateLimits limits) 
 }
 
 Status Inflater::feed(std::string_view bytes, std::string& out) {
-  if (coding_ == Coding::kIdentity) return copy(bytes, out);
-  while (!bytes.empty()) {
+  return feed_some(bytes, std::numeric_limits<std::size_t>::max(), out).take_status();
+}
+
+Result<std::size_t> Inflater::feed_some(std::string_view bytes, std::size_t enough,
+                                        std::string& out) {
+  const std::size_t given = bytes.size(), size = out.size();
+  if (coding_ == Coding::kIdentity) {
+    if (Status status = copy(bytes, out); !status.ok()) return status;
+    return given;
+  }
+  while (!bytes.empty() && out.size() - size < enough) {
     if (Status status = begin(bytes.front()); !status.ok()) return status;
     if (Status status = step(bytes, out); !status.ok()) return status;
   }
-  return Status();
+  return given - bytes.size();
 }
 
 Status Inflater::finish() const {

@@ -47,6 +47,9 @@ class Inflater {
   // member may follow, as RFC 1952 2.2 says; the limits hold for all of them together. The outcome
   // does not depend on the pieces. After a failure nothing may be fed.
   Status feed(std::string_view bytes, std::string& out);
+  // The same, but stops when it has made `enough` bytes or some more. Returns how many of `bytes`
+  // it took.
+  Result<std::size_t> feed_some(std::string_view bytes, std::size_t enough, std::string& out);
 
   // Once the body has ended: 400 if the coded data has not. No bytes at all are an empty body.
   Status finish() const;

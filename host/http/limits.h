@@ -39,6 +39,8 @@ inline constexpr std::string_view kHeaderTimeout = "header_timeout";
 inline constexpr std::string_view kBodyTimeout = "body_timeout";
 inline constexpr std::string_view kMinRate = "min_rate";
 inline constexpr std::string_view kWriteTimeout = "write_timeout";
+inline constexpr std::string_view kBodyMemory = "body_memory";
+inline constexpr std::string_view kHandlerQueue = "handler_queue";
 inline constexpr std::string_view kClientConnections = "client_connections";
 inline constexpr std::string_view kOther = "other";
 }  // namespace reason

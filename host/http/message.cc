@@ -16,6 +16,12 @@ bool has_header(const Headers& headers, std::string_view name) {
                      [name](const Header& header) { return header.name == name; });
 }
 
+Status no_body_memory() {
+  return Status::with_http(503, BENTO_RESOURCE_EXHAUSTED,
+                           "the server is overloaded: the bodies of requests take all the memory "
+                           "that they may (--max-body-memory)");
+}
+
 std::string joined_header(const Headers& headers, std::string_view name) {
   std::string joined;
   bool is_first = true;

@@ -48,6 +48,8 @@ struct Request {
   std::string body;            // whole and de-chunked; empty for a streamed one
   std::size_t body_bytes = 0;  // of the body that have arrived, streamed or not
   TimePoint arrived;           // when the head was complete
+  TimePoint completed;         // when the body was, too
+  bool is_arriving = false;    // the body is not complete yet: it is streamed
 };
 
 struct Response {
@@ -66,6 +68,9 @@ struct Response {
   }
 };
 
+// 503: --max-body-memory is used up.
+Status no_body_memory();
+
 struct ReceivedBody {
   std::string bytes;
   bool more = false;
@@ -76,6 +81,8 @@ class LateAnswer {
  public:
   // [loop] The answer; nothing when there is one on its way.
   virtual std::optional<Response> late() = 0;
+  // [loop] A streamed body has arrived whole: when the answer is due now.
+  virtual TimePoint on_whole_body(TimePoint now) = 0;
 
  protected:
   ~LateAnswer() = default;

@@ -22,6 +22,11 @@ void RequestReader::begin_request() {
   scanner_ = HeadScanner(limits_);
   dechunker_.reset();
   inflater_.reset();
+  coded_.clear();
+  coded_at_ = 0;
+  allowance_ = kInflatedAtOnce;
+  has_all_ = false;
+  broken_ = {};
   body_ = nullptr;
   body_bytes_ = 0;
 }
@@ -33,6 +38,10 @@ Result<std::size_t> RequestReader::feed(std::string_view bytes, Request& request
       return feed_head(bytes, request);
     case State::kBody:
       return feed_body(bytes);
+    case State::kInflating:
+      if (coded_at_ < coded_.size()) allowance_ = kInflatedAtOnce;
+      if (Status status = inflate(); !status.ok()) return status;
+      return std::size_t{0};
     case State::kHeadDone:
     case State::kDone:
       break;
@@ -83,14 +92,49 @@ Result<std::size_t> RequestReader::feed_body(std::string_view bytes) {
   Result<std::size_t> taken = take(bytes, inflater_ ? coded_ : *body_);
   if (taken.ok()) body_bytes_ += *taken;
   if (!inflater_) return taken;
-  // Of what stands before a broken chunk, too: the refusal does not depend on the pieces.
-  Status status = inflater_->feed(coded_, *body_);
+  // What stands before a broken chunk comes first: the refusal does not depend on the pieces.
+  has_all_ = taken.ok() && state_ == State::kDone;
+  if (!taken.ok()) broken_ = taken.status();
+  if (Status status = inflate(); !status.ok()) return status;
+  return taken.ok() ? taken : bytes.size();
+}
+
+Status RequestReader::inflate() {
+  const std::string_view left = std::string_view(coded_).substr(coded_at_);
+  const std::size_t size = body_->size();
+  Result<std::size_t> taken = inflater_->feed_some(left, allowance_, *body_);
+  if (!taken.ok()) return std::move(taken).take_status();
+  allowance_ -= std::min(allowance_, body_->size() - size);
+  coded_at_ += *taken;
+  state_ = State::kInflating;
+  if (coded_at_ < coded_.size()) return {};
   coded_.clear();
-  if (!status.ok()) return status;
-  if (!taken.ok() || state_ != State::kDone) return taken;
-  status = inflater_->finish();
-  if (!status.ok()) return status;
-  return taken;
+  coded_at_ = 0;
+  if (!broken_.ok()) return broken_;
+  state_ = has_all_ ? State::kDone : State::kBody;
+  return has_all_ ? inflater_->finish() : Status();
+}
+
+void RequestReader::Backlog::inflate(const std::function<Status(std::size_t)>& grows) {
+  for (std::string_view left = coded; !left.empty();) {
+    Result<std::size_t> taken = inflater.feed_some(left, kInflatedAtOnce, body);
+    status = taken.ok() ? grows(body.size()) : std::move(taken).take_status();
+    if (!status.ok()) return;
+    left.remove_prefix(*taken);
+  }
+}
+
+std::unique_ptr<RequestReader::Backlog> RequestReader::take_backlog() {
+  coded_.erase(0, std::exchange(coded_at_, 0));
+  return std::make_unique<Backlog>(
+      Backlog{std::move(*inflater_), std::move(coded_), std::move(*body_), {}});
+}
+
+void RequestReader::restore(std::unique_ptr<Backlog> backlog) {
+  inflater_ = std::move(backlog->inflater);
+  *body_ = std::move(backlog->body);
+  coded_.clear();
+  if (!backlog->status.ok()) broken_ = std::move(backlog->status);
 }
 
 // Appends what `bytes` hold of the body, as it was sent.
@@ -108,7 +152,7 @@ Result<std::size_t> RequestReader::take(std::string_view bytes, std::string& to)
 }
 
 Status RequestReader::at_end() const {
-  if (state_ == State::kIdle || state_ == State::kDone) return {};
+  if (state_ == State::kIdle || state_ == State::kDone || has_all_) return {};
   return Status::with_http(400, BENTO_INVALID_ARGUMENT, "the connection ended within the request");
 }
 

@@ -19,7 +19,8 @@ class Server::Impl {
  public:
   Impl(ServerOptions options, Application& application, Loops loops)
       : options_(std::move(options)),
-        front_(std::make_shared<Front>(options_.limits, options_.proxies, application)) {
+        front_(std::make_shared<Front>(options_.limits, options_.proxies, application,
+                                       options_.threads, options_.body_memory)) {
     for (auto& loop : loops) {
       reactors_.push_back(std::make_shared<Reactor>(std::move(loop), front_));
     }

@@ -10,7 +10,9 @@
 #include <vector>
 
 #include "base/event_loop.h"
+#include "base/memory_budget.h"
 #include "base/status.h"
+#include "base/thread_pool.h"
 #include "http/forwarded.h"
 #include "http/limits.h"
 #include "http/listener.h"
@@ -23,6 +25,8 @@ struct ServerOptions {
   std::shared_ptr<TlsContext> tls;  // of the public TCP sockets; null: none
   TrustedProxies proxies;
   Limits limits;
+  ThreadPool* threads = nullptr;        // inflate what is large; null: the loops do
+  MemoryBudget* body_memory = nullptr;  // of the bodies of all requests; null: there is no bound
 };
 
 class Server {

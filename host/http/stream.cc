@@ -13,7 +13,11 @@ Status gone() { return Status(BENTO_CANCELLED, "the client is gone"); }
 
 bool Stream::give_body(std::string& bytes, bool is_last) {
   const std::lock_guard lock(mutex_);
-  if (body_.empty()) {
+  if (body_ended_) return false;
+  if (!body_memory_.grow_to(body_.size() + bytes.size())) {
+    body_ended_ = true;
+    body_status_ = no_body_memory();
+  } else if (body_.empty()) {
     body_.swap(bytes);
   } else {
     body_.append(bytes);
@@ -21,7 +25,7 @@ bool Stream::give_body(std::string& bytes, bool is_last) {
   bytes.clear();
   body_ended_ = body_ended_ || is_last;
   changed_.notify_all();
-  return body_.size() < kHighWater;
+  return body_.size() < kHighWater && body_status_.ok();
 }
 
 void Stream::fail_body(Status status) {
@@ -43,6 +47,7 @@ Result<ReceivedBody> Stream::take_body(bool& was_full) {
   if (!body_ended_ && cancelled_) return gone();
   if (body_.empty() && !body_status_.ok()) return body_status_;
   const bool more = !body_ended_ || !body_status_.ok();
+  body_memory_.release();
   return ReceivedBody{std::exchange(body_, {}), more};
 }
 

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/memory_budget.h"
 #include "base/status.h"
 #include "http/message.h"
 
@@ -19,9 +20,12 @@ class Stream {
   // Of each direction: beyond that, the faster side is kept waiting.
   static constexpr std::size_t kHighWater = 256u << 10;
 
+  // What is buffered of the body is counted there; null: nowhere.
+  explicit Stream(MemoryBudget* body_memory = nullptr) : body_memory_(body_memory) {}
+
   // ---- the body, from the loop to the handler
   // [loop] `is_last`: that was all. False when the buffer is full now: give no more until the
-  // handler has taken it.
+  // handler has taken it. Without memory for it, the body fails with 503.
   bool give_body(std::string& bytes, bool is_last);
   void fail_body(Status status);
   // [worker] (waits) As Exchange::receive(). `was_full` tells that the loop waits for room.
@@ -44,6 +48,7 @@ class Stream {
  private:
   std::mutex mutex_;
   std::condition_variable changed_;
+  Reservation body_memory_;
   std::string body_, output_;
   std::size_t unsent_ = 0;
   bool body_ended_ = false, cancelled_ = false, is_told_ = false;

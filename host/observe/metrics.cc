@@ -94,6 +94,15 @@ struct Metrics::Impl {
   Family<Counter>& serving_restarts =
       counter(registry, "bentohost_serving_restarts_total",
               "Ends of the serving process that nobody asked for, by reason.");
+  LoadMetrics load{
+      &gauge(registry, "bentohost_handler_threads", "Threads for handlers that may wait.").Add({}),
+      &gauge(registry, "bentohost_handler_queue_depth", "Requests that wait for such a thread.")
+           .Add({}),
+      &gauge(registry, "bentohost_handler_queue_bytes", "Bytes of the bodies of these requests.")
+           .Add({}),
+      &gauge(registry, "bentohost_body_memory_bytes",
+             "Bytes that bodies of requests take in memory; small ones are not counted.")
+           .Add({})};
   Family<Gauge>& background_tasks =
       gauge(registry, "bentohost_background_tasks", "Background tasks now, by state.");
   Family<Counter>& background_results =
@@ -161,6 +170,8 @@ void Metrics::count_runner_restart(std::string_view runner, std::string_view rea
 prometheus::Counter& Metrics::serving_restarts(std::string_view reason) {
   return impl_->serving_restarts.Add({{"reason", std::string(reason)}});
 }
+
+const LoadMetrics& Metrics::load() const { return impl_->load; }
 
 BackgroundMetrics Metrics::background() {
   const auto state = [this](const char* name) {

@@ -55,6 +55,12 @@ struct BackgroundMetrics {
   prometheus::Histogram* duration;
 };
 
+// bentohost_handler_threads, bentohost_handler_queue_depth, bentohost_handler_queue_bytes,
+// bentohost_body_memory_bytes.
+struct LoadMetrics {
+  prometheus::Gauge *threads, *waiting, *waiting_bytes, *body_memory;
+};
+
 class Metrics {
  public:
   explicit Metrics(std::string_view version);
@@ -72,6 +78,7 @@ class Metrics {
                                std::uint32_t worker);  // bentohost_runner_up
   void count_runner_restart(std::string_view runner, std::string_view reason);
   BackgroundMetrics background();
+  const LoadMetrics& load() const;
   // bentohost_serving_restarts_total: of the process that serves, by its supervisor.
   prometheus::Counter& serving_restarts(std::string_view reason);
   // bentohost_reload_total{service,result}: "ok", "unchanged", or the step that failed.

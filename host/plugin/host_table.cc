@@ -44,10 +44,12 @@ std::int32_t cancelled(bento_ctx* ctx) { return ctx->cancelled() ? 1 : 0; }
 
 bento_code submit(bento_ctx* ctx, bento_str runner, bento_str method, const bento_value* const* in,
                   std::size_t n, bento_ticket** out, bento_error* error) {
-  auto ticket = ctx->submit(to_view(runner), to_view(method), {in, n});
-  if (!ticket.ok()) return ticket.status().give(error);
-  *out = (*ticket).release();
-  return BENTO_OK;
+  return bentohost::answer_plugin(error, [&] {
+    auto ticket = ctx->submit(to_view(runner), to_view(method), {in, n});
+    if (!ticket.ok()) return std::move(ticket).take_status();
+    *out = (*ticket).release();
+    return Status();
+  });
 }
 
 bento_code wait(bento_ticket* ticket, const bento_value* const** out, std::size_t* n,

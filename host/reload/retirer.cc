@@ -39,7 +39,11 @@ const char* name_of(State state) {
 
 struct Retirer::Shared {
   Shared(const Clock& its_clock, observe::Metrics& its_metrics, bool its_unmaps)
-      : clock(its_clock), metrics(its_metrics), unmaps(its_unmaps), threads(kThreads, kThreads) {}
+      : clock(its_clock),
+        metrics(its_metrics),
+        unmaps(its_unmaps),
+        // A stop needs one, when there may be none to be had.
+        threads({.max_threads = kThreads, .seats = kThreads, .kept_threads = 1}) {}
 
   void retire(service::LiveService* raw, const GenerationPtr& generation);
 

@@ -1,6 +1,7 @@
 #include "runner/output_sink.h"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 namespace bentohost::runner {
@@ -40,15 +41,20 @@ void* OutputSink::tensor(bento_sink* sink, bento_str name, std::uint32_t dtype, 
     (void)Status(BENTO_INVALID_ARGUMENT, "more than 64 outputs").give(error);
     return nullptr;
   }
-  wire::Value& value = self.values_.emplace_back();
-  value.kind = BENTO_TENSOR;
-  value.name = to_view(name);
-  value.dtype = dtype;
-  value.shape.assign(shape, shape + ndim);
-  // Never empty: null is how this function reports an error.
-  value.data.reserve(std::max<std::size_t>(1, static_cast<std::size_t>(count) * item));
-  value.data.resize(static_cast<std::size_t>(count) * item);
-  return value.data.data();
+  try {
+    wire::Value value;
+    value.kind = BENTO_TENSOR;
+    value.name = to_view(name);
+    value.dtype = dtype;
+    value.shape.assign(shape, shape + ndim);
+    // Never empty: null is how this function reports an error.
+    value.data.reserve(std::max<std::size_t>(1, static_cast<std::size_t>(count) * item));
+    value.data.resize(static_cast<std::size_t>(count) * item);
+    return self.values_.emplace_back(std::move(value)).data.data();
+  } catch (const std::bad_alloc&) {
+    (void)Status::with_http(503, BENTO_RESOURCE_EXHAUSTED, "out of memory").give(error);
+    return nullptr;
+  }
 }
 
 bento_code OutputSink::value(bento_sink* sink, const bento_value* copied, bento_error* error) {

@@ -5,6 +5,7 @@
 #include <prometheus/histogram.h>
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "base/gentle.h"
@@ -272,12 +273,18 @@ void Pool::send(Dispatch dispatch) {
   while (dispatch) {
     Outlet& outlet = dispatch.worker->to;
     const std::int32_t axis = spec_.methods[dispatch.batch->method].axis_in;
-    if (encode_batch(*dispatch.batch, axis, frame)) {
-      if (!outlet.send(frame)) deps_.loop.set_events(outlet.fd(), EPOLLOUT);
-      dispatch = {};
-    } else {
-      dispatch = refuse_to_send(dispatch);
+    bool is_encoded = false;
+    try {
+      is_encoded = encode_batch(*dispatch.batch, axis, frame);
+      if (is_encoded && !outlet.send(frame)) deps_.loop.set_events(outlet.fd(), EPOLLOUT);
+    } catch (const std::bad_alloc&) {
+      // Part of a frame may be on its way already: then nothing else can follow it.
+      if (is_encoded) {
+        deps_.loop.post(
+            [worker = dispatch.worker] { worker->kill("there was no memory to send it a batch"); });
+      }
     }
+    dispatch = is_encoded ? Dispatch() : refuse_to_send(dispatch);
     frame.clear();
     if (frame.capacity() > kKeptFrameBytes) AlignedBuffer().swap(frame);
   }

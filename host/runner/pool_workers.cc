@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <new>
 #include <utility>
 
 #include "base/gentle.h"
@@ -111,7 +112,13 @@ void Pool::watch(const WorkerPtr& worker) {
 
 void Pool::on_readable(const WorkerPtr& worker, bool ended) {
   for (int i = 0; i < kReadsPerEvent; ++i) {
-    const std::span<char> room = worker->reader.writable();
+    std::span<char> room;
+    try {
+      room = worker->reader.writable();
+    } catch (const std::bad_alloc&) {
+      worker->kill("there was no memory for its answer");
+      return on_death(worker);
+    }
     const ssize_t n = ::read(worker->from.get(), room.data(), room.size());
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 && errno == EAGAIN && !ended) return;

@@ -59,6 +59,7 @@ class Next {
 void run_around(Environment& environment, Ledger& ledger, http::Exchange& exchange,
                 const std::shared_ptr<const void>& outer, const Middleware& middleware,
                 const std::shared_ptr<const LiveService>& service, const Inner& inner) {
+  const Ledger::AtWork at_work(ledger);
   const auto held = std::make_shared<Held>(exchange, outer);
   RequestContext context(environment, ledger, *held, held);
   context.set_service(service, service == nullptr ? std::string_view() : service->prefix());

@@ -13,6 +13,24 @@
 
 namespace bentohost::service {
 
+class Background::RowJob final : public ThreadPool::Job {
+ public:
+  RowJob(Background& background, std::shared_ptr<BackgroundRow> row)
+      : background_(background), row_(std::move(row)) {}
+  void run() override {
+    row_->run();
+    drop();
+  }
+  void drop() override {
+    row_.reset();  // what its tasks hold is released before it counts as done
+    background_.end_row();
+  }
+
+ private:
+  Background& background_;
+  std::shared_ptr<BackgroundRow> row_;
+};
+
 Background::Background(const Options& options, const Clock& clock, observe::Metrics& metrics)
     : options_(options),
       clock_(clock),
@@ -38,11 +56,10 @@ void Background::begin(std::shared_ptr<BackgroundRow> row) {
     if (stopping_->load()) return;  // too late: it is dropped
     ++rows_;
   }
-  threads_.run([this, row = std::move(row)]() mutable {
-    row->run();
-    row.reset();  // what its tasks hold is released before it counts as done
-    end_row();
-  });
+  const Status status = threads_.run(std::make_unique<RowJob>(*this, std::move(row)));
+  if (status.ok()) return;
+  log_error("background tasks are dropped: " + status.message());
+  end_row();
 }
 
 void Background::end_row() {

@@ -53,6 +53,7 @@ class Background {
 
  private:
   friend class BackgroundRow;
+  class RowJob;
   Status admit();
   void begin(std::shared_ptr<BackgroundRow> row);
   void end_row();

@@ -27,14 +27,17 @@ Channel::Channel(RequestContext& request) : request_(request) {
 }
 
 bento_code Channel::receive(bento_channel* channel, bento_event* out, bento_error* error) {
-  return reinterpret_cast<Table*>(channel)->owner->receive(*out).give(error);
+  return answer_plugin(error,
+                       [&] { return reinterpret_cast<Table*>(channel)->owner->receive(*out); });
 }
 
 bento_code Channel::send(bento_channel* channel, const bento_event* event, bento_error* error) {
   Channel& self = *reinterpret_cast<Table*>(channel)->owner;
-  if (event->type == BENTO_RESPONSE_START) return self.start(*event).give(error);
-  if (event->type == BENTO_RESPONSE_BODY) return self.body(*event).give(error);
-  return self.misuse("send takes BENTO_RESPONSE_START and BENTO_RESPONSE_BODY").give(error);
+  return answer_plugin(error, [&] {
+    if (event->type == BENTO_RESPONSE_START) return self.start(*event);
+    if (event->type == BENTO_RESPONSE_BODY) return self.body(*event);
+    return self.misuse("send takes BENTO_RESPONSE_START and BENTO_RESPONSE_BODY");
+  });
 }
 
 Status Channel::misuse(const char* what) {

@@ -8,6 +8,7 @@
 #include "service/around.h"
 #include "service/held.h"
 #include "service/hooks.h"
+#include "service/work.h"
 
 namespace bentohost::service {
 namespace {
@@ -69,11 +70,26 @@ void Dispatcher::add_builtin_routes() {
     request->answer(http::Response::text(200, "ok\n"));
   });
   page("/metrics", [this](const RequestPtr& request) {
+    show_load();
     http::Response response;
     response.content_type = observe::kMetricsContentType;
     response.body = environment_.metrics.text();
     request->answer(std::move(response));
   });
+}
+
+// What is asked for when somebody looks, rather than told at each change.
+void Dispatcher::show_load() {
+  const observe::LoadMetrics& load = environment_.metrics.load();
+  if (environment_.threads != nullptr) {
+    const ThreadPool::Load now = environment_.threads->load();
+    load.threads->Set(static_cast<double>(now.threads));
+    load.waiting->Set(static_cast<double>(now.waiting));
+    load.waiting_bytes->Set(static_cast<double>(now.waiting_bytes));
+  }
+  if (environment_.body_memory != nullptr) {
+    load.body_memory->Set(static_cast<double>(environment_.body_memory->used()));
+  }
 }
 
 SitePtr Dispatcher::site() const {
@@ -138,7 +154,7 @@ std::optional<Status> Dispatcher::refusal() const {
   if (environment_.draining.load(std::memory_order_relaxed)) {
     return Status(BENTO_UNAVAILABLE, "the server is shutting down");
   }
-  if (environment_.in_flight.load(std::memory_order_relaxed) >= environment_.max_in_flight) {
+  if (environment_.slots.load(std::memory_order_relaxed) >= environment_.max_in_flight) {
     return Status(BENTO_UNAVAILABLE,
                   "the server is overloaded: " + std::to_string(environment_.max_in_flight) +
                       " requests are in flight");
@@ -194,13 +210,17 @@ void Dispatcher::enter(const PartPtr& part, std::size_t step, const std::shared_
     if (!hooks->enter(way.is_streamed)) return;
     return enter(part, step + 1, ledger, *hooks, hooks, way);
   }
-  run_on(way.is_on_thread ? nullptr : environment_.threads,
-         [this, part, step, ledger, &exchange, outer, &here] {
-           run_around(environment_, *ledger, exchange, outer, here.row.front(), service_of(part),
-                      [&](const std::shared_ptr<Passage>& passage) {
-                        enter(part, step + 1, ledger, *passage, passage, {true, true});
-                      });
-         });
+  const auto run = [this, part, step, ledger, &exchange, outer, &here] {
+    run_around(environment_, *ledger, exchange, outer, here.row.front(), service_of(part),
+               [&](const std::shared_ptr<Passage>& passage) {
+                 enter(part, step + 1, ledger, *passage, passage, {true, true});
+               });
+  };
+  if (way.is_on_thread) return run();
+  run_for(ledger, exchange.request().body.size(), environment_, run,
+          [this, ledger, &exchange, outer](const Status& status) {
+            RequestContext(environment_, *ledger, exchange, outer).fail(status);
+          });
 }
 
 // Inside of all middleware. Its path may be another by now, and so may be what is there.
@@ -224,15 +244,15 @@ void Dispatcher::arrive(const PartPtr& part, const std::shared_ptr<Ledger>& ledg
   const bool has_target = found.match.target != nullptr;
   const http::BodyPlan plan = has_target ? (*found.match.target)->plan : http::BodyPlan();
   if (has_target && way.is_streamed && !plan.streamed) {
-    const auto held = std::make_shared<Held>(exchange, outer);
-    return run_on(
-        way.is_on_thread ? nullptr : environment_.threads, [this, part, ledger, held, plan] {
-          const auto request = std::make_shared<RequestContext>(environment_, *ledger, *held, held);
-          request->set_on_thread();
-          Status status = held->read_whole_body(plan.max_body);
-          if (!status.ok()) return request->fail(status);
-          route(request, look_from(part, held->request(), *site()));
-        });
+    const auto held = std::make_shared<Held>(exchange, outer, environment_.body_memory);
+    const auto request = std::make_shared<RequestContext>(environment_, *ledger, *held, held);
+    if (way.is_on_thread) request->set_on_thread();
+    return run_for(request, environment_, [this, part, held, plan, request] {
+      request->set_on_thread();
+      Status status = held->read_whole_body(plan.max_body);
+      if (!status.ok()) return request->fail(status);
+      route(request, look_from(part, held->request(), *site()));
+    });
   }
   if (plan.streamed && !way.is_streamed) exchange.allow_stream();
   const auto request = std::make_shared<RequestContext>(environment_, *ledger, exchange, outer);

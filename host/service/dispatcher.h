@@ -71,6 +71,7 @@ class Dispatcher final : public http::Application {
 
   SitePtr site() const;
   void add_builtin_routes();
+  void show_load();
   Route& own_route(std::string_view method, const std::string& path,
                    std::function<void(const RequestPtr&)> call);
   Found look(const http::Request& request, const Site& site) const;

@@ -4,6 +4,7 @@
 
 #include "runner/output_sink.h"
 #include "service/channel.h"
+#include "service/work.h"
 
 namespace bentohost::service {
 namespace {
@@ -27,14 +28,14 @@ std::size_t size_of(std::span<const bento_value> values) {
 
 // The same on a thread: the values die with the callback that got them, so they are copied.
 void answer_with_copies(const RequestPtr& request, std::span<const bento_value> values,
-                        const plugin::IoSpec& out, ThreadPool* threads) {
+                        const plugin::IoSpec& out, Environment& environment) {
   auto copies = std::make_shared<std::vector<wire::Value>>();
   for (const bento_value& value : values) {
     auto copy = wire::Value::copy(value);
     if (!copy.ok()) return request->fail(copy.status());
     copies->push_back(*std::move(copy));
   }
-  run_on(threads, [request, copies, &out] {
+  run_for(request, environment, [request, copies, &out] {
     std::vector<bento_value> views;
     for (const wire::Value& value : *copies) views.push_back(value.view());
     answer_with(*request, views, out);
@@ -54,42 +55,50 @@ http::BodyPlan Endpoint::plan() const {
   return {api_.max_body, api_.form == plugin::ApiSpec::Form::kRaw};
 }
 
-void Endpoint::call(const RequestPtr& request, ThreadPool* threads) const {
-  ThreadPool* elsewhere = request->is_on_thread() ? nullptr : threads;
+void Endpoint::call(const RequestPtr& request, Environment& environment) const {
   switch (api_.form) {
     case plugin::ApiSpec::Form::kDirect: {
-      if (request->is_on_thread()) return call_and_wait(*request);
+      if (request->is_on_thread()) {
+        return guard(request, [this, &request] { call_and_wait(*request); });
+      }
       const bool is_large = request->request().body.size() > kMaxOnLoop;
-      if (!is_large) return call_direct(request, threads);
-      return run_on(threads, [this, request, threads] { call_direct(request, threads); });
+      if (!is_large) return call_direct(request, environment);
+      return run_for(request, environment,
+                     [this, request, &environment] { call_direct(request, environment); });
     }
     case plugin::ApiSpec::Form::kInvoke:
       if (api_.is_quick && request->request().body.size() <= kMaxOnLoop) {
         request->forbid_calls();
-        return call_invoke(*request);
+        return guard(request, [this, &request] { call_invoke(*request); });
       }
-      return run_on(elsewhere, [this, request] { call_invoke(*request); });
+      return run_for(request, environment, [this, request] { call_invoke(*request); });
     case plugin::ApiSpec::Form::kRaw:
-      return run_on(elsewhere, [this, request] { call_raw(*request); });
+      return run_for(request, environment, [this, request] { call_raw(*request); });
   }
 }
 
-void Endpoint::call_direct(const RequestPtr& request, ThreadPool* threads) const {
+void Endpoint::call_direct(const RequestPtr& request, Environment& environment) const {
   auto value = decoder_.decode(request->request());
   if (!value.ok()) return request->fail(value.status());
   std::vector<wire::Value> inputs;
   inputs.push_back(*std::move(value));
-  auto calls = runner::Client::submit(target_, std::move(inputs), request->wanted(),
-                                      [this, request, threads](const runner::Outcome& outcome) {
-                                        if (!outcome.status.ok())
-                                          return request->fail(outcome.status);
-                                        if (size_of(outcome.values) > kMaxOnLoop) {
-                                          return answer_with_copies(request, outcome.values,
-                                                                    api_.out, threads);
-                                        }
-                                        answer_with(*request, outcome.values, api_.out);
-                                      });
+  auto calls =
+      runner::Client::submit(target_, std::move(inputs), request->wanted(),
+                             [this, request, &environment](const runner::Outcome& outcome) {
+                               answer_call(request, outcome, environment);
+                             });
   if (!calls.ok()) request->fail(calls.status());
+}
+
+void Endpoint::answer_call(const RequestPtr& request, const runner::Outcome& outcome,
+                           Environment& environment) const {
+  if (!outcome.status.ok()) return request->fail(outcome.status);
+  guard(request, [&] {
+    if (size_of(outcome.values) > kMaxOnLoop) {
+      return answer_with_copies(request, outcome.values, api_.out, environment);
+    }
+    answer_with(*request, outcome.values, api_.out);
+  });
 }
 
 // The same for one whose thread waits anyhow: were what is left to do a job for another thread, all

@@ -18,11 +18,13 @@ class Endpoint {
   Endpoint(const LiveService& service, const plugin::ApiSpec& api);
 
   http::BodyPlan plan() const;
-  // [loop] Answers now or later; what may block or take long goes to `threads`.
-  void call(const RequestPtr& request, ThreadPool* threads) const;
+  // [loop] Answers now or later; what may block or take long goes to the environment's threads.
+  void call(const RequestPtr& request, Environment& environment) const;
 
  private:
-  void call_direct(const RequestPtr& request, ThreadPool* threads) const;
+  void call_direct(const RequestPtr& request, Environment& environment) const;
+  void answer_call(const RequestPtr& request, const runner::Outcome& outcome,
+                   Environment& environment) const;
   void call_and_wait(RequestContext& request) const;
   void call_invoke(RequestContext& request) const;
   void call_raw(RequestContext& request) const;

@@ -7,8 +7,8 @@ Status body_too_long(std::uint64_t max_body) {
                            "the body is longer than " + std::to_string(max_body) + " bytes");
 }
 
-Held::Held(http::Exchange& outer, std::shared_ptr<const void> keep)
-    : outer_(outer), keep_(std::move(keep)) {
+Held::Held(http::Exchange& outer, std::shared_ptr<const void> keep, MemoryBudget* body_memory)
+    : outer_(outer), keep_(std::move(keep)), body_memory_(body_memory) {
   std::string body = outer.take_body();
   request_ = outer.request();
   request_.body = std::move(body);
@@ -22,6 +22,7 @@ Status Held::read_whole_body(std::size_t max_body) {
     if (max_body != 0 && request_.body.size() > max_body) {
       return body_too_long(max_body);
     }
+    if (!body_memory_.grow_to(request_.body.size())) return http::no_body_memory();
     if (!piece->more) return {};
   }
 }

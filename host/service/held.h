@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "base/memory_budget.h"
 #include "base/status.h"
 #include "http/message.h"
 
@@ -18,12 +19,14 @@ Status body_too_long(std::uint64_t max_body);  // 413
 
 class Held final : public http::Exchange {
  public:
-  // `keep` keeps `outer` alive.
-  Held(http::Exchange& outer, std::shared_ptr<const void> keep);
+  // `keep` keeps `outer` alive. A body that is read whole is counted in `body_memory`; null:
+  // nowhere.
+  Held(http::Exchange& outer, std::shared_ptr<const void> keep,
+       MemoryBudget* body_memory = nullptr);
   Held(const Held&) = delete;
   Held& operator=(const Held&) = delete;
 
-  // [worker] (waits) 413 beyond `max_body`; 0: the front's.
+  // [worker] (waits) 413 beyond `max_body`; 0: the front's. 503 without memory for it.
   Status read_whole_body(std::size_t max_body);
 
   // http::Exchange
@@ -46,6 +49,7 @@ class Held final : public http::Exchange {
   http::Exchange& outer_;
   const std::shared_ptr<const void> keep_;
   http::Request request_;
+  Reservation body_memory_;
 };
 
 }  // namespace bentohost::service

@@ -69,7 +69,9 @@ bento_exchange Hooks::make_exchange() {
     return of(e).set_header(to_view(name), value).give(error);
   };
   table.set_body = [](bento_exchange* e, bento_bytes bytes, bento_error* error) {
-    return of(e).set_body({static_cast<const char*>(bytes.ptr), bytes.len}).give(error);
+    return answer_plugin(error, [&] {
+      return of(e).set_body({static_cast<const char*>(bytes.ptr), bytes.len});
+    });
   };
   table.limit_body = [](bento_exchange* e, std::uint64_t bytes, bento_error* error) {
     return of(e).limit_body(bytes).give(error);
@@ -78,7 +80,7 @@ bento_exchange Hooks::make_exchange() {
     return of(e).set_deadline(deadline).give(error);
   };
   table.answer = [](bento_exchange* e, const bento_event* event, bento_error* error) {
-    return of(e).answer(*event).give(error);
+    return answer_plugin(error, [&] { return of(e).answer(*event); });
   };
   table.response_header = [](bento_exchange* e, bento_str name, std::size_t nth) {
     return of(e).response_header(to_view(name), nth);

@@ -3,6 +3,7 @@
 #include <prometheus/gauge.h>
 
 #include <algorithm>
+#include <chrono>
 #include <limits>
 #include <random>
 #include <utility>
@@ -43,12 +44,21 @@ bool is_usable_id(std::string_view id) {
   });
 }
 
+// While a streamed body is on its way, nobody knows when the handler will have all of it.
+TimePoint due(const http::Request& request, const Environment& environment) {
+  if (request.is_arriving) {
+    return request.arrived + environment.body_timeout + environment.timeout;
+  }
+  return std::max(request.arrived, request.completed) + environment.timeout;
+}
+
 }  // namespace
 
 Ledger::Ledger(Environment& environment, http::Exchange& front)
     : environment_(environment),
       front_(front),
-      deadline_(front.request().arrived + environment.timeout) {
+      gone_(front.gone()),
+      deadline_(due(front.request(), environment).time_since_epoch().count()) {
   const std::string_view given = http::find_header(request().headers, "x-request-id");
   request_id_ = is_usable_id(given) ? std::string(given) : hex16(next_id());
   environment_.metrics.in_flight().Increment();
@@ -58,10 +68,31 @@ Ledger::~Ledger() {
   if (lease_ != nullptr) lease_->leases.fetch_sub(1, std::memory_order_relaxed);
 }
 
+void Ledger::release_hold() {
+  if (--holds_ != 0) return;
+  environment_.metrics.in_flight().Decrement();
+  if (lease_ != nullptr) environment_.slots.fetch_sub(1);
+}
+
+bool Ledger::is_over() const {
+  return gone_->load(std::memory_order_relaxed) || environment_.clock.now() >= deadline();
+}
+
+Status Ledger::over() const {
+  if (environment_.clock.now() >= deadline()) {
+    return Status(BENTO_DEADLINE_EXCEEDED,
+                  has_work_begun_ ? "the request's deadline has passed"
+                                  : "no thread was free before the request's deadline");
+  }
+  if (gone_->load()) return Status(BENTO_CANCELLED, "the client is gone");
+  return {};
+}
+
 void Ledger::lease(std::shared_ptr<const LiveService> service) {
   lease_ = std::move(service);
   lease_->leases.fetch_add(1, std::memory_order_relaxed);
-  environment_.in_flight.fetch_add(1);
+  environment_.slots.fetch_add(1);
+  environment_.unanswered.fetch_add(1);
 }
 
 void Ledger::hasten(std::uint64_t deadline_ns) {
@@ -69,13 +100,25 @@ void Ledger::hasten(std::uint64_t deadline_ns) {
     return;
   }
   const TimePoint when{Duration(static_cast<Duration::rep>(deadline_ns))};
-  if (when >= deadline_) return;
-  deadline_ = when;
-  front_.hasten(when);
+  if (bring_forward(when)) front_.hasten(when + kLateGrace);
+}
+
+bool Ledger::bring_forward(TimePoint when) {
+  const Duration::rep ticks = when.time_since_epoch().count();
+  Duration::rep present = deadline_;
+  while (ticks < present) {
+    if (deadline_.compare_exchange_weak(present, ticks)) return true;
+  }
+  return false;
+}
+
+TimePoint Ledger::on_whole_body(TimePoint now) {
+  (void)bring_forward(now + environment_.timeout);
+  return deadline() + kLateGrace;
 }
 
 void Ledger::answer_by_deadline(std::shared_ptr<Ledger> self) {
-  front_.answer_by(deadline_, std::move(self));
+  front_.answer_by(deadline() + kLateGrace, std::move(self));
 }
 
 Status Ledger::defer(const std::shared_ptr<const LiveService>& service,
@@ -93,21 +136,24 @@ Status Ledger::defer(const std::shared_ptr<const LiveService>& service,
 
 // False when late() was first.
 bool Ledger::begin_answer() {
-  if (!has_begun_.exchange(true)) return true;
-  is_late_ = true;
-  return false;
+  is_in_vain_ = has_begun_.exchange(true);
+  return !is_in_vain_;
+}
+
+// The one from further in: by then the handler has returned, or is at work.
+void Ledger::end_answer(int status, std::size_t response_bytes) {
+  if (!is_in_vain_) note_end(status, response_bytes);
+  release_hold();
 }
 
 void Ledger::respond(http::Response response) {
-  if (begin_answer()) {
-    response.headers.push_back({"X-Request-Id", request_id_});
-    note_end(response.status, response.body.size());
-  }
+  if (begin_answer()) response.headers.push_back({"X-Request-Id", request_id_});
+  end_answer(response.status, response.body.size());
   front_.respond(std::move(response));
 }
 
 Status Ledger::start(http::Response response) {
-  if (!begin_answer()) return Status(BENTO_CANCELLED, "the request was answered 504 by now");
+  if (!begin_answer()) return Status(BENTO_CANCELLED, "the request was answered 504 before");
   response.headers.push_back({"X-Request-Id", request_id_});
   streamed_status_ = response.status;
   streamed_bytes_ = response.body.size();
@@ -119,21 +165,22 @@ Status Ledger::start(http::Response response) {
 
 Status Ledger::write(std::string_view bytes, bool more) {
   streamed_bytes_ += bytes.size();
-  if (!more && !is_late_) note_end(streamed_status_, streamed_bytes_);
+  if (!more) end_answer(streamed_status_, streamed_bytes_);
   return front_.write(bytes, more);
 }
 
 void Ledger::cut() {
-  if (!is_late_) note_end(streamed_status_, streamed_bytes_);
+  end_answer(streamed_status_, streamed_bytes_);
   front_.cut();
 }
 
 std::optional<http::Response> Ledger::late() {
   if (has_begun_.exchange(true)) return std::nullopt;
-  log_warning("a handler has not answered by the request's deadline",
-              {{"path", request().path}, {"request_id", request_id_}});
-  http::Response response =
-      http::problem(504, "the request's deadline has passed", request().path, request_id_);
+  const Status status = over();
+  log_warning(
+      has_work_begun_ ? "a handler has not answered by the request's deadline" : status.message(),
+      {{"path", request().path}, {"request_id", request_id_}});
+  http::Response response = http::problem(504, status.message(), request().path, request_id_);
   response.headers.push_back({"X-Request-Id", request_id_});
   note_end(response.status, response.body.size());
   return response;
@@ -149,8 +196,7 @@ void Ledger::note_end(int status, std::size_t response_bytes) {
     environment_.access_log->write({from.client, from.method, from.path, label.route, request_id_,
                                     status, from.body_bytes, response_bytes, took});
   }
-  environment_.metrics.in_flight().Decrement();
-  if (lease_ != nullptr) environment_.in_flight.fetch_sub(1);
+  if (lease_ != nullptr) environment_.unanswered.fetch_sub(1);
 }
 
 }  // namespace bentohost::service

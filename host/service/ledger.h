@@ -1,7 +1,11 @@
 // Ledger: the host's duties around one exchange, outside of all that a plugin has a say in: its id,
-// its deadline, its lease on the service, and when it ends the metrics, the access log and the
-// background tasks. It is the exchange that everything further in answers; what it is told goes on
-// to the front.
+// its deadline, its slot among those in flight, its lease on the service, and when it ends the
+// metrics, the access log and the background tasks. It is the exchange that everything further in
+// answers; what it is told goes on to the front.
+//
+// The deadline counts from the end of the request's body: until then --body-timeout and --min-rate
+// are its limits. At the deadline, work that waits is dropped, runner calls end, and handlers that
+// ask are told; who has not answered kLateGrace later is answered for.
 #pragma once
 
 #include <atomic>
@@ -27,16 +31,41 @@ class Ledger final : public http::Exchange, public http::LateAnswer {
   Ledger(const Ledger&) = delete;
   Ledger& operator=(const Ledger&) = delete;
 
+  // What is left at the deadline to those who keep it themselves: to answer in their own words,
+  // through the service's middleware. A pool's tick and a turn of a busy loop fit in.
+  static constexpr Duration kLateGrace = std::chrono::milliseconds(250);
+
   std::string_view request_id() const { return request_id_; }
-  TimePoint deadline() const { return deadline_; }
+  TimePoint deadline() const { return TimePoint(Duration(deadline_.load())); }
+  // [any] Why nobody waits for this request's work any more; OK: somebody does.
+  Status over() const;
+  bool is_over() const;
+  // Somebody has begun to answer: before the one that should, only late() can have.
+  bool has_answer() const { return has_begun_; }
+  // A thread has come to its work.
+  void note_begun() { has_work_begun_ = true; }
+
+  // While one lives, a handler is at work, and the request keeps its slot, answered or not. It must
+  // not outlive the ledger.
+  class AtWork {
+   public:
+    explicit AtWork(Ledger& ledger) : ledger_(ledger) { ++ledger_.holds_; }
+    ~AtWork() { ledger_.release_hold(); }
+    AtWork(const AtWork&) = delete;
+    AtWork& operator=(const AtWork&) = delete;
+
+   private:
+    Ledger& ledger_;
+  };
+
   // The label lives as long as the dispatcher.
   void set_label(const RouteLabel* label) { label_ = label; }
-  // From now on it counts as one in flight, and as a lease of the service, which lives as long as
-  // this does.
+  // From now on it has a slot, and a lease of the service, which lives as long as this does.
   void lease(std::shared_ptr<const LiveService> service);
   // Brings the deadline forward; one that is later, or none (UINT64_MAX, 0), changes nothing.
   void hasten(std::uint64_t deadline_ns);
-  // [loop] It will be answered 504 if nobody has begun to by its deadline. `self` is this one.
+  // [loop] It will be answered 504 if nobody has begun to by kLateGrace after its deadline. `self`
+  // is this one.
   void answer_by_deadline(std::shared_ptr<Ledger> self);
   // Before the last piece of the answer: a task for after it. RESOURCE_EXHAUSTED when too many
   // wait; what the task holds is then the caller's still.
@@ -60,19 +89,26 @@ class Ledger final : public http::Exchange, public http::LateAnswer {
 
   // http::LateAnswer
   std::optional<http::Response> late() override;
+  TimePoint on_whole_body(TimePoint now) override;
 
  private:
   bool begin_answer();
+  void end_answer(int status, std::size_t response_bytes);
   void note_end(int status, std::size_t response_bytes);
+  bool bring_forward(TimePoint when);
+  void release_hold();
 
   Environment& environment_;
   http::Exchange& front_;
   std::string request_id_;
-  TimePoint deadline_;
+  const std::shared_ptr<const std::atomic<bool>> gone_;
+  std::atomic<Duration::rep> deadline_;
   std::atomic<const RouteLabel*> label_ = nullptr;
   std::shared_ptr<const LiveService> lease_;  // null: none
   std::atomic<bool> has_begun_ = false;       // somebody answers: a handler, or late()
-  bool is_late_ = false;                      // what is answered after that is in vain
+  std::atomic<bool> has_work_begun_ = false;
+  bool is_in_vain_ = false;     // late() was first, and this answer goes nowhere
+  std::atomic<int> holds_ = 1;  // of its slot: the answer's, and of those at work
   int streamed_status_ = 0;
   std::size_t streamed_bytes_ = 0;
   std::shared_ptr<BackgroundRow> tasks_;

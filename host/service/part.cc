@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "service/channel.h"
+#include "service/work.h"
 
 namespace bentohost::service {
 namespace {
@@ -77,7 +78,7 @@ Status Part::add_apis(RouteLabels& labels) {
     const Endpoint& endpoint = endpoints_.emplace_back(*service_, api);
     Route route;
     route.call = [this, &endpoint](const RequestPtr& request) {
-      endpoint.call(request, environment_.threads);
+      endpoint.call(request, environment_);
     };
     route.plan = endpoint.plan();
     route.owner = "api " + service_->spec().name + "." + api.name;
@@ -118,16 +119,14 @@ Result<std::function<void(const RequestPtr&)>> Part::files(const plugin::MountSp
   if (!opened.ok()) return std::move(opened).take_status();
   const FileMount* its_files = &file_mounts_.emplace_back(*std::move(opened));
   return std::function<void(const RequestPtr&)>([this, its_files](const RequestPtr& request) {
-    run_on(request->is_on_thread() ? nullptr : environment_.threads,
-           [request, its_files] { its_files->serve(*request); });
+    run_for(request, environment_, [request, its_files] { its_files->serve(*request); });
   });
 }
 
 std::function<void(const RequestPtr&)> Part::app(const plugin::MountSpec& mount,
                                                  const std::string& owner) const {
   return [this, &mount, who = owner](const RequestPtr& request) {
-    run_on(request->is_on_thread() ? nullptr : environment_.threads, [request, &its_app = mount.app,
-                                                                      &who] {
+    run_for(request, environment_, [request, &its_app = mount.app, &who] {
       answer_through_channel(*request, who, who, [&](const bento_call& call, bento_error* error) {
         return its_app.call(its_app.self, &call, error);
       });

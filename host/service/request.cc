@@ -57,8 +57,11 @@ void RequestContext::answer(http::Response response) {
 void RequestContext::fail(const Status& status) {
   const auto code = static_cast<int>(status.http_status());
   if (code < 500) return fail(code, status.message());
-  log(code == 500 ? LogLevel::kError : LogLevel::kWarning, status.message(),
-      {{"status", std::to_string(code)}, {"path", request().path}, {"request_id", request_id()}});
+  // What is answered in vain was told of when the client was.
+  if (!ledger_.has_answer()) {
+    log(code == 500 ? LogLevel::kError : LogLevel::kWarning, status.message(),
+        {{"status", std::to_string(code)}, {"path", request().path}, {"request_id", request_id()}});
+  }
   // A 500 is a plugin's failure in its own words, which are not for strangers. The other 5xx are
   // the host's words, and tell a client whether to try again.
   const bool secret = code == 500 && !environment_.debug;
@@ -77,6 +80,15 @@ void RequestContext::fail(int http_status, std::string_view detail, http::Header
   for (http::Header& header : headers) response.headers.push_back(std::move(header));
   has_ended_ = true;
   exchange_.respond(std::move(response));
+}
+
+void RequestContext::give_up(const Status& why) {
+  if (has_ended_) {
+    return log_error("after the answer: " + why.message(),
+                     {{"path", request().path}, {"request_id", request_id()}});
+  }
+  if (is_streaming_) return cut(why);
+  fail(why);
 }
 
 Status RequestContext::start(http::Response response) {

@@ -50,6 +50,7 @@ class RequestContext final : public bento_ctx {
 
   // The client is gone: an answer is of no use.
   bool is_gone() const { return gone_->load(std::memory_order_relaxed); }
+  Ledger& ledger() { return ledger_; }
   bool is_head() const { return is_head_; }
   // For how long runner calls of this request are wanted.
   runner::Client::Wanted wanted() const { return {ledger_.deadline(), gone_}; }
@@ -61,6 +62,8 @@ class RequestContext final : public bento_ctx {
   void answer(http::Response response);
   void fail(const Status& status);
   void fail(int http_status, std::string_view detail, http::Headers headers = {});
+  // Whichever of these is still due, also when the answer is out, or is being written.
+  void give_up(const Status& why);
 
   // [worker] (waits) Or the answer in pieces: start(), then write() until `more` is false, or cut()
   // when it cannot be completed. After an error of start() other than CANCELLED one of the above is

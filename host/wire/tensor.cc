@@ -2,6 +2,7 @@
 #include <array>
 #include <cassert>
 #include <cstring>
+#include <new>
 
 #include "wire/value.h"
 
@@ -160,7 +161,11 @@ Result<Value> concat(std::span<const bento_value> parts, std::int32_t axis) {
   }
   if (bytes == 0) return joined;  // then the outer extents may be anything: no loop over them
 
-  joined.data.resize(static_cast<std::size_t>(bytes));
+  try {
+    joined.data.resize(static_cast<std::size_t>(bytes));
+  } catch (const std::bad_alloc&) {
+    return Status::with_http(503, BENTO_RESOURCE_EXHAUSTED, "out of memory");
+  }
   const Blocks blocks = blocks_of(joined.dtype, joined.shape, axis);
   char* out = joined.data.data();
   for (std::int64_t block = 0; block < blocks.outer; ++block) {

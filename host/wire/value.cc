@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cstring>
+#include <new>
 
 namespace bentohost::wire {
 namespace {
@@ -141,8 +142,9 @@ bento_value Value::view() const {
   return view;
 }
 
-Result<Value> Value::copy(const bento_value& view) {
-  if (Status status = check_value(view); !status.ok()) return status;
+namespace {
+
+Value copy_checked(const bento_value& view) {
   Value copy;
   copy.kind = view.kind;
   copy.name = to_view(view.name);
@@ -158,6 +160,17 @@ Result<Value> Value::copy(const bento_value& view) {
     std::memcpy(copy.data.data(), view.bytes.ptr, view.bytes.len);
   }
   return copy;
+}
+
+}  // namespace
+
+Result<Value> Value::copy(const bento_value& view) {
+  if (Status status = check_value(view); !status.ok()) return status;
+  try {
+    return copy_checked(view);
+  } catch (const std::bad_alloc&) {
+    return Status::with_http(503, BENTO_RESOURCE_EXHAUSTED, "out of memory");
+  }
 }
 
 }  // namespace bentohost::wire

@@ -42,7 +42,8 @@ struct Value {
 
   // A view into this; it dies with it or with its next change.
   bento_value view() const;
-  // An owned copy. Strided tensors become C order. Refuses what check_value() refuses.
+  // An owned copy. Strided tensors become C order. Refuses what check_value() refuses, and what
+  // there is no memory for.
   static Result<Value> copy(const bento_value& view);
 };
 

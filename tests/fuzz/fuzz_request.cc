@@ -67,7 +67,7 @@ class Connection {
         outcome_.requests.push_back(told(request_, reader_.framing(), body_, reader_.body_bytes()));
         body_.clear();
         reader_.begin_request();
-      } else {
+      } else if (reader_.state() != RequestReader::State::kInflating) {
         return;
       }
     }

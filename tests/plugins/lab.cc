@@ -116,6 +116,8 @@ struct Digest {
   static constexpr std::uint64_t kModulus = 65521;
 };
 
+std::atomic<int> begun = 0;  // calls of `slow`
+
 // Handlers that stream right now, and those that ever began.
 std::atomic<int> streaming = 0, streamed = 0;
 struct Counted {
@@ -186,9 +188,12 @@ BENTO_SERVICE(svc) {
     return IntTensor::copy(x);
   });
   svc.api("slow", [](Ints x) {
+    ++begun;
     sleep_ms(*x.begin());
     return IntTensor::copy(x);
   });
+  svc.api("begun", {.method = "GET", .quick = true},
+          [](bento::Context&) { return std::to_string(begun); });
   svc.api("patient", [](bento::Context& ctx, std::string_view name) {  // waits for nobody's sake
     ctx.log(bento::Log::kInfo, std::string(name) + " waits");
     while (!ctx.cancelled()) sleep_ms(1);

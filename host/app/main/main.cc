@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 #include "app/config.h"
@@ -85,6 +86,10 @@ int main(int argc, char** argv) try {
                                              {argv, argv + argc});
   }
   return bentohost::app::serve(line->config, exe, overseer);
+} catch (const std::system_error& e) {
+  std::fprintf(stderr, "bentohost: the system has no thread or descriptor left for it: %s\n",
+               e.what());
+  return 1;
 } catch (const std::exception& e) {
   std::fprintf(stderr, "bentohost: %s\n", e.what());
   return 1;

@@ -26,6 +26,7 @@ class Late final : public LateAnswer {
     if (is_answered) return std::nullopt;
     return Response::text(504, "too late");
   }
+  TimePoint on_whole_body(TimePoint now) override { return now; }
   std::atomic<int> calls = 0;
   std::atomic<bool> is_answered = false;
 };

@@ -34,10 +34,12 @@ class TestServer final : private Application {
   explicit TestServer(Handler handler = echo, Limits limits = {}, BodyPlan plan = {})
       : TestServer(std::move(handler), limits, [plan](const Request&) { return plan; }) {}
   TestServer(Handler handler, Limits limits, Planner planner, TrustedProxies proxies = {})
+      : TestServer(std::move(handler), std::move(planner), options(limits, std::move(proxies))) {}
+  TestServer(Handler handler, Planner planner, ServerOptions options)
       : handler_(std::move(handler)),
         planner_(std::move(planner)),
         loops_(make_loops()),
-        server_(options(limits, std::move(proxies)), *this, loops_) {
+        server_(std::move(options), *this, loops_) {
     auto listeners = open_listeners({{{"127.0.0.1", 0, {}}}, {}, false});
     EXPECT_TRUE(listeners.ok()) << listeners.status().message();
     server_.listen(*std::move(listeners));

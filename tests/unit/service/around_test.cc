@@ -140,10 +140,10 @@ TEST_F(MiddlewareTest, BringsTheDeadlineForwardInsideOfOneThatIsAround) {
   ASSERT_TRUE(serve().ok());
   fakes::FakeExchange exchange("POST", "/echo", "x"), none("POST", "/echo", "x");
   ask(exchange);
-  EXPECT_EQ(exchange.late_at, sooner);
+  EXPECT_EQ(exchange.late_at, sooner + Ledger::kLateGrace);
   deadline = UINT64_MAX;
   ask(none);
-  EXPECT_EQ(none.late_at, clock_.now() + environment_.timeout);
+  EXPECT_EQ(none.late_at, clock_.now() + environment_.timeout + Ledger::kLateGrace);
 }
 
 TEST_F(MiddlewareTest, StreamsThroughOneThatIsAround) {

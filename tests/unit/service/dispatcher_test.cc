@@ -7,6 +7,7 @@
 #include <prometheus/gauge.h>
 
 #include <future>
+#include <latch>
 #include <thread>
 
 #include "fakes/fake_clock.h"
@@ -36,7 +37,7 @@ class DispatcherTest : public testing::Test {
     fakes::ask(dispatcher_, exchange);
     EXPECT_EQ(exchange.responses.size(), 1u);
     EXPECT_EQ(metrics_.in_flight().Value(), 0);
-    EXPECT_EQ(environment_.in_flight, 0u);
+    EXPECT_EQ(environment_.slots, 0u);
     return exchange.response();
   }
 
@@ -157,10 +158,72 @@ TEST_F(DispatcherTest, CallsAQuickHandlerAtOnceAndOthersOnAThread) {
   // A large body is decoded off the loop all the same.
   caller = {};
   fakes::FakeExchange exchange("POST", "/echo", std::string(1u << 20, 'x'));
+  exchange.request().arrived = clock_.now();
   fakes::ask(dispatcher_, exchange);
   EXPECT_NE(caller.get_future().get(), std::this_thread::get_id());
   threads.stop(kNoDeadline);
   EXPECT_EQ(exchange.response().body.size(), 1u << 20);
+}
+
+TEST_F(DispatcherTest, CallsNoHandlerOfARequestThatIsOver) {
+  ThreadPool threads(1, 1);
+  environment_.threads = &threads;
+  int calls = 0;
+  plugin_.on_invoke = [&](bento_ctx*, const bento_value& in, bento_sink* sink, bento_error* error) {
+    ++calls;
+    return sink->value(sink, &in, error);
+  };
+  ASSERT_TRUE(serve().ok());
+  std::latch release(1);
+  threads.run([&release] { release.wait(); });
+  fakes::FakeExchange late("POST", "/echo", "late"), gone("POST", "/echo", "gone"),
+      in_time("POST", "/echo", "in time");
+  for (fakes::FakeExchange* exchange : {&late, &gone, &in_time}) {
+    exchange->request().arrived = clock_.now();
+    if (exchange == &late) exchange->request().arrived -= environment_.timeout;
+    fakes::ask(dispatcher_, *exchange);
+  }
+  gone.is_gone->store(true);
+  release.count_down();
+  std::latch all(1);
+  threads.run([&all] { all.count_down(); });
+  all.wait();
+  threads.stop(kNoDeadline);
+  EXPECT_EQ(calls, 1);
+  EXPECT_EQ(late.response().status, 504);
+  EXPECT_THAT(late.response().body, HasSubstr("no thread was free before"));
+  EXPECT_EQ(in_time.response().body, "in time");
+  EXPECT_EQ(environment_.slots, 0u);
+  EXPECT_EQ(environment_.unanswered, 0u);
+}
+
+TEST_F(DispatcherTest, KeepsTheSlotOfARequestUntilItsHandlerHasReturned) {
+  ThreadPool threads(1, 1);
+  environment_.threads = &threads;
+  environment_.max_in_flight = 1;
+  std::latch begun(1), release(1);
+  plugin_.on_invoke = [&](bento_ctx*, const bento_value& in, bento_sink* sink, bento_error* error) {
+    begun.count_down();
+    release.wait();
+    return sink->value(sink, &in, error);
+  };
+  ASSERT_TRUE(serve().ok());
+  fakes::FakeExchange hangs("POST", "/echo", "x");
+  hangs.request().arrived = clock_.now();
+  fakes::ask(dispatcher_, hangs);
+  begun.wait();
+  EXPECT_EQ(hangs.late_at, clock_.now() + environment_.timeout + Ledger::kLateGrace);
+  clock_.advance(environment_.timeout);
+  ASSERT_TRUE(hangs.late->late().has_value());
+  EXPECT_EQ(environment_.unanswered, 0u);
+  EXPECT_EQ(environment_.slots, 1u);
+  fakes::FakeExchange other("POST", "/echo", "x");
+  other.request().arrived = clock_.now();
+  fakes::ask(dispatcher_, other);
+  EXPECT_EQ(other.response().status, 503);
+  release.count_down();
+  threads.stop(kNoDeadline);
+  EXPECT_EQ(environment_.slots, 0u);
 }
 
 TEST_F(DispatcherTest, LetsAQuickHandlerCallNoRunner) {
@@ -218,7 +281,7 @@ TEST_F(DispatcherTest, AnswersWhatAHandlerReturns) {
   ASSERT_TRUE(serve().ok());
   plugin_.on_invoke = [this](bento_ctx* ctx, const bento_value& in, bento_sink* sink,
                              bento_error* error) {
-    EXPECT_EQ(environment_.in_flight, 1u);
+    EXPECT_EQ(environment_.slots, 1u);
     EXPECT_EQ(plugin_.host->set_status(ctx, 202, error), BENTO_OK);
     return sink->value(sink, &in, error);
   };

@@ -48,7 +48,7 @@ class FileMountTest : public testing::Test {
     exchange.write_status = write_status_;
     fakes::ask(dispatcher_, exchange);
     EXPECT_EQ(metrics_.in_flight().Value(), 0);
-    EXPECT_EQ(environment_.in_flight, 0u);
+    EXPECT_EQ(environment_.slots, 0u);
     was_streamed_ = exchange.started.has_value();
     EXPECT_EQ(exchange.responses.size() + (was_streamed_ ? 1 : 0), 1u);
     EXPECT_EQ(exchange.is_complete, was_streamed_);

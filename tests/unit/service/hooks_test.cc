@@ -281,7 +281,7 @@ TEST_F(MiddlewareTest, BringsTheDeadlineForwardOnly) {
   ASSERT_TRUE(serve().ok());
   fakes::FakeExchange exchange("POST", "/echo", "x");
   ask(exchange);
-  EXPECT_EQ(exchange.late_at, sooner);
+  EXPECT_EQ(exchange.late_at, sooner + Ledger::kLateGrace);
 }
 
 TEST_F(MiddlewareTest, LeadsARequestThatCameWholeToAStreamingHandler) {

@@ -112,7 +112,7 @@ class MiddlewareTest : public testing::Test {
     fakes::ask(dispatcher_, exchange);
     EXPECT_EQ(exchange.responses.size() + (exchange.started ? 1 : 0), 1u);
     EXPECT_EQ(metrics_.in_flight().Value(), 0);
-    EXPECT_EQ(environment_.in_flight, 0u);
+    EXPECT_EQ(environment_.slots, 0u);
     return exchange.started ? *exchange.started : exchange.response();
   }
   FakeMiddleware::Hook note(std::string what) {

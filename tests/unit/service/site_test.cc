@@ -105,7 +105,7 @@ TEST_F(SiteTest, AnswersWhatWasNowhereWhenItsHeadCame) {
   serve(new_);
   dispatcher_.handle(exchange);
   EXPECT_EQ(exchange.response().body, "new");
-  EXPECT_EQ(environment_.in_flight, 0u);
+  EXPECT_EQ(environment_.slots, 0u);
 }
 
 TEST_F(SiteTest, IsHeldByItsRequestsAndByNobodyElse) {
