@@ -5,6 +5,7 @@ from pathlib import Path
 
 from harness import PLUGINS, Run, main
 from reload_case import ReloadTest
+from test_reload_unmap import has_unique_symbols
 
 BROUGHT = PLUGINS / "brought"
 HELPER = PLUGINS / "helper" / "libhelper.so"
@@ -56,6 +57,16 @@ class Found(LibrariesTest):
         self.assertEqual(self.version(), "the helper")
 
 
+class Escaping(LibrariesTest):
+    def test_paths_leave_nothing_outside_of_the_folder_of_copies(self):
+        room = self.folder()
+        plugin = self.lay_out(PLUGINS / "helper" / "libneeds_helper.so", parent_={"escaped.s": HELPER})
+        plugin.write_bytes(plugin.read_bytes().replace(b"libhelper.so\0", b"../escaped.s\0"))
+        done = Run("--plugin", str(plugin), "--port", "0", "--copy-dir", str(room))
+        self.assert_refused(done, str(plugin), "../escaped.s", within=30)
+        self.assertEqual(list(room.iterdir()), [])
+
+
 class Different(LibrariesTest):
     """Libraries of one name, of which the loader would give everybody the first."""
 
@@ -91,6 +102,8 @@ class Variables(ReloadTest):
     """What two generations would share."""
 
     def test_that_are_unique_are_refused_by_name(self):
+        if not has_unique_symbols("unique_statics"):
+            self.skipTest("this compiler makes no STB_GNU_UNIQUE")
         self.begin(plugin="unique_statics")
         reply = self.reload(query="?force=true")
         self.assertEqual((reply.status, reply.json()["step"]), (422, "symbols"), reply)

@@ -79,6 +79,9 @@ TEST(ElfFacts, NameAUniqueSymbol) {
 }
 
 TEST(ElfFacts, TellConstantsFromVariables) {
+#ifdef __clang__
+  GTEST_SKIP() << "this compiler makes none";
+#endif
   const auto unique = elf_facts(library("unique_constants")).unique_symbols;
   ASSERT_EQ(unique.size(), 1u) << "as unique_statics";
   EXPECT_TRUE(unique.front().is_constant);
