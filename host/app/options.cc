@@ -139,8 +139,8 @@ std::vector<OptionEntry> reload_options() {
        "crash)",
        false, set([](Config & c) -> auto& { return c.unmaps_retired; })},
       {"copy-dir", "FOLDER",
-       "where plugins are copied to before they are loaded ($RUNTIME_DIRECTORY, $XDG_RUNTIME_DIR, "
-       "$TMPDIR or /tmp)",
+       "where plugins are copied to before they are loaded, not mounted noexec ($CACHE_DIRECTORY, "
+       "$RUNTIME_DIRECTORY, $XDG_RUNTIME_DIR, $TMPDIR, /tmp or /var/tmp)",
        false,
        store(
            any_text, [](Config & c) -> auto& { return c.copy_dir; })},

@@ -5,7 +5,10 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <set>
+#include <utility>
 
 #include "base/unique_fd.h"
 #include "plugin/elf_fetch.h"
@@ -55,6 +58,31 @@ std::string build_id_of(const ElfImage& image, const Elf64_Phdr& notes) {
   return {};
 }
 
+// FNV-1a.
+std::uint64_t hash_of(const ElfImage& image, std::uint64_t at, std::uint64_t bytes) {
+  std::uint64_t hash = 0xcbf29ce484222325;
+  std::array<char, 4096> piece;
+  while (bytes > 0) {
+    const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(bytes, piece.size()));
+    if (!image.read(at, piece.data(), count)) break;
+    for (std::size_t i = 0; i < count; ++i) {
+      hash = (hash ^ static_cast<unsigned char>(piece[i])) * 0x100000001b3;
+    }
+    at += count;
+    bytes -= count;
+  }
+  return hash;
+}
+
+UniqueSymbol unique_symbol(const ElfImage& image, const Elf64_Sym& symbol) {
+  UniqueSymbol unique{image.name_of(symbol), symbol.st_size};
+  if (const auto at = image.constant_at(symbol.st_value, symbol.st_size)) {
+    unique.is_constant = true;
+    unique.content = hash_of(image, *at, symbol.st_size);
+  }
+  return unique;
+}
+
 }  // namespace
 
 ElfFacts elf_facts(const std::string& path) {
@@ -72,19 +100,21 @@ ElfFacts elf_facts(const std::string& path) {
   }
   if (!image.load_dynamic(segments)) return facts;
   facts.is_nodelete = image.is_nodelete();
-  facts.has_text_relocations = image.has_text_relocations();
   facts.needed = image.strings_of(DT_NEEDED);
-  for (const Elf64_Sxword tag : {DT_RUNPATH, DT_RPATH}) {
-    const std::vector<std::string> paths = image.strings_of(tag);
-    if (facts.runpath.empty() && !paths.empty()) facts.runpath = paths.front();
-  }
-  image.for_each_symbol([&](const Elf64_Sym& symbol) {
-    const bool is_defined = symbol.st_shndx != SHN_UNDEF;
-    if (is_defined && ELF64_ST_BIND(symbol.st_info) == STB_GNU_UNIQUE &&
-        facts.unique_symbol.empty()) {
-      facts.unique_symbol = image.name_of(symbol);
-    }
-    if (!is_defined && !facts.has_thread_exits) {
+  const auto first_of = [&](Elf64_Sxword tag) {
+    std::vector<std::string> paths = image.strings_of(tag);
+    return paths.empty() ? std::string() : std::move(paths.front());
+  };
+  facts.runpath = first_of(DT_RUNPATH);
+  facts.rpath = first_of(DT_RPATH);
+  const std::set<std::uint64_t> looked_up = image.symbols_looked_up();
+  image.for_each_symbol([&](std::uint64_t number, const Elf64_Sym& symbol) {
+    if (symbol.st_shndx != SHN_UNDEF) {
+      // One that is bound within the library (-Bsymbolic) is its own.
+      if (ELF64_ST_BIND(symbol.st_info) == STB_GNU_UNIQUE && looked_up.contains(number)) {
+        facts.unique_symbols.push_back(unique_symbol(image, symbol));
+      }
+    } else if (!facts.has_thread_exits) {
       facts.has_thread_exits = image.name_of(symbol).starts_with("__cxa_thread_atexit");
     }
     return true;

@@ -118,11 +118,43 @@ std::optional<Elf64_Sym> ElfImage::find_by_scan(std::uint64_t hash_table,
   return std::nullopt;
 }
 
-bool ElfImage::has_text_relocations() const {
-  return std::any_of(dynamic_.begin(), dynamic_.end(), [](const Elf64_Dyn& entry) {
-    return entry.d_tag == DT_TEXTREL ||
-           (entry.d_tag == DT_FLAGS && (entry.d_un.d_val & DF_TEXTREL) != 0);
-  });
+std::uint64_t ElfImage::value_of(Elf64_Sxword tag) const {
+  for (const Elf64_Dyn& entry : dynamic_) {
+    if (entry.d_tag == tag) return entry.d_un.d_val;
+  }
+  return 0;
+}
+
+// Relocations that name no symbol have the number 0.
+std::set<std::uint64_t> ElfImage::symbols_looked_up() const {
+  std::set<std::uint64_t> numbers;
+  std::array<Elf64_Rela, 512> some;
+  for (const auto& [table, bytes] : {std::pair(DT_RELA, DT_RELASZ), {DT_JMPREL, DT_PLTRELSZ}}) {
+    const auto at = offset_of(value_of(table));
+    if (!at || !contains(*at, value_of(bytes))) continue;
+    const std::uint64_t all = value_of(bytes) / sizeof some[0];
+    for (std::uint64_t done = 0; done < all;) {
+      const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(all - done, some.size()));
+      char* const to = reinterpret_cast<char*>(some.data());
+      if (!read(*at + done * sizeof some[0], to, count * sizeof some[0])) return numbers;
+      for (std::size_t i = 0; i < count; ++i) {
+        if (const auto number = ELF64_R_SYM(some[i].r_info); number != 0) numbers.insert(number);
+      }
+      done += count;
+    }
+  }
+  return numbers;
+}
+
+std::optional<std::uint64_t> ElfImage::constant_at(std::uint64_t address,
+                                                   std::uint64_t bytes) const {
+  for (const Elf64_Phdr& segment : loaded_) {
+    const std::uint64_t into = address - segment.p_vaddr;
+    if (address < segment.p_vaddr || into > segment.p_filesz) continue;
+    if (bytes > segment.p_filesz - into || (segment.p_flags & PF_W) != 0) continue;
+    return segment.p_offset + into;
+  }
+  return std::nullopt;
 }
 
 std::string ElfImage::string_at(std::uint64_t offset) const {
@@ -174,12 +206,12 @@ std::uint64_t ElfImage::symbol_count() const {
   }
 }
 
-void ElfImage::for_each_symbol(const std::function<bool(const Elf64_Sym&)>& each) const {
+void ElfImage::for_each_symbol(const EachSymbol& each) const {
   if (!symbols_ || !strings_) return;
   const std::uint64_t count = symbol_count();
   for (std::uint64_t i = 1; i < count; ++i) {
     const auto symbol = read<Elf64_Sym>(*symbols_ + i * sizeof(Elf64_Sym));
-    if (!symbol || !each(*symbol)) return;
+    if (!symbol || !each(i, *symbol)) return;
   }
 }
 

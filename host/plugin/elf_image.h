@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -46,15 +47,20 @@ class ElfImage {
   // The dynamic symbol of this name, defined or not, as dlsym would find it.
   std::optional<Elf64_Sym> find_symbol(std::string_view name) const;
   bool is_nodelete() const { return (flags_ & DF_1_NODELETE) != 0; }
-  bool has_text_relocations() const;
   // The values of the dynamic section's entries of this tag that name a string: DT_NEEDED,
   // DT_RUNPATH, ... A string longer than a path may be is left out.
   std::vector<std::string> strings_of(Elf64_Sxword tag) const;
-  // Calls `each` for the dynamic symbols, in their order, until it returns false.
-  void for_each_symbol(const std::function<bool(const Elf64_Sym&)>& each) const;
+  // Calls `each` for the dynamic symbols and their numbers, in their order, until it returns false.
+  using EachSymbol = std::function<bool(std::uint64_t number, const Elf64_Sym&)>;
+  void for_each_symbol(const EachSymbol& each) const;
+  // The numbers of the dynamic symbols that the loader looks up by name for the library's own code.
+  std::set<std::uint64_t> symbols_looked_up() const;
+  // Where in the file the bytes are that are mapped at `address`, if nothing may write to them.
+  std::optional<std::uint64_t> constant_at(std::uint64_t address, std::uint64_t bytes) const;
   std::string name_of(const Elf64_Sym& symbol) const;  // "" if it is none, or too long
 
  private:
+  std::uint64_t value_of(Elf64_Sxword tag) const;     // of the dynamic section's entry; 0: none
   std::string string_at(std::uint64_t offset) const;  // of strings_
   std::uint64_t symbol_count() const;
   void read_dynamic(const Elf64_Phdr& segment);

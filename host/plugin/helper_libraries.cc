@@ -3,42 +3,47 @@
 #include <dlfcn.h>
 #include <link.h>
 
-#include <filesystem>
 #include <map>
 #include <mutex>
-#include <string>
+#include <set>
 #include <string_view>
-#include <system_error>
+#include <utility>
 
-#include "plugin/private_copy.h"
+#include "base/log.h"
+#include "plugin/file_copy.h"
 
 namespace bentohost::plugin {
 namespace {
 
+// A library of some plugin's, as it was when it was loaded.
 struct Loaded {
-  std::string path;
-  std::string known_as;  // to people: what `path` is a link to, if it is one beside a copy
-  CopyFolder::Stamp stamp;
+  std::string path;    // by which the loader knows it
+  std::string source;  // to people
+  std::string plugin;  // that it was loaded for
+  FileStamp stamp;     // of the source
+  KeptFilePtr copy;    // its bytes; null for one that is loaded from where it is
 };
 
 struct Known {
   std::mutex mutex;
   std::map<std::string, Loaded> by_name;
+  std::set<std::string> programs_own;  // by path: what was there before the first plugin
 };
+
+int add_name(dl_phdr_info* info, std::size_t, void* names) {
+  if (info->dlpi_name != nullptr)
+    static_cast<std::set<std::string>*>(names)->insert(info->dlpi_name);
+  return 0;
+}
 
 Known& known() {
   static Known the_one;
+  static const bool is_filled = [] {
+    ::dl_iterate_phdr(&add_name, &the_one.programs_own);
+    return true;
+  }();
+  static_cast<void>(is_filled);
   return the_one;
-}
-
-bool is_of_the_system(std::string_view path) {
-  return path.starts_with("/lib") || path.starts_with("/usr/lib") || !path.starts_with("/");
-}
-
-std::string target_of(const std::string& path) {
-  std::error_code is_no_link;
-  const std::string target = std::filesystem::read_symlink(path, is_no_link);
-  return target.starts_with("/") ? target : path;
 }
 
 // Where the library of this name is loaded from; "" when it is not loaded.
@@ -52,33 +57,69 @@ std::string loaded_path(const std::string& name) {
   return path;
 }
 
-}  // namespace
-
-void note_helper_libraries(const ElfFacts& facts) {
-  std::lock_guard lock(known().mutex);
-  for (const std::string& name : facts.needed) {
-    if (known().by_name.contains(name)) continue;
-    const std::string path = loaded_path(name);
-    if (is_of_the_system(path)) continue;
-    const auto stamp = CopyFolder::stamp(path);
-    if (stamp.ok()) known().by_name[name] = {path, target_of(path), *stamp};
+// Whether what is loaded has the bytes that are in `file` now. In doubt it has not.
+bool is_same(const Loaded& loaded, const std::string& file) {
+  const auto stamp = file_stamp(file);
+  if (stamp.ok() && *stamp == loaded.stamp) return true;
+  if (loaded.copy == nullptr) {
+    const auto now = file_stamp(loaded.source);
+    if (!now.ok() || *now != loaded.stamp) return false;  // who knows what it was
   }
+  const auto same =
+      same_bytes(loaded.copy != nullptr ? loaded.copy->readable() : loaded.source, file);
+  return same.ok() && *same;
 }
 
-Status check_helper_libraries(const ElfFacts& facts) {
+}  // namespace
+
+Status check_helper_libraries(const Brought& brought) {
   std::lock_guard lock(known().mutex);
-  for (const std::string& name : facts.needed) {
-    const auto loaded = known().by_name.find(name);
-    if (loaded == known().by_name.end()) continue;
-    const auto now = CopyFolder::stamp(loaded->second.path);
-    if (now.ok() && *now == loaded->second.stamp) continue;
+  for (const BroughtLibrary& library : brought.libraries) {
+    const std::string path = loaded_path(library.name);
+    if (path.empty()) continue;
+    const std::string its = "its library " + library.name + " (" + library.source + ") is ";
+    if (known().programs_own.contains(path)) {
+      const auto same = same_bytes(path, library.source);
+      if (same.ok() && *same) continue;
+      log_warning(brought.place + ": " + its + "not used: bentohost itself has " + path +
+                  " loaded, and there is one of a name in a process");
+      continue;
+    }
+    auto loaded = known().by_name.find(library.name);
+    if (loaded == known().by_name.end() || loaded->second.path != path) {
+      // Loaded by a plugin's own dlopen: of such a file nothing is known but what it is now.
+      const auto stamp = file_stamp(path);
+      Loaded found{path, path, {}, stamp.ok() ? *stamp : FileStamp(), nullptr};
+      loaded = known().by_name.insert_or_assign(library.name, std::move(found)).first;
+    }
+    const Loaded& there = loaded->second;
+    if (is_same(there, library.source)) continue;
+    const bool is_anothers = !there.plugin.empty() && there.plugin != brought.place;
     return Status(
         BENTO_FAILED_PRECONDITION,
-        "its library " + name + " (" + loaded->second.known_as +
-            ") is another than the one that is loaded, and the loader would go on with "
-            "the old one; link it statically, give it a new SONAME, or restart bentohost");
+        its + "another than the one of that name that is loaded" +
+            (there.source == library.source ? std::string() : ", " + there.source) +
+            (is_anothers ? ", for " + there.plugin : std::string()) +
+            ", and the loader would go on with that one; link it statically, give it a "
+            "SONAME of its own, or " +
+            (is_anothers ? "have another bentohost serve this plugin" : "restart bentohost"));
   }
   return {};
+}
+
+void note_helper_libraries(const std::string& plugin, const Brought& brought,
+                           const PrivateCopy& copy) {
+  std::lock_guard lock(known().mutex);
+  for (const BroughtLibrary& library : brought.libraries) {
+    const std::string path = loaded_path(library.name);
+    if (path.empty() || known().programs_own.contains(path)) continue;
+    const auto already = known().by_name.find(library.name);
+    if (already != known().by_name.end() && already->second.path == path) continue;
+    const auto stamp = file_stamp(library.source);
+    if (!stamp.ok()) continue;
+    known().by_name[library.name] = {path, library.source, plugin, *stamp,
+                                     copy.library(library.place)};
+  }
 }
 
 }  // namespace bentohost::plugin

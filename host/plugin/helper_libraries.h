@@ -1,19 +1,24 @@
-// The libraries that plugins bring with them. The dynamic loader knows a library by its name
-// (SONAME) and gives whoever needs it the one that is loaded already: a new generation of a plugin
-// would run with the old one's helper.
+// The libraries that plugins bring with them, once they are loaded. The dynamic loader knows a
+// library by its name (SONAME) and gives whoever needs it the one that is loaded already, from
+// whichever folder: a new generation of a plugin would run with the old one's helper, and a plugin
+// with that of another.
 #pragma once
 
+#include <string>
+
 #include "base/status.h"
-#include "plugin/elf_facts.h"
+#include "plugin/brought_libraries.h"
+#include "plugin/private_copy.h"
 
 namespace bentohost::plugin {
 
-// After a plugin has been loaded: remembers which files its helpers are, and their state. Those of
-// the system are not the plugin's. Any thread.
-void note_helper_libraries(const ElfFacts& facts);
+// Before a plugin is loaded: FAILED_PRECONDITION names a library of which it would get another,
+// with other bytes, and the ways out. Where the other is one that this program itself was linked
+// with, it is a warning in the log: those are the system's, made to replace each other. Any thread.
+Status check_helper_libraries(const Brought& brought);
 
-// Before it is loaded again: FAILED_PRECONDITION names a helper whose file is no longer the one
-// that is loaded, and the ways out.
-Status check_helper_libraries(const ElfFacts& facts);
+// After it has been loaded, from `copy`: remembers which files its libraries are. Any thread.
+void note_helper_libraries(const std::string& plugin, const Brought& brought,
+                           const PrivateCopy& copy);
 
 }  // namespace bentohost::plugin

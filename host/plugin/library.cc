@@ -10,7 +10,9 @@
 #include "base/clean_pages.h"
 #include "plugin/elf_check.h"
 #include "plugin/elf_facts.h"
+#include "plugin/private_copy.h"
 #include "plugin/thread_inside.h"
+#include "plugin/unique_symbols.h"
 
 namespace bentohost::plugin {
 namespace {
@@ -88,10 +90,10 @@ Status Library::unmap() {
   const auto stays = [this](const std::string& why) {
     return Status(BENTO_FAILED_PRECONDITION, file_.path + " stays mapped: " + why);
   };
-  const ElfFacts facts = elf_facts(file_.mapped());
+  const ElfFacts facts = elf_facts(file_.copy != nullptr ? file_.copy->readable() : file_.mapped());
   if (facts.is_nodelete) return stays("it is linked with -z nodelete");
-  if (!facts.unique_symbol.empty()) {
-    return stays("it has unique symbols, such as " + facts.unique_symbol +
+  if (!facts.unique_symbols.empty()) {
+    return stays("it has unique symbols, such as " + demangled(facts.unique_symbols.front().name) +
                  "; build it with -fno-gnu-unique");
   }
   if (const int thread = thread_inside(file_.mapped()); thread != 0) {
@@ -109,7 +111,6 @@ Status Library::unmap() {
 }
 
 void Library::drop_clean_pages() const {
-  if (elf_facts(file_.mapped()).has_text_relocations) return;  // its code has been written to
   const std::string image = file_.mapped();
   bentohost::drop_clean_pages(&image);
 }

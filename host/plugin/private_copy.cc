@@ -1,20 +1,20 @@
 #include "plugin/private_copy.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <chrono>
-#include <cstdlib>
+#include <cstddef>
 #include <filesystem>
+#include <set>
+#include <string_view>
 #include <system_error>
 #include <thread>
-#include <utility>
 
+#include "base/unique_fd.h"
 #include "plugin/elf_check.h"
 
 namespace bentohost::plugin {
@@ -22,159 +22,120 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kPrefix = "bentohost-";
-constexpr const char* kLockName = "lock";
-constexpr int kAttempts = 5;
 constexpr Duration kLookAgain = std::chrono::milliseconds(10);
-
-Status system_error(const std::string& what) {
-  const int error = errno;
-  const bento_code code = error == ENOENT || error == ENOTDIR  ? BENTO_NOT_FOUND
-                          : error == ENOSPC || error == EDQUOT ? BENTO_RESOURCE_EXHAUSTED
-                          : error == EACCES || error == EPERM  ? BENTO_PERMISSION_DENIED
-                                                               : BENTO_UNAVAILABLE;
-  return {code, what + ": " + std::generic_category().message(error)};
-}
-
-std::string default_parent() {
-  for (const char* name : {"RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR", "TMPDIR"}) {
-    const char* value = std::getenv(name);
-    if (value == nullptr || *value == '\0') continue;
-    const std::string first(value,
-                            std::string_view(value).find(':') == std::string_view::npos
-                                ? std::string_view(value).size()
-                                : std::string_view(value).find(':'));  // systemd gives a list
-    if (::access(first.c_str(), W_OK | X_OK) == 0) return first;
-  }
-  return "/tmp";
-}
-
-// The lock of such a folder, or none: then its process lives.
-UniqueFd try_lock(const fs::path& folder, int flags) {
-  UniqueFd fd(::open((folder / kLockName).c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | flags, 0600));
-  if (fd && ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) fd.reset();
-  return fd;
-}
-
-void remove_abandoned(const fs::path& parent) {
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(parent, ignored)) {
-    const std::string name = entry.path().filename();
-    struct stat info {};
-    if (!name.starts_with(kPrefix) || ::lstat(entry.path().c_str(), &info) != 0 ||
-        !S_ISDIR(info.st_mode) || info.st_uid != ::geteuid()) {
-      continue;
-    }
-    if (const UniqueFd lock = try_lock(entry.path(), 0)) fs::remove_all(entry.path(), ignored);
-  }
-}
-
-std::int64_t nanoseconds(const timespec& time) {
-  return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
-}
-
-CopyFolder::Stamp stamp_of(const struct stat& info) {
-  return {info.st_dev, info.st_ino, static_cast<std::uint64_t>(info.st_size),
-          nanoseconds(info.st_mtim), nanoseconds(info.st_ctim)};
-}
+constexpr std::ptrdiff_t kMaxLinks = 4096;  // in one folder; beyond that libraries come first
 
 // By the wall clock, as files have it. One from the future has been left alone for long.
-bool is_quiet(const CopyFolder::Stamp& stamp, Duration quiet) {
+bool is_quiet(const FileStamp& stamp, Duration quiet) {
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME, &now);
-  const std::int64_t age = nanoseconds(now) - std::max(stamp.modified_ns, stamp.changed_ns);
+  const std::int64_t now_ns = std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+  const std::int64_t age = now_ns - std::max(stamp.modified_ns, stamp.changed_ns);
   return age < 0 || age >= std::chrono::nanoseconds(quiet).count();
 }
 
-Status copy_bytes(int from, int to) {
-  for (;;) {
-    const ssize_t n = ::copy_file_range(from, nullptr, to, nullptr, 1u << 30, 0);
-    if (n == 0) return {};
-    if (n > 0 || errno == EINTR) continue;
-    if (errno != EXDEV && errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP) {
-      return system_error("copying");
-    }
-    break;  // not between these two: by hand, from where it stopped
+// The deepest folder that all places are in or below; "" for the root.
+std::string common_folder(const std::vector<BroughtFolder>& folders) {
+  std::string common = folders.front().place;
+  for (const BroughtFolder& folder : folders) {
+    while (!(folder.place + "/").starts_with(common + "/")) common.erase(common.rfind('/'));
   }
-  std::array<char, 65536> buffer;
-  for (;;) {
-    const ssize_t got = ::read(from, buffer.data(), buffer.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return got == 0 ? Status() : system_error("reading");
-    for (ssize_t done = 0; done < got;) {
-      const ssize_t n = ::write(to, buffer.data() + done, static_cast<std::size_t>(got - done));
-      if (n < 0 && errno != EINTR) return system_error("writing the copy");
-      done += std::max<ssize_t>(n, 0);
-    }
+  return common;
+}
+
+std::vector<std::string> names_in(const std::string& folder) {
+  std::vector<std::string> names;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+    names.push_back(entry.path().filename().string());
   }
+  std::stable_partition(names.begin(), names.end(), [](const std::string& name) {
+    return name.ends_with(".so") || name.find(".so.") != std::string::npos;
+  });
+  names.resize(static_cast<std::size_t>(std::min(std::ssize(names), kMaxLinks)));
+  return names;
 }
 
 }  // namespace
 
-PrivateCopy::~PrivateCopy() { ::unlink(path_.c_str()); }
+// ---- one copy ----
+
+PrivateCopy::~PrivateCopy() {
+  std::lock_guard lock(place_->mutex());
+  std::error_code ignored;
+  fs::remove_all(root(), ignored);
+}
+
+std::string PrivateCopy::root() const { return place_->path() + "/" + std::to_string(number_); }
+
+std::string PrivateCopy::path() const {
+  std::lock_guard lock(place_->mutex());
+  return root() + "/" + files_.front().at;
+}
+
+Result<std::string> PrivateCopy::restore() const {
+  std::lock_guard lock(place_->mutex());
+  if (Status status = restore_all(); !status.ok()) return status;
+  return root() + "/" + files_.front().at;
+}
+
+Status PrivateCopy::restore_all() const {
+  if (Status status = place_->ensure(); !status.ok()) return status;
+  std::error_code error;
+  fs::create_directories(root(), error);
+  for (const std::string& folder : folders_) fs::create_directories(root() + "/" + folder, error);
+  for (const File& file : files_) {
+    if (Status status = file.file->put(root() + "/" + file.at); !status.ok()) return status;
+  }
+  for (const Link& link : links_) {
+    const std::string at = root() + "/" + link.at;
+    if (::symlink(link.target.c_str(), at.c_str()) != 0 && errno != EEXIST) return file_error(at);
+  }
+  return {};
+}
+
+KeptFilePtr PrivateCopy::library(const std::string& place) const {
+  for (const File& file : files_) {
+    if (!place.empty() && file.place == place) return file.file;
+  }
+  return nullptr;
+}
+
+// ---- all of them ----
 
 Result<std::unique_ptr<CopyFolder>> CopyFolder::create(const std::string& parent) {
-  const fs::path above = parent.empty() ? default_parent() : parent;
-  remove_abandoned(above);
-  const std::string pattern =
-      above / (std::string(kPrefix) + std::to_string(::getpid()) + "-XXXXXX");
-  Status status;
-  for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    std::string name = pattern;
-    if (::mkdtemp(name.data()) == nullptr) {
-      return system_error("no folder for copies of plugins can be made in " + above.string() +
-                          " (choose another with --copy-dir)");
-    }
-    // Another that starts now may take it for abandoned before we have its lock.
-    UniqueFd lock = try_lock(name, O_CREAT);
-    struct stat info {};
-    if (lock && ::fstat(lock.get(), &info) == 0 && info.st_nlink != 0) {
-      return std::unique_ptr<CopyFolder>(new CopyFolder(std::move(name), std::move(lock)));
-    }
-    status = system_error(name + "/" + kLockName);
-    std::error_code ignored;
-    fs::remove_all(name, ignored);
-  }
-  return status;
+  auto place = CopyPlace::create(parent);
+  if (!place.ok()) return std::move(place).take_status();
+  return std::unique_ptr<CopyFolder>(new CopyFolder(*std::move(place)));
 }
 
-CopyFolder::~CopyFolder() {
-  std::error_code ignored;
-  fs::remove_all(path_, ignored);
-  // One that crashed may have been dying still when we began in its place.
-  remove_abandoned(fs::path(path_).parent_path());
+std::string CopyFolder::path() const {
+  std::lock_guard lock(place_->mutex());
+  return place_->path();
 }
 
-Result<CopyFolder::Stamp> CopyFolder::stamp(const std::string& path) {
-  struct stat info {};
-  if (::stat(path.c_str(), &info) != 0) return system_error(path);
-  return stamp_of(info);
-}
-
-Result<PrivateCopyPtr> CopyFolder::copy(const std::string& path, Duration quiet, Duration longest,
-                                        Stamp& stamp) {
-  const TimePoint deadline = std::chrono::steady_clock::now() + longest;
+Result<KeptFilePtr> CopyFolder::copy_when_quiet(const std::string& path, const std::string& at,
+                                                Patience patience, FileStamp& stamp) {
+  const TimePoint deadline = std::chrono::steady_clock::now() + patience.longest;
   for (;; std::this_thread::sleep_for(kLookAgain)) {
     // A FIFO would block in open.
     const UniqueFd from(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     struct stat info {};
-    if (!from || ::fstat(from.get(), &info) != 0) return system_error(path);
+    if (!from || ::fstat(from.get(), &info) != 0) return file_error(path);
     if (!S_ISREG(info.st_mode))
       return check_elf_file(path).prefixed(path + ": ");  // says what it is
-    stamp = stamp_of(info);
-    if (is_quiet(stamp, quiet)) {
-      const std::string name = fs::path(path).filename();
-      auto copy =
-          std::make_shared<const PrivateCopy>(path_ + "/" + std::to_string(next_++) + "-" + name);
-      const UniqueFd to(
-          ::open(copy->path().c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0500));
-      if (!to) return system_error(copy->path());
-      if (Status status = copy_bytes(from.get(), to.get()); !status.ok()) {
-        return std::move(status).prefixed(path + " to " + path_ + ": ");
+    auto before = file_stamp(from.get());
+    if (!before.ok()) return std::move(before).take_status();
+    stamp = *before;
+    if (is_quiet(stamp, patience.quiet)) {
+      auto copy = KeptFile::make(from.get(), at);
+      if (!copy.ok()) {
+        return std::move(copy).take_status().prefixed(path + " to " + at + ": ");
       }
       // Who wrote to it meanwhile, or put another in its place, is not done with it.
-      const auto now = CopyFolder::stamp(path);
-      if (now.ok() && *now == stamp) return PrivateCopyPtr(std::move(copy));
+      const auto now = file_stamp(path);
+      if (now.ok() && *now == stamp) return copy;
+      ::unlink(at.c_str());
     }
     if (std::chrono::steady_clock::now() >= deadline) {
       return Status(BENTO_UNAVAILABLE, path + ": is still being written to");
@@ -182,31 +143,89 @@ Result<PrivateCopyPtr> CopyFolder::copy(const std::string& path, Duration quiet,
   }
 }
 
-Result<bool> same_bytes(const std::string& one, const std::string& other) {
-  const UniqueFd a(::open(one.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!a) return system_error(one);
-  const UniqueFd b(::open(other.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!b) return system_error(other);
-  std::array<char, 65536> left, right;
-  const auto fill = [](int fd, std::array<char, 65536>& buffer) {
-    std::size_t size = 0;
-    while (size < buffer.size()) {
-      const ssize_t n = ::read(fd, buffer.data() + size, buffer.size() - size);
-      if (n < 0 && errno == EINTR) continue;
-      if (n <= 0) break;
-      size += static_cast<std::size_t>(n);
-    }
-    return size;
-  };
-  for (;;) {
-    const std::size_t size = fill(a.get(), left);
-    if (size != fill(b.get(), right)) return false;
-    if (!std::equal(left.begin(), left.begin() + static_cast<std::ptrdiff_t>(size),
-                    right.begin())) {
-      return false;
-    }
-    if (size == 0) return true;
+Result<std::shared_ptr<PrivateCopy>> CopyFolder::copy(const std::string& path, Patience patience,
+                                                      FileStamp& stamp) {
+  std::shared_ptr<PrivateCopy> copy(new PrivateCopy(place_, next_++));
+  std::string root;
+  {
+    std::lock_guard lock(place_->mutex());
+    if (Status status = copy->restore_all(); !status.ok()) return status;
+    root = copy->root();
   }
+  const std::string name = fs::path(path).filename();
+  auto file = copy_when_quiet(path, root + "/" + name, patience, stamp);
+  if (!file.ok()) return std::move(file).take_status();
+  copy->files_.push_back({name, {}, *std::move(file)});
+  return copy;
+}
+
+Result<KeptFilePtr> CopyFolder::copy_library(const std::string& source, const std::string& at,
+                                             Patience patience) {
+  std::erase_if(libraries_, [](const auto& one) { return one.second.second.expired(); });
+  const auto now = file_stamp(source);
+  if (const auto known = libraries_.find(source); known != libraries_.end() && now.ok()) {
+    const KeptFilePtr file = known->second.second.lock();
+    if (file != nullptr && known->second.first == *now) {
+      if (Status status = file->put(at); !status.ok()) return status;
+      return file;
+    }
+  }
+  FileStamp stamp;
+  auto file = copy_when_quiet(source, at, patience, stamp);
+  if (file.ok()) libraries_[source] = {stamp, *file};
+  return file;
+}
+
+Status CopyFolder::surround(PrivateCopy& copy, const Brought& brought, Patience patience) {
+  if (brought.folders.empty()) return {};
+  const std::string common = common_folder(brought.folders);
+  const auto inside = [&](const std::string& place) {
+    return place.size() > common.size() ? place.substr(common.size() + 1) : std::string();
+  };
+  std::set<std::string> taken;  // by what is no link
+  for (const BroughtFolder& folder : brought.folders) {
+    std::string at = inside(folder.place);
+    for (std::string above = at; !above.empty();) {
+      taken.insert(above);
+      const std::size_t slash = above.rfind('/');
+      above.erase(slash != std::string::npos ? slash : 0);
+    }
+    copy.folders_.push_back(std::move(at));
+  }
+  const std::string at = inside(brought.place);
+  taken.insert(at);
+  for (const BroughtLibrary& library : brought.libraries) {
+    if (!library.place.empty()) taken.insert(inside(library.place));
+  }
+  for (const BroughtFolder& folder : brought.folders) {
+    const std::string above = inside(folder.place);
+    for (const std::string& name : names_in(folder.source)) {
+      std::string link = above.empty() ? name : above + "/" + name;
+      if (!taken.contains(link)) copy.links_.push_back({link, folder.source + "/" + name});
+    }
+  }
+
+  std::string root;
+  {
+    std::lock_guard lock(place_->mutex());
+    root = copy.root();
+    const std::string before = std::exchange(copy.files_.front().at, at);
+    if (Status status = copy.restore_all(); !status.ok()) return status;
+    if (before != at) {
+      ::unlink((root + "/" + before).c_str());
+      if (Status status = copy.restore_all(); !status.ok()) return status;  // a link of that name
+    }
+  }
+  for (const BroughtLibrary& library : brought.libraries) {
+    if (library.place.empty()) continue;
+    const std::string library_at = inside(library.place);
+    auto file = copy_library(library.source, root + "/" + library_at, patience);
+    if (!file.ok()) {
+      return std::move(file).take_status().prefixed("its library " + library.name + ": ");
+    }
+    copy.files_.push_back({library_at, library.place, *std::move(file)});
+  }
+  return {};
 }
 
 }  // namespace bentohost::plugin

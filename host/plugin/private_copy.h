@@ -2,71 +2,103 @@
 // may be overwritten in place, which is a SIGBUS in whoever has it mapped, and dlopen of a path
 // that is loaded already gives the old code.
 //
-// The copies are in a folder of this process alone, mode 0700, below the system's folder for such
-// things. A process that is killed cannot remove its own; the next one that starts or ends there
-// does.
+// Each copy has a folder of its own, which looks from inside as the original's does: the libraries
+// that the plugin brings (brought_libraries.h) are copies too, at the same places from $ORIGIN, and
+// what else is in the folders that the loader or the plugin may search is there as symbolic links.
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
-#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/status.h"
-#include "base/unique_fd.h"
+#include "plugin/brought_libraries.h"
+#include "plugin/copy_place.h"
+#include "plugin/file_copy.h"
+#include "plugin/kept_file.h"
 
 namespace bentohost::plugin {
 
-// A copy that is removed when its owner goes; what is mapped of it stays mapped.
+// A copy that is removed when its owner goes; what is mapped of it stays mapped. Any thread.
 class PrivateCopy {
  public:
-  explicit PrivateCopy(std::string path) : path_(std::move(path)) {}
   ~PrivateCopy();
   PrivateCopy(const PrivateCopy&) = delete;
   PrivateCopy& operator=(const PrivateCopy&) = delete;
 
-  const std::string& path() const { return path_; }
+  // Where it was put last.
+  std::string path() const;
+  // Has all of it be there, as it was when it was made, for somebody who is about to load it. The
+  // path, which is another one if a cleaner of temporary files took the whole place.
+  Result<std::string> restore() const;
+  // By which this process can read the plugin, whatever has become of the path.
+  std::string readable() const { return files_.front().file->readable(); }
+  // The copy of the library that has `place` beside the original; null if there is none.
+  KeptFilePtr library(const std::string& place) const;
 
  private:
-  std::string path_;
+  friend class CopyFolder;
+  struct File {
+    std::string at;     // in the folder
+    std::string place;  // of the original
+    KeptFilePtr file;
+  };
+  struct Link {
+    std::string at, target;
+  };
+
+  PrivateCopy(std::shared_ptr<CopyPlace> place, std::uint64_t number)
+      : place_(std::move(place)), number_(number) {}
+  std::string root() const;  // of its folder; the place's mutex is held
+  Status restore_all() const;
+
+  const std::shared_ptr<CopyPlace> place_;
+  const std::uint64_t number_;
+  // In the folder. They change no more once others have the copy.
+  std::vector<std::string> folders_;
+  std::vector<File> files_;  // the plugin first
+  std::vector<Link> links_;
 };
 using PrivateCopyPtr = std::shared_ptr<const PrivateCopy>;
 
+// All copies of this process. One thread at a time.
 class CopyFolder {
  public:
-  // Below `parent`; "" means $RUNTIME_DIRECTORY, $XDG_RUNTIME_DIR, $TMPDIR or /tmp, the first that
-  // is set. Removes what processes have left there that are no more. Errors name the folder.
+  // The errors, and what "" means, are CopyPlace::create()'s.
   static Result<std::unique_ptr<CopyFolder>> create(const std::string& parent);
-  ~CopyFolder();
+  ~CopyFolder() { place_->remove(); }
   CopyFolder(const CopyFolder&) = delete;
   CopyFolder& operator=(const CopyFolder&) = delete;
 
-  const std::string& path() const { return path_; }
+  std::string path() const;
 
-  // A file's identity and state, cheap to ask for: while it is the same, so is the content.
-  struct Stamp {
-    std::uint64_t device = 0, inode = 0, size = 0;
-    std::int64_t modified_ns = 0, changed_ns = 0;
-    bool operator==(const Stamp&) const = default;
+  // How long a file must have been left alone (by its size and times) before it is copied, and how
+  // long to wait for that: then UNAVAILABLE.
+  struct Patience {
+    Duration quiet{}, longest{};
   };
-  static Result<Stamp> stamp(const std::string& path);
-
-  // A copy of `path` under a name of its own. Waits until the file has been left alone for `quiet`
-  // (by its size and times), but no longer than `longest`: then UNAVAILABLE. `stamp` becomes what
-  // was copied. RESOURCE_EXHAUSTED when there is no room for it. One thread at a time.
-  Result<PrivateCopyPtr> copy(const std::string& path, Duration quiet, Duration longest,
-                              Stamp& stamp);
+  // A copy of `path` in a folder of its own, still without what it brings. `stamp` becomes what was
+  // copied. RESOURCE_EXHAUSTED when there is no room for it.
+  Result<std::shared_ptr<PrivateCopy>> copy(const std::string& path, Patience patience,
+                                            FileStamp& stamp);
+  // Puts around the copy what its original has around it. A library whose file is the same as that
+  // of an earlier copy, is the same file here.
+  Status surround(PrivateCopy& copy, const Brought& brought, Patience patience);
 
  private:
-  CopyFolder(std::string path, UniqueFd lock) : path_(std::move(path)), lock_(std::move(lock)) {}
+  explicit CopyFolder(std::shared_ptr<CopyPlace> place) : place_(std::move(place)) {}
+  static Result<KeptFilePtr> copy_when_quiet(const std::string& path, const std::string& at,
+                                             Patience patience, FileStamp& stamp);
+  Result<KeptFilePtr> copy_library(const std::string& source, const std::string& at,
+                                   Patience patience);
 
-  std::string path_;
-  UniqueFd lock_;  // held while the process lives
+  const std::shared_ptr<CopyPlace> place_;
   std::uint64_t next_ = 1;
+  std::map<std::string, std::pair<FileStamp, std::weak_ptr<KeptFile>>> libraries_;  // by source
 };
-
-// Whether two files have the same bytes. An error when either cannot be read.
-Result<bool> same_bytes(const std::string& one, const std::string& other);
 
 }  // namespace bentohost::plugin

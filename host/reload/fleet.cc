@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "plugin/helper_libraries.h"
 #include "plugin/library.h"
+#include "plugin/unique_symbols.h"
 #include "reload/report.h"
 
 namespace bentohost::reload {
@@ -88,9 +89,11 @@ GenerationPtr Fleet::make_generation(const Seat& seat, const Staged& staged) con
 
 Result<std::shared_ptr<service::LiveService>> Fleet::load(const Seat& seat, Staged& staged,
                                                           const GenerationPtr& generation) {
+  // Whatever becomes of it, what the loader has bound stays bound.
+  plugin::note_unique_symbols(seat.path, staged.facts, staged.brought);
   auto loaded = service::LiveService::load(std::move(staged.config), seat.options.prefix);
+  plugin::note_helper_libraries(seat.path, staged.brought, *staged.copy);
   if (!loaded.ok()) return std::move(loaded).take_status();
-  plugin::note_helper_libraries(staged.facts);
   auto live = retirer_.adopt(*std::move(loaded), generation);
   generation->live = live;
   const plugin::ServiceSpec& spec = live->spec();
@@ -123,6 +126,13 @@ Status Fleet::start() {
 
   for (std::size_t i = 0; i < seats_.size(); ++i) {
     Seat& seat = seats_[i];
+    const std::string context = seat.path + ": ";
+    // Between two plugins it may even be meant.
+    Status status = plugin::check_unique_symbols(staged[i].facts, staged[i].brought);
+    if (!status.ok()) log_warning(context + status.message());
+    if (status = plugin::check_helper_libraries(staged[i].brought); !status.ok()) {
+      return std::move(status).prefixed(context);
+    }
     const GenerationPtr generation = make_generation(seat, staged[i]);
     auto live = load(seat, staged[i], generation);
     if (!live.ok()) return std::move(live).take_status();
@@ -299,7 +309,7 @@ std::vector<std::pair<std::string, std::string>> Fleet::files() const {
 bool Fleet::has_changed(std::string_view service) const {
   const Seat* seat = find(service);
   if (seat == nullptr) return false;
-  const auto stamp = plugin::CopyFolder::stamp(seat->path);
+  const auto stamp = plugin::file_stamp(seat->path);
   std::lock_guard lock(mutex_);
   return stamp.ok() && *stamp != seat->current->stamp && *stamp != seat->tried;
 }

@@ -116,8 +116,8 @@ class Fleet {
     service::PartPtr part;  // null for those around
     // Guarded by mutex_, for json():
     GenerationPtr current;
-    std::deque<GenerationPtr> old;    // the newest last
-    plugin::CopyFolder::Stamp tried;  // of the file that was last looked at, and is not served
+    std::deque<GenerationPtr> old;  // the newest last
+    plugin::FileStamp tried;        // of the file that was last looked at, and is not served
     std::uint64_t reloads = 0, failures = 0;
     std::string last_error;  // a JSON object; "" for none
   };

@@ -8,6 +8,8 @@
 #include <utility>
 
 #include "base/log.h"
+#include "plugin/helper_libraries.h"
+#include "plugin/unique_symbols.h"
 #include "reload/fleet.h"
 #include "reload/report.h"
 #include "reload/trial.h"
@@ -60,7 +62,7 @@ Outcome Fleet::reload(std::string_view service, bool force) {
 
 Status Fleet::bring_up(Seat& seat, bool force, Progress& progress, bool& is_unchanged) {
   progress.enter(Step::kCopy);
-  const auto stamp = plugin::CopyFolder::stamp(seat.path);
+  const auto stamp = plugin::file_stamp(seat.path);
   is_unchanged = !force && stamp.ok() && *stamp == seat.current->stamp;
   if (is_unchanged) return {};
   auto staged = copy_plugin(*folder_, seat.path, options_.stage, progress);
@@ -69,7 +71,7 @@ Status Fleet::bring_up(Seat& seat, bool force, Progress& progress, bool& is_unch
     seat.tried = *stamp;
   }
   if (!staged.ok()) return std::move(staged).take_status();
-  const auto same = plugin::same_bytes(staged->copy->path(), seat.current->copy->path());
+  const auto same = plugin::same_bytes(staged->copy->readable(), seat.current->copy->readable());
   is_unchanged = !force && same.ok() && *same;
   if (is_unchanged) {
     std::lock_guard lock(mutex_);
@@ -84,6 +86,14 @@ Status Fleet::bring_up(Seat& seat, bool force, Progress& progress, bool& is_unch
                                                  staged->service + ", not " + seat.service);
   }
 
+  const std::string context = seat.path + ": ";
+  progress.enter(Step::kSymbols);
+  Status status = plugin::check_unique_symbols(staged->facts, staged->brought);
+  if (!status.ok()) return std::move(status).prefixed(context);
+  progress.enter(Step::kLibraries);
+  status = plugin::check_helper_libraries(staged->brought);
+  if (!status.ok()) return std::move(status).prefixed(context);
+
   const auto candidate = std::make_shared<Candidate>();
   candidate->generation = make_generation(seat, *staged);
   progress.enter(Step::kLoad);
@@ -91,7 +101,7 @@ Status Fleet::bring_up(Seat& seat, bool force, Progress& progress, bool& is_unch
   if (!live.ok()) return std::move(live).take_status();
   candidate->live = *std::move(live);
   progress.enter(Step::kCreate);
-  Status status = within_limit(progress, candidate, &service::LiveService::create);
+  status = within_limit(progress, candidate, &service::LiveService::create);
   if (!status.ok()) return status;
   progress.enter(Step::kOnStartup);
   status = within_limit(progress, candidate, &service::LiveService::start);

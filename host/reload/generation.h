@@ -30,7 +30,7 @@ struct Generation {
   std::string version, build_id;
   std::chrono::system_clock::time_point loaded_at;
   plugin::PrivateCopyPtr copy;  // until it is retired
-  plugin::CopyFolder::Stamp stamp;
+  plugin::FileStamp stamp;
   std::atomic<State> state = State::kStarting;
   TimePoint replaced_at{};
   bool was_warned_of = false;

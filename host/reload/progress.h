@@ -15,7 +15,8 @@ enum class Step {
   kProbe,      // loading and describing it in a child process
   kAbi,        // within that: its ABI version
   kOptions,    // against its schema
-  kLibraries,  // the libraries it brings
+  kSymbols,    // variables that it would share with what is loaded already
+  kLibraries,  // the libraries it brings: looked for and copied before the probe, compared after it
   kLoad,       // dlopen, open, describe
   kCreate,
   kOnStartup,
@@ -38,7 +39,7 @@ class Progress {
   }
   Step step() const { return step_; }
   void end() { note(); }
-  // Once it has ended: of the steps that were entered, in their order.
+  // Once it has ended: of the steps that were entered, in the order in which they first were.
   const std::vector<std::pair<Step, Duration>>& took() const { return took_; }
   Duration total() const {
     Duration sum{};
@@ -49,9 +50,18 @@ class Progress {
  private:
   void note() {
     const TimePoint now = clock_->now();
-    if (has_begun_) took_.emplace_back(step_, now - since_);
+    if (has_begun_) add(now - since_);
     has_begun_ = true;
     since_ = now;
+  }
+
+  void add(Duration duration) {
+    for (auto& [step, took] : took_) {
+      if (step != step_) continue;
+      took += duration;
+      return;
+    }
+    took_.emplace_back(step_, duration);
   }
 
   const Clock* clock_;

@@ -55,7 +55,7 @@ struct Retirer::Shared {
 };
 
 void Retirer::Shared::retire(service::LiveService* raw, const GenerationPtr& generation) {
-  const std::unique_ptr<service::LiveService> service(raw);
+  std::unique_ptr<service::LiveService> service(raw);
   const bool has_served = generation->state == State::kDraining;
   generation->state = State::kRetiring;
   service->stop(clock.now() + kRunnerExitTime);
@@ -72,6 +72,7 @@ void Retirer::Shared::retire(service::LiveService* raw, const GenerationPtr& gen
     }
   }
   if (end == State::kRetired) service->drop_clean_pages();
+  service.reset();
   generation->copy.reset();
   generation->state = end;
   if (has_served) {

@@ -3,53 +3,39 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <memory>
 #include <string_view>
 #include <utility>
 
 #include "base/json.h"
 #include "plugin/check_options.h"
 #include "plugin/elf_check.h"
-#include "plugin/helper_libraries.h"
 #include "plugin/probe.h"
 
 namespace bentohost::reload {
-namespace {
-
-// A library beside the plugin, found by $ORIGIN, is to be found beside the copy as well.
-void link_neighbours(const plugin::CopyFolder& folder, const plugin::PluginFile& file,
-                     const plugin::ElfFacts& facts) {
-  if (facts.runpath.find("$ORIGIN") == std::string::npos &&
-      facts.runpath.find("${ORIGIN}") == std::string::npos) {
-    return;
-  }
-  std::error_code ignored;
-  for (const std::string& name : facts.needed) {
-    const std::filesystem::path neighbour = std::filesystem::path(file.dir()) / name;
-    if (std::filesystem::exists(neighbour, ignored)) {
-      std::filesystem::create_symlink(neighbour, std::filesystem::path(folder.path()) / name,
-                                      ignored);
-    }
-  }
-}
-
-}  // namespace
-
 Result<Staged> copy_plugin(plugin::CopyFolder& folder, const std::string& path,
                            const StageOptions& options, Progress& progress) {
   Staged staged;
+  const plugin::CopyFolder::Patience patience{options.quiet, options.longest_wait};
   progress.enter(Step::kCopy);
-  auto copy = folder.copy(path, options.quiet, options.longest_wait, staged.stamp);
-  if (!copy.ok()) return std::move(copy).take_status();
-  staged.copy = *std::move(copy);
-  staged.config.file = {path, staged.copy->path()};
-  staged.config.host_version = options.host_version;
+  auto made = folder.copy(path, patience, staged.stamp);
+  if (!made.ok()) return std::move(made).take_status();
+  const std::shared_ptr<plugin::PrivateCopy> copy = *std::move(made);
+  staged.copy = copy;
 
   progress.enter(Step::kElf);
-  if (Status status = plugin::check_elf_file(staged.copy->path()); !status.ok()) {
+  if (Status status = plugin::check_elf_file(copy->readable()); !status.ok()) {
     return std::move(status).prefixed(path + ": ");
   }
-  staged.facts = plugin::elf_facts(staged.copy->path());
-  link_neighbours(folder, staged.config.file, staged.facts);
+  staged.facts = plugin::elf_facts(copy->readable());
+
+  progress.enter(Step::kLibraries);
+  staged.brought = plugin::find_brought(path, staged.facts);
+  if (Status status = folder.surround(*copy, staged.brought, patience); !status.ok()) {
+    return std::move(status).prefixed(path + ": ");
+  }
+  staged.config.file = {path, copy->path(), copy};
+  staged.config.host_version = options.host_version;
   return staged;
 }
 
@@ -75,9 +61,7 @@ Status try_plugin(Staged& staged, const StageOptions& options, bool is_gentle, P
                   "options of service " + staged.service + ": " + checked.status().message());
   }
   staged.config.options_json = *std::move(checked);
-
-  progress.enter(Step::kLibraries);
-  return plugin::check_helper_libraries(staged.facts).prefixed(staged.config.file.path + ": ");
+  return {};
 }
 
 std::vector<std::string> plugin_folders(const std::string& exe, const std::string& subfolder) {

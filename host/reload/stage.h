@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "plugin/brought_libraries.h"
 #include "plugin/elf_facts.h"
 #include "plugin/instance.h"
 #include "plugin/private_copy.h"
@@ -26,13 +27,14 @@ struct StageOptions {
 struct Staged {
   plugin::PluginConfig config;
   plugin::PrivateCopyPtr copy;
-  plugin::CopyFolder::Stamp stamp;
+  plugin::FileStamp stamp;
   plugin::ElfFacts facts;
+  plugin::Brought brought;
   std::string service, version;
   std::vector<std::string> runners;
 };
 
-// The first half: only a copy is made and looked at. Errors name the file; `progress` says where.
+// The first half: only copies are made and looked at. Errors name the file; `progress` says where.
 Result<Staged> copy_plugin(plugin::CopyFolder& folder, const std::string& path,
                            const StageOptions& options, Progress& progress);
 // The second: the child process is started by this thread; it is gentle when others serve

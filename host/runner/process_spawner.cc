@@ -13,6 +13,7 @@ extern "C" {  // glibc 2.36 forgot it in the header
 
 #include "base/gentle.h"
 #include "base/launch.h"
+#include "plugin/private_copy.h"
 #include "runner/spawner.h"
 
 namespace bentohost::runner {
@@ -50,11 +51,18 @@ Result<Child> start(const std::string& exe, const std::vector<std::string>& argu
 
 void ProcessSpawner::spawn(const std::string& runner, std::uint32_t worker, bool is_gentle,
                            Done done) {
-  std::vector<std::string> arguments = {"runner",       file_.path,
-                                        runner,         std::to_string(worker),
-                                        file_.mapped(), std::to_string(::getpid())};
-  launcher_->post([exe = exe_, arguments = std::move(arguments), is_gentle,
-                   done = std::move(done)] { done(start(exe, arguments, is_gentle)); });
+  launcher_->post([exe = exe_, file = file_, runner, worker, is_gentle, done = std::move(done)] {
+    std::string image = file.mapped();
+    if (file.copy != nullptr) {  // which a cleaner of temporary files may have taken
+      auto restored = file.copy->restore();
+      if (!restored.ok()) return done(std::move(restored).take_status());
+      image = *std::move(restored);
+    }
+    done(start(
+        exe,
+        {"runner", file.path, runner, std::to_string(worker), image, std::to_string(::getpid())},
+        is_gentle));
+  });
 }
 
 }  // namespace bentohost::runner

@@ -116,8 +116,8 @@ class ReloadTest(HostTest):
     def mapped_copies(self):
         """The names of the copies that the host has mapped."""
         maps = Path(f"/proc/{self.host.serving_pid}/maps").read_text()
-        return {Path(line.split()[5]).name for line in maps.splitlines()
-                if "libbad.so" in line}
+        paths = {Path(line.split()[5]) for line in maps.splitlines() if "libbad.so" in line}
+        return {f"{path.parent.name}/{path.name}" for path in paths}
 
 
 class ReloadUnderLoad(ReloadTest):

@@ -1,20 +1,21 @@
 """The private copies of plugins: where they go, and that none is left behind."""
 import ctypes
 import os
+import shutil
 import signal
 
 from harness import LAB, Run, eventually, is_alive, main
 from reload_case import GOOD, ReloadTest
 
-MS_NOSUID = 2  # mount(2)
+MS_NOSUID, MS_NOEXEC = 2, 8  # mount(2)
 
 
 class Copies(ReloadTest):
-    def small_filesystem(self, kibibytes):
+    def small_filesystem(self, kibibytes, flags=0):
         libc = ctypes.CDLL(None, use_errno=True)
         folder = self.folder()
         path = str(folder).encode()
-        if libc.mount(b"tmpfs", path, b"tmpfs", MS_NOSUID, f"size={kibibytes}k".encode()) != 0:
+        if libc.mount(b"tmpfs", path, b"tmpfs", MS_NOSUID | flags, f"size={kibibytes}k".encode()) != 0:
             self.skipTest(f"no file system can be mounted here: {os.strerror(ctypes.get_errno())}")
         self.addCleanup(libc.umount2, path, 2)  # MNT_DETACH
         return folder
@@ -31,13 +32,43 @@ class Copies(ReloadTest):
         load.wait_for_more()
         load.end()
         self.assertEqual((load.failures, set(load.versions)), ([], {"good"}))
-        self.assertEqual(len(list(room.glob("bentohost-*/*-libbad.so"))), 1)  # no half of one
+        self.assertEqual(len(list(room.glob("bentohost-*/*/libbad.so"))), 1)  # no half of one
         self.reloads("better")
         self.assertEqual(self.version(), "better")
 
     def test_have_no_folder_to_go_to(self):
         done = Run("--plugin", LAB, "--port", "0", "--copy-dir", "/nowhere/at/all")
         self.assert_refused(done, "/nowhere/at/all", "--copy-dir")
+
+    def test_do_not_go_where_no_code_can_be_loaded_from(self):
+        room = self.small_filesystem(1024, MS_NOEXEC)
+        done = Run("--plugin", LAB, "--port", "0", "--copy-dir", str(room))
+        self.assert_refused(done, str(room), "noexec", "--copy-dir")
+        self.assertEqual(list(room.iterdir()), [])
+        other = self.folder()
+        host = self.start(env={"CACHE_DIRECTORY": "", "RUNTIME_DIRECTORY": str(room),
+                               "XDG_RUNTIME_DIR": str(other)})
+        self.assertIn("noexec", host.log_line(str(room)))
+        self.assertEqual(len(list(other.iterdir())), 1)
+
+    def test_that_a_cleaner_of_temporary_files_removes_are_made_anew(self):
+        room = self.folder()
+        self.begin("--copy-dir", str(room), plugin="runner_echoes")
+        for clean in (lambda: shutil.rmtree(next(room.iterdir())),
+                      lambda: next(room.glob("*/*/libbad.so")).unlink(),
+                      lambda: shutil.rmtree(room)):
+            clean()
+            (child,) = self.host.serving_children()
+            os.kill(child, signal.SIGKILL)
+            eventually(lambda: self.host.serving_children() not in ([], [child]) and
+                       self.ask("GET", "/readyz").status == 200, what="another runner")
+            self.assertEqual(self.reload().json()["result"], "unchanged")
+            self.assertEqual(self.reload(query="?force=true").json()["result"], "ok")
+            self.has_children(1)
+        self.reloads("better")
+        self.assertEqual(self.version(), "better")
+        self.assertEqual(self.host.stop(), 0)
+        self.assertEqual(list(room.iterdir()), [])
 
     def test_of_a_host_that_was_killed_are_removed_by_the_next_one_and_no_others(self):
         room = self.folder()

@@ -27,7 +27,7 @@ class Unmap(ReloadTest):
     def goes(self, plugin):
         self.is_replaced(plugin)
         self.ends_as(1, "unmapped")
-        self.assertEqual(self.mapped_copies(), {"2-libbad.so"})
+        self.assertEqual(self.mapped_copies(), {"2/libbad.so"})
         self.assertEqual(self.metric("bentohost_generations_mapped", service="bad"), 1)
         self.assertEqual(self.version(), "better")
 
@@ -37,7 +37,7 @@ class Unmap(ReloadTest):
         line = self.host.log_line("cannot be unmapped")
         for word in (*words, "libbad.so stays mapped", "generation=1"):
             self.assertIn(word, line)
-        self.assertEqual(self.mapped_copies(), {"1-libbad.so", "2-libbad.so"})
+        self.assertEqual(self.mapped_copies(), {"1/libbad.so", "2/libbad.so"})
         self.assertEqual(self.metric("bentohost_generations_mapped", service="bad"), 2)
         self.assertEqual(self.version(), "better")
         # What stays does not keep the next one.
@@ -82,7 +82,7 @@ class Unmap(ReloadTest):
         for plugin in ("create_fails", "on_startup_fails", "create_throws", "on_ready_fails"):
             self.put(plugin)
             self.assertEqual(self.reload().status, 422)
-            eventually(lambda: self.mapped_copies() == {"1-libbad.so"}, what=f"the end of {plugin}")
+            eventually(lambda: self.mapped_copies() == {"1/libbad.so"}, what=f"the end of {plugin}")
         eventually(lambda: self.metric("bentohost_generations_mapped", service="bad") == 1)
         self.assertEqual(self.version(), "good")
 
@@ -91,7 +91,7 @@ class Unmap(ReloadTest):
         for i in range(5):
             self.reloads("better" if i % 2 == 0 else "good")
             self.ends_as(i + 1, "unmapped")
-        self.assertEqual(self.mapped_copies(), {"6-libbad.so"})
+        self.assertEqual(self.mapped_copies(), {"6/libbad.so"})
 
 
 class WithoutUnmap(ReloadTest):

@@ -122,9 +122,10 @@ class FileIO : public Io {
 namespace detail {
 
 inline std::string what_it_holds(const bento_io& io) {
-  static constexpr const char* kNames[] = {"anything", "bool",    "int8",   "int16",  "int32",
-                                           "int64",    "uint8",   "uint16", "uint32", "uint64",
-                                           "float16",  "float32", "float64"};
+  // No pointers: two generations of a plugin that is built without bento_add_plugin() share it.
+  static constexpr char kNames[][9] = {"anything", "bool",    "int8",   "int16",  "int32",
+                                       "int64",    "uint8",   "uint16", "uint32", "uint64",
+                                       "float16",  "float32", "float64"};
   if (io.kind == BENTO_TENSOR) return std::string("an array of ") + kNames[io.dtype];
   return io.kind == BENTO_JSON ? "JSON" : "bytes";
 }

@@ -18,6 +18,9 @@
 #ifndef BAD_ENTRY_SIZE
 #define BAD_ENTRY_SIZE sizeof(bento_plugin_entry)
 #endif
+#ifndef BAD_NAME
+#define BAD_NAME "bad"
+#endif
 #ifndef BAD_VERSION /* what the API `version` answers: an expression */
 #define BAD_VERSION "bad"
 #endif
@@ -172,7 +175,7 @@ static const bento_runner* const runners[] = {&runner};
 #endif
 
 static const bento_service service = {.size = sizeof(bento_service),
-                                      .name = STR("bad"),
+                                      .name = STR(BAD_NAME),
                                       .options_schema = STR(BAD_SCHEMA),
                                       .apis = apis,
                                       .n_apis = sizeof apis / sizeof *apis,

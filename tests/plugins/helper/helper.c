@@ -1,2 +1,5 @@
 #include "helper.h"
-const char* helper_version(void) { return "the helper"; }
+#ifndef HELPER_VERSION
+#define HELPER_VERSION "the helper"
+#endif
+const char* helper_version(void) { return HELPER_VERSION; }

@@ -35,8 +35,9 @@ ElfFacts facts_of_content(std::string_view content) {
 }
 
 void expect_empty(const ElfFacts& facts) {
-  EXPECT_EQ(facts.build_id + facts.runpath + facts.unique_symbol, "");
+  EXPECT_EQ(facts.build_id + facts.runpath + facts.rpath, "");
   EXPECT_THAT(facts.needed, IsEmpty());
+  EXPECT_TRUE(facts.unique_symbols.empty());
   EXPECT_FALSE(facts.is_nodelete || facts.has_thread_exits);
 }
 
@@ -51,6 +52,9 @@ TEST(ElfFacts, TellWhatItNeedsAndWhereThatIs) {
   const ElfFacts facts = elf_facts(TEST_PLUGINS_DIR "/helper/libneeds_helper.so");
   EXPECT_THAT(facts.needed, Contains("libhelper.so"));
   EXPECT_EQ(facts.runpath, "$ORIGIN");
+  EXPECT_EQ(facts.rpath, "");
+  EXPECT_THAT(elf_facts(TEST_PLUGINS_DIR "/brought/libbrings_rpath.so").rpath,
+              HasSubstr("/../lib"));
   EXPECT_THAT(elf_facts(library("good")).needed, Not(Contains("libhelper.so")));
   EXPECT_EQ(elf_facts(library("good")).runpath, "");
 }
@@ -61,12 +65,33 @@ TEST(ElfFacts, TellThatItIsNeverToBeUnmapped) {
 }
 
 TEST(ElfFacts, NameAUniqueSymbol) {
-  EXPECT_EQ(elf_facts(library("create_throws")).unique_symbol, "") << "built by bento_add_plugin";
-  EXPECT_EQ(elf_facts(library("two_symbols")).unique_symbol, "");
+  EXPECT_TRUE(elf_facts(library("create_throws")).unique_symbols.empty())
+      << "built by bento_add_plugin";
+  EXPECT_TRUE(elf_facts(library("two_symbols")).unique_symbols.empty());
 #ifdef __clang__
   GTEST_SKIP() << "this compiler makes none";
 #endif
-  EXPECT_THAT(elf_facts(library("unique_statics")).unique_symbol, HasSubstr("Counter"));
+  const auto unique = elf_facts(library("unique_statics")).unique_symbols;
+  ASSERT_EQ(unique.size(), 1u);
+  EXPECT_THAT(unique.front().name, HasSubstr("Counter"));
+  EXPECT_EQ(unique.front().size, sizeof(int));
+  EXPECT_FALSE(unique.front().is_constant);
+}
+
+TEST(ElfFacts, TellConstantsFromVariables) {
+#ifdef __clang__
+  GTEST_SKIP() << "this compiler makes none";
+#endif
+  const auto unique = elf_facts(library("unique_constants")).unique_symbols;
+  ASSERT_EQ(unique.size(), 1u) << "as unique_statics";
+  EXPECT_TRUE(unique.front().is_constant);
+  EXPECT_NE(unique.front().content, 0u);
+}
+
+TEST(ElfFacts, OfAPluginThatIsBuiltByHandHaveNoVariablesOfTheSdk) {
+  for (const UniqueSymbol& symbol : elf_facts(library("plain")).unique_symbols) {
+    EXPECT_TRUE(symbol.is_constant) << symbol.name;
+  }
 }
 
 TEST(ElfFacts, TellThatThreadsHaveSomethingOfItToDestroy) {

@@ -21,6 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 using testing::HasSubstr;
+using testing::UnorderedElementsAre;
 
 constexpr Duration kNow = Duration::zero();
 
@@ -49,11 +50,11 @@ class PrivateCopyTest : public testing::Test {
     EXPECT_TRUE(made.ok()) << made.status().message();
     return *std::move(made);
   }
-  CopyFolder::Stamp stamp() const { return *CopyFolder::stamp(file_); }
+  FileStamp stamp() const { return *file_stamp(file_); }
 
   fs::path root_;
   std::string file_;
-  CopyFolder::Stamp copied_;
+  FileStamp copied_;
 };
 
 // ---- the folder
@@ -145,11 +146,11 @@ TEST_F(StampTest, IsAnotherForAnotherSizeOrTime) {
 
 TEST_F(StampTest, IsThatOfALinksTarget) {
   fs::create_symlink(file_, in("link"));
-  EXPECT_EQ(*CopyFolder::stamp(in("link")), stamp());
+  EXPECT_EQ(*file_stamp(in("link")), stamp());
 }
 
 TEST_F(StampTest, OfNoFileSaysSo) {
-  const Status status = CopyFolder::stamp(in("nothing")).status();
+  const Status status = file_stamp(in("nothing")).status();
   EXPECT_EQ(status.code(), BENTO_NOT_FOUND);
   EXPECT_THAT(status.message(), HasSubstr(in("nothing")));
 }
@@ -159,10 +160,10 @@ TEST_F(StampTest, OfNoFileSaysSo) {
 
 TEST_F(PrivateCopyTest, HasTheContentAndGoesWithItsLastOwner) {
   const auto made = folder();
-  auto copy = made->copy(file_, kNow, kNow, copied_);
+  auto copy = made->copy(file_, {kNow, kNow}, copied_);
   ASSERT_TRUE(copy.ok()) << copy.status().message();
   const std::string path = (*copy)->path();
-  EXPECT_EQ(path, made->path() + "/1-libx.so");
+  EXPECT_EQ(path, made->path() + "/1/libx.so");
   EXPECT_EQ(read_file(path), "one");
   EXPECT_EQ(fs::status(path).permissions(), fs::perms::owner_read | fs::perms::owner_exec);
   EXPECT_EQ(copied_, stamp());
@@ -175,10 +176,10 @@ TEST_F(PrivateCopyTest, HasTheContentAndGoesWithItsLastOwner) {
 
 TEST_F(PrivateCopyTest, IsNotTheFile) {
   const auto made = folder();
-  const auto copy = made->copy(file_, kNow, kNow, copied_);
+  const auto copy = made->copy(file_, {kNow, kNow}, copied_);
   write(file_, "two");
   EXPECT_EQ(read_file((*copy)->path()), "one");
-  const auto second = made->copy(file_, kNow, kNow, copied_);
+  const auto second = made->copy(file_, {kNow, kNow}, copied_);
   EXPECT_EQ(read_file((*second)->path()), "two");
   EXPECT_NE((*copy)->path(), (*second)->path());
 }
@@ -186,21 +187,21 @@ TEST_F(PrivateCopyTest, IsNotTheFile) {
 TEST_F(PrivateCopyTest, WaitsUntilTheFileHasBeenLeftAlone) {
   const auto begun = std::chrono::steady_clock::now();
   write(file_, "last");
-  const auto copy = folder()->copy(file_, 60ms, 60s, copied_);
+  const auto copy = folder()->copy(file_, {60ms, 60s}, copied_);
   ASSERT_TRUE(copy.ok()) << copy.status().message();
   // The times of files are as coarse as the system's timer.
   EXPECT_GE(std::chrono::steady_clock::now() - begun, 50ms);
 }
 
 TEST_F(PrivateCopyTest, GivesUpOnAFileThatIsNot) {
-  const Status status = folder()->copy(file_, 1h, 20ms, copied_).status();
+  const Status status = folder()->copy(file_, {1h, 20ms}, copied_).status();
   EXPECT_EQ(status.code(), BENTO_UNAVAILABLE);
   EXPECT_THAT(status.message(), HasSubstr(file_ + ": is still being written to"));
 }
 
 TEST_F(PrivateCopyTest, DoesNotWaitForATimeThatIsToComeYet) {
   fs::last_write_time(file_, fs::file_time_type::clock::now() + std::chrono::hours(24));
-  EXPECT_TRUE(folder()->copy(file_, 1h, kNow, copied_).ok());
+  EXPECT_TRUE(folder()->copy(file_, {1h, kNow}, copied_).ok());
 }
 
 TEST_F(PrivateCopyTest, IsNeverOfAFileThatHasGrownMeanwhile) {
@@ -211,7 +212,7 @@ TEST_F(PrivateCopyTest, IsNeverOfAFileThatHasGrownMeanwhile) {
   });
   const auto made = folder();
   for (int i = 0; i < 20; ++i) {
-    const auto copy = made->copy(file_, kNow, 30ms, copied_);
+    const auto copy = made->copy(file_, {kNow, 30ms}, copied_);
     if (copy.ok()) {
       EXPECT_EQ(fs::file_size((*copy)->path()), copied_.size);
     } else {
@@ -220,17 +221,116 @@ TEST_F(PrivateCopyTest, IsNeverOfAFileThatHasGrownMeanwhile) {
   }
   over = true;
   writer.join();
-  EXPECT_TRUE(made->copy(file_, kNow, kNow, copied_).ok());
+  EXPECT_TRUE(made->copy(file_, {kNow, kNow}, copied_).ok());
   const auto left = std::distance(fs::directory_iterator(made->path()), fs::directory_iterator());
   EXPECT_EQ(left, 1) << "the lock; what was begun is removed";
 }
 
 TEST_F(PrivateCopyTest, IsOfRegularFilesAlone) {
   const auto made = folder();
-  EXPECT_THAT(made->copy(root_, kNow, kNow, copied_).status().message(), HasSubstr("directory"));
+  EXPECT_THAT(made->copy(root_, {kNow, kNow}, copied_).status().message(), HasSubstr("directory"));
   ASSERT_EQ(::mkfifo(in("pipe").c_str(), 0600), 0);
-  EXPECT_THAT(made->copy(in("pipe"), kNow, kNow, copied_).status().message(), HasSubstr("pipe"));
-  EXPECT_EQ(made->copy(in("nothing"), kNow, kNow, copied_).status().code(), BENTO_NOT_FOUND);
+  EXPECT_THAT(made->copy(in("pipe"), {kNow, kNow}, copied_).status().message(), HasSubstr("pipe"));
+  EXPECT_EQ(made->copy(in("nothing"), {kNow, kNow}, copied_).status().code(), BENTO_NOT_FOUND);
+}
+
+// ---- what is around it
+// -------------------------------------------------------------------------
+
+class SurroundedTest : public PrivateCopyTest {
+ protected:
+  SurroundedTest() {
+    fs::create_directories(in("home/plugins/deps"));
+    fs::create_directories(in("home/lib"));
+    write(plugin_, "plugin");
+    write(in("home/plugins/beside.bin"), "beside");
+    write(in("home/plugins/deps/libx.so"), "brought");
+    write(in("home/lib/liby.so"), "not asked for");
+    brought_.place = plugin_;
+    brought_.folders = {{in("home/plugins"), in("home/plugins")},
+                        {in("home/plugins/../lib"), in("home/lib")},
+                        {in("home/plugins/deps"), in("home/plugins/deps")}};
+    brought_.libraries.push_back(
+        {"libx.so", in("home/plugins/deps/libx.so"), in("home/plugins/deps/libx.so"), {}});
+  }
+  PrivateCopyPtr surrounded(CopyFolder& made) {
+    auto copy = made.copy(plugin_, {}, copied_);
+    EXPECT_TRUE(copy.ok()) << copy.status().message();
+    const Status status = made.surround(**copy, brought_, {});
+    EXPECT_TRUE(status.ok()) << status.message();
+    return *copy;
+  }
+  static std::vector<std::string> all_in(const fs::path& folder) {
+    std::vector<std::string> all;
+    for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+      if (!entry.is_directory()) all.push_back(entry.path().lexically_relative(folder));
+    }
+    return all;
+  }
+
+  const std::string plugin_ = in("home/plugins/libp.so");
+  Brought brought_;
+};
+
+TEST_F(SurroundedTest, LooksAsTheOriginalDoes) {
+  const auto made = folder();
+  const auto copy = surrounded(*made);
+  EXPECT_EQ(copy->path(), made->path() + "/1/plugins/libp.so");
+  EXPECT_THAT(all_in(made->path() + "/1"),
+              UnorderedElementsAre("plugins/libp.so", "plugins/beside.bin", "plugins/deps/libx.so",
+                                   "lib/liby.so"));
+  EXPECT_TRUE(fs::is_symlink(made->path() + "/1/plugins/beside.bin"));
+  EXPECT_EQ(read_file(made->path() + "/1/lib/liby.so"), "not asked for");
+  write(in("home/plugins/deps/libx.so"), "overwritten");
+  write(plugin_, "overwritten");
+  EXPECT_EQ(read_file(made->path() + "/1/plugins/deps/libx.so"), "brought");
+  EXPECT_EQ(read_file(copy->path()), "plugin");
+}
+
+TEST_F(SurroundedTest, SharesTheFilesOfLibrariesThatAreTheSame) {
+  const auto made = folder();
+  const auto one = surrounded(*made), two = surrounded(*made);
+  const std::string first = made->path() + "/1/plugins/deps/libx.so";
+  const std::string second = made->path() + "/2/plugins/deps/libx.so";
+  EXPECT_EQ(file_stamp(first)->inode, file_stamp(second)->inode);
+  write(in("home/plugins/deps/libx.so"), "another");
+  const auto three = surrounded(*made);
+  EXPECT_EQ(read_file(made->path() + "/3/plugins/deps/libx.so"), "another");
+}
+
+TEST_F(SurroundedTest, GoesWithAllThatIsAroundItAndWithNothingElse) {
+  const auto made = folder();
+  surrounded(*made);
+  EXPECT_THAT(all_in(made->path()), UnorderedElementsAre("lock"));
+  EXPECT_EQ(all_in(in("home")).size(), 4u);
+}
+
+TEST_F(SurroundedTest, IsPutBackWhenItWasRemoved) {
+  const auto made = folder();
+  const auto copy = surrounded(*made);
+  const std::string path = copy->path(), library = made->path() + "/1/plugins/deps/libx.so";
+  write(plugin_, "overwritten");
+  fs::remove(path);
+  fs::remove(library);
+  fs::remove(made->path() + "/1/lib/liby.so");
+  EXPECT_EQ(read_file(copy->readable()), "plugin") << "all the same";
+  EXPECT_EQ(*copy->restore(), path);
+  EXPECT_EQ(read_file(path), "plugin");
+  EXPECT_EQ(read_file(library), "brought");
+  EXPECT_TRUE(fs::exists(made->path() + "/1/lib/liby.so"));
+}
+
+TEST_F(SurroundedTest, IsPutElsewhereWhenTheWholePlaceWasRemoved) {
+  const auto made = folder();
+  const auto copy = surrounded(*made);
+  fs::remove_all(in("copies"));
+  auto path = copy->restore();
+  ASSERT_TRUE(path.ok()) << path.status().message();
+  EXPECT_EQ(*path, copy->path());
+  EXPECT_EQ(read_file(*path), "plugin");
+  EXPECT_TRUE(path->starts_with(in("copies") + "/")) << "where it was asked for";
+  EXPECT_EQ(read_file(made->path() + "/1/plugins/deps/libx.so"), "brought");
+  EXPECT_EQ(read_file((*made->copy(file_, {}, copied_))->path()), "one") << "and so is the next";
 }
 
 // ---- content

@@ -27,5 +27,19 @@ TEST(Progress, KnowsHowLongEachStepTook) {
   EXPECT_EQ(progress.total(), 8ms);
 }
 
+TEST(Progress, AddsUpAStepThatIsEnteredAgain) {
+  fakes::FakeClock clock;
+  Progress progress(clock);
+  progress.enter(Step::kLibraries);
+  clock.advance(2ms);
+  progress.enter(Step::kProbe);
+  clock.advance(1ms);
+  progress.enter(Step::kLibraries);
+  clock.advance(3ms);
+  progress.end();
+  EXPECT_THAT(progress.took(), ElementsAre(Pair(Step::kLibraries, 5ms), Pair(Step::kProbe, 1ms)));
+  EXPECT_EQ(progress.total(), 6ms);
+}
+
 }  // namespace
 }  // namespace bentohost::reload

@@ -1,0 +1,37 @@
+// KeptFile: a copy of a file whose bytes stay, by a descriptor, whatever happens to the paths where
+// it was put: cleaners of temporary files remove those.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "base/status.h"
+#include "base/unique_fd.h"
+
+namespace bentohost::plugin {
+
+class KeptFile {
+ public:
+  // Copies what the descriptor `from` has to a new file `at`. The errors are copy_bytes()'.
+  static Result<std::shared_ptr<KeptFile>> make(int from, const std::string& at);
+
+  // Has it at this path: if it is not there, by a hard link, or else as another copy. Any thread.
+  Status put(const std::string& at);
+  // A path by which this process, and no other, can read it for as long as the object lives.
+  std::string readable() const { return "/proc/self/fd/" + std::to_string(fd_.get()); }
+
+ private:
+  explicit KeptFile(UniqueFd fd) : fd_(std::move(fd)) {}
+  bool is_at(const std::string& path) const;
+
+  const UniqueFd fd_;
+  std::mutex mutex_;
+  // What was last written; not always what fd_ is open on.
+  std::string written_to_;
+  std::uint64_t device_ = 0, inode_ = 0;
+};
+using KeptFilePtr = std::shared_ptr<KeptFile>;
+
+}  // namespace bentohost::plugin

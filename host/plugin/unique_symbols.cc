@@ -1,0 +1,98 @@
+#include "plugin/unique_symbols.h"
+
+#include <cxxabi.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdlib>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string_view>
+#include <vector>
+
+namespace bentohost::plugin {
+namespace {
+
+constexpr std::size_t kNamed = 5;                  // of them in a message
+constexpr std::string_view kGuardPrefix = "_ZGV";  // "is it constructed": goes with its variable
+
+struct Bound {
+  UniqueSymbol symbol;
+  std::string path;  // of the library that it is in
+};
+
+struct Known {
+  std::mutex mutex;
+  std::map<std::string, Bound> by_name;
+};
+
+Known& known() {
+  static Known the_one;
+  return the_one;
+}
+
+bool is_same_constant(const UniqueSymbol& a, const UniqueSymbol& b) {
+  return a.is_constant && b.is_constant && a.size == b.size && a.content == b.content;
+}
+
+void note(const std::string& path, const ElfFacts& facts) {
+  for (const UniqueSymbol& symbol : facts.unique_symbols) {
+    known().by_name.try_emplace(symbol.name, Bound{symbol, path});
+  }
+}
+
+std::string named(std::vector<std::string> symbols) {
+  std::stable_partition(symbols.begin(), symbols.end(),
+                        [](const std::string& one) { return !one.starts_with(kGuardPrefix); });
+  std::string text;
+  for (std::size_t i = 0; i < std::min(symbols.size(), kNamed); ++i) {
+    text += (i == 0 ? "" : ", ") + demangled(symbols[i]);
+  }
+  if (symbols.size() > kNamed) {
+    text += " and " + std::to_string(symbols.size() - kNamed) + " more";
+  }
+  return text;
+}
+
+}  // namespace
+
+Status check_unique_symbols(const ElfFacts& plugin, const Brought& brought) {
+  std::vector<std::string> shared;
+  std::string whose;
+  std::lock_guard lock(known().mutex);
+  const auto look_at = [&](const std::string& source, const ElfFacts& facts) {
+    for (const UniqueSymbol& symbol : facts.unique_symbols) {
+      const auto bound = known().by_name.find(symbol.name);
+      if (bound == known().by_name.end() || bound->second.path == source) continue;
+      if (is_same_constant(bound->second.symbol, symbol)) continue;
+      if (shared.empty()) whose = bound->second.path;
+      shared.push_back(symbol.name);
+    }
+  };
+  look_at({}, plugin);
+  // A library that is loaded already is the same one for both generations.
+  for (const BroughtLibrary& library : brought.libraries) look_at(library.source, library.facts);
+  if (shared.empty()) return {};
+  return {
+      BENTO_FAILED_PRECONDITION,
+      "it has unique symbols (STB_GNU_UNIQUE), of which a process has one for all libraries, and "
+      "would go on with the variables of " +
+          whose + " as it was loaded before: " + named(std::move(shared)) +
+          "; build it with -fno-gnu-unique, as bento_add_plugin() does, or restart bentohost"};
+}
+
+void note_unique_symbols(const std::string& path, const ElfFacts& plugin, const Brought& brought) {
+  std::lock_guard lock(known().mutex);
+  note(path, plugin);
+  for (const BroughtLibrary& library : brought.libraries) note(library.source, library.facts);
+}
+
+std::string demangled(const std::string& symbol) {
+  int status = 0;
+  const std::unique_ptr<char, decltype(&std::free)> name(
+      abi::__cxa_demangle(symbol.c_str(), nullptr, nullptr, &status), &std::free);
+  return status == 0 && name != nullptr ? name.get() : symbol;
+}
+
+}  // namespace bentohost::plugin
