@@ -200,7 +200,7 @@ class Systemd(SupervisorTest):
             began = time.monotonic()
             eventually(lambda: self.collect().count("WATCHDOG=1") >= 5)
             self.assertGreater(time.monotonic() - began, interval)
-            self.assertLess(time.monotonic() - began, 6 * interval)
+            self.assertLess(time.monotonic() - began, 30 * interval)
             hangs = threading.Thread(target=lambda host=host: host.post("/hang_loop", str(int(5000 * interval))))
             hangs.start()
             eventually(lambda: self.collect() and time.monotonic() - self.heard_at > interval,
