@@ -29,6 +29,7 @@ ONLY_ROOM = {"httplib.h": "http", "dlfcn.h": "plugin"}
 # The SDK's optional part: who includes none of these needs no other library.
 SDK_OPTIONAL = {
     "bento/http_client.hpp": ("httplib.h",),
+    "bento/httplib_version.hpp": ("httplib.h",),
     "bento/httplib_app.hpp": ("httplib.h",),
     "bento/middleware/gzip.hpp": ("zlib.h",),
     "bento/middleware/ip_allow.hpp": ("arpa/inet.h",),

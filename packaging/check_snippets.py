@@ -4,15 +4,51 @@
 A code block that follows the line `<!-- snippet: PATH -->` must stand, line by line, in that file.
 `--fix` writes the file's text into each block whose PATH is alone; blocks that are only a part of
 their file are checked, not fixed.
+
+A block may use no function, struct or enum of its file that the page does not show, or tell of in its
+prose: a reader cannot compile, nor understand, what he does not see.
 """
 import pathlib
 import re
 import sys
+import tempfile
 
 BLOCK = re.compile(r"(<!-- snippet: (\S+) -->\n```\w*\n)(.*?)(```\n)", re.S)
+# What a file has for its own use: `Species species(...) {` and `struct Prediction {`, at the margin.
+OWN = re.compile(r"^(?:struct|enum class|class) (\w+)[^;\n]*\{|^(?!BENTO_)[\w:<>,&* ]+?[ *&](\w+)\([^;]*?\) \{$", re.M)
+
+
+def unshown(text: str, root: pathlib.Path) -> list[str]:
+    """The helpers that blocks of this page use and that stand neither in a block nor, as `name`, in prose."""
+    blocks = [(match[2], match[3]) for match in BLOCK.finditer(text) if match[2].endswith((".c", ".cc"))]
+    prose = BLOCK.sub("", text)
+    found = []
+    for path, code in blocks:
+        for match in OWN.finditer((root / path).read_text()):
+            name, definition = match[1] or match[2], match[0]
+            is_used = re.search(rf"\b{name}\b *[({{<>&]|[<(] *{name}\b", code)
+            if is_used and f"`{name}`" not in prose and not any(definition in shown for _, shown in blocks):
+                found.append(f"{path}: {name}")
+    return sorted(set(found))
+
+
+def self_test() -> int:
+    """That a helper which is not shown is found, and one which is shown, or told of, is not."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = pathlib.Path(folder)
+        helper, use = "int helper(int x) {\n  return x;\n}\n", "  svc.api(\"a\", [] { return helper(1); });\n"
+        (root / "a.cc").write_text(f"{helper}\nBENTO_SERVICE(svc) {{\n{use}}}\n")
+
+        def page(code: str) -> str:
+            return f"<!-- snippet: a.cc -->\n```cpp\n{code}```\n"
+        held = (unshown(page(use), root) == ["a.cc: helper"] and unshown(page(helper) + page(use), root) == []
+                and unshown(page(use) + "`helper` is ours.\n", root) == [])
+    return 0 if held else 1
 
 
 def main() -> int:
+    if "--self-test" in sys.argv[1:]:
+        return self_test()
     root = pathlib.Path(__file__).resolve().parent.parent
     fix = "--fix" in sys.argv[1:]
     wrong, seen = 0, 0
@@ -34,6 +70,9 @@ def main() -> int:
         changed = BLOCK.sub(hold, text)
         if changed != text:
             page.write_text(changed)
+        for name in unshown(changed, root):
+            wrong += 1
+            print(f"{page.relative_to(root)}: a snippet uses what is not shown: {name}")
     if seen == 0:
         print("no snippets found: is the marker still `<!-- snippet: PATH -->`?")
         return 1

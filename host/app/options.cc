@@ -66,8 +66,8 @@ std::function<Status(CommandLine&, std::string_view)> act(CommandLine::Action ac
 std::vector<OptionEntry> service_options() {
   return {
       {"plugin", "[/PREFIX=]LIBRARY",
-       "serve this plugin; a bare name is looked up in $BENTOHOST_PLUGIN_PATH, the plugin folder "
-       "and here. "
+       "serve this plugin; a bare name (iris, or libiris.so) is looked up in "
+       "$BENTOHOST_PLUGIN_PATH, the plugin folder and here. "
        "Repeatable; a prefix goes in front of its routes",
        true, apply_plugin},
       {"use", "[SERVICE:]NAME[=OPTIONS]",

@@ -133,15 +133,19 @@ Result<std::string> find_plugin(std::string_view name, const std::vector<std::st
     if (fs::exists(path, ignored)) return path.string();
     return Status(BENTO_NOT_FOUND, std::string(name) + ": no such file");
   }
+  std::vector<std::string> files = {std::string(name)};
+  if (!name.ends_with(".so")) files.push_back("lib" + files[0] + ".so");
   std::string tried;
   for (const std::string& folder : folders) {
     if (folder.empty()) continue;
-    const fs::path path = fs::absolute(fs::path(folder) / name, ignored).lexically_normal();
-    if (fs::exists(path, ignored)) return path.string();
+    for (const std::string& file : files) {
+      const fs::path path = fs::absolute(fs::path(folder) / file, ignored).lexically_normal();
+      if (fs::exists(path, ignored) && !fs::is_directory(path, ignored)) return path.string();
+    }
     tried += (tried.empty() ? "" : ", ") + folder;
   }
-  return Status(BENTO_NOT_FOUND, "plugin " + std::string(name) + " is not in " + tried +
-                                     "; give a path (./" + std::string(name) +
+  return Status(BENTO_NOT_FOUND, "plugin " + files.back() + " is not in " + tried +
+                                     "; give a path (./" + files.back() +
                                      ") or set BENTOHOST_PLUGIN_PATH");
 }
 

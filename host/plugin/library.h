@@ -48,8 +48,9 @@ Status check_entry(const bento_plugin_entry& entry);
 // Calls entry.open. Errors are the plugin's own, behind "open failed: ".
 Result<const bento_service*> open_service(const bento_plugin_entry& entry, const bento_host* host);
 
-// Where a plugin named on the command line is. A name with a '/' is taken as it is; a bare name is
-// looked for in each of `folders`, in order. NOT_FOUND lists them. The result is absolute.
+// Where a plugin named on the command line is. A name with a '/' is taken as it is; a bare name,
+// "libiris.so" or "iris" for short, is looked for in each of `folders`, in order. NOT_FOUND lists
+// them. The result is absolute.
 Result<std::string> find_plugin(std::string_view name, const std::vector<std::string>& folders);
 
 }  // namespace bentohost::plugin

@@ -51,12 +51,7 @@ struct IrisClassifier {
 };
 
 bento::Tensor<double> row(const IrisFeatures& flower) {
-  auto x = bento::Tensor<double>::zeros({1, 4});
-  x(0, 0) = flower.sepal_len;
-  x(0, 1) = flower.sepal_width;
-  x(0, 2) = flower.petal_len;
-  x(0, 3) = flower.petal_width;
-  return x;
+  return {{1, 4}, {flower.sepal_len, flower.sepal_width, flower.petal_len, flower.petal_width}};
 }
 
 Species species(const bento::Tensor<std::int64_t>& classes) {

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """install_test.py <source tree> <build tree> <C compiler> <C++ compiler>
 
-What a stranger does: installs bentohost, copies a sample, builds it against the installed SDK, once
-with CMake and a plugin in C with pkg-config, and serves it with the installed program.
+What a stranger does: installs bentohost, reads the docs that came with it, copies the template and the
+samples from there, builds them against the installed SDK, once with CMake and a plugin in C with
+pkg-config, serves them with the installed program, and types what the docs say.
 """
 
 import json
@@ -17,6 +18,8 @@ import sys
 import tempfile
 import time
 import urllib.request
+
+from docs_commands import type_what_the_docs_say
 
 SETOSA = [[4.9, 3.0, 1.4, 0.2]]
 START_SECONDS = 60
@@ -39,9 +42,43 @@ def only(folder, pattern):
     return found[0]
 
 
-def build_sample(name, source, prefix, work, c_compiler, cxx_compiler):
-    """Builds a copy of a sample outside the tree and installs it to its own prefix: the plugin."""
-    shutil.copytree(source / "samples" / name, work / name)
+def check_docs(docs):
+    """The README and what it leads to are there: no link of theirs leads nowhere."""
+    for page in ("README.md", "ARCHITECTURE.md", "CHANGELOG.md", "sdk/README.md", "plugins/README.md", "LICENSE"):
+        if not (docs / page).is_file():
+            sys.exit(f"{page} was not installed")
+    for page in docs.rglob("*.md"):
+        text = re.sub(r"```.*?```", "", page.read_text(), flags=re.S)
+        for target in re.findall(r"\]\(([^)#\s]+)", text):
+            if "://" not in target and not (page.parent / target).exists():
+                sys.exit(f"{page}: {target} is not there")
+
+
+def check_units(prefix):
+    """They start the program that was installed with them."""
+    unit = only(prefix, "bentohost@.service")
+    (program,) = re.findall(r"^ExecStart=(\S+)", unit.read_text(), flags=re.M)
+    if pathlib.Path(program) != prefix / "bin" / "bentohost" or not os.access(program, os.X_OK):
+        sys.exit(f"{unit} starts {program}")
+    only(prefix, "bentohost@.socket")
+
+
+def check_quickstart(source, work, c_compiler, cxx_compiler):
+    """What quickstart.sh builds is all that `cmake --install` wants: no command of a build is left."""
+    (targets,) = re.findall(r"--target (.*) >&2", (source / "packaging" / "quickstart.sh").read_text())
+    build = work / "as_quickstart"
+    run("cmake", "-S", source, "-B", build, "-G", "Ninja", f"-DCMAKE_C_COMPILER={c_compiler}",
+        f"-DCMAKE_CXX_COMPILER={cxx_compiler}", "-DCMAKE_BUILD_TYPE=Release",
+        "-DBENTO_BUILD_TESTS=OFF", "-DBENTO_BUILD_BENCH=OFF")
+    wanted, built = (set(run("ninja", "-C", build, "-t", "commands", *names).splitlines())
+                     for names in (["all"], targets.split()))
+    if not wanted or wanted - built:
+        sys.exit("quickstart.sh does not build what is installed:\n" + "\n".join(sorted(wanted - built)))
+
+
+def build_project(name, folder, prefix, work, c_compiler, cxx_compiler):
+    """Builds a copy of a project outside the tree and installs it to its own prefix: the plugin."""
+    shutil.copytree(folder, work / name, dirs_exist_ok=True)
     build, its_prefix = work / f"build_{name}", work / f"prefix_{name}"
     run("cmake", "-S", work / name, "-B", build, "-G", "Ninja",
         f"-DCMAKE_PREFIX_PATH={prefix}", f"-DCMAKE_C_COMPILER={c_compiler}",
@@ -111,11 +148,16 @@ def main(source, build, c_compiler, cxx_compiler):
     with tempfile.TemporaryDirectory(prefix="bento_install_") as folder:
         work, prefix = pathlib.Path(folder), pathlib.Path(folder) / "prefix"
         run("cmake", "--install", build, "--prefix", prefix)
+        docs = prefix / "share" / "doc" / "bentohost"
+        check_docs(docs)
+        check_units(prefix)
+        check_quickstart(source, work, c_compiler, cxx_compiler)
 
-        iris, streams = (build_sample(name, source, prefix, work, c_compiler, cxx_compiler)
+        iris, streams = (build_project(name, docs / "samples" / name, prefix, work, c_compiler, cxx_compiler)
                          for name in ("iris", "streams"))
+        hello = build_project("hello", docs / "sdk" / "template", prefix, work, c_compiler, cxx_compiler)
         by_hand = build_with_pkg_config(source, prefix, work, c_compiler)
-        for plugins in (iris.parent, streams.parent, by_hand):
+        for plugins in (iris.parent, streams.parent, hello.parent, by_hand):
             print(run(source / "packaging" / "check_exports.sh", plugins))
 
         with Host(prefix / "bin" / "bentohost", iris) as host:
@@ -129,6 +171,7 @@ def main(source, build, c_compiler, cxx_compiler):
                 if response.read() != page.read_bytes():
                     sys.exit("/ is not the page that was installed")
             host.check_stop()
+        type_what_the_docs_say(docs, prefix, work / "typed")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,9 @@
 
 What differs on purpose is told in `ours`: what bentohost answers instead, and why. A field is "status",
 "body" or the name of a header. None is a header that is not there, or a body that is not compared.
+The comparison holds for Starlette 0.26 (Debian 12) to 0.46 (Debian 13). Where a later Starlette has come
+to answer as we do, the version from which it does stands as a third: before it the two differ, from it
+on they may not.
 """
 import dataclasses
 import typing
@@ -130,13 +133,13 @@ GROUPS = [
         get("/plain/1000", Accept_Encoding="deflate, gzip;q=0.5, br"),
         get("/plain/500", Accept_Encoding="gzip"),
         get("/plain/499", Accept_Encoding="gzip"),
-        get("/plain/1000", {"vary": ("Accept-Encoding", NEGOTIATED)}),
+        get("/plain/1000", {"vary": ("Accept-Encoding", NEGOTIATED, (0, 46))}),
         get("/plain/1000", {"content-encoding": (None, WEIGHT), "content-length": ("1000", WEIGHT)},
             Accept_Encoding="gzip;q=0"),
         get("/plain/1000", method="HEAD", Accept_Encoding="gzip"),
         get("/streamed/10", Accept_Encoding="gzip"),
         get("/streamed/0", Accept_Encoding="gzip"),
-        get("/streamed/10", {"vary": ("Accept-Encoding", NEGOTIATED)}),
+        get("/streamed/10", {"vary": ("Accept-Encoding", NEGOTIATED, (0, 46))}),
         get("/encoded", Accept_Encoding="gzip"),
         get("/varies", Accept_Encoding="gzip"),
     ]),

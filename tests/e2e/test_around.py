@@ -2,7 +2,7 @@
 import socket
 import time
 
-from harness import PLUGINS, SLOW, HostTest, eventually, in_parallel, main
+from harness import AT_ONCE, PLUGINS, SLOW, HostTest, eventually, in_parallel, main
 
 AROUND = str(PLUGINS / "libaround.so")
 
@@ -116,14 +116,14 @@ class Apps(AroundTest):
             begun = time.monotonic()
             for _ in range(30):
                 self.assertEqual(client.request("POST", "/echo", "x").body, b"x")
-            self.assertLess(time.monotonic() - begun, 2 * SLOW)
+            self.assertLess(time.monotonic() - begun, AT_ONCE)
 
     def test_one_that_takes_too_long_is_answered_for(self):
         host = self.start("--timeout", "0.3", plugin=AROUND)
         begun = time.monotonic()
         reply = host.get("/hangs")
         self.assertEqual(reply.status, 504)
-        self.assertLess(time.monotonic() - begun, 5 * SLOW)
+        self.assertLess(time.monotonic() - begun, AT_ONCE)
         self.assertEqual(reply.header("connection"), "close")
         self.assertTrue(reply.header("x-request-id"))
         host.log_line("has not answered by the request's deadline")

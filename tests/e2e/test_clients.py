@@ -10,11 +10,10 @@ import time
 from datetime import datetime
 from pathlib import Path
 
-from harness import SLOW, Client, HostTest, eventually, main
+from harness import AT_ONCE, SLOW, Client, HostTest, eventually, main
 from http_cases.case import get, head, post, sized
 from http_wire import Wire, connect
 
-NOTICE = 0.1  # seconds, from a client's end to cancelled()
 
 
 class Clients(HostTest):
@@ -75,7 +74,7 @@ class Leaving(Clients):
             leave(wire.connection)
             line = host.log_line(f"{name} is cancelled")
             seen = datetime.fromisoformat(line.split()[0].replace("Z", "+00:00")).timestamp()
-            self.assertLess(seen - left, NOTICE * SLOW)
+            self.assertLess(seen - left, AT_ONCE)
         eventually(lambda: self.in_flight(host) == 0)
 
     def test_handlers_see_it_behind_requests_that_were_sent_ahead(self):

@@ -11,7 +11,7 @@ import unittest
 from datetime import datetime
 from pathlib import Path
 
-from harness import LAB, SLOW, HostTest, eventually, in_parallel, is_alive, main
+from harness import AT_ONCE, LAB, SLOW, HostTest, eventually, in_parallel, is_alive, main
 
 
 class Load:
@@ -83,7 +83,7 @@ class Deaths(HostTest):
         # By the host's own clock, for the clients here keep a core busy.
         again = eventually(lambda: len(at := log_times(host, "serves again")) == 3 and at)
         for ended, served in zip(log_times(host, "runner ended"), again, strict=True):
-            self.assertLess(served - ended, 1.0 * SLOW)
+            self.assertLess(served - ended, AT_ONCE)
 
     def test_what_may_not_run_twice_is_answered_503(self):
         host = self.start()
@@ -161,7 +161,7 @@ class Deaths(HostTest):
         began = time.monotonic()
         self.assertEqual(host.post("/echo", [[1]]).status, 504)
         self.assertGreater(time.monotonic() - began, 0.49 * SLOW)
-        self.assertLess(time.monotonic() - began, 1.5 * SLOW)
+        self.assertLess(time.monotonic() - began, AT_ONCE)
         eventually(lambda: not is_alive(pid))
         eventually(lambda: host.post("/echo", [[2]]).status == 200)
         self.assertEqual(host.metrics()['bentohost_runner_restarts_total{reason="killed",runner="worker"}'], 1)
@@ -178,7 +178,7 @@ class Deaths(HostTest):
         for _ in range(50):
             began = time.monotonic()
             self.assertEqual(host.get("/livez").status, 200)
-            self.assertLess(time.monotonic() - began, 0.5 * SLOW)
+            self.assertLess(time.monotonic() - began, AT_ONCE)
         os.kill(pid, signal.SIGCONT)
         for thread in asking:
             thread.join()
@@ -309,8 +309,8 @@ class Batching(HostTest):
     def test_one_request_can_call_two_runners_at_once(self):
         host = self.start()
         began = time.monotonic()
-        self.assertEqual(host.post("/both", [[400]]).json(), [[400]])
-        self.assertLess(time.monotonic() - began, 0.75 if SLOW == 1 else 5)
+        self.assertEqual(host.post("/both", [[2000]]).json(), [[2000]])
+        self.assertLess(time.monotonic() - began, 4, "they were called one after the other")
 
     def test_a_call_that_nobody_waits_for_is_dropped(self):
         host = self.start()

@@ -4,7 +4,7 @@ import signal
 import threading
 import time
 
-from harness import SLOW, HostTest, eventually, is_alive, main
+from harness import AT_ONCE, SLOW, HostTest, eventually, is_alive, main
 from http_cases.case import get, sized
 from http_wire import Wire, connect
 
@@ -62,7 +62,7 @@ class Shutdown(HostTest):
             self.assertEqual(client.request("GET", "/livez").status, 200)
         began = time.monotonic()
         self.assertEqual(host.stop(), 0)
-        self.assertLess(time.monotonic() - began, 4 * SLOW)
+        self.assertLess(time.monotonic() - began, AT_ONCE)
 
     def test_a_second_signal_ends_it_at_once(self):
         host = self.start()
@@ -73,7 +73,7 @@ class Shutdown(HostTest):
         began = time.monotonic()
         host.process.send_signal(signal.SIGTERM)
         self.assertEqual(host.process.wait(10), 128 + signal.SIGTERM)
-        self.assertLess(time.monotonic() - began, 1 * SLOW)
+        self.assertLess(time.monotonic() - began, AT_ONCE)
         eventually(lambda: not any(is_alive(pid) for pid in children))
         thread.join()
         self.assertNotEqual(getattr(replies[0], "status", None), 200)
@@ -86,7 +86,7 @@ class Shutdown(HostTest):
             began = time.monotonic()
             host.process.send_signal(signal.SIGTERM)
             self.assertEqual(host.process.wait(15 * SLOW), 0)
-            self.assertLess(time.monotonic() - began, 6 * SLOW)
+            self.assertLess(time.monotonic() - began, AT_ONCE)
             thread.join()
             eventually(lambda: not any(is_alive(pid) for pid in children))
             eventually(lambda: "cut" in host.stderr())
@@ -122,14 +122,14 @@ class Shutdown(HostTest):
 
 class Delay(HostTest):
     def test_readyz_says_at_once_that_we_go_while_apis_answer_as_ever(self):
-        delay = 0.6 * SLOW
+        delay = 3 * SLOW
         host = self.start("--drain-delay", str(delay))
         with host.client() as old:
             self.assertEqual(old.request("GET", "/readyz").status, 200)
             host.process.send_signal(signal.SIGTERM)
             began = time.monotonic()
             reply = eventually(lambda: (r := old.request("GET", "/readyz")).status == 503 and r)
-            self.assertLess(time.monotonic() - began, 0.1 * SLOW)
+            self.assertLess(time.monotonic() - began, delay / 2)
             self.assertIn("shutting down", reply.json()["detail"])
             asked = 0
             while time.monotonic() - began < 0.8 * delay:
@@ -137,7 +137,7 @@ class Delay(HostTest):
                     self.assertEqual((reply.status, reply.header("connection")), (200, None))
                 self.assertEqual(host.get("/readyz").status, 503)
                 asked += 1
-            self.assertGreater(asked, 10)
+            self.assertGreater(asked, 2)
             self.assertEqual(host.process.wait(20 * SLOW), 0)
             self.assertGreater(time.monotonic() - began, delay)
 
@@ -150,7 +150,7 @@ class Delay(HostTest):
             began = time.monotonic()
             host.process.send_signal(number)
             self.assertEqual(host.process.wait(10), 128 + number)
-            self.assertLess(time.monotonic() - began, 1 * SLOW)
+            self.assertLess(time.monotonic() - began, AT_ONCE)
             eventually(lambda: not any(is_alive(pid) for pid in children))
 
 

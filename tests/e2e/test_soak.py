@@ -87,7 +87,7 @@ class Soak(Reloads):
         first, seen = None, []
         try:
             while time.monotonic() < deadline and not any(b.error for b in beside) and not load.wrong:
-                time.sleep(LOOK_EVERY)
+                beside[0].over.wait(LOOK_EVERY)
                 if time.monotonic() >= warm_until:
                     seen.append(self.look())
                     first = first or seen[0]

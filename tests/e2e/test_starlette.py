@@ -20,6 +20,9 @@ except ImportError as error:
     App, WHY = None, f"no Starlette to compare with ({error}): apt-get install python3-starlette"
 else:
     WHY = ""
+    import starlette
+
+    VERSION = tuple(int(number) for number in starlette.__version__.split(".")[:2])
 from starlette_cases import GROUPS
 
 ANSWERS = str(PLUGINS / "libanswers.so")
@@ -49,9 +52,11 @@ class AsStarlette(HostTest):
         reply = host.request(case.method, case.path, headers=case.headers)
         ours = fields(reply.status, reply.headers, reply.body)
         theirs = fields(*app.call(case.method, case.path, case.headers, ("127.0.0.1", host.port)))
-        for field, (value, _) in case.ours.items():
-            self.assertNotEqual(theirs.get(field), value, f"{field}: there is no difference any more")
-            theirs[field] = value
+        for field, (value, _, *mended) in case.ours.items():
+            if not mended or VERSION < mended[0]:
+                self.assertNotEqual(theirs.get(field), value,
+                                    f"{field}: Starlette {VERSION} does not differ any more")
+                theirs[field] = value
         if theirs.get("content-length") is None:  # what it streams may be whole here: framing is the host's
             ours.pop("content-length", None)
         if theirs["body"] is None:

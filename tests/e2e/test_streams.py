@@ -8,7 +8,7 @@ import time
 import zlib
 from pathlib import Path
 
-from harness import LAB, PLUGINS, SLOW, HostTest, eventually, in_parallel, main
+from harness import AT_ONCE, LAB, PLUGINS, SLOW, HostTest, eventually, in_parallel, main
 
 MIB = 1 << 20
 # What a process may grow by, whatever passes through it. A sanitizer keeps what is freed.
@@ -122,7 +122,7 @@ class Uploads(StreamTest):
         begun = time.monotonic()
         connection.close()
         self.wait_for_streams(0)
-        self.assertLess(time.monotonic() - begun, 0.5 * SLOW)
+        self.assertLess(time.monotonic() - begun, AT_ONCE)
 
     def test_what_a_handler_throws_is_the_answer_until_one_has_begun(self):
         reply = self.host.post("/breaks_off", b"before")
@@ -148,8 +148,7 @@ class Downloads(StreamTest):
                 client.connection.request("GET", path)
                 response = client.connection.getresponse()
                 size = len(response.read(MIB))
-                # Nothing is read until the handler waits: the host's processor time stands still.
-                eventually(lambda: self.is_idle(), what="a handler that waits")
+                self.wait_for_idleness()  # nothing is read until the handler waits
                 while piece := response.read(MIB):
                     size += len(piece)
             self.assertEqual(size, self.SIZE)
@@ -157,12 +156,18 @@ class Downloads(StreamTest):
             length = str(self.SIZE) if "sized" in path else None
             self.assertEqual(response.getheader("content-length"), length)
 
-    def is_idle(self):
-        def used():
-            return Path(f"/proc/{self.host.serving_pid}/stat").read_text().rpartition(")")[2].split()[11:13]
-        before = used()
-        time.sleep(0.05)
-        return used() == before
+    def wait_for_idleness(self):
+        """Until the host's processor time stands still, however often one looks."""
+        stat = Path(f"/proc/{self.host.serving_pid}/stat")
+        looks = []
+
+        def is_idle():
+            used = stat.read_text().rpartition(")")[2].split()[11:13]
+            if looks and looks[-1] != used:
+                looks.clear()
+            looks.append(used)
+            return len(looks) > 25
+        eventually(is_idle, what="a handler that waits")
 
     def test_head_tells_the_length_and_ends_at_once(self):
         reply = self.host.request("HEAD", f"/download/{self.SIZE}?sized")
@@ -180,7 +185,7 @@ class Downloads(StreamTest):
         begun = time.monotonic()
         connection.close()
         self.wait_for_streams(0)
-        self.assertLess(time.monotonic() - begun, 0.5 * SLOW)
+        self.assertLess(time.monotonic() - begun, AT_ONCE)
         self.assertNotIn("could not be completed", self.host.stderr())
 
     def test_ten_at_once_get_each_their_own(self):
@@ -223,7 +228,7 @@ class Events(StreamTest):
         for connection in connections:
             connection.close()
         self.wait_for_streams(0)
-        self.assertLess(time.monotonic() - begun, 0.5 * SLOW)
+        self.assertLess(time.monotonic() - begun, AT_ONCE)
 
     def test_no_events_are_a_stream_too(self):
         reply = self.host.get("/no_events")
@@ -234,7 +239,7 @@ class Events(StreamTest):
         self.read_events(connection, 1)
         begun = time.monotonic()
         self.assertEqual(self.host.stop(), 0)
-        self.assertLess(time.monotonic() - begun, 5 * SLOW)
+        self.assertLess(time.monotonic() - begun, AT_ONCE)
         self.assertTrue(self.read_all(connection).endswith(b"0\r\n\r\n"), "it was cut off, though it could end")
 
 

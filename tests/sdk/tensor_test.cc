@@ -53,6 +53,24 @@ TEST(Tensor, HoldsItsElementsInCOrder) {
   EXPECT_EQ(tensor.view()(1, 0, 1), 7);
 }
 
+TEST(Tensor, IsMadeOfAShapeAndItsElements) {
+  const Tensor<double> tensor({2, 3}, {1, 2, 3, 4, 5, 6.5});
+  EXPECT_THAT(tensor.shape(), ElementsAre(2, 3));
+  EXPECT_THAT(tensor.row(1), ElementsAre(4, 5, 6.5));
+  const std::vector<bool> bits = {true, false};
+  EXPECT_THAT(Tensor<bool>({tensor.rows(), 1}, bits).view(), ElementsAre(true, false));
+  EXPECT_THAT(Tensor<int>(tensor.shape(), {1, 2, 3, 4, 5, 6}).shape(), ElementsAre(2, 3));
+  EXPECT_THAT(Tensor<std::int64_t>({2, 1}, {7, 8}).shape(), ElementsAre(2, 1));
+  EXPECT_THAT(Tensor<int>(std::vector<std::int64_t>{1}, {3}).view(), ElementsAre(3));
+  EXPECT_EQ(Tensor<int>({0, 4}, {}).size(), 0u);
+}
+
+TEST(Tensor, HasAsManyElementsAsItsShape) {
+  EXPECT_THROW((Tensor<double>({2, 2}, {1, 2, 3})), std::invalid_argument);
+  EXPECT_THROW((Tensor<double>({2}, {1, 2, 3})), std::invalid_argument);
+  EXPECT_THROW((Tensor<double>({-1, -1}, {1})), std::invalid_argument);
+}
+
 TEST(Tensor, IsMadeOfAListOfElements) {
   const Tensor<double> tensor = {1.5, 2.5};
   EXPECT_THAT(tensor.shape(), ElementsAre(2));

@@ -4,6 +4,13 @@
 //     svc.name("iris_classifier");
 //     ...
 //   }
+//
+// The body describes the service, and does nothing else: it runs in every process that loads the
+// plugin, once each time it is loaded there. That is the child that tries it out, the serving
+// process, and each runner's process; and all of them again at a reload. What opens files, ports
+// or models or starts threads is for Service::on_startup (in the serving process alone) and for
+// the constructors of runners. Options are not known yet. What it throws is why the plugin is
+// refused.
 #pragma once
 
 #include <bento/abi.h>

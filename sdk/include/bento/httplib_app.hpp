@@ -1,5 +1,5 @@
 // httplib_app: mounts a program that is written for cpp-httplib, as it is. An optional part, not in
-// <bento/bento.hpp>: what includes it links cpp-httplib (0.11, which Debian 12 has).
+// <bento/bento.hpp>: what includes it links cpp-httplib, 0.11 to 0.18 (Debian 12 and 13).
 //
 //   auto legacy = std::make_shared<httplib::Server>();
 //   legacy->Get(R"(/users/(\d+))", [](const httplib::Request&, httplib::Response&) {...});
@@ -19,6 +19,7 @@
 #include <bento/error.hpp>
 #include <bento/headers.hpp>
 #include <bento/http_response_parser.hpp>
+#include <bento/httplib_version.hpp>
 #include <bento/stream.hpp>
 #include <cstddef>
 #include <cstdio>
@@ -33,22 +34,6 @@
 
 namespace bento {
 namespace detail {
-
-// What of an httplib::Server is for its heirs alone.
-struct HttplibDoor : httplib::Server {
-  static bool answer(httplib::Server& server, httplib::Stream& connection) {
-    bool is_closed = false;
-    return (server.*&HttplibDoor::process_request)(connection, true, is_closed, nullptr);
-  }
-  // A Server whose socket is invalid is shutting down, and so stops all content providers.
-  static void open(httplib::Server& server) {
-    socket_t invalid = INVALID_SOCKET;
-    (server.*&HttplibDoor::svr_sock_).compare_exchange_strong(invalid, kNoSocketButValid);
-  }
-
- private:
-  static constexpr socket_t kNoSocketButValid = INVALID_SOCKET - 1;
-};
 
 // With each byte that `keeps` does not, as %XX.
 template <typename Keeps>

@@ -44,6 +44,18 @@ struct Extent {
   std::int64_t extent;
 };
 
+// A shape as an argument: {2, 3}, {x.rows(), 4}, another tensor's shape(), or a vector.
+struct ShapeArgument {
+  ShapeArgument(std::initializer_list<Extent> extents) {  // NOLINT(google-explicit-constructor)
+    for (const Extent& one : extents) shape.push_back(one.extent);
+  }
+  ShapeArgument(std::span<const std::int64_t> extents)  // NOLINT(google-explicit-constructor)
+      : shape(extents.begin(), extents.end()) {}
+  ShapeArgument(std::vector<std::int64_t> extents)  // NOLINT(google-explicit-constructor)
+      : shape(std::move(extents)) {}
+  std::vector<std::int64_t> shape;
+};
+
 inline std::size_t count(std::span<const std::int64_t> shape) {
   return std::accumulate(
       shape.begin(), shape.end(), std::size_t{1},
@@ -109,6 +121,16 @@ class Tensor {
     Tensor tensor(Shape(view.shape().begin(), view.shape().end()));
     std::copy(view.begin(), view.end(), tensor.data());
     return tensor;
+  }
+  // Tensor<double>({2, 2}, {1.0, 2.0, 3.0, 4.0}): the elements in C order, the last axis fastest.
+  // Throws std::invalid_argument unless there are as many as the shape has.
+  Tensor(detail::ShapeArgument shape, const std::vector<T>& elements)
+      : Tensor(std::move(shape.shape)) {
+    if (elements.size() != size()) {
+      throw std::invalid_argument("a tensor of " + std::to_string(size()) + " elements was given " +
+                                  std::to_string(elements.size()));
+    }
+    std::copy(elements.begin(), elements.end(), data());
   }
   // One axis: Tensor<double>{1.0, 2.0}.
   Tensor(std::initializer_list<T> elements)

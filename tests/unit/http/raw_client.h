@@ -4,9 +4,11 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include <chrono>
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -78,6 +80,12 @@ class RawClient {
   Reply ask(std::string_view bytes) {
     send(bytes);
     return reply();
+  }
+
+  // Is there something to read, or the end? Waits so long for it.
+  bool has_arrived(std::chrono::milliseconds wait) const {
+    pollfd readable{fd_.get(), POLLIN, 0};
+    return !unread_.empty() || ::poll(&readable, 1, static_cast<int>(wait.count())) != 0;
   }
 
   // All bytes up to and with `mark`; fewer when the connection ends first.

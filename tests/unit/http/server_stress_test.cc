@@ -7,6 +7,7 @@
 #include <array>
 #include <atomic>
 #include <condition_variable>
+#include <deque>
 #include <mutex>
 #include <random>
 #include <string>
@@ -330,7 +331,7 @@ class Client {
   std::minstd_rand random_;
   const std::atomic<bool>& is_ending_;
   int asked_ = 0;
-  int answered_ = 0;
+  std::atomic<int> answered_ = 0;
 };
 
 // Clients by the dozen, each on its thread.
@@ -357,18 +358,30 @@ class Crowd {
     for (const Client& client : clients_) sum += client.answered();
     return sum;
   }
+  // Until so many more were answered, or `is_done`.
+  template <typename F>
+  void wait_for(int more, F is_done) const {
+    const TimePoint deadline = in_ten_seconds();
+    const int enough = answered() + more;
+    while (answered() < enough && !is_done() && SteadyClock().now() < deadline) {
+      std::this_thread::yield();
+    }
+  }
+  void wait_for(int more) const {
+    wait_for(more, [] { return false; });
+  }
 
  private:
   static constexpr unsigned kClients = 12;
   std::atomic<bool> is_over_ = false, is_ending_ = false;
-  std::vector<Client> clients_;
+  std::deque<Client> clients_;
   std::vector<std::thread> threads_;
 };
 
 TEST(ServerStress, AnswersEachRequestOnceWhateverTheOthersDo) {
   StressServer server;
   Crowd crowd(server.port());
-  std::this_thread::sleep_for(milliseconds(800));
+  crowd.wait_for(1000);
   crowd.go();
   EXPECT_GT(crowd.answered(), 0);
   const TimePoint deadline = in_ten_seconds();
@@ -383,10 +396,10 @@ TEST(ServerStress, EndsInTheMiddleOfItAll) {
   for (int i = 0; i < 3; ++i) {
     StressServer server;
     Crowd crowd(server.port());
-    std::this_thread::sleep_for(milliseconds(100));
+    crowd.wait_for(200);
     crowd.expect_the_end();
     if (i > 0) server->drain();
-    if (i > 1) std::this_thread::sleep_for(milliseconds(50));
+    if (i > 1) crowd.wait_for(50, [&] { return server->open_connections() == 0; });
     server->stop(SteadyClock().now() + milliseconds(100 * i));
     EXPECT_EQ(server->open_connections(), 0u);
     crowd.go();

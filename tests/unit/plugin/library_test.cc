@@ -39,6 +39,15 @@ TEST_F(FindPluginTest, TakesTheFirstFolderThatHasIt) {
   EXPECT_EQ(*find_plugin("liby.so", folders), in("b/liby.so"));
 }
 
+TEST_F(FindPluginTest, TakesANameWithoutItsPrefixAndSuffix) {
+  const std::vector<std::string> folders{in("a"), in("b")};
+  EXPECT_EQ(*find_plugin("x", folders), in("a/libx.so"));
+  EXPECT_EQ(*find_plugin("y", folders), in("b/liby.so"));
+  fs::create_directory(in("a/y"));  // a project's folder of the name is no plugin
+  EXPECT_EQ(*find_plugin("y", folders), in("b/liby.so"));
+  EXPECT_THAT(find_plugin("z", folders).status().message(), HasSubstr("plugin libz.so is not in"));
+}
+
 TEST_F(FindPluginTest, TakesAPathAsItIs) {
   EXPECT_EQ(*find_plugin(in("a/../b/liby.so"), {in("a")}), in("b/liby.so"));
   EXPECT_THAT(find_plugin("a/libx.so", {root_.string()}).status().message(),
