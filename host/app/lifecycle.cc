@@ -157,7 +157,7 @@ class Lifecycle {
                            : hands_over       ? "SIGUSR2"
                            : signal == SIGINT ? "SIGINT"
                                               : "SIGTERM"},
-                {"in_flight", std::to_string(environment_.in_flight.load())}});
+                {"in_flight", environment_.in_flight.load()}});
     };
     if (is_delayed) say_so();
     exit_on_next_signal(config_.drain_delay + config_.graceful_timeout + kLastGrace);
@@ -177,7 +177,7 @@ class Lifecycle {
     }
     if (const std::size_t cut = server_->stop(deadline); cut != 0) {
       log_warning("connections were cut at the end of --timeout-graceful-shutdown",
-                  {{"connections", std::to_string(cut)}});
+                  {{"connections", cut}});
     }
     const bool handlers_stuck = threads_.stop(clock_.now() + kHandlerExitTime) != 0;
     // What handlers answered last is out, and its tasks are known.

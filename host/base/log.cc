@@ -11,8 +11,10 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <charconv>
 #include <exception>
 #include <mutex>
+#include <span>
 #include <utility>
 
 #include "base/output_fd.h"
@@ -53,6 +55,29 @@ void append_member(std::string& out, std::string_view name, std::string_view val
   out += "\":\"";
   append_json_escaped(out, value);
   out += '"';
+}
+
+void append_member(std::string& out, const LogField& field) {
+  if (!field.value.is_number()) return append_member(out, field.name, field.value.text());
+  out += ",\"";
+  append_json_escaped(out, field.name);
+  out += "\":";
+  out += field.value.text();
+}
+
+void append_json_fields(std::string& out, std::span<const LogField> fields) {
+  std::string plugins;
+  for (const LogField& field : fields) append_member(field.is_plugins ? plugins : out, field);
+  if (!plugins.empty()) out += ",\"fields\":{" + plugins.substr(1) + "}";
+}
+
+void append_text_fields(std::string& out, std::span<const LogField> fields) {
+  for (const LogField& field : fields) {
+    out += ' ';
+    append_printable(out, field.name);
+    out += '=';
+    append_value(out, field.value.text());
+  }
 }
 
 // Both take the fields of log() ready to append, for Poco's own parameters would sort them.
@@ -105,7 +130,7 @@ class StderrChannel final : public Poco::Channel {
       }
     }
     if (lost == 0) return;
-    log_warning("lines of this log could not be written", {{"lines", std::to_string(lost)}});
+    log_warning("lines of this log could not be written", {{"lines", lost}});
   }
 
  private:
@@ -167,6 +192,16 @@ Log& the_log() {
 
 }  // namespace
 
+void LogValue::set(std::int64_t number) {
+  size_ = static_cast<std::uint8_t>(
+      std::to_chars(digits_.data(), digits_.data() + digits_.size(), number).ptr - digits_.data());
+}
+
+void LogValue::set(std::uint64_t number) {
+  size_ = static_cast<std::uint8_t>(
+      std::to_chars(digits_.data(), digits_.data() + digits_.size(), number).ptr - digits_.data());
+}
+
 void configure_log(LogLevel level, LogFormat format, std::string_view component) {
   configure(the_log(), level, format, component);
 }
@@ -186,15 +221,10 @@ void log_fields(LogLevel level, std::string_view message, const LogField* fields
   Log& log = the_log();
   try {
     std::string text;
-    for (const LogField* field = fields; field != fields + count; ++field) {
-      if (log.format == LogFormat::kJson) {
-        append_member(text, field->first, field->second);
-      } else {
-        text += ' ';
-        append_printable(text, field->first);
-        text += '=';
-        append_value(text, field->second);
-      }
+    if (log.format == LogFormat::kJson) {
+      append_json_fields(text, {fields, count});
+    } else {
+      append_text_fields(text, {fields, count});
     }
     Poco::Message event(log.component, std::string(message),
                         static_cast<Poco::Message::Priority>(names(level).priority));

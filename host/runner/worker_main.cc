@@ -41,9 +41,9 @@ void log_to_host(LogLevel level, std::string_view message, std::span<const LogFi
   append_printable(line, message);
   for (const LogField& field : fields) {
     line += ' ';
-    append_printable(line, field.first);
+    append_printable(line, field.name);
     line += '=';
-    append_printable(line, field.second);
+    append_value(line, field.value.text());
   }
   line += '\n';
   [[maybe_unused]] const ssize_t n = ::write(2, line.data(), line.size());

@@ -58,7 +58,7 @@ void RequestContext::fail(const Status& status) {
   const auto code = static_cast<int>(status.http_status());
   if (code < 500) return fail(code, status.message());
   log(code == 500 ? LogLevel::kError : LogLevel::kWarning, status.message(),
-      {{"status", std::to_string(code)}, {"path", request().path}, {"request_id", request_id()}});
+      {{"status", code}, {"path", request().path}, {"request_id", request_id()}});
   // A 500 is a plugin's failure in its own words, which are not for strangers. The other 5xx are
   // the host's words, and tell a client whether to try again.
   const bool secret = code == 500 && !environment_.debug;

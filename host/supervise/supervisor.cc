@@ -216,7 +216,7 @@ class Supervisor {
     is_upgrade_due_ = false;
     if (next_) {
       log_warning("SIGUSR2: the new serving process that is starting is replaced by another one",
-                  {{"pid", std::to_string(next_->pid)}});
+                  {{"pid", next_->pid}});
       ::kill(next_->pid, SIGKILL);
       leaving_.push_back(*std::exchange(next_, std::nullopt));
     }
@@ -225,7 +225,7 @@ class Supervisor {
     if (!process.ok()) return give_up_upgrade(process.status().message());
     next_ = *std::move(process);
     log_info("SIGUSR2: a new serving process starts beside the old one",
-             {{"pid", std::to_string(next_->pid)}, {"old_pid", std::to_string(current_->pid)}});
+             {{"pid", next_->pid}, {"old_pid", current_->pid}});
   }
 
   void give_up_upgrade(const std::string& why) {
@@ -258,7 +258,7 @@ class Supervisor {
       is_upgraded_ = true;
       current_->control.send("hand_over");
       log_info("the new serving process takes over; the old one finishes what it has begun",
-               {{"pid", std::to_string(next_->pid)}, {"old_pid", std::to_string(current_->pid)}});
+               {{"pid", next_->pid}, {"old_pid", current_->pid}});
       leaving_.push_back(*std::exchange(current_, std::nullopt));
       current_ = std::exchange(next_, std::nullopt);
     }
@@ -286,8 +286,7 @@ class Supervisor {
         continue;
       }
       if (it->crashed_by == 0) {
-        log_info("the old serving process " + exit_text(status),
-                 {{"pid", std::to_string(it->pid)}});
+        log_info("the old serving process " + exit_text(status), {{"pid", it->pid}});
       }
       it = leaving_.erase(it);
     }
@@ -313,7 +312,7 @@ class Supervisor {
       }
       if (WIFSIGNALED(status)) {
         log_error("the serving process " + exit_text(status) + " while it was ending",
-                  {{"pid", std::to_string(process.pid)}});
+                  {{"pid", process.pid}});
       }
       return;
     }
@@ -331,7 +330,7 @@ class Supervisor {
     log_error("the serving process " + exit_text(status) +
                   (delay == Duration::zero() ? "; replacing it"
                                              : "; replacing it in " + in_seconds(delay)),
-              {{"pid", std::to_string(process.pid)},
+              {{"pid", process.pid},
                {"uptime", in_seconds(clock_.now() - process.started)},
                {"ready_for", in_seconds(served)}});
     notify("STATUS=replacing the serving process, which " + exit_text(status));
@@ -355,8 +354,7 @@ class Supervisor {
     if (current_ && current_->is_ready() && now - current_->beat_at > *watchdog_) {
       if (std::exchange(is_late_, true)) return;
       log_error("an event loop of the serving process does not turn; the watchdog is told no more",
-                {{"pid", std::to_string(current_->pid)},
-                 {"silent_for", in_seconds(now - current_->beat_at)}});
+                {{"pid", current_->pid}, {"silent_for", in_seconds(now - current_->beat_at)}});
       return;
     }
     notify("WATCHDOG=1");

@@ -1,11 +1,11 @@
-#include "runner/stderr_relay.h"
+#include "base/line_relay.h"
 
 #include <algorithm>
 #include <utility>
 
 #include "base/log.h"
 
-namespace bentohost::runner {
+namespace bentohost {
 namespace {
 
 // Takes "<3>" off the front of a line. syslog's levels: 3 error, 4 warning, 6 info, 7 debug.
@@ -22,7 +22,7 @@ LogLevel take_level(std::string_view& line) {
 
 }  // namespace
 
-void StderrRelay::feed(std::string_view bytes, TimePoint now) {
+void LineRelay::feed(std::string_view bytes, TimePoint now) {
   while (!bytes.empty()) {
     const std::size_t end = bytes.find('\n');
     const std::size_t room = kLongestLine - std::min(kLongestLine, partial_.size());
@@ -34,19 +34,19 @@ void StderrRelay::feed(std::string_view bytes, TimePoint now) {
   }
 }
 
-void StderrRelay::finish(TimePoint now) {
+void LineRelay::finish(TimePoint now) {
   if (!partial_.empty()) line(partial_, now);
   partial_.clear();
   report_suppressed();
 }
 
-std::string StderrRelay::last_lines() const {
+std::string LineRelay::last_lines() const {
   std::string joined;
   for (const std::string& text : kept_) joined += (joined.empty() ? "" : " | ") + text;
   return joined;
 }
 
-void StderrRelay::line(std::string_view text, TimePoint now) {
+void LineRelay::line(std::string_view text, TimePoint now) {
   const LogLevel level = take_level(text);
   kept_.emplace_back(text.substr(0, 500));
   if (kept_.size() > kKeptLines) kept_.pop_front();
@@ -60,13 +60,18 @@ void StderrRelay::line(std::string_view text, TimePoint now) {
     ++suppressed_;
     return;
   }
-  log(level, text, {{"runner", runner_}, {"worker", worker_}});
+  say(level, text);
 }
 
-void StderrRelay::report_suppressed() {
+void LineRelay::report_suppressed() {
   if (suppressed_ == 0) return;
-  log_warning(std::to_string(std::exchange(suppressed_, 0)) + " lines of output were left out",
-              {{"runner", runner_}, {"worker", worker_}});
+  say(LogLevel::kWarning,
+      std::to_string(std::exchange(suppressed_, 0)) + " lines of output were left out");
 }
 
-}  // namespace bentohost::runner
+void LineRelay::say(LogLevel level, std::string_view text) const {
+  if (worker_) return log(level, text, {{"runner", origin_}, {"worker", *worker_}});
+  log(level, text, {{"stream", origin_}});
+}
+
+}  // namespace bentohost
