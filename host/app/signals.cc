@@ -11,6 +11,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/exits.h"
 #include "base/log.h"
 
 namespace bentohost::app {
@@ -69,7 +70,7 @@ int take_signal(const sigset_t& set, Duration longest, siginfo_t& info) {
 // Waits for the end, whatever else comes.
 [[noreturn]] void exit_on(const sigset_t& set) {
   siginfo_t info{};
-  ::_exit(128 + take_signal(set, Duration::max(), info));
+  end_process(128 + take_signal(set, Duration::max(), info));
 }
 
 }  // namespace
@@ -129,10 +130,10 @@ void exit_on_next_signal(Duration at_latest) {
     while (clock.now() < end) {
       siginfo_t info{};
       const int number = take_signal(set, end - clock.now(), info);
-      if (number != 0 && !std::exchange(is_the_same, false)) ::_exit(128 + number);
+      if (number != 0 && !std::exchange(is_the_same, false)) end_process(128 + number);
     }
     log_error("a plugin's on_shutdown or destroy does not return; ending without it");
-    ::_exit(1);
+    end_process(1);
   }).detach();
 }
 

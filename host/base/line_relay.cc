@@ -6,22 +6,6 @@
 #include "base/log.h"
 
 namespace bentohost {
-namespace {
-
-// Takes "<3>" off the front of a line. syslog's levels: 3 error, 4 warning, 6 info, 7 debug.
-LogLevel take_level(std::string_view& line) {
-  if (line.size() < 3 || line[0] != '<' || line[2] != '>' || line[1] < '0' || line[1] > '7') {
-    return LogLevel::kInfo;
-  }
-  const char level = line[1];
-  line.remove_prefix(3);
-  if (level <= '3') return LogLevel::kError;
-  if (level == '4') return LogLevel::kWarning;
-  return level == '7' ? LogLevel::kDebug : LogLevel::kInfo;
-}
-
-}  // namespace
-
 void LineRelay::feed(std::string_view bytes, TimePoint now) {
   while (!bytes.empty()) {
     const std::size_t end = bytes.find('\n');

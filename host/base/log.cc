@@ -22,6 +22,8 @@
 namespace bentohost {
 namespace {
 
+std::atomic<int> the_fd = STDERR_FILENO;
+
 constexpr char kFieldsParameter[] = "fields";
 
 struct LevelNames {
@@ -152,9 +154,9 @@ class StderrChannel final : public Poco::Channel {
   }
 
   std::mutex mutex_;
-  OutputFd out_{STDERR_FILENO};  // all guarded by mutex_
-  bool inside_a_line_ = false;   // the last line broke off
-  bool stuck_ = false;           // no more patience until something gets through
+  OutputFd out_{the_fd};        // all guarded by mutex_
+  bool inside_a_line_ = false;  // the last line broke off
+  bool stuck_ = false;          // no more patience until something gets through
   std::size_t lost_ = 0;
 };
 
@@ -202,9 +204,12 @@ void LogValue::set(std::uint64_t number) {
       std::to_chars(digits_.data(), digits_.data() + digits_.size(), number).ptr - digits_.data());
 }
 
-void configure_log(LogLevel level, LogFormat format, std::string_view component) {
+void configure_log(LogLevel level, LogFormat format, std::string_view component, int fd) {
+  the_fd = fd;
   configure(the_log(), level, format, component);
 }
+
+int log_fd() { return the_fd; }
 
 bool log_enabled(LogLevel level) {
   return level != LogLevel::kOff &&
@@ -254,6 +259,27 @@ bool parse_log_format(std::string_view text, LogFormat& out) {
 }
 
 std::string_view to_string(LogLevel level) { return names(level).name; }
+std::string_view to_label(LogLevel level) { return names(level).label; }
+
+// syslog's levels: 3 error, 4 warning, 6 info, 7 debug.
+std::string_view syslog_prefix(LogLevel level) {
+  return level >= LogLevel::kError     ? "<3>"
+         : level == LogLevel::kWarning ? "<4>"
+         : level <= LogLevel::kDebug   ? "<7>"
+                                       : "<6>";
+}
+
+LogLevel take_level(std::string_view& line) {
+  if (line.size() < 3 || line[0] != '<' || line[2] != '>' || line[1] < '0' || line[1] > '7') {
+    return LogLevel::kInfo;
+  }
+  const char level = line[1];
+  line.remove_prefix(3);
+  if (level <= '3') return LogLevel::kError;
+  if (level == '4') return LogLevel::kWarning;
+  return level == '7' ? LogLevel::kDebug : LogLevel::kInfo;
+}
+
 std::string_view to_string(LogFormat format) {
   return format == LogFormat::kJson ? "json" : "text";
 }

@@ -60,8 +60,11 @@ struct LogField {
   bool is_plugins;
 };
 
-// Before threads start. `component` is "host" or "runner:iris_clf:0".
-void configure_log(LogLevel level, LogFormat format, std::string_view component);
+// Before threads start. `component` is "host" or "runner:iris_clf:0"; `fd` is where lines go, which
+// it does not own.
+void configure_log(LogLevel level, LogFormat format, std::string_view component, int fd = 2);
+// [any, signal handlers too]
+int log_fd();
 
 bool log_enabled(LogLevel level);
 void log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields = {});
@@ -83,6 +86,12 @@ inline void log_error(std::string_view m, std::initializer_list<LogField> f = {}
 bool parse_log_level(std::string_view text, LogLevel& out);
 bool parse_log_format(std::string_view text, LogFormat& out);
 std::string_view to_string(LogLevel level);
+// As it stands on a line of text, five letters wide; and in front of one for a parent's log, as in
+// sd-daemon(3): "<3>".
+std::string_view to_label(LogLevel level);
+std::string_view syslog_prefix(LogLevel level);
+// Takes such a prefix off the front of a line. Without one it is kInfo.
+LogLevel take_level(std::string_view& line);
 std::string_view to_string(LogFormat format);
 
 // `text` as the inside of a JSON string: quotes, backslashes, control characters and invalid UTF-8
