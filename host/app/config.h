@@ -73,6 +73,7 @@ struct Config {
   bool access_log = true;
   bool debug = false;
   bool supervisor = true;
+  Duration watchdog = std::chrono::seconds(30);  // zero: none
 
   // Where the public door is: --host and --port beside --bind, and by themselves when there is
   // neither --bind nor a socket that systemd passes.

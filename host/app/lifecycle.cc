@@ -18,8 +18,10 @@
 #include "base/clean_pages.h"
 #include "base/crash_report.h"
 #include "base/event_loop.h"
+#include "base/exits.h"
 #include "base/log.h"
 #include "base/signal_stack.h"
+#include "base/user_output.h"
 #include "http/last_words.h"
 #include "http/server.h"
 #include "observe/access_log.h"
@@ -57,7 +59,8 @@ void make_room_for(std::size_t descriptors) {
 
 // [signal handler]
 void end_in_a_crash(int signal) {
-  supervise::Overseer::crashing(signal);  // whoever replaces us begins now
+  // Whoever replaces us begins now. After an exit there is no core dump to be waited for.
+  if (signal != 0) supervise::Overseer::crashing(signal);
   // The loops run on: what has arrived and none of them has seen yet is answered 503 as well.
   ::poll(nullptr, 0, kLastLookMs);
   http::end_connections();
@@ -65,10 +68,12 @@ void end_in_a_crash(int signal) {
 
 class Lifecycle {
  public:
-  Lifecycle(const Config& config, std::string exe, supervise::Overseer& overseer)
+  Lifecycle(const Config& config, std::string exe, supervise::Overseer& overseer,
+            UserOutput& output)
       : config_(config),
         exe_(std::move(exe)),
         overseer_(overseer),
+        output_(output),
         metrics_(BENTO_VERSION),
         body_memory_(config.max_body_memory),
         environment_{clock_, metrics_},
@@ -85,7 +90,7 @@ class Lifecycle {
                   .max_waiting_bytes = config.max_handler_queue_bytes}) {
     if (config.access_log) {
       access_log_ = std::make_unique<observe::AccessLog>(
-          STDOUT_FILENO, config.log_format, [this](std::size_t lines) {
+          output_.out_fd(), config.log_format, [this](std::size_t lines) {
             metrics_.access_log_dropped().Increment(static_cast<double>(lines));
           });
     }
@@ -126,14 +131,16 @@ class Lifecycle {
   // Waits for the runners, says so, and returns with the first signal.
   Result<int> wait() {
     const TimePoint slow_at = clock_.now() + kSlowStart;
-    bool said_slow = false;
+    bool said_slow = false, is_reading_due = false;
     for (Status status = dispatcher_.readiness(); !status.ok(); status = dispatcher_.readiness()) {
       if (!said_slow && clock_.now() > slow_at) {
         said_slow = true;
         log_warning("not ready yet: " + status.message());
       }
       const Duration pause = std::chrono::milliseconds(said_slow ? 200 : 1);
-      if (const int signal = wait_for_signal(pause); is_stop_signal(signal)) return signal;
+      const int signal = wait_for_signal(pause);
+      if (is_stop_signal(signal)) return signal;
+      is_reading_due = is_reading_due || signal == SIGHUP;
     }
     {
       const ExitOnSignal while_starting;
@@ -148,6 +155,7 @@ class Lifecycle {
     if (const std::string admin = urls(http::Door::kAdmin); !admin.empty()) {
       log_info("operators are answered at " + admin);
     }
+    if (is_reading_due) read_again();
     int signal = wait_for_signal(Duration::max());
     for (; !is_stop_signal(signal); signal = wait_for_signal(Duration::max())) read_again();
     return signal;
@@ -163,7 +171,7 @@ class Lifecycle {
                            : hands_over       ? "SIGUSR2"
                            : signal == SIGINT ? "SIGINT"
                                               : "SIGTERM"},
-                {"in_flight", std::to_string(environment_.unanswered.load())}});
+                {"in_flight", environment_.unanswered.load()}});
     };
     if (is_delayed) say_so();
     exit_on_next_signal(config_.drain_delay + config_.graceful_timeout + kLastGrace);
@@ -183,7 +191,7 @@ class Lifecycle {
     }
     if (const std::size_t cut = server_->stop(deadline); cut != 0) {
       log_warning("connections were cut at the end of --timeout-graceful-shutdown",
-                  {{"connections", std::to_string(cut)}});
+                  {{"connections", cut}});
     }
     const bool handlers_stuck = threads_.stop(clock_.now() + kHandlerExitTime) != 0;
     // What handlers answered last is out, and its tasks are known.
@@ -194,7 +202,8 @@ class Lifecycle {
     // A handler that never returned may still be looking at anything here.
     if (stuck || !ended) {
       access_log_.reset();
-      ::_exit(0);
+      output_.end();
+      end_process(0);
     }
   }
 
@@ -334,25 +343,27 @@ class Lifecycle {
   // One line on stdout, whatever the log level: people and scripts wait for it.
   void announce() {
     const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(clock_.now() - begun_);
-    const std::string names = fleet_.names();
     std::string line;
     if (config_.log_format == LogFormat::kJson) {
       line = "{\"time\":\"";
       append_timestamp(line);
-      line +=
-          "\",\"level\":\"info\",\"message\":\"ready\",\"url\":\"" + urls() + "\",\"services\":\"";
-      append_json_escaped(line, names);
+      line += "\",\"level\":\"info\",\"message\":\"ready\",\"url\":\"";
+      append_json_escaped(line, urls());
+      line += "\",\"services\":\"";
+      append_json_escaped(line, fleet_.names());
       line += "\",\"took_ms\":" + std::to_string(took.count()) + "}\n";
     } else {
-      line = "bentohost " BENTO_VERSION " serves " + names + " at " + urls() + " (ready in " +
-             std::to_string(took.count()) + " ms)\n";
+      append_printable(line, "bentohost " BENTO_VERSION " serves " + fleet_.names() + " at " +
+                                 urls() + " (ready in " + std::to_string(took.count()) + " ms)");
+      line += '\n';
     }
-    [[maybe_unused]] const ssize_t n = ::write(STDOUT_FILENO, line.data(), line.size());
+    [[maybe_unused]] const ssize_t n = ::write(output_.out_fd(), line.data(), line.size());
   }
 
   const Config& config_;
   const std::string exe_;
   supervise::Overseer& overseer_;
+  UserOutput& output_;
   SteadyClock clock_;
   const TimePoint begun_ = clock_.now();
   observe::Metrics metrics_;
@@ -378,13 +389,15 @@ int serve(const Config& config, const std::string& exe, supervise::Overseer& ove
   block_signals(overseer.is_supervisor());
   prepare_exit();
   make_room_for(config.limits.max_connections + kOtherDescriptors);
-  configure_log(config.log_level, config.log_format, "host");
+  UserOutput output;
+  configure_log(config.log_level, config.log_format, "host", output.err_fd());
   const SignalStack for_crashes;
   http::prepare_last_words();
-  install_crash_report(config.log_format, "host", {&http::speak_last_words, &end_in_a_crash});
+  install_crash_report(config.log_format, "host", {&http::speak_last_words, &end_in_a_crash, true});
   auto listeners = overseer.take_listeners();
+  output.start();
   overseer.start(&request_signal);
-  Lifecycle lifecycle(config, exe, overseer);
+  Lifecycle lifecycle(config, exe, overseer, output);
   Status status;
   {
     const ExitOnSignal while_starting;
@@ -394,12 +407,14 @@ int serve(const Config& config, const std::string& exe, supervise::Overseer& ove
   if (!status.ok()) {
     exit_on_next_signal(kLastGrace);
     lifecycle.stop_services();
+    output.end();
     std::fprintf(stderr, "bentohost: %s\n", status.message().c_str());
     return 1;
   }
   auto signal = lifecycle.wait();
   if (!signal.ok()) {
     lifecycle.stop(0);
+    output.end();
     std::fprintf(stderr, "bentohost: %s\n", signal.status().message().c_str());
     return 1;
   }

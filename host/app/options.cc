@@ -171,6 +171,12 @@ std::vector<OptionEntry> general_options() {
          line.config.debug = true;
          return Status();
        }},
+      {"watchdog", "SECONDS",
+       "replace the process that serves when its event loops have not turned for so long (30); 0: "
+       "never",
+       false,
+       store(
+           parse_delay, [](Config & c) -> auto& { return c.watchdog; })},
       {"no-supervisor", nullptr,
        "serve in this very process, for debuggers: a crash of a plugin then ends the service",
        false,

@@ -12,6 +12,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/exits.h"
 #include "base/log.h"
 
 namespace bentohost::app {
@@ -80,7 +81,7 @@ ExitWatch& exit_watch() {
 // Waits for the end, whatever else comes.
 [[noreturn]] void exit_on(const sigset_t& set) {
   siginfo_t info{};
-  ::_exit(128 + take_signal(set, Duration::max(), info));
+  end_process(128 + take_signal(set, Duration::max(), info));
 }
 
 }  // namespace
@@ -142,10 +143,10 @@ void prepare_exit() {
     while (clock.now() < end) {
       siginfo_t info{};
       const int number = take_signal(set, end - clock.now(), info);
-      if (number != 0 && !std::exchange(is_the_same, false)) ::_exit(128 + number);
+      if (number != 0 && !std::exchange(is_the_same, false)) end_process(128 + number);
     }
     log_error("a plugin's on_shutdown or destroy does not return; ending without it");
-    ::_exit(1);
+    end_process(1);
   }).detach();
 }
 

@@ -46,8 +46,9 @@ int supervise_service(const Config& config, const std::string& exe,
     std::fprintf(stderr, "bentohost: %s\n", listeners.status().message().c_str());
     return 1;
   }
-  return supervise::supervise({{exe, arguments}, [&config] { return stand_in_options(config); }},
-                              *std::move(listeners), resumed);
+  return supervise::supervise(
+      {{exe, arguments}, [&config] { return stand_in_options(config); }, config.watchdog},
+      *std::move(listeners), resumed);
 }
 
 }  // namespace bentohost::app

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 
 namespace bentohost {
@@ -26,6 +27,8 @@ Result<ChildPipes> take_stdio() {
   if (!pipes.in || !pipes.out || !null || ::dup2(null.get(), 0) < 0 || ::dup2(2, 1) < 0) {
     return Status(BENTO_INTERNAL, std::string("cannot move stdin and stdout: ") + strerror(errno));
   }
+  // Else what is printed would wait for 4 KiB more of it, or for the end.
+  ::setvbuf(stdout, nullptr, _IOLBF, 0);
   return pipes;
 }
 

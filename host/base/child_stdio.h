@@ -16,8 +16,8 @@ struct ChildPipes {
   UniqueFd in, out;
 };
 
-// Descriptors 0 and 1 become /dev/null and a copy of stderr; their old selves are returned,
-// close-on-exec.
+// Descriptors 0 and 1 become /dev/null and a copy of stderr, and stdout writes each line as it
+// ends; their old selves are returned, close-on-exec.
 Result<ChildPipes> take_stdio();
 
 // The process gets SIGKILL when the thread that started it ends, and ends at once if its parent is

@@ -30,5 +30,11 @@ inline std::string seconds_text(Duration d) {
   std::snprintf(text, sizeof text, "%.6g s", seconds(d));
   return text;
 }
+// For the log, where lengths differ: "0.0 s", "12.3 s".
+inline std::string in_seconds(Duration d) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1f s", seconds(d));
+  return text;
+}
 
 }  // namespace bentohost

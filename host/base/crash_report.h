@@ -1,9 +1,11 @@
 // Crash report: what the log says when SIGSEGV, SIGBUS, SIGFPE, SIGILL or SIGABRT is about to end
-// this process: the signal, the address, the call into a plugin that the thread was in
-// (base/call.h) and a backtrace, a line each, in the log's own format. Then the signal takes its
-// course, so that there is a core dump as ever and the parent sees it. Nothing in here allocates or
-// locks.
+// this process, or exit() in code of a plugin's (base/exits.h): the signal, the address, the call
+// into a plugin that the thread was in (base/call.h) and a backtrace, a line each, in the log's own
+// format. Then the signal takes its course, so that there is a core dump as ever and the parent
+// sees it. Nothing in here allocates or locks.
 #pragma once
+
+#include <sys/types.h>
 
 #include <string_view>
 
@@ -15,10 +17,17 @@ namespace bentohost {
 // Null: nothing.
 struct CrashHooks {
   void (*before_report)() = nullptr;
-  void (*after_report)(int signal) = nullptr;  // from here to our end it may take long: a core dump
+  // From here to our end it may take long: a core dump. 0: there is no signal, but an exit.
+  void (*after_report)(int signal) = nullptr;
+  // An exit of a plugin's ends the process at once, for others depend on it: no destructor and no
+  // atexit handler runs. Else it takes its course.
+  bool is_exit_a_crash = false;
 };
 
 // Once, before threads start. `component` is the log's, and outlives the process.
 void install_crash_report(LogFormat format, std::string_view component, CrashHooks hooks);
+
+// [any] The report, and the end by SIGABRT, of a process in which this thread hangs.
+void end_for_hanging(pid_t thread);
 
 }  // namespace bentohost

@@ -11,14 +11,18 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <charconv>
 #include <exception>
 #include <mutex>
+#include <span>
 #include <utility>
 
 #include "base/output_fd.h"
 
 namespace bentohost {
 namespace {
+
+std::atomic<int> the_fd = STDERR_FILENO;
 
 constexpr char kFieldsParameter[] = "fields";
 
@@ -53,6 +57,29 @@ void append_member(std::string& out, std::string_view name, std::string_view val
   out += "\":\"";
   append_json_escaped(out, value);
   out += '"';
+}
+
+void append_member(std::string& out, const LogField& field) {
+  if (!field.value.is_number()) return append_member(out, field.name, field.value.text());
+  out += ",\"";
+  append_json_escaped(out, field.name);
+  out += "\":";
+  out += field.value.text();
+}
+
+void append_json_fields(std::string& out, std::span<const LogField> fields) {
+  std::string plugins;
+  for (const LogField& field : fields) append_member(field.is_plugins ? plugins : out, field);
+  if (!plugins.empty()) out += ",\"fields\":{" + plugins.substr(1) + "}";
+}
+
+void append_text_fields(std::string& out, std::span<const LogField> fields) {
+  for (const LogField& field : fields) {
+    out += ' ';
+    append_printable(out, field.name);
+    out += '=';
+    append_value(out, field.value.text());
+  }
 }
 
 // Both take the fields of log() ready to append, for Poco's own parameters would sort them.
@@ -105,7 +132,7 @@ class StderrChannel final : public Poco::Channel {
       }
     }
     if (lost == 0) return;
-    log_warning("lines of this log could not be written", {{"lines", std::to_string(lost)}});
+    log_warning("lines of this log could not be written", {{"lines", lost}});
   }
 
  private:
@@ -127,9 +154,9 @@ class StderrChannel final : public Poco::Channel {
   }
 
   std::mutex mutex_;
-  OutputFd out_{STDERR_FILENO};  // all guarded by mutex_
-  bool inside_a_line_ = false;   // the last line broke off
-  bool stuck_ = false;           // no more patience until something gets through
+  OutputFd out_{the_fd};        // all guarded by mutex_
+  bool inside_a_line_ = false;  // the last line broke off
+  bool stuck_ = false;          // no more patience until something gets through
   std::size_t lost_ = 0;
 };
 
@@ -167,9 +194,22 @@ Log& the_log() {
 
 }  // namespace
 
-void configure_log(LogLevel level, LogFormat format, std::string_view component) {
+void LogValue::set(std::int64_t number) {
+  size_ = static_cast<std::uint8_t>(
+      std::to_chars(digits_.data(), digits_.data() + digits_.size(), number).ptr - digits_.data());
+}
+
+void LogValue::set(std::uint64_t number) {
+  size_ = static_cast<std::uint8_t>(
+      std::to_chars(digits_.data(), digits_.data() + digits_.size(), number).ptr - digits_.data());
+}
+
+void configure_log(LogLevel level, LogFormat format, std::string_view component, int fd) {
+  the_fd = fd;
   configure(the_log(), level, format, component);
 }
+
+int log_fd() { return the_fd; }
 
 bool log_enabled(LogLevel level) {
   return level != LogLevel::kOff &&
@@ -186,15 +226,10 @@ void log_fields(LogLevel level, std::string_view message, const LogField* fields
   Log& log = the_log();
   try {
     std::string text;
-    for (const LogField* field = fields; field != fields + count; ++field) {
-      if (log.format == LogFormat::kJson) {
-        append_member(text, field->first, field->second);
-      } else {
-        text += ' ';
-        append_printable(text, field->first);
-        text += '=';
-        append_value(text, field->second);
-      }
+    if (log.format == LogFormat::kJson) {
+      append_json_fields(text, {fields, count});
+    } else {
+      append_text_fields(text, {fields, count});
     }
     Poco::Message event(log.component, std::string(message),
                         static_cast<Poco::Message::Priority>(names(level).priority));
@@ -224,6 +259,27 @@ bool parse_log_format(std::string_view text, LogFormat& out) {
 }
 
 std::string_view to_string(LogLevel level) { return names(level).name; }
+std::string_view to_label(LogLevel level) { return names(level).label; }
+
+// syslog's levels: 3 error, 4 warning, 6 info, 7 debug.
+std::string_view syslog_prefix(LogLevel level) {
+  return level >= LogLevel::kError     ? "<3>"
+         : level == LogLevel::kWarning ? "<4>"
+         : level <= LogLevel::kDebug   ? "<7>"
+                                       : "<6>";
+}
+
+LogLevel take_level(std::string_view& line) {
+  if (line.size() < 3 || line[0] != '<' || line[2] != '>' || line[1] < '0' || line[1] > '7') {
+    return LogLevel::kInfo;
+  }
+  const char level = line[1];
+  line.remove_prefix(3);
+  if (level <= '3') return LogLevel::kError;
+  if (level == '4') return LogLevel::kWarning;
+  return level == '7' ? LogLevel::kDebug : LogLevel::kInfo;
+}
+
 std::string_view to_string(LogFormat format) {
   return format == LogFormat::kJson ? "json" : "text";
 }

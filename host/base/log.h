@@ -3,10 +3,12 @@
 // and lost, not waited for, when nobody reads.
 #pragma once
 
+#include <array>
+#include <concepts>
+#include <cstdint>
 #include <initializer_list>
 #include <string>
 #include <string_view>
-#include <utility>
 
 namespace bentohost {
 
@@ -14,11 +16,55 @@ enum class LogLevel { kTrace, kDebug, kInfo, kWarning, kError, kOff };
 // kRelayed: "<3>message", lines for the log of a parent, as in sd-daemon(3); in crash reports only.
 enum class LogFormat { kText, kJson, kRelayed };
 
-// A name and a value that belong to an event; they become `name=value` or a JSON member.
-using LogField = std::pair<std::string_view, std::string_view>;
+// What a field says: text, or a number, which is one in JSON, too. A field has the same of both
+// wherever it is logged, for those who read logs by machine give each name one type. The text is
+// not copied.
+class LogValue {
+ public:
+  LogValue(std::string_view text) : text_(text) {}    // NOLINT(google-explicit-constructor)
+  LogValue(const char* text) : text_(text) {}         // NOLINT(google-explicit-constructor)
+  LogValue(const std::string& text) : text_(text) {}  // NOLINT(google-explicit-constructor)
+  template <std::integral T>
+  requires(!std::same_as<T, bool> && !std::same_as<T, char>)
+      LogValue(T number) {  // NOLINT(google-explicit-constructor)
+    if constexpr (std::signed_integral<T>) {
+      set(static_cast<std::int64_t>(number));
+    } else {
+      set(static_cast<std::uint64_t>(number));
+    }
+  }
 
-// Before threads start. `component` is "host" or "runner:iris_clf:0".
-void configure_log(LogLevel level, LogFormat format, std::string_view component);
+  bool is_number() const { return size_ != 0; }
+  std::string_view text() const {
+    return is_number() ? std::string_view(digits_.data(), size_) : text_;
+  }
+
+ private:
+  void set(std::int64_t number);
+  void set(std::uint64_t number);
+
+  std::string_view text_;
+  std::array<char, 24> digits_;
+  std::uint8_t size_ = 0;
+};
+
+// A name and a value that belong to an event; they become `name=value` or a JSON member.
+struct LogField {
+  LogField(std::string_view its_name, LogValue its_value, bool is_a_plugins = false)
+      : name(its_name), value(its_value), is_plugins(is_a_plugins) {}
+
+  std::string_view name;
+  LogValue value;
+  // A plugin has named it: in JSON it stands in the member "fields", where it cannot be taken for
+  // one of ours.
+  bool is_plugins;
+};
+
+// Before threads start. `component` is "host" or "runner:iris_clf:0"; `fd` is where lines go, which
+// it does not own.
+void configure_log(LogLevel level, LogFormat format, std::string_view component, int fd = 2);
+// [any, signal handlers too]
+int log_fd();
 
 bool log_enabled(LogLevel level);
 void log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields = {});
@@ -40,6 +86,12 @@ inline void log_error(std::string_view m, std::initializer_list<LogField> f = {}
 bool parse_log_level(std::string_view text, LogLevel& out);
 bool parse_log_format(std::string_view text, LogFormat& out);
 std::string_view to_string(LogLevel level);
+// As it stands on a line of text, five letters wide; and in front of one for a parent's log, as in
+// sd-daemon(3): "<3>".
+std::string_view to_label(LogLevel level);
+std::string_view syslog_prefix(LogLevel level);
+// Takes such a prefix off the front of a line. Without one it is kInfo.
+LogLevel take_level(std::string_view& line);
 std::string_view to_string(LogFormat format);
 
 // `text` as the inside of a JSON string: quotes, backslashes, control characters and invalid UTF-8

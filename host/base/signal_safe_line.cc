@@ -38,18 +38,23 @@ bool is_plain(std::string_view value) {
 
 }  // namespace
 
-SignalSafeLine::SignalSafeLine(LogFormat format, std::string_view component) : format_(format) {
+SignalSafeLine::SignalSafeLine(LogFormat format, std::string_view component, LogLevel level)
+    : format_(format) {
   if (format_ == LogFormat::kJson) {
     put("{\"time\":\"");
     put_time();
-    put("\",\"level\":\"error\",\"component\":\"");
+    put("\",\"level\":\"");
+    put(to_string(level));
+    put("\",\"component\":\"");
     put_escaped(component);
     put("\",\"message\":\"");
   } else if (format_ == LogFormat::kRelayed) {
-    put("<3>");
+    put(syslog_prefix(level));
   } else {
     put_time();
-    put(" ERROR [");
+    put(' ');
+    put(to_label(level));
+    put(" [");
     put_escaped(component);
     put("] ");
   }

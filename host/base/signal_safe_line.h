@@ -13,8 +13,8 @@ namespace bentohost {
 
 class SignalSafeLine {
  public:
-  // Begins with the time, the level "error" and the component; relayed, with the level alone.
-  SignalSafeLine(LogFormat format, std::string_view component);
+  // Begins with the time, the level and the component; relayed, with the level alone.
+  SignalSafeLine(LogFormat format, std::string_view component, LogLevel level = LogLevel::kError);
 
   // The message, in pieces.
   SignalSafeLine& text(std::string_view piece);

@@ -95,7 +95,7 @@ void Acceptor::accept_from(const Listener& listener) {
     if (listener.door == Door::kPublic && front.open() >= front.limits.max_connections) {
       if (is_due(warned_full_at_)) {
         log_warning("--max-connections are open; further ones wait until some close",
-                    {{"connections", std::to_string(front.open())}});
+                    {{"connections", front.open()}});
       }
       return pause(Doors::kAdmin);
     }

@@ -109,7 +109,8 @@ void HostTable::log(const bento_host* host, bento_ctx* ctx, std::int32_t level, 
   if (ctx != nullptr && !ctx->request_id().empty())
     all.emplace_back("request_id", ctx->request_id());
   for (std::size_t i = 0; i < fields.len; ++i) {
-    all.emplace_back(to_view(fields.ptr[i].name), to_view(fields.ptr[i].value));
+    all.emplace_back(to_view(fields.ptr[i].name), to_view(fields.ptr[i].value),
+                     /*is_a_plugins=*/true);
   }
   const HostTable* self = reinterpret_cast<const Table*>(host)->owner;
   self->log_(level_from_abi(level), to_view(message), all);

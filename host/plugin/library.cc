@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/clean_pages.h"
+#include "base/code_names.h"
 #include "plugin/elf_check.h"
 #include "plugin/elf_facts.h"
 #include "plugin/private_copy.h"
@@ -61,13 +62,14 @@ Result<Library> Library::map(const PluginFile& file) {
     return std::move(status).prefixed(context);
 
   std::lock_guard lock(loader_mutex());
+  remember_library(file.mapped(), file.path);
   void* handle = ::dlopen(file.mapped().c_str(), RTLD_NOW | RTLD_LOCAL);
   if (handle == nullptr) {
     // dlerror() begins with the name of what was mapped in most cases; people know the other one.
     std::string reason = ::dlerror();
     const std::string mapped = file.mapped() + ": ";
     if (reason.starts_with(mapped)) reason.erase(0, mapped.size());
-    return Status(BENTO_FAILED_PRECONDITION, context + reason);
+    return Status(BENTO_FAILED_PRECONDITION, context + with_demangled_names(reason));
   }
   const auto* entry = static_cast<const bento_plugin_entry*>(::dlsym(handle, "bento_entry"));
   if (entry == nullptr) {

@@ -228,10 +228,9 @@ void Fleet::look_after_draining() {
   }
   for (const GenerationPtr& old : late) {
     old->was_warned_of = true;
-    log_warning("a replaced generation is still in use, and its runners with it",
-                {{"service", old->service},
-                 {"generation", std::to_string(old->number)},
-                 {"requests", std::to_string(old->leases())}});
+    log_warning(
+        "a replaced generation is still in use, and its runners with it",
+        {{"service", old->service}, {"generation", old->number}, {"requests", old->leases()}});
   }
 }
 

@@ -22,8 +22,8 @@ constexpr Duration kPoll = std::chrono::milliseconds(1);
 
 Status cancelled() { return Status(BENTO_UNAVAILABLE, "the server is shutting down"); }
 
-std::string milliseconds(Duration duration) {
-  return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
+std::int64_t milliseconds(Duration duration) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
 }
 
 // A call into a plugin that may not return: made by the one of the two who takes it, or not at all.
@@ -206,14 +206,14 @@ void Fleet::swap(Seat& seat, Candidate& candidate) {
 
 void Fleet::note(Seat& seat, const Outcome& outcome) {
   deps_.metrics.count_reload(seat.service, outcome.result);
-  const std::string took = milliseconds(outcome.progress.total());
+  const std::int64_t took = milliseconds(outcome.progress.total());
   if (!outcome.status.ok()) {
     log_error("reload failed, generation " + std::to_string(outcome.generation) +
                   " serves on: " + outcome.status.message(),
               {{"service", seat.service}, {"step", outcome.result}, {"took_ms", took}});
   } else if (outcome.result == "ok") {
     log_info("reloaded", {{"service", seat.service},
-                          {"generation", std::to_string(outcome.generation)},
+                          {"generation", outcome.generation},
                           {"version", seat.current->version},
                           {"took_ms", took}});
   } else {

@@ -66,9 +66,8 @@ void Retirer::Shared::retire(service::LiveService* raw, const GenerationPtr& gen
       end = State::kUnmapped;
       metrics.generations_mapped(generation->service).Decrement();
     } else {
-      log_warning(
-          "a retired generation cannot be unmapped: " + status.message(),
-          {{"service", generation->service}, {"generation", std::to_string(generation->number)}});
+      log_warning("a retired generation cannot be unmapped: " + status.message(),
+                  {{"service", generation->service}, {"generation", generation->number}});
     }
   }
   if (end == State::kRetired) service->drop_clean_pages();
@@ -77,7 +76,7 @@ void Retirer::Shared::retire(service::LiveService* raw, const GenerationPtr& gen
   generation->state = end;
   if (has_served) {
     log_info("a generation has ended", {{"service", generation->service},
-                                        {"generation", std::to_string(generation->number)},
+                                        {"generation", generation->number},
                                         {"state", name_of(end)}});
   }
 }

@@ -174,7 +174,7 @@ void Pool::on_ready(const WorkerPtr& worker) {
   if (std::exchange(worker->is_gentle, false)) end_gentleness(worker->pid);
   deps_.metrics.runner_up(spec_.name, worker->index).Increment();
   log(again ? LogLevel::kInfo : LogLevel::kDebug, again ? "runner serves again" : "runner is ready",
-      {{"runner", spec_.name}, {"worker", std::to_string(worker->index)}});
+      {{"runner", spec_.name}, {"worker", worker->index}});
   if (dispatch) send(dispatch);
   complete(failures);
 }
@@ -330,8 +330,8 @@ void Pool::on_death(const WorkerPtr& worker) {
     const std::string last_lines = worker->stderr_relay.last_lines();
     log_error("runner ended: it " + end,
               {{"runner", spec_.name},
-               {"worker", std::to_string(worker->index)},
-               {"pid", std::to_string(worker->pid)},
+               {"worker", worker->index},
+               {"pid", worker->pid},
                {"last_output", last_lines.empty() ? "none" : last_lines}});
   }
   complete(failures);

@@ -15,9 +15,9 @@
 
 #include "base/aligned_buffer.h"
 #include "base/clock.h"
+#include "base/line_relay.h"
 #include "runner/call.h"
 #include "runner/spawner.h"
-#include "runner/stderr_relay.h"
 #include "wire/frame.h"
 
 namespace bentohost::runner {
@@ -75,7 +75,7 @@ struct Worker {
 
   bool dead = false;  // its end has been dealt with
   wire::FrameReader reader;
-  StderrRelay stderr_relay;
+  LineRelay stderr_relay;
   std::string start_error;  // what it said when it could not start
   std::string killed_for;   // why the host killed it, if it did
   bool broke_protocol = false;

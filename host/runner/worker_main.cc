@@ -33,17 +33,13 @@ struct BatchContext final : bento_ctx {};
 
 // A line on stderr, where the host reads it; the level in front as in sd-daemon(3).
 void log_to_host(LogLevel level, std::string_view message, std::span<const LogField> fields) {
-  const char* prefix = level >= LogLevel::kError     ? "<3>"
-                       : level == LogLevel::kWarning ? "<4>"
-                       : level <= LogLevel::kDebug   ? "<7>"
-                                                     : "<6>";
-  std::string line = prefix;
+  std::string line(syslog_prefix(level));
   append_printable(line, message);
   for (const LogField& field : fields) {
     line += ' ';
-    append_printable(line, field.first);
+    append_printable(line, field.name);
     line += '=';
-    append_printable(line, field.second);
+    append_value(line, field.value.text());
   }
   line += '\n';
   [[maybe_unused]] const ssize_t n = ::write(2, line.data(), line.size());

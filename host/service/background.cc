@@ -77,7 +77,7 @@ bool Background::stop(TimePoint deadline, Duration grace) {
   const bool all_returned = threads_.stop(clock_.now() + grace) == 0;
   if (const std::size_t dropped = dropped_.exchange(0); dropped != 0) {
     log_warning("background tasks were dropped at the end of --timeout-graceful-shutdown",
-                {{"tasks", std::to_string(dropped)}});
+                {{"tasks", dropped}});
   }
   return all_returned;
 }
@@ -144,11 +144,10 @@ bool BackgroundRow::run_one(const BackgroundTask& task) {
       std::chrono::duration<double>(background_.clock_.now() - begun).count());
   (status.ok() ? background_.metrics_.done : background_.metrics_.failed)->Increment();
   if (status.ok()) return true;
-  log_error("a background task failed: " + status.message(),
-            {{"service", service_->spec().name},
-             {"path", path_},
-             {"not_run", std::to_string(tasks_.size())},
-             {"request_id", request_id_}});
+  log_error("a background task failed: " + status.message(), {{"service", service_->spec().name},
+                                                              {"path", path_},
+                                                              {"not_run", tasks_.size()},
+                                                              {"request_id", request_id_}});
   return false;
 }
 

@@ -60,7 +60,7 @@ void RequestContext::fail(const Status& status) {
   // What is answered in vain was told of when the client was.
   if (!ledger_.has_answer()) {
     log(code == 500 ? LogLevel::kError : LogLevel::kWarning, status.message(),
-        {{"status", std::to_string(code)}, {"path", request().path}, {"request_id", request_id()}});
+        {{"status", code}, {"path", request().path}, {"request_id", request_id()}});
   }
   // A 500 is a plugin's failure in its own words, which are not for strangers. The other 5xx are
   // the host's words, and tell a client whether to try again.

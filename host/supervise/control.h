@@ -5,7 +5,8 @@
 // To the supervisor: "ready TEXT" (the text is for systemd's status), "beat" (all event loops have
 // turned), "crashing N" (of signal N; it serves no more, but a core dump may keep it for long). To
 // the serving process: "stop N" (as if signal N had come), "hand_over" (another one serves from now
-// on). What is not known is ignored, so that the two may be of different versions.
+// on), "hang" (the watchdog ends you; say where it is). What is not known is ignored, so that the
+// two may be of different versions.
 //
 // One thread at a time, but send() from any.
 #pragma once

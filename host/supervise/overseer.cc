@@ -7,13 +7,17 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <charconv>
 #include <cstdlib>
+#include <deque>
 #include <mutex>
 #include <thread>
 #include <utility>
 
+#include "base/crash_report.h"
+#include "base/exits.h"
 #include "base/host_thread.h"
 #include "base/log.h"
 #include "supervise/notify.h"
@@ -40,13 +44,19 @@ struct Overseer::Thread {
   std::function<void(int)> request;
   UniqueFd wake{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
   std::mutex mutex;
-  Loops loops;                   // guarded by mutex
-  std::atomic<std::size_t> due;  // loops that have not turned since they were asked
+  struct Watched {
+    std::shared_ptr<EventLoop> loop;
+    std::atomic<bool> is_due = false;  // it has not turned since it was asked
+    std::atomic<pid_t> thread = 0;     // known when it has turned once
+  };
+  std::deque<Watched> loops;  // guarded by mutex; elements stay where they are
   TimePoint next_beat = kNoDeadline;
 
   void run();
   void take_messages();
   void ask_loops();
+  bool has_a_hung_loop();
+  void end_the_hung();
   void outlive_supervisor();
 };
 
@@ -69,7 +79,7 @@ void Overseer::Thread::run() {
     if (fds[1].revents != 0) take_messages();
     if (clock.now() < next_beat) continue;
     next_beat = clock.now() + beat;
-    if (due.load() != 0) continue;  // one of them hangs: silence says so
+    if (has_a_hung_loop()) continue;  // silence says so
     if (control.fd() >= 0) {
       control.send("beat");
     } else {
@@ -81,15 +91,41 @@ void Overseer::Thread::run() {
 
 void Overseer::Thread::ask_loops() {
   const std::lock_guard lock(mutex);
-  due = loops.size();
-  for (const auto& loop : loops) {
-    loop->post([this] { --due; });
+  for (Watched& each : loops) {
+    each.is_due = true;
+    each.loop->post([&each] {
+      each.thread = ::gettid();
+      each.is_due = false;
+    });
+  }
+}
+
+bool Overseer::Thread::has_a_hung_loop() {
+  const std::lock_guard lock(mutex);
+  return std::any_of(loops.begin(), loops.end(),
+                     [](const Watched& each) { return each.is_due.load(); });
+}
+
+// The first of them ends us all, with a report of what it is doing.
+void Overseer::Thread::end_the_hung() {
+  pid_t hung = 0;
+  {
+    const std::lock_guard lock(mutex);
+    for (const Watched& each : loops) {
+      if (each.is_due && hung == 0) hung = each.thread;
+    }
+  }
+  if (hung != 0) {
+    end_for_hanging(hung);
+  } else {
+    control.send("beat");  // all have turned meanwhile
   }
 }
 
 void Overseer::Thread::take_messages() {
   while (const auto message = control.receive()) {
     if (*message == "hand_over") request(kHandOver);
+    if (*message == "hang") end_the_hung();
     if (!message->starts_with("stop ")) continue;
     int number = 0;
     std::from_chars(message->data() + 5, message->data() + message->size(), number);
@@ -105,7 +141,7 @@ void Overseer::Thread::outlive_supervisor() {
   log_error("the supervisor is gone; ending");
   request(SIGTERM);
   std::this_thread::sleep_for(kOrphanGrace);
-  ::_exit(kExitOrphaned);
+  end_process(kExitOrphaned);
 }
 
 Overseer::Overseer() {
@@ -177,7 +213,7 @@ void Overseer::watch(const Loops& loops) {
   if (thread_ == nullptr || beat_ == Duration::zero()) return;
   {
     const std::lock_guard lock(thread_->mutex);
-    thread_->loops = loops;
+    for (const auto& loop : loops) thread_->loops.emplace_back().loop = loop;
   }
   ::eventfd_write(thread_->wake.get(), 1);
 }

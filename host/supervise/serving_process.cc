@@ -10,6 +10,7 @@ extern "C" {  // glibc 2.36 forgot it in the header
 
 #include <algorithm>
 #include <array>
+#include <fstream>
 #include <sstream>
 #include <system_error>
 #include <utility>
@@ -31,6 +32,23 @@ struct FileActions {
   void keep(int fd) { ::posix_spawn_file_actions_adddup2(&actions, fd, fd); }
 
   posix_spawn_file_actions_t actions;
+};
+
+struct Attributes {
+  Attributes() {
+    sigset_t blocked;
+    ::pthread_sigmask(SIG_BLOCK, nullptr, &blocked);
+    sigdelset(&blocked, SIGCHLD);
+    sigdelset(&blocked, SIGUSR1);
+    ::posix_spawnattr_init(&attributes);
+    ::posix_spawnattr_setsigmask(&attributes, &blocked);
+    ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+  }
+  ~Attributes() { ::posix_spawnattr_destroy(&attributes); }
+  Attributes(const Attributes&) = delete;
+  Attributes& operator=(const Attributes&) = delete;
+
+  posix_spawnattr_t attributes;
 };
 
 }  // namespace
@@ -74,6 +92,17 @@ std::vector<std::string> environment_for_children() {
   return all;
 }
 
+bool is_stopped(pid_t pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+  std::string stat;
+  std::getline(file, stat);
+  // "12 (name) T ...", and what is in the brackets may hold any.
+  const std::size_t name_end = stat.rfind(") ");
+  if (name_end == std::string::npos || name_end + 2 >= stat.size()) return false;
+  const char state = stat[name_end + 2];
+  return state == 'T' || state == 't';
+}
+
 Result<ServingProcess> start_serving(const Program& program,
                                      const std::vector<http::Listener>& listeners, Orders orders,
                                      TimePoint now) {
@@ -92,8 +121,10 @@ Result<ServingProcess> start_serving(const Program& program,
   std::vector<std::string> arguments = program.arguments;
 
   ServingProcess process;
-  const int error = ::posix_spawn(&process.pid, program.exe.c_str(), &files.actions, nullptr,
-                                  pointers(arguments).data(), pointers(environment).data());
+  const Attributes attributes;
+  const int error =
+      ::posix_spawn(&process.pid, program.exe.c_str(), &files.actions, &attributes.attributes,
+                    pointers(arguments).data(), pointers(environment).data());
   if (error != 0) {
     return Status(BENTO_UNAVAILABLE,
                   "cannot start " + program.exe + ": " + std::generic_category().message(error));

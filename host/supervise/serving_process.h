@@ -29,8 +29,10 @@ struct ServingProcess {
   UniqueFd pidfd;  // readable when it has ended
   Control control;
   TimePoint started{}, ready_at = kNoDeadline;
-  TimePoint beat_at{};  // of its last sign of life
-  int crashed_by = 0;   // the signal that it is dying of
+  TimePoint beat_at{};         // of its last sign of life
+  int crashed_by = 0;          // the signal that it is dying of
+  bool is_hung = false;        // and has been told so
+  bool is_hangup_due = false;  // a SIGHUP came before it was ready
 
   bool is_ready() const { return ready_at != kNoDeadline; }
   Duration served(TimePoint now) const { return is_ready() ? now - ready_at : Duration::zero(); }
@@ -48,10 +50,14 @@ std::string to_text(const Orders& orders);
 std::optional<Orders> parse_orders(std::string_view text);
 
 // RESOURCE_EXHAUSTED, or UNAVAILABLE: "cannot start /usr/bin/bentohost: ...". Signals that we block
-// are blocked in it, too, until it looks after them.
+// are blocked in it, too, until it looks after them; but not SIGCHLD and SIGUSR1, which are of no
+// use to it.
 Result<ServingProcess> start_serving(const Program& program,
                                      const std::vector<http::Listener>& listeners, Orders orders,
                                      TimePoint now);
+
+// It stands still, by SIGSTOP or in a debugger.
+bool is_stopped(pid_t pid);
 
 // As exec takes them.
 std::vector<char*> pointers(std::vector<std::string>& texts);

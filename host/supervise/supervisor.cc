@@ -22,7 +22,9 @@ extern "C" {  // glibc 2.36 forgot it in the header
 #include "base/log.h"
 #include "base/process_exit.h"
 #include "supervise/notify.h"
+#include "supervise/orphans.h"
 #include "supervise/stand_in.h"
+#include "supervise/watch.h"
 
 namespace bentohost::supervise {
 namespace {
@@ -31,21 +33,19 @@ namespace {
 constexpr Duration kLastGrace = std::chrono::seconds(1);
 constexpr int kExitBySignal = 128;
 
+constexpr int kOurSignals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD};
+// The reason for a replacement, beside those of base/process_exit.h.
+constexpr char kHungLabel[] = "watchdog";
+
 sigset_t our_signals() {
   sigset_t set;
   sigemptyset(&set);
-  for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGUSR2}) sigaddset(&set, number);
+  for (const int number : kOurSignals) sigaddset(&set, number);
   return set;
 }
 
 int exit_code(int status) {
   return WIFSIGNALED(status) ? kExitBySignal + WTERMSIG(status) : WEXITSTATUS(status);
-}
-
-std::string in_seconds(Duration duration) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.1f s", seconds(duration));
-  return text;
 }
 
 class Supervisor {
@@ -55,9 +55,9 @@ class Supervisor {
     const sigset_t set = our_signals();
     ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
     ::signal(SIGPIPE, SIG_IGN);
+    take_in_orphans();
     ::signal(SIGCHLD, SIG_DFL);  // ignored, the kernel would reap our children before we know why
     signals_.reset(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
-    if (watchdog_) watchdog_at_ = clock_.now();
   }
 
   // The first serving process, or the one that a supervisor before us has left.
@@ -100,6 +100,7 @@ class Supervisor {
     for (ServingProcess* process : all()) take_messages(*process);
     if (current_ && current_->crashed_by != 0) replace_the_crashing();
     bury_the_dead();
+    are_orphans_left_ = !reap_orphans([this](pid_t pid) { return is_ours(pid); });
     if (is_upgrade_due_ && current_ && current_->is_ready()) upgrade();
     look_at_the_time();
   }
@@ -112,8 +113,16 @@ class Supervisor {
     return processes;
   }
 
+  bool is_ours(pid_t pid) {
+    for (const ServingProcess* process : all()) {
+      if (process->pid == pid) return true;
+    }
+    return false;
+  }
+
   int timeout_ms() const {
-    const TimePoint when = std::min({start_at_, kill_at_, watchdog_at_});
+    if (are_orphans_left_) return 0;
+    const TimePoint when = std::min({start_at_, kill_at_, watch_.next()});
     if (when == kNoDeadline) return -1;
     const Duration wait = std::max(when - clock_.now(), Duration::zero());
     return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(wait).count());
@@ -133,7 +142,12 @@ class Supervisor {
       kill_at_ = kNoDeadline;
       for (const ServingProcess* process : all()) ::kill(process->pid, SIGKILL);
     }
-    if (now >= watchdog_at_) feed_watchdog(now);
+    if (watch_.turn(current_ && !is_stopping_ ? &*current_ : nullptr, now)) {
+      // Its end is not waited for: what a driver holds does not die of SIGKILL either.
+      ::kill(current_->pid, SIGKILL);
+      current_->crashed_by = SIGKILL;
+      replace_the_crashing();
+    }
   }
 
   // ---- starting ----
@@ -148,7 +162,7 @@ class Supervisor {
   Result<ServingProcess> start(bool take_over) {
     Orders orders;
     orders.take_over = take_over;
-    orders.beat = watchdog_ ? *watchdog_ / 4 : Duration::zero();
+    orders.beat = watch_.beat();
     orders.restarts = restarts_;
     return start_serving(options_.program, listeners_, orders, clock_.now());
   }
@@ -170,11 +184,14 @@ class Supervisor {
     signalfd_siginfo info{};
     while (::read(signals_.get(), &info, sizeof info) == sizeof info) {
       switch (info.ssi_signo) {
+        case SIGCHLD:
+          break;  // it has woken us
+        case SIGUSR1:
+          log_info("SIGUSR1 means nothing here, and is ignored");
+          break;
         case SIGHUP:
-          for (const ServingProcess* process :
-               {current_ ? &*current_ : nullptr, next_ ? &*next_ : nullptr}) {
-            if (process != nullptr) ::kill(process->pid, SIGHUP);
-          }
+          if (current_) hang_up(*current_);
+          if (next_) hang_up(*next_);
           break;
         case SIGUSR2:
           upgrade();
@@ -182,6 +199,17 @@ class Supervisor {
         default:
           stop(static_cast<int>(info.ssi_signo));
       }
+    }
+  }
+
+  // One that is about to serve may have read what has changed since, or not.
+  static void hang_up(ServingProcess& process) {
+    process.is_hangup_due = !process.is_ready();
+    if (!process.is_hangup_due) {
+      ::kill(process.pid, SIGHUP);
+    } else {
+      log_info("SIGHUP: what has changed is read again as soon as the serving process is ready",
+               {{"pid", process.pid}});
     }
   }
 
@@ -216,7 +244,7 @@ class Supervisor {
     is_upgrade_due_ = false;
     if (next_) {
       log_warning("SIGUSR2: the new serving process that is starting is replaced by another one",
-                  {{"pid", std::to_string(next_->pid)}});
+                  {{"pid", next_->pid}});
       ::kill(next_->pid, SIGKILL);
       leaving_.push_back(*std::exchange(next_, std::nullopt));
     }
@@ -225,7 +253,7 @@ class Supervisor {
     if (!process.ok()) return give_up_upgrade(process.status().message());
     next_ = *std::move(process);
     log_info("SIGUSR2: a new serving process starts beside the old one",
-             {{"pid", std::to_string(next_->pid)}, {"old_pid", std::to_string(current_->pid)}});
+             {{"pid", next_->pid}, {"old_pid", current_->pid}});
   }
 
   void give_up_upgrade(const std::string& why) {
@@ -238,7 +266,7 @@ class Supervisor {
   void take_messages(ServingProcess& process) {
     while (const auto message = process.control.receive()) {
       process.beat_at = clock_.now();
-      is_late_ = false;
+      if (*message == "beat") process.is_hung = false;  // it has turned after all
       if (message->starts_with("ready")) {
         const bool moves = next_ && &process == &*next_;
         on_ready(process, message->substr(5));
@@ -251,6 +279,7 @@ class Supervisor {
   void on_ready(ServingProcess& process, std::string text) {
     process.ready_at = clock_.now();
     has_been_ready_ = true;
+    if (std::exchange(process.is_hangup_due, false)) ::kill(process.pid, SIGHUP);
     if (const std::size_t begin = text.find_first_not_of(' '); begin != std::string::npos) {
       status_text_ = text.substr(begin);
     }
@@ -258,7 +287,7 @@ class Supervisor {
       is_upgraded_ = true;
       current_->control.send("hand_over");
       log_info("the new serving process takes over; the old one finishes what it has begun",
-               {{"pid", std::to_string(next_->pid)}, {"old_pid", std::to_string(current_->pid)}});
+               {{"pid", next_->pid}, {"old_pid", current_->pid}});
       leaving_.push_back(*std::exchange(current_, std::nullopt));
       current_ = std::exchange(next_, std::nullopt);
     }
@@ -286,8 +315,7 @@ class Supervisor {
         continue;
       }
       if (it->crashed_by == 0) {
-        log_info("the old serving process " + exit_text(status),
-                 {{"pid", std::to_string(it->pid)}});
+        log_info("the old serving process " + exit_text(status), {{"pid", it->pid}});
       }
       it = leaving_.erase(it);
     }
@@ -313,13 +341,15 @@ class Supervisor {
       }
       if (WIFSIGNALED(status)) {
         log_error("the serving process " + exit_text(status) + " while it was ending",
-                  {{"pid", std::to_string(process.pid)}});
+                  {{"pid", process.pid}});
       }
       return;
     }
     if (!has_been_ready_) {
-      exit_code_ = WIFSIGNALED(status) ? 1 : last_exit_code_;  // it has said why it exits
-      if (WIFSIGNALED(status)) {
+      // One that exits has said why, but for a plugin that makes it a success.
+      const bool is_silent = WIFSIGNALED(status) || last_exit_code_ == 0;
+      exit_code_ = is_silent ? 1 : last_exit_code_;
+      if (is_silent) {
         std::fprintf(stderr, "bentohost: the serving process %s before it was ready\n",
                      exit_text(status).c_str());
       }
@@ -327,11 +357,11 @@ class Supervisor {
     }
     const Duration served = process.served(clock_.now());
     const Duration delay = policy_.next(served);
-    ++restarts_[exit_label(status)];
+    ++restarts_[process.is_hung ? kHungLabel : exit_label(status)];
     log_error("the serving process " + exit_text(status) +
                   (delay == Duration::zero() ? "; replacing it"
                                              : "; replacing it in " + in_seconds(delay)),
-              {{"pid", std::to_string(process.pid)},
+              {{"pid", process.pid},
                {"uptime", in_seconds(clock_.now() - process.started)},
                {"ready_for", in_seconds(served)}});
     notify("STATUS=replacing the serving process, which " + exit_text(status));
@@ -349,19 +379,6 @@ class Supervisor {
 
   // ---- the rest ----
 
-  void feed_watchdog(TimePoint now) {
-    watchdog_at_ = now + *watchdog_ / 2;
-    // Until a process is ready we are the ones to be watched.
-    if (current_ && current_->is_ready() && now - current_->beat_at > *watchdog_) {
-      if (std::exchange(is_late_, true)) return;
-      log_error("an event loop of the serving process does not turn; the watchdog is told no more",
-                {{"pid", std::to_string(current_->pid)},
-                 {"silent_for", in_seconds(now - current_->beat_at)}});
-      return;
-    }
-    notify("WATCHDOG=1");
-  }
-
   // The program that serves now supervises, too: it takes the place of this one in this process.
   void become_the_new_one() {
     const Status failed = execute_again(options_.program, listeners_,
@@ -373,7 +390,7 @@ class Supervisor {
   const std::vector<http::Listener> listeners_;
   SteadyClock clock_;
   UniqueFd signals_;
-  const std::optional<Duration> watchdog_ = watchdog_interval();
+  Watch watch_{options_.watchdog, clock_.now()};
 
   std::optional<ServingProcess> current_;  // none: it is about to be started
   std::optional<ServingProcess> next_;     // of an upgrade, until it is ready
@@ -381,13 +398,13 @@ class Supervisor {
   std::unique_ptr<StandIn> stand_in_;
   RestartPolicy policy_;
   RestartCounts restarts_;
-  TimePoint start_at_ = kNoDeadline, kill_at_ = kNoDeadline, watchdog_at_ = kNoDeadline;
+  TimePoint start_at_ = kNoDeadline, kill_at_ = kNoDeadline;
   std::string status_text_ = "serving";
   bool has_been_ready_ = false, is_stopping_ = false;
   bool is_upgrade_due_ = false;  // SIGUSR2 has come while none was ready
   bool is_upgraded_ = false;     // and so are we, as soon as the old one has gone
-  bool is_late_ = false;         // its signs of life are, and the log says so
-  int killed_by_ = 0;            // the second signal
+  bool are_orphans_left_ = false;
+  int killed_by_ = 0;  // the second signal
   int last_exit_code_ = 0;
   std::optional<int> exit_code_;
 };

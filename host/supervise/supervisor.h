@@ -24,6 +24,8 @@ struct SupervisorOptions {
   Program program;
   // How its stand-in answers during a crash loop; an error, and clients wait.
   std::function<Result<http::ServerOptions>()> stand_in;
+  // A serving process whose event loops have not turned for so long is replaced; zero: it is not.
+  Duration watchdog{};
 };
 
 // Begins, or goes on where one before it has left off, serves until a signal ends it, and returns

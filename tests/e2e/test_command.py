@@ -56,6 +56,7 @@ class Refusals(HostTest):
         self.bad("size_zero", "size 0")
         self.bad("no_entry", "bento_entry")
         self.bad("missing_symbol", "nobody_has_this_function")
+        self.bad("missing_cpp_symbol", "_Z15scale_of_nobodyd (scale_of_nobody(double))")
         self.bad("duplicate_routes", "/same", "first", "second")
         self.bad("reserved_route", "metrics")
         self.bad("bad_schema", "schema")
@@ -183,9 +184,10 @@ class Streams(HostTest):
     def test_without_standard_streams_the_log_goes_nowhere_and_not_into_a_connection(self):
         closing = ["sh", "-c", 'exec "$0" "$@" <&- >&- 2>&-']
         host = self.start(launcher=closing, ready=False).find_port()
-        for fd in range(3):
-            for pid in (host.pid, host.serving_pid):
-                self.assertEqual(os.readlink(f"/proc/{pid}/fd/{fd}"), "/dev/null")
+        self.assertEqual([os.readlink(f"/proc/{host.pid}/fd/{fd}") for fd in range(3)], ["/dev/null"] * 3)
+        # What plugins print is read there; it ends in the log, and so nowhere.
+        serving = [os.readlink(f"/proc/{host.serving_pid}/fd/{fd}").split(":")[0] for fd in range(3)]
+        self.assertEqual(serving, ["/dev/null", "pipe", "pipe"])
         eventually(lambda: host.get("/readyz").status == 200)
         self.assertEqual(host.post("/echo", [[1]]).json(), [[1]])
 

@@ -96,6 +96,17 @@ class Deaths(HostTest):
             self.assertIn(words, crash)
         host.log_line("#0 ")  # of the backtrace
 
+    def test_an_exit_in_a_runner_names_the_culprit_and_its_callers_are_told(self):
+        host = self.start()
+        reply = host.post("/fragile", [[-6]])
+        self.assertEqual((reply.status, reply.header("retry-after")), (503, "1"), reply)
+        self.assertIn("exited with code 7", reply.json()["detail"])
+        line = host.log_line("exited with code 7 in a call of the plugin's: it called exit()")
+        for words in ("service=lab", 'call="runner worker.fragile"', "runner=worker"):
+            self.assertIn(words, line)
+        host.log_line("runner ended: it exited with code 7")
+        eventually(lambda: host.post("/fragile", [[1]]).status == 200)
+
     def test_an_idempotent_call_survives_one_death(self):
         marker = self.folder() / "marker"
         host = self.start("--set", f"lab.marker={marker}")

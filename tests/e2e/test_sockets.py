@@ -1,6 +1,7 @@
 """Where it listens: TCP of both families, Unix sockets, inherited sockets, the operators' door; and
 what it says when it cannot."""
 import contextlib
+import json
 import os
 import socket
 import stat
@@ -135,6 +136,15 @@ class Unix(Sockets):
         host.stop()
         self.assertTrue(path.is_socket())
         self.serves(self.start("--bind", f"unix:{path}", listen=()).urls[0])
+
+    def test_the_ready_line_is_json_whatever_the_sockets_name(self):
+        path = str(self.folder() / 'a "b"\\c\n\x01.sock')
+        host = self.start("--bind", f"unix:{path}", "--log-format", "json", listen=())
+        (line,) = host.stdout_lines
+        self.assertEqual(json.loads(line)["url"], f"unix:{path}")
+        text = self.start("--bind", f"unix:{path}2", listen=())
+        self.assertEqual(len(text.stdout_lines), 1)
+        self.assertIn("b\"\\c\\x0a\\x01.sock2 (ready in", text.stdout_lines[0])
 
     def test_a_socket_of_a_server_that_lives_is_left_alone(self):
         path = self.folder() / "x.sock"

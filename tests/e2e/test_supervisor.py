@@ -6,11 +6,13 @@ import os
 import re
 import signal
 import socket
+import subprocess
 import time
 from pathlib import Path
 
 import harness
-from harness import AT_ONCE, LAB, SLOW, Run, command_line, eventually, is_alive, is_pending, main
+from harness import (AT_ONCE, LAB, SLOW, Run, children_of, command_line, eventually, is_alive,
+                     is_pending, main)
 from http_wire import Wire, connect
 from http_cases.case import get
 from supervisor_case import CRASHES, LOST, Load, SupervisorTest
@@ -46,7 +48,10 @@ class Crash(SupervisorTest):
                 self.assertIn(words, line)
             host.log_line(f"the serving process was killed by {number}")
             frames = [line for line in host.stderr_lines if re.search(r"  #\d+ ", line)]
-            self.assertTrue(any("libcrashes.so" in frame for frame in frames), frames)
+            functions = {"segv": "(anonymous namespace)::write_nowhere()+0x", "abort": "abort+0x",
+                         "overflow": "(anonymous namespace)::deeper(int volatile*)+0x"}
+            self.assertTrue(any(functions[how] in frame for frame in frames), frames)
+            self.assertTrue(any(f" in {CRASHES}+0x" in frame for frame in frames), frames)
             label = f'bentohost_serving_restarts_total{{reason="{number}"}}'
             eventually(lambda: host.post("/echo", "x").status == 200)
             self.assertEqual(host.metrics()[label], 1)
@@ -83,12 +88,41 @@ class Crash(SupervisorTest):
         self.assertNotIn(b"503", half.to_the_end())
         eventually(lambda: host.post("/echo", "x").status == 200)
 
-    def test_an_exit_of_the_plugins_is_no_end_either(self):
+    def test_an_exit_of_a_plugins_is_the_crash_that_it_is(self):
+        for how, words in (("exit", "it called exit()"), ("_exit", "it called _exit()"),
+                           ("quick_exit", "it called quick_exit()"), ("error", "it called exit()")):
+            host = self.start(plugin=CRASHES)
+            waiting = connect(host.port)
+            self.addCleanup(waiting.close)
+            waiting = Wire(waiting)
+            waiting.send(get("/wait/60000"))
+            eventually(lambda host=host: host.metrics()["bentohost_http_requests_in_flight"] == 2)
+            reply, _, old = self.crash(host, f"exit/{how}")
+            self.assertEqual((reply.status, reply.header("retry-after")), (503, "1"), how)
+            self.assertEqual(waiting.answer().status, 503)
+            line = host.log_line("exited with code 3 in a call of the plugin's")
+            for part in (words, f"plugin={CRASHES}", 'call="api exit"', f"path=/exit/{how}", "request_id="):
+                self.assertIn(part, line)
+            host.log_line("  #0 ")
+            self.serves_again(host, old)
+            host.log_line("the serving process exited with code 3; replacing it")
+            self.assertEqual(host.metrics()['bentohost_serving_restarts_total{reason="exit_3"}'], 1)
+
+    def test_an_exit_on_a_thread_of_the_plugins_is_one_too(self):
         host = self.start(plugin=CRASHES)
-        reply, _, old = self.crash(host, "exit")
-        self.assertIsNone(reply)
+        reply, _, old = self.crash(host, "exit/thread")
+        self.assertEqual(reply.status, 503)
+        host.log_line("exited with code 3 on a thread that is not the host's: it called exit()")
         self.serves_again(host, old)
-        host.log_line("the serving process exited with code 3; replacing it")
+
+    def test_a_childs_exit_is_the_childs_affair(self):
+        host = self.start(plugin=CRASHES)
+        self.assertEqual(host.post("/exit/child", "").body, b"a child's exit is its own: 4")
+
+    def test_an_exit_before_it_was_ever_ready_is_no_success(self):
+        done = Run("--port", "0", "--plugin", CRASHES, "--set", "crashes.exit_at_start=true")
+        self.assert_refused(done, "exited with code 0", "before it was ready", within=5)
+        self.assertIn("call=on_startup", done.stderr)
 
     def test_a_serving_process_that_is_killed_is_replaced_with_its_runners(self):
         host = self.start()
@@ -223,6 +257,101 @@ class Death(SupervisorTest):
         eventually(lambda: not is_pending(signal.SIGTERM, host.pid))  # else the two are one to the kernel
         host.process.terminate()
         self.assertEqual(host.process.wait(5 * SLOW), 128 + signal.SIGTERM)
+
+
+class Hang(SupervisorTest):
+    def test_a_serving_process_whose_loop_hangs_says_where_and_is_replaced(self):
+        host = self.start("--watchdog", str(0.5 * SLOW), "--loops", "2", plugin=CRASHES)
+        reply, _, old = self.crash(host, "hang_loop/60000")
+        self.assertEqual(reply.status, 503)
+        self.assertIn(f"pid={old}", host.log_line("the serving process hangs"))
+        report = host.log_line("hangs, and is ended by SIGABRT")
+        for words in (f"plugin={CRASHES}", 'call="api hang_loop"', "path=/hang_loop"):
+            self.assertIn(words, report)
+        host.log_line("  #0 ")
+        self.serves_again(host, old)
+        self.assertEqual(host.metrics()['bentohost_serving_restarts_total{reason="watchdog"}'], 1)
+
+    def test_one_that_is_slow_to_start_or_stands_still_has_not_hung(self):
+        limit = 0.2 * SLOW
+        host = self.start("--watchdog", str(limit), "--set", f"lab.start_ms={int(4000 * limit)}")
+        old = host.serving_pid
+        os.kill(old, signal.SIGSTOP)
+        began = time.monotonic()
+        eventually(lambda: time.monotonic() - began > 4 * limit)  # several looks of the watchdog's
+        os.kill(old, signal.SIGCONT)
+        self.assertEqual(host.post("/echo", [[1]]).json(), [[1]])
+        self.assertEqual(host.serving_pid, old)
+        self.assertNotIn("hangs", host.stderr())
+
+    def test_none_hangs_where_there_is_no_watchdog(self):
+        host = self.start("--watchdog", "0", plugin=CRASHES)
+        self.assertEqual(host.post("/hang_loop/300", "").body, b"awake")
+
+
+class Signals(SupervisorTest):
+    def test_a_hangup_before_it_is_ready_is_remembered(self):
+        for arguments in ((), ("--no-supervisor",)):
+            needed = self.folder() / "model"
+            host = self.start("--set", f"lab.needs={needed}", *arguments, ready=False)
+            host.log_line("its model file is missing")
+            host.process.send_signal(signal.SIGHUP)
+            if not arguments:
+                host.log_line("as soon as the serving process is ready")
+            needed.touch()
+            host.wait_ready()
+            host.log_line("SIGHUP: plugins whose files have changed are reloaded")
+
+    def test_a_hangup_in_the_first_moment_of_a_serving_process_is_remembered(self):
+        host = self.start(ready=False)
+        eventually(lambda: children_of(host.pid), what="its child")
+        host.process.send_signal(signal.SIGHUP)
+        host.wait_ready()
+        host.log_line("SIGHUP: plugins whose files have changed are reloaded")
+        old = host.serving_pid
+        os.kill(old, signal.SIGKILL)
+        eventually(lambda: set(children_of(host.pid)) - {old}, what="its successor")
+        host.process.send_signal(signal.SIGHUP)
+        eventually(lambda: host.stderr().count("SIGHUP: plugins whose files") == 2)
+
+    def test_usr1_means_nothing(self):
+        host = self.start()
+        host.process.send_signal(signal.SIGUSR1)
+        host.log_line("SIGUSR1 means nothing here")
+        self.assertEqual(host.get("/livez").status, 200)
+
+
+class Orphans(SupervisorTest):
+    def zombies(self, pid):
+        return [child for child in children_of(pid) if not is_alive(child)]
+
+    def test_become_children_of_the_supervisor_and_are_reaped(self):
+        host = self.start(plugin=CRASHES)
+        orphan = int(host.get("/orphan").body)
+        self.assertIn(orphan, children_of(host.pid))
+        os.kill(orphan, signal.SIGKILL)
+        eventually(lambda: not Path(f"/proc/{orphan}").exists(), what="the end of it")
+        old = host.serving_pid
+        self.crash(host)  # how that one ends is not lost to it
+        self.serves_again(host, old)
+        host.log_line("the serving process was killed by SIGSEGV")
+
+    def test_leave_no_zombies_where_it_is_the_first_process_of_a_container(self):
+        first = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child")
+        if subprocess.run([*first, "true"], capture_output=True, check=False).returncode != 0:
+            self.skipTest("no namespaces of processes here")
+        host = self.start("--runner-workers", "2", launcher=first)
+        (supervisor,) = children_of(host.pid)
+        for _ in range(3):
+            (serving,) = eventually(lambda: [pid for pid in children_of(supervisor) if len(children_of(pid)) == 4])
+            runners = children_of(serving)
+            os.kill(serving, signal.SIGKILL)
+            eventually(lambda runners=runners, serving=serving: not any(
+                Path(f"/proc/{pid}").exists() for pid in (serving, *runners)), what="the end of all of it")
+        eventually(lambda: host.get("/readyz").status == 200)
+        self.assertEqual(self.zombies(supervisor), [])
+        os.kill(supervisor, signal.SIGTERM)
+        self.assertEqual(host.process.wait(30 * SLOW), 0)
 
 
 class Processes(SupervisorTest):

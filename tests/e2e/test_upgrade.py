@@ -197,7 +197,7 @@ class Systemd(SupervisorTest):
             self.assertIn(b"READY=1", abstract.recv(4096))
 
     def test_the_watchdog_is_fed_until_a_loop_hangs(self):
-        for arguments in ((), ("--no-supervisor",)):
+        for arguments in (("--watchdog", "0"), ("--no-supervisor",)):
             self.notices.clear()
             interval = 1.5 * SLOW
             began = time.monotonic()
@@ -207,7 +207,7 @@ class Systemd(SupervisorTest):
             eventually(lambda: self.collect().count("WATCHDOG=1") >= 5, seconds=60)
             self.assertGreater(time.monotonic() - began, interval)
             self.assertLess(time.monotonic() - began, 30 * interval)
-            hangs = threading.Thread(target=lambda host=host: host.post("/hang_loop", str(int(5000 * interval))))
+            hangs = threading.Thread(target=lambda host=host: host.post(f"/hang_loop/{int(5000 * interval)}", ""))
             hangs.start()
             eventually(lambda: self.collect() and time.monotonic() - self.heard_at > interval,
                        what="the silence that systemd would end it for")
@@ -215,9 +215,26 @@ class Systemd(SupervisorTest):
             hangs.join()
             self.notices.clear()
             self.awaits("WATCHDOG=1")
-            if not arguments:
+            if arguments[0] == "--watchdog":
                 host.log_line("does not turn")
             self.assertEqual(host.stop(), 0)
+
+    def test_the_watchdog_of_our_own_comes_first(self):
+        interval = 2.0 * SLOW
+        host = self.start(plugin=CRASHES, env={"NOTIFY_SOCKET": self.path,
+                                               "WATCHDOG_USEC": str(int(interval * 1e6))})
+        self.awaits("READY=1")
+        old, silence = host.serving_pid, 0.0
+        hangs = threading.Thread(target=lambda: self.crash(host, "hang_loop/60000"))
+        hangs.start()
+        while "replacing it" not in host.stderr():
+            before = self.heard_at
+            self.collect()
+            silence = max(silence, self.heard_at - before)
+        hangs.join()
+        host.log_line("hangs, and is ended by SIGABRT")
+        self.assertLess(silence, interval)
+        self.serves_again(host, old)
 
     def test_a_watchdog_of_another_process_is_not_ours(self):
         interval = {"WATCHDOG_USEC": "100000"}

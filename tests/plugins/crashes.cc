@@ -1,5 +1,7 @@
 // A service whose handlers end the process that they run in, each in another way.
+#include <error.h>
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <bento/bento.hpp>
@@ -26,6 +28,35 @@ __attribute__((noinline, no_sanitize("address"), no_sanitize("undefined"))) void
 
 void sleep_ms(long ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); }
 
+std::string exit_code_of_a_child() {
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(4);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  return std::to_string(WEXITSTATUS(status));
+}
+
+// The pid of a process that waits for a signal, and whose parent has ended.
+pid_t an_orphan() {
+  int ends[2];
+  if (::pipe(ends) != 0) return -1;
+  const pid_t parent = ::fork();
+  if (parent == 0) {
+    const pid_t orphan = ::fork();
+    if (orphan == 0) {
+      for (;;) ::pause();
+    }
+    [[maybe_unused]] const auto n = ::write(ends[1], &orphan, sizeof orphan);
+    ::_exit(0);
+  }
+  ::waitpid(parent, nullptr, 0);
+  pid_t orphan = -1;
+  [[maybe_unused]] const auto n = ::read(ends[0], &orphan, sizeof orphan);
+  ::close(ends[0]);
+  ::close(ends[1]);
+  return orphan;
+}
+
 // "42" of "/wait/42".
 long path_number(bento::Context& ctx) { return std::stol(std::string(ctx.path_param("ms"))); }
 
@@ -34,9 +65,11 @@ long path_number(bento::Context& ctx) { return std::stol(std::string(ctx.path_pa
 BENTO_SERVICE(svc) {
   svc.name("crashes").version("1");
   svc.option("at_start", "", "a file: whoever finds it at its start crashes");
+  svc.option("exit_at_start", false, "whether it calls exit(0) at its start");
   svc.on_startup([](const bento::Options& options) {
     const std::string marker(options.text("at_start"));
     if (!marker.empty() && ::access(marker.c_str(), F_OK) == 0) ::raise(SIGSEGV);
+    if (options.boolean("exit_at_start")) std::exit(0);
   });
 
   svc.api("segv", [](std::string_view) -> std::string {
@@ -48,10 +81,19 @@ BENTO_SERVICE(svc) {
     volatile int depth = 0;
     return std::to_string(deeper(&depth));
   });
-  svc.api("exit", [](std::string_view) -> std::string { ::_exit(3); });
-  svc.api("hang_loop", {.quick = true}, [](std::string_view text) -> std::string {
-    sleep_ms(std::stol(std::string(text)));
-    return "awake";
+  svc.api("exit", {.route = "/exit/{how}"}, [](bento::Context& ctx) -> std::string {
+    const std::string_view how = ctx.path_param("how");
+    if (how == "exit") std::exit(3);
+    if (how == "_exit") ::_exit(3);
+    if (how == "quick_exit") std::quick_exit(3);
+    if (how == "error") ::error(3, 0, "a library's own way out");  // within libc
+    if (how == "thread") std::thread([] { std::exit(3); }).join();
+    return "a child's exit is its own: " + exit_code_of_a_child();
+  });
+  svc.api("orphan", {.method = "GET"}, [](bento::Context&) { return std::to_string(an_orphan()); });
+  svc.api("hang_loop", {.route = "/hang_loop/{ms}", .quick = true}, [](bento::Context& ctx) {
+    sleep_ms(path_number(ctx));
+    return std::string("awake");
   });
   svc.api("echo", [](std::string_view text) { return std::string(text); });
   svc.api("wait", {.route = "/wait/{ms}", .method = "GET"}, [](bento::Context& ctx) {

@@ -9,6 +9,7 @@
 #include <bento/bento.hpp>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <string>
 #include <thread>
 
@@ -20,7 +21,8 @@ using IntTensor = bento::Tensor<std::int64_t>;
 void sleep_ms(std::int64_t ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); }
 
 // Values with a meaning, in the first column of a row.
-constexpr std::int64_t kCrash = -1, kThrow = -2, kThrowInt = -3, kRefuse = -4, kFewRows = -5;
+constexpr std::int64_t kCrash = -1, kThrow = -2, kThrowInt = -3, kRefuse = -4, kFewRows = -5,
+                       kExit = -6;
 
 struct Worker {
   explicit Worker(const bento::RunnerContext& rc) {
@@ -87,6 +89,7 @@ struct Worker {
   }
   static void act(Ints x) {
     if (has(x, kCrash)) ::raise(SIGSEGV);
+    if (has(x, kExit)) std::exit(7);
     if (has(x, kThrow)) throw std::runtime_error("a secret of the runner");
     if (has(x, kThrowInt)) throw 42;
     if (has(x, kRefuse)) throw bento::Error(BENTO_INVALID_ARGUMENT, "the runner does not take -4");

@@ -1,10 +1,14 @@
 #include "base/crash_report.h"
 
+#include <gmock/gmock.h>
 #include <signal.h>
 #include <unistd.h>
 
+#include <cstdlib>
+
 #include "base/call.h"
 #include "base/event_loop.h"
+#include "base/exits.h"
 #include "base/signal_safe_line.h"
 #include "base/signal_stack.h"
 #include "base/thread_pool.h"
@@ -45,6 +49,50 @@ TEST(CrashReport, NamesTheCallBeforeTheSignalTakesItsCourse) {
       "goodbye\n.* ERROR \\[host\\] crashed by SIGABRT \\(signal 6\\) in a call of the plugin's "
       "service=iris plugin=/p/libiris.so call=\"api classify\" method=POST path=/classify "
       "request_id=\"r 1\"\n.*  #0 ");
+}
+
+// What user code does, as the program that is tested is not linked to it.
+bento_code exits(bento_error*) {
+  std::exit(3);
+  return BENTO_OK;
+}
+
+TEST(CrashReport, NamesTheCallThatExits) {
+  SKIP_UNDER_TSAN();
+  for (const bool is_crash : {false, true}) {
+    const auto report = testing::ContainsRegex(
+        "exited with code 3 in a call of the plugin's: it called exit\\(\\) service=iris "
+        "plugin=/p/libiris.so call=\"api classify\" method=POST path=/classify "
+        "request_id=\"r 1\"\n.*  #0 .*exits");
+    const auto goodbye = testing::EndsWith("goodbye\n");
+    EXPECT_EXIT(
+        {
+          std::atexit([] { say_goodbye(); });
+          install_crash_report(LogFormat::kText, "host", {nullptr, nullptr, is_crash});
+          const Call call = a_call();
+          (void)call_plugin(call, &exits);
+        },
+        testing::ExitedWithCode(3),
+        testing::AllOf(report, testing::Conditional(is_crash, testing::Not(goodbye), goodbye)));
+  }
+}
+
+TEST(CrashReport, LetsTheHostExitAsItLikes) {
+  SKIP_UNDER_TSAN();
+  EXPECT_EXIT(
+      {
+        install(LogFormat::kText);
+        std::exit(4);
+      },
+      testing::ExitedWithCode(4), "^$");
+  EXPECT_EXIT(
+      {
+        install(LogFormat::kText);
+        const Call call = a_call();
+        const CallScope scope(call);
+        end_process(5);
+      },
+      testing::ExitedWithCode(5), "^$");
 }
 
 TEST(CrashReport, IsJsonWhereTheLogIs) {

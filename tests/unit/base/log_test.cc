@@ -93,6 +93,27 @@ TEST_F(Log, WritesOneJsonObjectAnEvent) {
   EXPECT_EQ(event->MemberCount(), 6u);
 }
 
+TEST_F(Log, WritesNumbersAsNumbers) {
+  configure_log(LogLevel::kInfo, LogFormat::kJson, "host");
+  const std::string line = lines_of([] {
+    const std::size_t many = 18446744073709551615u;
+    log_info("m", {{"status", 503}, {"lines", many}, {"below", -1}});
+  });
+  EXPECT_THAT(line, EndsWith("\"status\":503,\"lines\":18446744073709551615,"
+                             "\"below\":-1}\n"));
+  configure_log(LogLevel::kInfo, LogFormat::kText, "host");
+  EXPECT_THAT(lines_of([] { log_info("m", {{"status", 503}}); }), EndsWith(" m status=503\n"));
+}
+
+TEST_F(Log, KeepsThePluginsNamesApartFromItsOwn) {
+  configure_log(LogLevel::kInfo, LogFormat::kJson, "host");
+  const LogField fields[] = {{"status", "fine", true}, {"request_id", "1"}, {"time", "noon", true}};
+  const std::string line = lines_of([&] { log_fields(LogLevel::kInfo, "m", fields, 3); });
+  EXPECT_THAT(line,
+              EndsWith(R"("message":"m","request_id":"1","fields":{"status":"fine","time":"noon"}})"
+                       "\n"));
+}
+
 TEST_F(Log, KeepsFieldsInTheirOrder) {
   EXPECT_THAT(lines_of([] {
                 log_info("m", {{"z", "1"}, {"a", "2"}, {"k", "3"}});

@@ -67,7 +67,8 @@ class HostTableTest : public testing::Test {
       "1.2", R"({"a":1})", "/plugins",
       [this](LogLevel level, std::string_view message, std::span<const LogField> fields) {
         Line& line = lines_.emplace_back(Line{level, std::string(message), {}});
-        for (const LogField& field : fields) line.fields.emplace_back(field);
+        for (const LogField& field : fields)
+          line.fields.emplace_back(field.name, field.value.text());
       }};
   const bento_host* host_ = table_.get();
   FakeContext ctx_;

@@ -1,11 +1,11 @@
-#include "runner/stderr_relay.h"
+#include "base/line_relay.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 
-namespace bentohost::runner {
+namespace bentohost {
 namespace {
 
 using namespace std::chrono_literals;
@@ -15,7 +15,7 @@ using testing::Not;
 
 constexpr TimePoint kNow{1h};
 
-class StderrRelayTest : public testing::Test {
+class LineRelayTest : public testing::Test {
  protected:
   // What the host's log says meanwhile.
   template <typename Body>
@@ -26,28 +26,33 @@ class StderrRelayTest : public testing::Test {
   }
   static auto lines_in(const std::string& log) { return std::count(log.begin(), log.end(), '\n'); }
 
-  StderrRelay relay_{"clf", 3};
+  LineRelay relay_{"clf", 3};
 };
 
-TEST_F(StderrRelayTest, LogsEachLineWithItsWorker) {
+TEST_F(LineRelayTest, LogsEachLineWithItsWorker) {
   const std::string log = logged([&] { relay_.feed("one\ntwo\n", kNow); });
   EXPECT_THAT(log, HasSubstr("INFO  [host] one runner=clf worker=3\n"));
   EXPECT_THAT(log, EndsWith("INFO  [host] two runner=clf worker=3\n"));
 }
 
-TEST_F(StderrRelayTest, PutsALineTogetherFromItsPieces) {
+TEST_F(LineRelayTest, LogsEachLineWithItsStream) {
+  LineRelay relay("stdout");
+  EXPECT_THAT(logged([&] { relay.feed("one\n", kNow); }), EndsWith("[host] one stream=stdout\n"));
+}
+
+TEST_F(LineRelayTest, PutsALineTogetherFromItsPieces) {
   EXPECT_EQ(logged([&] { relay_.feed("load", kNow); }), "");
   EXPECT_THAT(logged([&] { relay_.feed("ing\n", kNow); }), HasSubstr("] loading runner="));
 }
 
-TEST_F(StderrRelayTest, LogsTheLastLineWithoutItsNewline) {
+TEST_F(LineRelayTest, LogsTheLastLineWithoutItsNewline) {
   relay_.feed("terminate called", kNow);
   EXPECT_THAT(logged([&] { relay_.finish(kNow); }), HasSubstr("terminate called"));
   EXPECT_EQ(relay_.last_lines(), "terminate called");
   EXPECT_EQ(logged([&] { relay_.finish(kNow); }), "");
 }
 
-TEST_F(StderrRelayTest, TakesTheLevelFromTheFrontOfALine) {
+TEST_F(LineRelayTest, TakesTheLevelFromTheFrontOfALine) {
   EXPECT_THAT(logged([&] { relay_.feed("<3>bad\n", kNow); }), HasSubstr("ERROR [host] bad"));
   EXPECT_THAT(logged([&] { relay_.feed("<4>odd\n", kNow); }), HasSubstr("[host] odd"));
   EXPECT_EQ(logged([&] { relay_.feed("<7>detail\n", kNow); }), "");
@@ -57,34 +62,34 @@ TEST_F(StderrRelayTest, TakesTheLevelFromTheFrontOfALine) {
   }
 }
 
-TEST_F(StderrRelayTest, CutsALineThatIsTooLong) {
+TEST_F(LineRelayTest, CutsALineThatIsTooLong) {
   const std::string log = logged([&] {
     for (int i = 0; i < 10; ++i) relay_.feed(std::string(1000, 'x'), kNow);
     relay_.feed("end\nnext\n", kNow);
   });
-  EXPECT_THAT(log, HasSubstr(" " + std::string(StderrRelay::kLongestLine, 'x') + " runner"));
+  EXPECT_THAT(log, HasSubstr(" " + std::string(LineRelay::kLongestLine, 'x') + " runner"));
   EXPECT_THAT(log, EndsWith("] next runner=clf worker=3\n"));
 }
 
-TEST_F(StderrRelayTest, LeavesOutWhatIsTooMuchAndSaysHowMuch) {
+TEST_F(LineRelayTest, LeavesOutWhatIsTooMuchAndSaysHowMuch) {
   std::string flood;
-  for (std::size_t i = 0; i < StderrRelay::kLinesPerSecond + 50; ++i) flood += "x\n";
+  for (std::size_t i = 0; i < LineRelay::kLinesPerSecond + 50; ++i) flood += "x\n";
   EXPECT_EQ(lines_in(logged([&] { relay_.feed(flood, kNow); })),
-            static_cast<std::ptrdiff_t>(StderrRelay::kLinesPerSecond));
+            static_cast<std::ptrdiff_t>(LineRelay::kLinesPerSecond));
   const std::string log = logged([&] { relay_.feed("again\n", kNow + 1s); });
   EXPECT_THAT(log, HasSubstr("50 lines of output were left out"));
   EXPECT_THAT(log, HasSubstr("again"));
   EXPECT_THAT(logged([&] { relay_.feed("later\n", kNow + 2s); }), Not(HasSubstr("left out")));
 }
 
-TEST_F(StderrRelayTest, SaysAtTheEndWhatWasLeftOut) {
+TEST_F(LineRelayTest, SaysAtTheEndWhatWasLeftOut) {
   std::string flood;
-  for (std::size_t i = 0; i < StderrRelay::kLinesPerSecond + 1; ++i) flood += "x\n";
+  for (std::size_t i = 0; i < LineRelay::kLinesPerSecond + 1; ++i) flood += "x\n";
   (void)logged([&] { relay_.feed(flood, kNow); });
   EXPECT_THAT(logged([&] { relay_.finish(kNow); }), HasSubstr("1 lines of output were left out"));
 }
 
-TEST_F(StderrRelayTest, KeepsTheLastLinesThatItDidNotEvenLog) {
+TEST_F(LineRelayTest, KeepsTheLastLinesThatItDidNotEvenLog) {
   std::string flood;
   for (int i = 0; i < 1000; ++i) flood += "line " + std::to_string(i) + "\n";
   (void)logged([&] { relay_.feed(flood, kNow); });
@@ -94,4 +99,4 @@ TEST_F(StderrRelayTest, KeepsTheLastLinesThatItDidNotEvenLog) {
 }
 
 }  // namespace
-}  // namespace bentohost::runner
+}  // namespace bentohost
