@@ -58,9 +58,7 @@ void make_room_for(std::size_t descriptors) {
 }
 
 // [signal handler]
-void end_in_a_crash(int signal) {
-  // Whoever replaces us begins now. After an exit there is no core dump to be waited for.
-  if (signal != 0) supervise::Overseer::crashing(signal);
+void end_in_a_crash() {
   // The loops run on: what has arrived and none of them has seen yet is answered 503 as well.
   ::poll(nullptr, 0, kLastLookMs);
   http::end_connections();
@@ -393,7 +391,9 @@ int serve(const Config& config, const std::string& exe, supervise::Overseer& ove
   configure_log(config.log_level, config.log_format, "host", output.err_fd());
   const SignalStack for_crashes;
   http::prepare_last_words();
-  install_crash_report(config.log_format, "host", {&http::speak_last_words, &end_in_a_crash, true});
+  install_crash_report(
+      config.log_format, "host",
+      {&http::speak_last_words, &supervise::Overseer::crashing, &end_in_a_crash, true});
   auto listeners = overseer.take_listeners();
   output.start();
   overseer.start(&request_signal);

@@ -121,7 +121,7 @@ void on_exit(const char* function, int code) {
   UserOutput::flush_in_crash(setup.format, setup.component);
   report_exit(function, code);
   report_backtrace();
-  if (setup.hooks.after_report != nullptr) setup.hooks.after_report(0);
+  if (setup.hooks.after_report != nullptr) setup.hooks.after_report();
   if (setup.hooks.is_exit_a_crash) end_process(code);
   ::alarm(0);
   reporting_thread = 0;
@@ -134,8 +134,9 @@ void on_crash(int number, siginfo_t* info, void* /*context*/) {
   if (setup.hooks.before_report != nullptr) setup.hooks.before_report();
   UserOutput::flush_in_crash(setup.format, setup.component);
   report_signal(number, *info);
+  if (setup.hooks.before_backtrace != nullptr) setup.hooks.before_backtrace(number);
   report_backtrace();
-  if (setup.hooks.after_report != nullptr) setup.hooks.after_report(number);
+  if (setup.hooks.after_report != nullptr) setup.hooks.after_report();
   let_it_take_its_course(number, *info);
   errno = saved;
 }

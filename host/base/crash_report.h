@@ -17,8 +17,9 @@ namespace bentohost {
 // Null: nothing.
 struct CrashHooks {
   void (*before_report)() = nullptr;
-  // From here to our end it may take long: a core dump. 0: there is no signal, but an exit.
-  void (*after_report)(int signal) = nullptr;
+  // The call has been named; the functions follow, which takes some milliseconds. Not for an exit.
+  void (*before_backtrace)(int signal) = nullptr;
+  void (*after_report)() = nullptr;  // from here to our end it may take long: a core dump
   // An exit of a plugin's ends the process at once, for others depend on it: no destructor and no
   // atexit handler runs. Else it takes its course.
   bool is_exit_a_crash = false;

@@ -32,7 +32,9 @@ void say_goodbye() { [[maybe_unused]] const auto n = ::write(STDERR_FILENO, "goo
 
 Call a_call() { return {"iris", "/p/libiris.so", "api classify", "POST", "/classify", "r 1"}; }
 
-void install(LogFormat format) { install_crash_report(format, "host", {&say_goodbye, nullptr}); }
+void install(LogFormat format) {
+  install_crash_report(format, "host", {&say_goodbye, nullptr, nullptr});
+}
 
 TEST(CrashReport, NamesTheCallBeforeTheSignalTakesItsCourse) {
   SKIP_UNDER_TSAN();
@@ -68,7 +70,7 @@ TEST(CrashReport, NamesTheCallThatExits) {
     EXPECT_EXIT(
         {
           std::atexit([] { say_goodbye(); });
-          install_crash_report(LogFormat::kText, "host", {nullptr, nullptr, is_crash});
+          install_crash_report(LogFormat::kText, "host", {nullptr, nullptr, nullptr, is_crash});
           const Call call = a_call();
           (void)call_plugin(call, &exits);
         },
