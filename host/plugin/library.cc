@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <mutex>
+#include <set>
 #include <utility>
 
 #include "base/clean_pages.h"
@@ -124,6 +125,9 @@ Result<const bento_service*> open_service(const bento_plugin_entry& entry, const
   return Status::from_plugin(code, error).prefixed("open failed: ");
 }
 
+// Of the plugins that there are, in a message.
+constexpr std::size_t kLongestList = 1000;
+
 Result<std::string> find_plugin(std::string_view name, const std::vector<std::string>& folders) {
   namespace fs = std::filesystem;
   std::error_code ignored;
@@ -133,13 +137,27 @@ Result<std::string> find_plugin(std::string_view name, const std::vector<std::st
     return Status(BENTO_NOT_FOUND, std::string(name) + ": no such file");
   }
   std::string tried;
+  std::set<std::string> others;
   for (const std::string& folder : folders) {
     if (folder.empty()) continue;
     const fs::path path = fs::absolute(fs::path(folder) / name, ignored).lexically_normal();
     if (fs::exists(path, ignored)) return path.string();
     tried += (tried.empty() ? "" : ", ") + folder;
+    for (fs::directory_iterator file(folder, ignored), end; file != end; file.increment(ignored)) {
+      const std::string other = file->path().filename().string();
+      if (other.starts_with("lib") && other.ends_with(".so")) others.insert(other);
+    }
   }
-  return Status(BENTO_NOT_FOUND, "plugin " + std::string(name) + " is not in " + tried +
+  std::string there;
+  for (const std::string& other : others) {
+    there += there.empty() ? "; there are " : ", ";
+    if (there.size() > kLongestList) {
+      there += "...";
+      break;
+    }
+    there += other;
+  }
+  return Status(BENTO_NOT_FOUND, "plugin " + std::string(name) + " is not in " + tried + there +
                                      "; give a path (./" + std::string(name) +
                                      ") or set BENTOHOST_PLUGIN_PATH");
 }

@@ -29,7 +29,7 @@ struct Staged {
   plugin::CopyFolder::Stamp stamp;
   plugin::ElfFacts facts;
   std::string service, version;
-  std::vector<std::string> runners;
+  std::vector<std::string> runners;  // SERVICE.RUNNER
 };
 
 // The first half: only a copy is made and looked at. Errors name the file; `progress` says where.
