@@ -12,33 +12,10 @@ namespace {
 // less than a millisecond. Beyond, other connections would notice.
 constexpr std::size_t kMaxOnLoop = 128u << 10;
 
-void answer_with(RequestContext& request, std::span<const bento_value> values,
-                 const plugin::IoSpec& out) {
-  auto response = encode(values, out);
-  if (!response.ok()) return request.fail(response.status());
-  request.answer(*std::move(response));
-}
-
 std::size_t size_of(std::span<const bento_value> values) {
   std::size_t size = 0;
   for (const bento_value& value : values) size += value.bytes.len + value.tensor.data.len;
   return size;
-}
-
-// The same on a thread: the values die with the callback that got them, so they are copied.
-void answer_with_copies(const RequestPtr& request, std::span<const bento_value> values,
-                        const plugin::IoSpec& out, ThreadPool* threads) {
-  auto copies = std::make_shared<std::vector<wire::Value>>();
-  for (const bento_value& value : values) {
-    auto copy = wire::Value::copy(value);
-    if (!copy.ok()) return request->fail(copy.status());
-    copies->push_back(*std::move(copy));
-  }
-  run_on(threads, [request, copies, &out] {
-    std::vector<bento_value> views;
-    for (const wire::Value& value : *copies) views.push_back(value.view());
-    answer_with(*request, views, out);
-  });
 }
 
 }  // namespace
@@ -46,6 +23,7 @@ void answer_with_copies(const RequestPtr& request, std::span<const bento_value> 
 Endpoint::Endpoint(const LiveService& service, const plugin::ApiSpec& api)
     : service_(service), api_(api), who_("api " + api.name), decoder_(api.in) {
   if (api.form != plugin::ApiSpec::Form::kDirect) return;
+  is_checked_ = api.abi->out == nullptr;  // the method's own: its worker has checked it
   // describe() has checked that there is such a method.
   target_ = *service.runners().find(api.runner, api.method);
 }
@@ -79,21 +57,42 @@ void Endpoint::call_direct(const RequestPtr& request, ThreadPool* threads) const
   if (!value.ok()) return request->fail(value.status());
   std::vector<wire::Value> inputs;
   inputs.push_back(*std::move(value));
-  auto calls = runner::Client::submit(target_, std::move(inputs), request->wanted(),
-                                      [this, request, threads](const runner::Outcome& outcome) {
-                                        if (!outcome.status.ok())
-                                          return request->fail(outcome.status);
-                                        if (size_of(outcome.values) > kMaxOnLoop) {
-                                          return answer_with_copies(request, outcome.values,
-                                                                    api_.out, threads);
-                                        }
-                                        answer_with(*request, outcome.values, api_.out);
-                                      });
+  auto calls =
+      runner::Client::submit(target_, std::move(inputs), request->wanted(),
+                             [this, request, threads](const runner::Outcome& outcome) {
+                               if (!outcome.status.ok()) return request->fail(outcome.status);
+                               if (size_of(outcome.values) > kMaxOnLoop) {
+                                 return answer_with_copies(request, outcome.values, threads);
+                               }
+                               answer_with(*request, outcome.values);
+                             });
   if (!calls.ok()) request->fail(calls.status());
 }
 
-// The same for one whose thread waits anyhow: were what is left to do a job for another thread, all
-// of them might be waiting for it.
+void Endpoint::answer_with(RequestContext& request, std::span<const bento_value> values) const {
+  auto response = encode(values, api_.out, who_, is_checked_);
+  if (!response.ok()) return request.fail(response.status());
+  request.answer(*std::move(response));
+}
+
+// The same on a thread: the values die with the callback that got them, so they are copied.
+void Endpoint::answer_with_copies(const RequestPtr& request, std::span<const bento_value> values,
+                                  ThreadPool* threads) const {
+  auto copies = std::make_shared<std::vector<wire::Value>>();
+  for (const bento_value& value : values) {
+    auto copy = wire::Value::copy(value);
+    if (!copy.ok()) return request->fail(Status(BENTO_INTERNAL, copy.status().message()));
+    copies->push_back(*std::move(copy));
+  }
+  run_on(threads, [this, request, copies] {
+    std::vector<bento_value> views;
+    for (const wire::Value& value : *copies) views.push_back(value.view());
+    answer_with(*request, views);
+  });
+}
+
+// call_direct() for one whose thread waits anyhow: were what is left to do a job for another
+// thread, all of them might be waiting for it.
 void Endpoint::call_and_wait(RequestContext& request) const {
   auto value = decoder_.decode(request.request());
   if (!value.ok()) return request.fail(value.status());
@@ -105,7 +104,7 @@ void Endpoint::call_and_wait(RequestContext& request) const {
   if (!results.ok()) return request.fail(results.status());
   std::vector<bento_value> views;
   for (const bento_value* result : *results) views.push_back(*result);
-  answer_with(request, views, api_.out);
+  answer_with(request, views);
 }
 
 void Endpoint::call_invoke(RequestContext& request) const {
@@ -119,7 +118,7 @@ void Endpoint::call_invoke(RequestContext& request) const {
                             error);
   });
   if (!status.ok()) return request.fail(status);
-  answer_with(request, sink.views(), api_.out);
+  answer_with(request, sink.views());
 }
 
 void Endpoint::call_raw(RequestContext& request) const {
