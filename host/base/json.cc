@@ -110,15 +110,16 @@ class MemberSpans : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Membe
   }
   bool StartObject() { return ++depth_ > 0; }
   bool StartArray() { return ++depth_ > 0; }
-  bool EndObject(rapidjson::SizeType) { return --depth_, value(); }
-  bool EndArray(rapidjson::SizeType) { return --depth_, value(); }
+  // RapidJSON tells of these before it has taken the bracket.
+  bool EndObject(rapidjson::SizeType) { return --depth_, value(1); }
+  bool EndArray(rapidjson::SizeType) { return --depth_, value(1); }
 
  private:
-  bool value() {
+  bool value(std::size_t untaken = 0) {
     if (depth_ != 1 || members.empty()) return true;
     std::string_view& span = members.back().second;  // from behind its name on
     const auto begin = static_cast<std::size_t>(span.data() - text_.data());
-    span = text_.substr(begin, stream_.Tell() - begin);
+    span = text_.substr(begin, stream_.Tell() + untaken - begin);
     span.remove_prefix(std::min(span.find_first_not_of(": \t\r\n"), span.size()));
     return true;
   }
