@@ -81,11 +81,10 @@ Result<UseArg> parse_use(std::string_view text, std::vector<Setting>& settings) 
     return invalid(kExpected);
   }
   if (equals == text.size()) return use;
-  const auto options = parse_json(text.substr(equals + 1));
+  const auto options = json_members(text.substr(equals + 1));
   if (!options.ok()) return invalid("its options: " + options.status().message());
-  if (!options->IsObject()) return invalid("its options are not a JSON object");
-  for (const auto& option : options->GetObject()) {
-    settings.push_back({use.name, option.name.GetString(), write_json(option.value)});
+  for (const auto& [option, value] : *options) {
+    settings.push_back({use.name, option, std::string(value)});
   }
   return use;
 }
@@ -124,21 +123,51 @@ Result<std::uint32_t> parse_count(std::string_view text, std::uint32_t least, st
   return invalid("expected a number from " + std::to_string(least) + " to " + std::to_string(most));
 }
 
-std::string settings_json(const std::vector<Setting>& settings, std::string_view service) {
-  rapidjson::Document object(rapidjson::kObjectType);
-  auto& memory = object.GetAllocator();
-  for (const Setting& setting : settings) {
-    if (setting.service != service) continue;
-    rapidjson::Value value;
-    if (auto parsed = parse_json(setting.value); parsed.ok()) {
-      value.CopyFrom(*parsed, memory);
-    } else {
-      value.SetString(setting.value, memory);
+Status check_runner_names(const std::map<std::string, std::uint32_t>& names,
+                          const std::vector<std::string>& runners) {
+  const auto list = [](const std::vector<std::string>& all) {
+    std::string text;
+    for (const std::string& one : all) text += (text.empty() ? "" : ", ") + one;
+    return text;
+  };
+  for (const auto& [name, workers] : names) {
+    std::vector<std::string> meant;
+    for (const std::string& runner : runners) {
+      if (runner == name || runner.ends_with("." + name)) meant.push_back(runner);
     }
-    object.RemoveMember(setting.option);  // the last one wins
-    object.AddMember(rapidjson::Value(setting.option, memory), value, memory);
+    if (meant.size() == 1) continue;
+    const std::string what = "--runner-workers " + name + "=" + std::to_string(workers) + ": ";
+    if (meant.size() > 1) {
+      return invalid(what + "several services have such a runner; say which: " + list(meant));
+    }
+    return invalid(what + "there is no such runner; " +
+                   (runners.empty() ? "there are none" : "here is " + list(runners)));
   }
-  return write_json(object);
+  return {};
+}
+
+std::string settings_json(const std::vector<Setting>& settings, std::string_view service) {
+  const auto quoted = [](const std::string& text) {
+    return write_json(rapidjson::Value(rapidjson::StringRef(text.data(), text.size())));
+  };
+  std::string object = "{";
+  for (std::size_t i = 0; i < settings.size(); ++i) {
+    const Setting& setting = settings[i];
+    const auto is_overridden = [&](const Setting& later) {  // the last one wins
+      return later.service == service && later.option == setting.option;
+    };
+    if (setting.service != service ||
+        std::any_of(settings.begin() + static_cast<std::ptrdiff_t>(i) + 1, settings.end(),
+                    is_overridden)) {
+      continue;
+    }
+    if (object.size() > 1) object.push_back(',');
+    object.append(quoted(setting.option)).push_back(':');
+    // As it was typed, for words about it.
+    object.append(parse_json(setting.value).ok() ? setting.value : quoted(setting.value));
+  }
+  object.push_back('}');
+  return object;
 }
 
 }  // namespace bentohost::app

@@ -58,7 +58,7 @@ struct Config {
   std::size_t max_in_flight = 4096;
   http::Limits limits;
   std::uint32_t runner_workers = 1;
-  std::map<std::string, std::uint32_t> runner_workers_of;
+  std::map<std::string, std::uint32_t> runner_workers_of;  // by RUNNER, or by SERVICE.RUNNER
   std::size_t max_queue = 1024;
   Duration timeout = std::chrono::seconds(60);
   Duration drain_delay{};
@@ -100,6 +100,11 @@ struct CommandLine {
 // INVALID_ARGUMENT: "--port 99999: expected a number from 0 to 65535".
 Result<CommandLine> parse_command_line(const std::vector<std::string>& arguments);
 std::string help_text();
+
+// Whether `names` of runners, RUNNER or SERVICE.RUNNER, each mean one of `runners`, SERVICE.RUNNER:
+// INVALID_ARGUMENT lists what there is, or which could be meant.
+Status check_runner_names(const std::map<std::string, std::uint32_t>& names,
+                          const std::vector<std::string>& runners);
 
 // The options of `service` out of all settings, as a JSON object: each value is JSON if it parses
 // as such, else text.

@@ -320,11 +320,8 @@ class Lifecycle {
       return Status(BENTO_INVALID_ARGUMENT, "--set " + setting.service + "." + setting.option +
                                                 ": there is no such service; here is " + all);
     }
-    for (const auto& [name, workers] : config_.runner_workers_of) {
-      if (has(runners, name)) continue;
-      return Status(
-          BENTO_INVALID_ARGUMENT,
-          "--runner-workers " + name + "=" + std::to_string(workers) + ": there is no such runner");
+    if (Status status = check_runner_names(config_.runner_workers_of, runners); !status.ok()) {
+      return status;
     }
     for (const UseArg& use : config_.uses) {
       const auto same = std::count_if(config_.uses.begin(), config_.uses.end(),

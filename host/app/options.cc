@@ -35,7 +35,7 @@ Status apply_runner_workers(CommandLine& line, std::string_view text) {
   const std::size_t equals = text.find('=');
   auto count = parse_count(text.substr(equals == std::string_view::npos ? 0 : equals + 1), 1, 1024);
   if (!count.ok())
-    return Status(BENTO_INVALID_ARGUMENT, count.status().message() + ", or RUNNER=N");
+    return Status(BENTO_INVALID_ARGUMENT, count.status().message() + ", or [SERVICE.]RUNNER=N");
   if (equals == std::string_view::npos) {
     line.config.runner_workers = *count;
   } else {
@@ -76,8 +76,10 @@ std::vector<OptionEntry> service_options() {
        true, apply_use},
       {"set", "SERVICE.OPTION=VALUE",
        "set a service's option: JSON if it parses, else text. Repeatable", true, apply_setting},
-      {"runner-workers", "[RUNNER=]N", "processes of each runner (1), or of one. Repeatable", true,
-       apply_runner_workers},
+      {"runner-workers", "[[SERVICE.]RUNNER=]N",
+       "processes of each runner (1), or of one, with its service's name where several have one of "
+       "that name. Repeatable",
+       true, apply_runner_workers},
       {"max-queue", "N", "calls that may wait for a runner method (1024); more are answered 503",
        false,
        store(

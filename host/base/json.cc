@@ -94,6 +94,41 @@ std::string_view words(rapidjson::ParseErrorCode code, bool at_end) {
   }
 }
 
+// Notes where the values of the outermost object begin and end.
+class MemberSpans : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, MemberSpans> {
+ public:
+  MemberSpans(std::string_view text, const rapidjson::MemoryStream& stream)
+      : text_(text), stream_(stream) {}
+
+  std::vector<std::pair<std::string, std::string_view>> members;
+
+  bool Default() { return value(); }  // of all scalars
+  bool String(const char*, rapidjson::SizeType, bool) { return value(); }
+  bool Key(const char* name, rapidjson::SizeType size, bool) {
+    if (depth_ == 1) members.emplace_back(std::string(name, size), text_.substr(stream_.Tell()));
+    return true;
+  }
+  bool StartObject() { return ++depth_ > 0; }
+  bool StartArray() { return ++depth_ > 0; }
+  // RapidJSON tells of these before it has taken the bracket.
+  bool EndObject(rapidjson::SizeType) { return --depth_, value(1); }
+  bool EndArray(rapidjson::SizeType) { return --depth_, value(1); }
+
+ private:
+  bool value(std::size_t untaken = 0) {
+    if (depth_ != 1 || members.empty()) return true;
+    std::string_view& span = members.back().second;  // from behind its name on
+    const auto begin = static_cast<std::size_t>(span.data() - text_.data());
+    span = text_.substr(begin, stream_.Tell() + untaken - begin);
+    span.remove_prefix(std::min(span.find_first_not_of(": \t\r\n"), span.size()));
+    return true;
+  }
+
+  const std::string_view text_;
+  const rapidjson::MemoryStream& stream_;
+  int depth_ = 0;
+};
+
 // JSON has no NaN and no Infinity; Python's and JavaScript's writers say null as well.
 struct FiniteWriter : rapidjson::Writer<rapidjson::StringBuffer> {
   using Writer::Writer;
@@ -139,6 +174,31 @@ Result<rapidjson::Document> parse_json(std::string_view text) {
     return json_error(text, parsed.Offset(), words(parsed.Code(), parsed.Offset() >= text.size()));
   }
   return document;
+}
+
+Result<std::vector<std::pair<std::string, std::string_view>>> json_members(std::string_view text) {
+  auto document = parse_json(text);
+  if (!document.ok()) return std::move(document).take_status();
+  if (!document->IsObject()) return Status(BENTO_INVALID_ARGUMENT, "it is no JSON object");
+  rapidjson::MemoryStream stream(text.data(), text.size());
+  MemberSpans spans(text, stream);
+  rapidjson::Reader().Parse<kParseFlags>(stream, spans);
+  return std::move(spans.members);
+}
+
+Status check_json(std::string_view text) {
+  if (const std::size_t nul = text.find('\0'); nul != text.npos) {
+    return json_error(text, nul, "a NUL byte");
+  }
+  rapidjson::MemoryStream stream(text.data(), text.size());
+  rapidjson::Reader reader;
+  rapidjson::BaseReaderHandler<> nobody;
+  constexpr unsigned kFlags = rapidjson::kParseIterativeFlag |
+                              rapidjson::kParseValidateEncodingFlag |
+                              rapidjson::kParseNumbersAsStringsFlag;
+  const rapidjson::ParseResult parsed = reader.Parse<kFlags>(stream, nobody);
+  if (!parsed.IsError()) return {};
+  return json_error(text, parsed.Offset(), words(parsed.Code(), parsed.Offset() >= text.size()));
 }
 
 std::string write_json(const rapidjson::Value& value) {

@@ -9,6 +9,8 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/status.h"
 
@@ -24,6 +26,12 @@ Status json_error(std::string_view text, std::size_t offset, std::string_view wh
 // Refuses NUL bytes, invalid UTF-8, NaN and Infinity, numbers beyond double, a second document, and
 // nesting deeper than kMaxJsonDepth: all INVALID_ARGUMENT with line and column.
 Result<rapidjson::Document> parse_json(std::string_view text);
+// The members of an object, each with its value as it stands in `text`: for words about what
+// somebody has typed. INVALID_ARGUMENT for what is no object.
+Result<std::vector<std::pair<std::string, std::string_view>>> json_members(std::string_view text);
+// Whether it is JSON, without a document of it: OK, or the same errors. Of any depth, for nothing
+// here has to hold it.
+Status check_json(std::string_view text);
 
 std::string write_json(const rapidjson::Value& value);
 

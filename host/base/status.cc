@@ -9,11 +9,24 @@ Status Status::from_plugin(bento_code code, const bento_error& error) {
   const std::size_t length = strnlen(error.message, sizeof error.message);
   std::string message(error.message, length);
   if (message.empty()) message = code_name(code);
+  if (error.http_status != 0 && (error.http_status < 400 || error.http_status > 599)) {
+    return Status(BENTO_INTERNAL, "an error cannot have the HTTP status " +
+                                      std::to_string(error.http_status) + ": " + message);
+  }
   return with_http(error.http_status, code, std::move(message));
 }
 
 std::uint32_t Status::http_status() const {
   return http_status_ != 0 ? http_status_ : http_from_code(code_);
+}
+
+Status Status::as_misuse() && {
+  const std::uint32_t implied = http_from_code(code_);
+  if (http_status_ == 0 &&
+      (implied == 400 || implied == 401 || implied == 403 || implied == 404 || implied == 501)) {
+    http_status_ = 500;
+  }
+  return std::move(*this);
 }
 
 Status Status::prefixed(std::string_view context) && {

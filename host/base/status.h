@@ -24,7 +24,8 @@ class [[nodiscard]] Status {
     status.http_status_ = http_status;
     return status;
   }
-  // What a plugin left in `error`, for a call that returned `code`.
+  // What a plugin left in `error`, for a call that returned `code`. An HTTP status that is none of
+  // an error's is the plugin's mistake: 500.
   static Status from_plugin(bento_code code, const bento_error& error);
 
   bool ok() const { return code_ == BENTO_OK; }
@@ -32,6 +33,10 @@ class [[nodiscard]] Status {
   const std::string& message() const { return message_; }
   // The HTTP status to answer with: the explicit one, else http_from_code().
   std::uint32_t http_status() const;
+  // What the host tells a plugin of its own mistake in calling it: the same, but answered 500 and
+  // not as if the client had made it, should the plugin pass it on. What tells of the host's state
+  // (no worker, too many, too late) and what has an HTTP status of its own is not changed.
+  Status as_misuse() &&;
   // Puts context in front: "loading libiris.so: " + message.
   Status prefixed(std::string_view context) &&;
   // Fills a plugin's bento_error (truncating) and returns the code, for `return status.give(e)`.

@@ -8,6 +8,7 @@
 
 #include <iterator>
 #include <sstream>
+#include <utility>
 #include <vector>
 
 #include "observe/process_metrics.h"
@@ -47,6 +48,13 @@ Histogram::BucketBoundaries batch_buckets(std::uint32_t max_batch) {
   }
   buckets.push_back(max_batch == 0 ? 1.0 : static_cast<double>(max_batch));
   return buckets;
+}
+
+prometheus::Labels runner_labels(const Metrics::RunnerName& runner, const char* name,
+                                 std::string value) {
+  return {{"service", std::string(runner.service)},
+          {"runner", std::string(runner.runner)},
+          {name, std::move(value)}};
 }
 
 std::string compiler() {
@@ -141,9 +149,9 @@ void Metrics::count_http_rejected(std::string_view reason) {
   impl_->http_rejected.Add({{"reason", std::string(reason)}}).Increment();
 }
 
-RunnerMethodMetrics Metrics::runner_method(std::string_view runner, std::string_view method,
+RunnerMethodMetrics Metrics::runner_method(const RunnerName& runner, std::string_view method,
                                            std::uint32_t max_batch) {
-  const prometheus::Labels labels{{"runner", std::string(runner)}, {"method", std::string(method)}};
+  const prometheus::Labels labels = runner_labels(runner, "method", std::string(method));
   const auto with_result = [&labels](const char* result) {
     prometheus::Labels all = labels;
     all.emplace("result", result);
@@ -157,14 +165,12 @@ RunnerMethodMetrics Metrics::runner_method(std::string_view runner, std::string_
           &impl_->runner_calls.Add(with_result("error"))};
 }
 
-Gauge& Metrics::runner_up(std::string_view runner, std::uint32_t worker) {
-  return impl_->runner_up.Add(
-      {{"runner", std::string(runner)}, {"worker", std::to_string(worker)}});
+Gauge& Metrics::runner_up(const RunnerName& runner, std::uint32_t worker) {
+  return impl_->runner_up.Add(runner_labels(runner, "worker", std::to_string(worker)));
 }
 
-void Metrics::count_runner_restart(std::string_view runner, std::string_view reason) {
-  impl_->runner_restarts.Add({{"runner", std::string(runner)}, {"reason", std::string(reason)}})
-      .Increment();
+void Metrics::count_runner_restart(const RunnerName& runner, std::string_view reason) {
+  impl_->runner_restarts.Add(runner_labels(runner, "reason", std::string(reason))).Increment();
 }
 
 prometheus::Counter& Metrics::serving_restarts(std::string_view reason) {

@@ -35,7 +35,7 @@ class RouteMetrics {
   ~RouteMetrics() = default;
 };
 
-// One method of one runner: bentohost_queue_depth, bentohost_queue_wait_seconds,
+// One method of one runner of one service: bentohost_queue_depth, bentohost_queue_wait_seconds,
 // bentohost_batch_size (rows), bentohost_runner_call_duration_seconds,
 // bentohost_runner_calls_total{result}.
 struct RunnerMethodMetrics {
@@ -72,11 +72,15 @@ class Metrics {
   prometheus::Gauge& in_flight();                     // bentohost_http_requests_in_flight
   prometheus::Gauge& connections();                   // bentohost_http_connections
   void count_http_rejected(std::string_view reason);  // bentohost_http_rejected_total
-  RunnerMethodMetrics runner_method(std::string_view runner, std::string_view method,
+  // A runner's name is its own in its service only.
+  struct RunnerName {
+    std::string_view service, runner;
+  };
+  RunnerMethodMetrics runner_method(const RunnerName& runner, std::string_view method,
                                     std::uint32_t max_batch);
-  prometheus::Gauge& runner_up(std::string_view runner,
+  prometheus::Gauge& runner_up(const RunnerName& runner,
                                std::uint32_t worker);  // bentohost_runner_up
-  void count_runner_restart(std::string_view runner, std::string_view reason);
+  void count_runner_restart(const RunnerName& runner, std::string_view reason);
   BackgroundMetrics background();
   const LoadMetrics& load() const;
   // bentohost_serving_restarts_total: of the process that serves, by its supervisor.

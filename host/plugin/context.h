@@ -23,6 +23,7 @@ struct bento_ctx {
   virtual std::string_view request_id() const { return {}; }
   virtual bentohost::Status set_status(std::uint32_t status);
   virtual bentohost::Status add_header(std::string_view name, std::string_view value);
+  virtual bentohost::Status set_route(std::string_view route);
   virtual bool cancelled() const { return false; }
   virtual bentohost::Result<std::unique_ptr<bento_ticket>> submit(
       std::string_view runner, std::string_view method, std::span<const bento_value* const> inputs);

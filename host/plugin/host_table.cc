@@ -17,6 +17,10 @@ Status bento_ctx::add_header(std::string_view, std::string_view) {
   return Status(BENTO_UNIMPLEMENTED, "add_header: there is no response here");
 }
 
+Status bento_ctx::set_route(std::string_view) {
+  return Status(BENTO_UNIMPLEMENTED, "set_route: there is no response here");
+}
+
 bentohost::Result<std::unique_ptr<bento_ticket>> bento_ctx::submit(
     std::string_view, std::string_view, std::span<const bento_value* const>) {
   return Status(BENTO_UNIMPLEMENTED, "submit: runners are called from the host process only");
@@ -30,14 +34,17 @@ bentohost::Status bento_ctx::defer(bento_code (*)(void*, bento_ctx*, bento_error
 namespace bentohost::plugin {
 namespace {
 
+// What these refuse is the plugin's mistake, not its client's: as_misuse(). What wait() returns is
+// not, for that is what the runner's method has said.
+
 const bento_scope* scope(bento_ctx* ctx) { return ctx->scope(); }
 
 bento_code set_status(bento_ctx* ctx, std::uint32_t status, bento_error* error) {
-  return ctx->set_status(status).give(error);
+  return ctx->set_status(status).as_misuse().give(error);
 }
 
 bento_code add_header(bento_ctx* ctx, bento_pair header, bento_error* error) {
-  return ctx->add_header(to_view(header.name), to_view(header.value)).give(error);
+  return ctx->add_header(to_view(header.name), to_view(header.value)).as_misuse().give(error);
 }
 
 std::int32_t cancelled(bento_ctx* ctx) { return ctx->cancelled() ? 1 : 0; }
@@ -46,7 +53,7 @@ bento_code submit(bento_ctx* ctx, bento_str runner, bento_str method, const bent
                   std::size_t n, bento_ticket** out, bento_error* error) {
   return bentohost::answer_plugin(error, [&] {
     auto ticket = ctx->submit(to_view(runner), to_view(method), {in, n});
-    if (!ticket.ok()) return std::move(ticket).take_status();
+    if (!ticket.ok()) return std::move(ticket).take_status().as_misuse();
     *out = (*ticket).release();
     return Status();
   });
@@ -65,10 +72,12 @@ void release(bento_ticket* ticket) { delete ticket; }
 
 bento_code defer(bento_ctx* ctx, bento_code (*task)(void*, bento_ctx*, bento_error*), void* arg,
                  void (*drop)(void*), bento_error* error) {
-  return ctx->defer(task, arg, drop).give(error);
+  return ctx->defer(task, arg, drop).as_misuse().give(error);
 }
 
-const void* extension(const bento_host*, const char*) { return nullptr; }
+bento_code set_route(bento_ctx* ctx, bento_str route, bento_error* error) {
+  return ctx->set_route(to_view(route)).as_misuse().give(error);
+}
 
 LogLevel level_from_abi(std::int32_t level) {
   return static_cast<LogLevel>(
@@ -100,7 +109,7 @@ HostTable::HostTable(std::string version, std::string options_json, std::string 
   host.wait = &wait;
   host.release = &release;
   host.defer = &defer;
-  host.extension = &extension;
+  host.set_route = &set_route;
 }
 
 void HostTable::log(const bento_host* host, bento_ctx* ctx, std::int32_t level, bento_str message,

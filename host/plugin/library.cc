@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <mutex>
+#include <set>
 #include <utility>
 
 #include "base/clean_pages.h"
@@ -127,6 +128,9 @@ Result<const bento_service*> open_service(const bento_plugin_entry& entry, const
   return Status::from_plugin(code, error).prefixed("open failed: ");
 }
 
+// Of the plugins that there are, in a message.
+constexpr std::size_t kLongestList = 1000;
+
 Result<std::string> find_plugin(std::string_view name, const std::vector<std::string>& folders) {
   namespace fs = std::filesystem;
   std::error_code ignored;
@@ -138,6 +142,7 @@ Result<std::string> find_plugin(std::string_view name, const std::vector<std::st
   std::vector<std::string> files = {std::string(name)};
   if (!name.ends_with(".so")) files.push_back("lib" + files[0] + ".so");
   std::string tried;
+  std::set<std::string> others;
   for (const std::string& folder : folders) {
     if (folder.empty()) continue;
     for (const std::string& file : files) {
@@ -145,8 +150,21 @@ Result<std::string> find_plugin(std::string_view name, const std::vector<std::st
       if (fs::exists(path, ignored) && !fs::is_directory(path, ignored)) return path.string();
     }
     tried += (tried.empty() ? "" : ", ") + folder;
+    for (fs::directory_iterator file(folder, ignored), end; file != end; file.increment(ignored)) {
+      const std::string other = file->path().filename().string();
+      if (other.starts_with("lib") && other.ends_with(".so")) others.insert(other);
+    }
   }
-  return Status(BENTO_NOT_FOUND, "plugin " + files.back() + " is not in " + tried +
+  std::string there;
+  for (const std::string& other : others) {
+    there += there.empty() ? "; there are " : ", ";
+    if (there.size() > kLongestList) {
+      there += "...";
+      break;
+    }
+    there += other;
+  }
+  return Status(BENTO_NOT_FOUND, "plugin " + files.back() + " is not in " + tried + there +
                                      "; give a path (./" + files.back() +
                                      ") or set BENTOHOST_PLUGIN_PATH");
 }

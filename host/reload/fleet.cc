@@ -56,8 +56,12 @@ Status Fleet::check_start(const std::vector<Staged>& staged) const {
       return !other.options.is_around && other.service == seat.options.around;
     });
     if (!known) {
+      std::string all;
+      for (const Seat& other : seats_) {
+        if (!other.options.is_around) all += (all.empty() ? "" : ", ") + other.service;
+      }
       return invalid("--use " + seat.options.around + ":" + seat.options.name +
-                     ": there is no such service");
+                     ": there is no such service; here is " + all);
     }
   }
   for (const Staged& one : staged) {

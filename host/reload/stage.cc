@@ -50,12 +50,12 @@ Status try_plugin(Staged& staged, const StageOptions& options, bool is_gentle, P
   }
   staged.service = (*report).service;
   staged.version = (*report).version;
-  staged.runners = (*report).runners;
+  for (const std::string& runner : (*report).runners) {
+    staged.runners.push_back(staged.service + "." + runner);
+  }
 
   progress.enter(Step::kOptions);
-  auto given = parse_json(options.settings(staged.service));
-  if (!given.ok()) return std::move(given).take_status();
-  auto checked = plugin::check_options((*report).options_schema, *std::move(given));
+  auto checked = plugin::check_options((*report).options_schema, options.settings(staged.service));
   if (!checked.ok()) {
     return Status(BENTO_INVALID_ARGUMENT,
                   "options of service " + staged.service + ": " + checked.status().message());

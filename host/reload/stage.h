@@ -31,7 +31,7 @@ struct Staged {
   plugin::ElfFacts facts;
   plugin::Brought brought;
   std::string service, version;
-  std::vector<std::string> runners;
+  std::vector<std::string> runners;  // SERVICE.RUNNER
 };
 
 // The first half: only copies are made and looked at. Errors name the file; `progress` says where.

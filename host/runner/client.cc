@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/thread_pool.h"
+#include "plugin/io_check.h"
 
 namespace bentohost::runner {
 namespace {
@@ -57,7 +58,7 @@ void copy_outcome(const Outcome& outcome, WaitingTicket::State& state) {
   for (const bento_value& view : outcome.values) {
     auto value = wire::Value::copy(view);
     if (!value.ok()) {
-      status = value.status();
+      status = Status(BENTO_INTERNAL, value.status().message());
       break;
     }
     values.push_back(*std::move(value));
@@ -103,7 +104,7 @@ class Joiner {
     for (std::size_t i = 0; status_.ok() && i < outcome.values.size(); ++i) {
       auto value = wire::Value::copy(outcome.values[i]);
       if (!value.ok()) {
-        status_ = value.status();
+        status_ = Status(BENTO_INTERNAL, value.status().message());
       } else {
         parts_[part].push_back(*std::move(value));
       }
@@ -121,7 +122,7 @@ class Joiner {
       if (joined.ok()) {
         whole.push_back(*std::move(joined));
       } else {
-        status_ = joined.status();
+        status_ = Status(BENTO_INTERNAL, "the parts of the result: " + joined.status().message());
       }
     }
     std::vector<bento_value> views;
@@ -197,28 +198,6 @@ Result<std::int64_t> rows_of_inputs(const std::vector<wire::Value>& inputs,
 
 }  // namespace
 
-Status check_value(const bento_value& value, const plugin::IoSpec& spec, std::string_view what) {
-  if (value.kind != spec.kind) {
-    const auto kind = [](std::uint32_t k) {
-      return k == BENTO_TENSOR ? "a tensor" : k == BENTO_JSON ? "JSON" : "bytes";
-    };
-    return invalid(std::string(what) + " takes " + kind(spec.kind) + ", got " + kind(value.kind));
-  }
-  if (value.kind != BENTO_TENSOR) return {};
-  if (spec.dtype != 0 && value.tensor.dtype != spec.dtype) {
-    return invalid(std::string(what) + " takes " + std::string(wire::dtype_name(spec.dtype)) +
-                   ", got " + std::string(wire::dtype_name(value.tensor.dtype)));
-  }
-  if (spec.any_shape) return {};
-  const std::span<const std::int64_t> shape(value.tensor.shape, value.tensor.ndim);
-  bool same = shape.size() == spec.shape.size();
-  for (std::size_t i = 0; same && i < shape.size(); ++i)
-    same = spec.shape[i] < 0 || spec.shape[i] == shape[i];
-  if (same) return {};
-  return invalid(std::string(what) + " takes shape " + wire::shape_text(spec.shape) + ", got " +
-                 wire::shape_text(shape));
-}
-
 Result<Target> Client::find(std::string_view runner, std::string_view method) const {
   for (Pool* pool : pools_) {
     if (pool->spec().name != runner) continue;
@@ -236,7 +215,7 @@ Result<std::vector<CallPtr>> Client::submit(const Target& target, std::vector<wi
   if (inputs.empty()) return invalid("a runner call needs an input");
   for (const wire::Value& input : inputs) {
     Status status =
-        check_value(input.view(), method.in, target.pool->spec().name + "." + method.name);
+        plugin::check_input(input.view(), method.in, target.pool->spec().name + "." + method.name);
     if (!status.ok()) return status;
   }
   auto rows = rows_of_inputs(inputs, method);

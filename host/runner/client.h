@@ -55,8 +55,4 @@ class Client {
   std::vector<Pool*> pools_;
 };
 
-// OK when `value` is what `spec` describes: kind, dtype, shape. INVALID_ARGUMENT says what was
-// expected.
-Status check_value(const bento_value& value, const plugin::IoSpec& spec, std::string_view what);
-
 }  // namespace bentohost::runner

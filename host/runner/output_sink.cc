@@ -34,11 +34,12 @@ void* OutputSink::tensor(bento_sink* sink, bento_str name, std::uint32_t dtype, 
   const std::int64_t count = ndim <= wire::kMaxDims ? wire::element_count({shape, ndim}) : -1;
   if (item == 0 || count < 0 || count > kMaxOutputBytes / static_cast<std::int64_t>(item)) {
     (void)Status(BENTO_INVALID_ARGUMENT, "output tensor: bad dtype or shape, or over 1 GiB")
+        .as_misuse()
         .give(error);
     return nullptr;
   }
   if (self.values_.size() >= kMaxOutputs) {
-    (void)Status(BENTO_INVALID_ARGUMENT, "more than 64 outputs").give(error);
+    (void)Status(BENTO_INVALID_ARGUMENT, "more than 64 outputs").as_misuse().give(error);
     return nullptr;
   }
   try {
@@ -60,10 +61,10 @@ void* OutputSink::tensor(bento_sink* sink, bento_str name, std::uint32_t dtype, 
 bento_code OutputSink::value(bento_sink* sink, const bento_value* copied, bento_error* error) {
   OutputSink& self = *reinterpret_cast<Table*>(sink)->owner;
   if (self.values_.size() >= kMaxOutputs) {
-    return Status(BENTO_INVALID_ARGUMENT, "more than 64 outputs").give(error);
+    return Status(BENTO_INVALID_ARGUMENT, "more than 64 outputs").as_misuse().give(error);
   }
   auto value = wire::Value::copy(*copied);
-  if (!value.ok()) return value.status().give(error);
+  if (!value.ok()) return std::move(value).take_status().as_misuse().give(error);
   self.values_.push_back(*std::move(value));
   return BENTO_OK;
 }

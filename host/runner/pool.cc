@@ -34,10 +34,10 @@ Pool::Pool(const plugin::RunnerSpec& spec, PoolOptions options, Deps deps)
     : spec_(spec), options_(std::move(options)), deps_(deps), slots_(options_.workers) {
   for (const plugin::MethodSpec& method : spec_.methods) {
     methods_.push_back({BatchQueue(policy_of(method, options_.max_queue)),
-                        deps_.metrics.runner_method(spec_.name, method.name, method.max_batch)});
+                        deps_.metrics.runner_method(name(), method.name, method.max_batch)});
   }
   // The series are there from the beginning, at 0.
-  for (std::uint32_t i = 0; i < options_.workers; ++i) deps_.metrics.runner_up(spec_.name, i);
+  for (std::uint32_t i = 0; i < options_.workers; ++i) deps_.metrics.runner_up(name(), i);
 }
 
 Pool::~Pool() = default;

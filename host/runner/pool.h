@@ -25,6 +25,7 @@
 namespace bentohost::runner {
 
 struct PoolOptions {
+  std::string service;  // whose runner it is
   std::uint32_t workers = 1;
   std::size_t max_queue = 1024;  // calls per method: beyond that 503
   Duration kill_grace =
@@ -132,6 +133,8 @@ class Pool final : private EventLoop::TurnEnd {
   // Puts the calls that may run again back into the queue, each in a frame of its own; fails the
   // others.
   void rescue_locked(const Batch& batch, const Status& status, Failures& failures);
+
+  observe::Metrics::RunnerName name() const { return {options_.service, spec_.name}; }
 
   const plugin::RunnerSpec& spec_;
   const PoolOptions options_;

@@ -172,7 +172,7 @@ void Pool::on_ready(const WorkerPtr& worker) {
     dispatch = take_dispatch_locked(deps_.clock.now(), failures);
   }
   if (std::exchange(worker->is_gentle, false)) end_gentleness(worker->pid);
-  deps_.metrics.runner_up(spec_.name, worker->index).Increment();
+  deps_.metrics.runner_up(name(), worker->index).Increment();
   log(again ? LogLevel::kInfo : LogLevel::kDebug, again ? "runner serves again" : "runner is ready",
       {{"runner", spec_.name}, {"worker", worker->index}});
   if (dispatch) send(dispatch);
@@ -320,13 +320,13 @@ void Pool::on_death(const WorkerPtr& worker) {
     fail_queues_if_hopeless_locked(failures);
   }
   dispatch_all();  // what was rescued goes to those that are idle
-  if (worker->was_up) deps_.metrics.runner_up(spec_.name, worker->index).Decrement();
+  if (worker->was_up) deps_.metrics.runner_up(name(), worker->index).Decrement();
   if (!expected) {
     const std::string reason = worker->broke_protocol        ? "protocol"
                                : !worker->killed_for.empty() ? "killed"
                                : status < 0                  ? "gone"
                                                              : exit_label(status);
-    deps_.metrics.count_runner_restart(spec_.name, reason);
+    deps_.metrics.count_runner_restart(name(), reason);
     const std::string last_lines = worker->stderr_relay.last_lines();
     log_error("runner ended: it " + end,
               {{"runner", spec_.name},

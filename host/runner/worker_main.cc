@@ -18,6 +18,7 @@
 #include "plugin/context.h"
 #include "plugin/description.h"
 #include "plugin/host_table.h"
+#include "plugin/io_check.h"
 #include "plugin/library.h"
 #include "runner/output_sink.h"
 #include "wire/frame.h"
@@ -173,7 +174,9 @@ class WorkerProcess {
         frame.header.method >= runner_->methods.size()) {
       return Status(BENTO_INTERNAL, "not a call of a method of this runner");
     }
-    if (Status status = wire::decode_call(frame.body, inputs_); !status.ok()) return status;
+    if (Status status = wire::decode_call(frame.body, inputs_); !status.ok()) {
+      return Status(BENTO_INTERNAL, status.message());
+    }
     const plugin::MethodSpec& method = runner_->methods[frame.header.method];
     pointers_.clear();
     for (const bento_value& input : inputs_.values) pointers_.push_back(&input);
@@ -181,20 +184,26 @@ class WorkerProcess {
       return method.abi->run(self_, method.abi, &context_, pointers_.data(), pointers_.size(),
                              inputs_.rows.data(), inputs_.rows.size(), sink_.get(), error);
     });
-    return status.ok() ? check_outputs(method) : status;
+    return status.ok() ? check_outputs(method, names_[frame.header.method]) : status;
   }
 
-  Status check_outputs(const plugin::MethodSpec& method) const {
-    if (sink_.values().empty()) return Status(BENTO_INTERNAL, method.name + " returned nothing");
+  // Here and not in the host: what a long JSON text costs is then nothing to other requests.
+  Status check_outputs(const plugin::MethodSpec& method, const std::string& who) const {
+    if (sink_.values().empty()) return Status(BENTO_INTERNAL, who + " returned nothing");
+    for (const wire::Value& value : sink_.values()) {
+      if (Status status = plugin::check_output(value.view(), method.out, who); !status.ok()) {
+        return status;
+      }
+    }
     if (!method.batchable) return {};
     std::int64_t rows = 0;
     for (const std::uint32_t n : inputs_.rows) rows += n;
     for (const wire::Value& value : sink_.values()) {
       auto got = wire::rows_of(value.view(), method.axis_out);
-      if (!got.ok()) return std::move(got).take_status().prefixed(method.name + ": its output: ");
+      if (!got.ok()) return Status(BENTO_INTERNAL, who + "'s output: " + got.status().message());
       if (*got != rows) {
-        return Status(BENTO_INTERNAL, method.name + " returned " + std::to_string(*got) +
-                                          " rows for " + std::to_string(rows));
+        return Status(BENTO_INTERNAL, who + " returned " + std::to_string(*got) + " rows for " +
+                                          std::to_string(rows));
       }
     }
     return {};

@@ -19,14 +19,21 @@ bool is_same(const Status& passed_on, const Status& original) {
 // The bento_app that a middleware is handed.
 class Next {
  public:
-  Next(Ledger& ledger, http::Exchange& outer, std::shared_ptr<const void> keep, const Inner& inner,
-       const std::string& who)
-      : ledger_(ledger), outer_(outer), keep_(std::move(keep)), inner_(inner), who_(who) {
+  // `channel` is the one that the middleware was given.
+  Next(Ledger& ledger, http::Exchange& outer, Channel& channel, std::shared_ptr<const void> keep,
+       const Inner& inner, const std::string& who)
+      : ledger_(ledger),
+        outer_(outer),
+        channel_(channel),
+        keep_(std::move(keep)),
+        inner_(inner),
+        who_(who) {
     app_ = {this, &call};
   }
   const bento_app* app() const { return &app_; }
-  // The answer that was made of an error, if the middleware passed that on.
+  // The answer that was made of an error inside, if there was one, as the middleware has left it.
   std::optional<http::Response>& failed() { return failed_; }
+  const Status& failure() const { return *failure_; }  // if failed()
 
  private:
   static bento_code call(void* self, const bento_call* call, bento_error* error) {
@@ -35,23 +42,43 @@ class Next {
   Status pass(const bento_call& call) {
     if (std::exchange(is_called_, true)) {
       log_error(who_ + ": next was called twice", {{"request_id", ledger_.request_id()}});
-      return Status(BENTO_FAILED_PRECONDITION, "next was called twice");
+      return Status(BENTO_FAILED_PRECONDITION, "next was called twice").as_misuse();
     }
     auto passage = Passage::make(outer_, call, keep_);
     if (!passage.ok()) return std::move(passage).take_status();
     ledger_.hasten(call.scope->deadline_ns);
     inner_(*passage);
-    return (*passage)->finish(failed_);
+    Status status = (*passage)->finish(failed_);
+    if (failed_) show_failed(**passage, status);
+    return status;
+  }
+  // A failure may be answered by the middleware, or by one further out, so nothing is sent yet. But
+  // it passes the channel that the middleware handed on, as any answer does, to be seen there and
+  // changed.
+  void show_failed(Passage& passage, Status& status) {
+    failure_ = failed_->failure;
+    channel_.begin_draft();
+    const Status shown = passage.send(*failed_);
+    std::optional<http::Response> draft = channel_.end_draft();
+    if (!shown.ok()) {  // one of its hooks failed: that is the failure now
+      failed_.reset();
+      status = shown;
+    } else if (draft) {
+      if (draft->status >= 500) draft->failure = failure_;  // else it has been answered
+      failed_ = std::move(draft);
+    }
   }
 
   Ledger& ledger_;
   http::Exchange& outer_;
+  Channel& channel_;
   const std::shared_ptr<const void> keep_;
   const Inner& inner_;
   const std::string& who_;
   bento_app app_{};
   bool is_called_ = false;
   std::optional<http::Response> failed_;
+  std::shared_ptr<const Status> failure_;
 };
 
 }  // namespace
@@ -64,16 +91,16 @@ void run_around(Environment& environment, Ledger& ledger, http::Exchange& exchan
   RequestContext context(environment, ledger, *held, held);
   context.set_service(service, service == nullptr ? std::string_view() : service->prefix());
   Channel channel(context);
-  Next next(ledger, *held, held, inner, middleware.what);
+  Next next(ledger, *held, channel, held, inner, middleware.what);
   const bento_call call{sizeof call, 0, &context, context.scope(), channel.get()};
   Call note = context.note(middleware.what);
   note.plugin = middleware.plugin;
   const Status status = call_plugin(note, [&](bento_error* error) {
     return middleware.abi->around(middleware.self, middleware.abi, &call, next.app(), error);
   });
-  // An error from inside that was only passed on has its answer, and its line in the log, already.
-  const bool is_passed_on =
-      !status.ok() && next.failed() && is_same(status, *next.failed()->failure);
+  // An error from inside that was only passed on, or kept quiet about, has its answer, and its line
+  // in the log, already.
+  const bool is_passed_on = next.failed() && (status.ok() || is_same(status, next.failure()));
   if (is_passed_on && channel.is_untouched()) return exchange.respond(*std::move(next.failed()));
   channel.finish(status, middleware.what);
 }

@@ -1,21 +1,15 @@
 #include "service/channel.h"
 
-#include <cctype>
 #include <utility>
 
 #include "base/log.h"
+#include "http/syntax.h"
 
 namespace bentohost::service {
 namespace {
 
 // Else a handler would stream for as long as a client that wants no body keeps its connection.
 Status bodiless() { return Status(BENTO_CANCELLED, "a response to HEAD has no body"); }
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return out;
-}
 
 }  // namespace
 
@@ -40,8 +34,8 @@ bento_code Channel::send(bento_channel* channel, const bento_event* event, bento
   });
 }
 
-Status Channel::misuse(const char* what) {
-  Status status(BENTO_FAILED_PRECONDITION, what);
+Status Channel::misuse(std::string what) {
+  Status status = Status(BENTO_FAILED_PRECONDITION, std::move(what)).as_misuse();
   if (misuse_.ok()) misuse_ = status;
   return status;
 }
@@ -52,7 +46,9 @@ Status Channel::receive(bento_event& out) {
   out.size = size;
   out.type = BENTO_DISCONNECT;
   if (state_ == State::kComplete || request_.is_gone()) return {};
-  if (has_body_ended_) return Status(BENTO_FAILED_PRECONDITION, "the body has ended");
+  if (has_body_ended_) {
+    return Status(BENTO_FAILED_PRECONDITION, "the body has ended").as_misuse();
+  }
   auto piece = request_.receive();
   if (!piece.ok()) {
     has_body_ended_ = true;
@@ -68,29 +64,58 @@ Status Channel::receive(bento_event& out) {
 }
 
 Status Channel::start(const bento_event& event) {
-  if (state_ != State::kNothing) return misuse("the response was already started");
-  if (event.status < 200 || event.status > 599) return misuse("a status is between 200 and 599");
+  if (state_ != State::kNothing || (is_drafting_ && draft_)) {
+    return misuse("the response was already started");
+  }
+  if (event.status < 200 || event.status > 599) {
+    return misuse("status " + std::to_string(event.status) + " is not between 200 and 599");
+  }
   http::Response response;
   response.status = static_cast<int>(event.status);
   for (std::size_t i = 0; i < event.headers.len; ++i) {
-    const std::string name = lower(to_view(event.headers.ptr[i].name));
+    const std::string_view name = to_view(event.headers.ptr[i].name);
     const std::string_view value = to_view(event.headers.ptr[i].value);
-    if (name == "content-type") {
+    if (!http::is_token(name) || !http::is_field_value(value)) {
+      return misuse("header \"" + std::string(name) +
+                    "\": its name is none, or its value has a control byte");
+    }
+    if (http::equals_ignoring_case(name, "content-type")) {
       response.content_type = value;
     } else {
-      response.headers.push_back(
-          {std::string(to_view(event.headers.ptr[i].name)), std::string(value)});
+      response.headers.push_back({std::string(name), std::string(value)});
     }
+  }
+  if (is_drafting_) {
+    draft_ = std::move(response);
+    return {};
   }
   response_ = std::move(response);
   state_ = State::kHead;
   return {};
 }
 
+void Channel::begin_draft() {
+  draft_.reset();
+  is_draft_whole_ = false;
+  is_drafting_ = true;
+}
+
+std::optional<http::Response> Channel::end_draft() {
+  is_drafting_ = false;
+  if (!is_draft_whole_) draft_.reset();
+  return std::exchange(draft_, std::nullopt);
+}
+
 Status Channel::body(const bento_event& event) {
   if (!misuse_.ok()) return misuse_;
   const std::string_view bytes(static_cast<const char*>(event.body.ptr), event.body.len);
   const bool more = event.more != 0;
+  if (is_drafting_) {
+    if (!draft_ || is_draft_whole_) return misuse("a body before the start, or after the end");
+    draft_->body.append(bytes);
+    is_draft_whole_ = !more;
+    return {};
+  }
   switch (state_) {
     case State::kNothing:
       return misuse("a body before the response was started");
@@ -106,8 +131,8 @@ Status Channel::body(const bento_event& event) {
       Status status = request_.start(std::move(response_));
       // What could not be started is answered otherwise, whatever the handler says now.
       if (!status.ok() && status.code() != BENTO_CANCELLED) {
-        misuse_ = status;
-        return status;
+        misuse_ = std::move(status).as_misuse();
+        return misuse_;
       }
       state_ = request_.is_head() ? State::kBodiless : State::kStreaming;
       return state_ == State::kBodiless ? bodiless() : status;

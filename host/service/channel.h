@@ -5,6 +5,7 @@
 
 #include <bento/abi.h>
 
+#include <optional>
 #include <string>
 
 #include "base/status.h"
@@ -26,6 +27,10 @@ class Channel {
   // Nothing was sent, rightly or wrongly.
   bool is_untouched() const { return state_ == State::kNothing && misuse_.ok(); }
 
+  // What is sent in between is kept, and is no answer yet: nothing if it was not sent to its end.
+  void begin_draft();
+  std::optional<http::Response> end_draft();
+
  private:
   struct Table {
     bento_channel channel;  // first: its address is the table's
@@ -39,14 +44,16 @@ class Channel {
   Status receive(bento_event& out);
   Status start(const bento_event& event);
   Status body(const bento_event& event);
-  Status misuse(const char* what);
+  Status misuse(std::string what);
 
   RequestContext& request_;
   Table table_{};
   std::string piece_;  // what receive() gave last
   bool has_body_ended_ = false;
   State state_ = State::kNothing;
-  Status misuse_;            // the first
+  Status misuse_;  // the first
+  bool is_drafting_ = false, is_draft_whole_ = false;
+  std::optional<http::Response> draft_;
   http::Response response_;  // from its start to its first body event
 };
 

@@ -1,33 +1,12 @@
 #include "service/codec.h"
 
-#include <rapidjson/encodings.h>
-#include <rapidjson/memorystream.h>
-
-#include <algorithm>
 #include <utility>
 
 #include "base/json.h"
+#include "plugin/io_check.h"
 
 namespace bentohost::service {
 namespace {
-
-// What may stand before a ';' in a media type: "image/png; x=y" is image/png. Letter case aside.
-std::string media_type(std::string_view content_type) {
-  std::string type(content_type.substr(0, content_type.find(';')));
-  while (!type.empty() && type.back() == ' ') type.pop_back();
-  std::transform(type.begin(), type.end(), type.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return type;
-}
-
-bool is_utf8(std::string_view text) {
-  rapidjson::MemoryStream in(text.data(), text.size());
-  unsigned codepoint = 0;
-  while (in.Tell() < text.size()) {
-    if (!rapidjson::UTF8<>::Decode(in, &codepoint)) return false;
-  }
-  return in.Tell() == text.size();
-}
 
 wire::Value bytes_value(std::uint32_t kind, std::string_view bytes, std::string mime) {
   wire::Value value;
@@ -61,13 +40,13 @@ Result<wire::Value> Decoder::decode(const http::Request& request) const {
     return bytes_value(BENTO_JSON, request.body, "application/json");
   }
 
-  const std::string type = media_type(http::find_header(request.headers, "content-type"));
+  const std::string type = plugin::media_type(http::find_header(request.headers, "content-type"));
   if (spec_.descriptor == "text") {
-    if (!is_utf8(request.body))
+    if (!plugin::is_utf8(request.body))
       return Status(BENTO_INVALID_ARGUMENT, "the body is not valid UTF-8");
     return bytes_value(BENTO_BYTES, request.body, "text/plain");
   }
-  if (!spec_.mime.empty() && type != media_type(spec_.mime)) {
+  if (!plugin::fits_media_type(spec_.mime, type)) {
     return Status::with_http(415, BENTO_INVALID_ARGUMENT,
                              "expected a body of type " + spec_.mime + ", got " +
                                  (type.empty() ? std::string("none") : type));
@@ -75,13 +54,16 @@ Result<wire::Value> Decoder::decode(const http::Request& request) const {
   return bytes_value(BENTO_BYTES, request.body, type);
 }
 
-Result<http::Response> encode(std::span<const bento_value> values, const plugin::IoSpec& spec) {
+Result<http::Response> encode(std::span<const bento_value> values, const plugin::IoSpec& spec,
+                              std::string_view who, bool is_checked) {
   if (values.size() != 1) {
-    return Status(BENTO_INTERNAL, "expected one result, got " + std::to_string(values.size()));
+    return Status(BENTO_INTERNAL, std::string(who) + " returned " + std::to_string(values.size()) +
+                                      " results, but declares one");
   }
   const bento_value& value = values[0];
-  if (value.kind != spec.kind)
-    return Status(BENTO_INTERNAL, "the result is of another kind than was declared");
+  if (!is_checked || value.kind != spec.kind) {
+    if (Status status = plugin::check_output(value, spec, who); !status.ok()) return status;
+  }
   http::Response response;
   if (value.kind == BENTO_TENSOR) {
     response.content_type = "application/json";

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <span>
+#include <string_view>
 
 #include "base/status.h"
 #include "http/message.h"
@@ -25,7 +26,9 @@ class Decoder {
   TensorSpec tensor_;
 };
 
-// One value, of the kind that `spec` says. INTERNAL for what cannot be written.
-Result<http::Response> encode(std::span<const bento_value> values, const plugin::IoSpec& spec);
+// One value, which `who` returned ("api classify"), as `spec` says of it. INTERNAL for what is not
+// so, or cannot be written. `is_checked`: it has been held against `spec` already.
+Result<http::Response> encode(std::span<const bento_value> values, const plugin::IoSpec& spec,
+                              std::string_view who, bool is_checked = false);
 
 }  // namespace bentohost::service

@@ -318,7 +318,8 @@ Status Dispatcher::readiness() const {
   std::string reasons;
   for (const PartPtr& part : site()->parts()) {
     if (Status status = part->service().runners().readiness(); !status.ok()) {
-      reasons += (reasons.empty() ? "" : "; ") + status.message();
+      reasons +=
+          (reasons.empty() ? "" : "; ") + part->service().spec().name + ": " + status.message();
     }
   }
   return reasons.empty() ? Status() : Status(BENTO_UNAVAILABLE, std::move(reasons));

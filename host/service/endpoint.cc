@@ -13,33 +13,10 @@ namespace {
 // less than a millisecond. Beyond, other connections would notice.
 constexpr std::size_t kMaxOnLoop = 128u << 10;
 
-void answer_with(RequestContext& request, std::span<const bento_value> values,
-                 const plugin::IoSpec& out) {
-  auto response = encode(values, out);
-  if (!response.ok()) return request.fail(response.status());
-  request.answer(*std::move(response));
-}
-
 std::size_t size_of(std::span<const bento_value> values) {
   std::size_t size = 0;
   for (const bento_value& value : values) size += value.bytes.len + value.tensor.data.len;
   return size;
-}
-
-// The same on a thread: the values die with the callback that got them, so they are copied.
-void answer_with_copies(const RequestPtr& request, std::span<const bento_value> values,
-                        const plugin::IoSpec& out, Environment& environment) {
-  auto copies = std::make_shared<std::vector<wire::Value>>();
-  for (const bento_value& value : values) {
-    auto copy = wire::Value::copy(value);
-    if (!copy.ok()) return request->fail(copy.status());
-    copies->push_back(*std::move(copy));
-  }
-  run_for(request, environment, [request, copies, &out] {
-    std::vector<bento_value> views;
-    for (const wire::Value& value : *copies) views.push_back(value.view());
-    answer_with(*request, views, out);
-  });
 }
 
 }  // namespace
@@ -47,6 +24,7 @@ void answer_with_copies(const RequestPtr& request, std::span<const bento_value> 
 Endpoint::Endpoint(const LiveService& service, const plugin::ApiSpec& api)
     : service_(service), api_(api), who_("api " + api.name), decoder_(api.in) {
   if (api.form != plugin::ApiSpec::Form::kDirect) return;
+  is_checked_ = api.abi->out == nullptr;  // the method's own: its worker has checked it
   // describe() has checked that there is such a method.
   target_ = *service.runners().find(api.runner, api.method);
 }
@@ -95,14 +73,39 @@ void Endpoint::answer_call(const RequestPtr& request, const runner::Outcome& out
   if (!outcome.status.ok()) return request->fail(outcome.status);
   guard(request, [&] {
     if (size_of(outcome.values) > kMaxOnLoop) {
-      return answer_with_copies(request, outcome.values, api_.out, environment);
+      return answer_with_copies(request, outcome.values, environment);
     }
-    answer_with(*request, outcome.values, api_.out);
+    answer_with(*request, outcome.values);
   });
 }
 
-// The same for one whose thread waits anyhow: were what is left to do a job for another thread, all
-// of them might be waiting for it.
+void Endpoint::answer_with(RequestContext& request, std::span<const bento_value> values) const {
+  auto response = encode(values, api_.out, who_, is_checked_);
+  if (!response.ok()) return request.fail(response.status());
+  request.answer(*std::move(response));
+}
+
+// The same on a thread: the values die with the callback that got them, so they are copied.
+void Endpoint::answer_with_copies(const RequestPtr& request, std::span<const bento_value> values,
+                                  Environment& environment) const {
+  auto copies = std::make_shared<std::vector<wire::Value>>();
+  for (const bento_value& value : values) {
+    auto copy = wire::Value::copy(value);
+    if (!copy.ok() && copy.status().code() == BENTO_RESOURCE_EXHAUSTED) {
+      return request->fail(copy.status());
+    }
+    if (!copy.ok()) return request->fail(Status(BENTO_INTERNAL, copy.status().message()));
+    copies->push_back(*std::move(copy));
+  }
+  run_for(request, environment, [this, request, copies] {
+    std::vector<bento_value> views;
+    for (const wire::Value& value : *copies) views.push_back(value.view());
+    answer_with(*request, views);
+  });
+}
+
+// call_direct() for one whose thread waits anyhow: were what is left to do a job for another
+// thread, all of them might be waiting for it.
 void Endpoint::call_and_wait(RequestContext& request) const {
   auto value = decoder_.decode(request.request());
   if (!value.ok()) return request.fail(value.status());
@@ -114,7 +117,7 @@ void Endpoint::call_and_wait(RequestContext& request) const {
   if (!results.ok()) return request.fail(results.status());
   std::vector<bento_value> views;
   for (const bento_value* result : *results) views.push_back(*result);
-  answer_with(request, views, api_.out);
+  answer_with(request, views);
 }
 
 void Endpoint::call_invoke(RequestContext& request) const {
@@ -128,7 +131,7 @@ void Endpoint::call_invoke(RequestContext& request) const {
                             error);
   });
   if (!status.ok()) return request.fail(status);
-  answer_with(request, sink.views(), api_.out);
+  answer_with(request, sink.views());
 }
 
 void Endpoint::call_raw(RequestContext& request) const {

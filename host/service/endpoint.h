@@ -3,6 +3,9 @@
 // handles the exchange).
 #pragma once
 
+#include <span>
+#include <string>
+
 #include "http/message.h"
 #include "plugin/description.h"
 #include "runner/client.h"
@@ -28,12 +31,16 @@ class Endpoint {
   void call_and_wait(RequestContext& request) const;
   void call_invoke(RequestContext& request) const;
   void call_raw(RequestContext& request) const;
+  void answer_with(RequestContext& request, std::span<const bento_value> values) const;
+  void answer_with_copies(const RequestPtr& request, std::span<const bento_value> values,
+                          Environment& environment) const;
 
   const LiveService& service_;
   const plugin::ApiSpec& api_;
   const std::string who_;  // "api classify"
   Decoder decoder_;
-  runner::Target target_;  // direct
+  runner::Target target_;    // direct
+  bool is_checked_ = false;  // what is answered has been held against its description
 };
 
 }  // namespace bentohost::service

@@ -62,36 +62,37 @@ Hooks::~Hooks() { end(); }
 bento_exchange Hooks::make_exchange() {
   bento_exchange table{};
   table.size = sizeof table;
+  // As those of the host table: what they refuse is the plugin's mistake.
   table.set = [](bento_exchange* e, bento_str what, bento_str value, bento_error* error) {
-    return of(e).set(to_view(what), to_view(value)).give(error);
+    return of(e).set(to_view(what), to_view(value)).as_misuse().give(error);
   };
   table.set_header = [](bento_exchange* e, bento_str name, bento_str value, bento_error* error) {
-    return of(e).set_header(to_view(name), value).give(error);
+    return of(e).set_header(to_view(name), value).as_misuse().give(error);
   };
   table.set_body = [](bento_exchange* e, bento_bytes bytes, bento_error* error) {
     return answer_plugin(error, [&] {
-      return of(e).set_body({static_cast<const char*>(bytes.ptr), bytes.len});
+      return of(e).set_body({static_cast<const char*>(bytes.ptr), bytes.len}).as_misuse();
     });
   };
   table.limit_body = [](bento_exchange* e, std::uint64_t bytes, bento_error* error) {
-    return of(e).limit_body(bytes).give(error);
+    return of(e).limit_body(bytes).as_misuse().give(error);
   };
   table.set_deadline = [](bento_exchange* e, std::uint64_t deadline, bento_error* error) {
-    return of(e).set_deadline(deadline).give(error);
+    return of(e).set_deadline(deadline).as_misuse().give(error);
   };
   table.answer = [](bento_exchange* e, const bento_event* event, bento_error* error) {
-    return answer_plugin(error, [&] { return of(e).answer(*event); });
+    return answer_plugin(error, [&] { return of(e).answer(*event).as_misuse(); });
   };
   table.response_header = [](bento_exchange* e, bento_str name, std::size_t nth) {
     return of(e).response_header(to_view(name), nth);
   };
   table.set_response_header = [](bento_exchange* e, bento_str name, bento_str value,
                                  bento_error* error) {
-    return of(e).set_response_header(to_view(name), value, true).give(error);
+    return of(e).set_response_header(to_view(name), value, true).as_misuse().give(error);
   };
   table.add_response_header = [](bento_exchange* e, bento_str name, bento_str value,
                                  bento_error* error) {
-    return of(e).set_response_header(to_view(name), value, false).give(error);
+    return of(e).set_response_header(to_view(name), value, false).as_misuse().give(error);
   };
   return table;
 }
@@ -146,14 +147,7 @@ bool Hooks::enter(bool streamed) {
 }
 
 // What a hook failed with is the answer, seen by those outside of it.
-void Hooks::refuse(const Status& status) {
-  const int code = static_cast<int>(status.http_status());
-  http::Response response =
-      http::problem(code, code == 500 ? std::string_view() : std::string_view(status.message()),
-                    request().path, ledger_.request_id());
-  if (code >= 500) response.failure = std::make_shared<const Status>(status);
-  respond(std::move(response));
-}
+void Hooks::refuse(const Status& status) { respond(context_.problem_of(status, request().path)); }
 
 std::string Hooks::take_body() { return edited_ ? std::move(edited_->body) : outer_.take_body(); }
 
@@ -201,8 +195,7 @@ Status Hooks::show_response(http::Response& response, bool more) {
     passed_ = index;
     (void)fail(index, status);
     if (more) return Status(BENTO_INTERNAL, row_[index].what + " failed: " + status.message());
-    response = http::problem(500, {}, request().path, ledger_.request_id());
-    response.failure = std::make_shared<const Status>(status);
+    response = context_.problem_of(Status(BENTO_INTERNAL, status.message()), request().path);
   }
   return {};
 }
@@ -339,6 +332,12 @@ Status Hooks::answer(const bento_event& event) {
   if (at_ != At::kRequest) return misuse("a hook answers in on_request");
   if (answer_) return misuse("it was answered already");
   if (event.status < 200 || event.status > 599) return misuse("a status is between 200 and 599");
+  for (std::size_t i = 0; i < event.headers.len; ++i) {
+    const bento_pair& header = event.headers.ptr[i];
+    if (!http::is_token(to_view(header.name)) || !http::is_field_value(to_view(header.value))) {
+      return not_a_header(to_view(header.name));
+    }
+  }
   answer_ = response_of(event);
   return {};
 }

@@ -30,6 +30,14 @@ LiveService::LiveService(std::unique_ptr<plugin::Instance> instance, std::string
 
 LiveService::~LiveService() = default;
 
+std::uint32_t RunnerOptions::workers_for(const std::string& service,
+                                         const std::string& runner) const {
+  for (const std::string& name : {service + "." + runner, runner}) {
+    if (const auto own = workers_of.find(name); own != workers_of.end()) return own->second;
+  }
+  return workers;
+}
+
 void LiveService::start_runners(const RunnerOptions& options, const RunnerDeps& deps) {
   loops_ = deps.loops;
   spawner_ = std::make_unique<runner::ProcessSpawner>(options.exe, instance_->config().file,
@@ -37,8 +45,8 @@ void LiveService::start_runners(const RunnerOptions& options, const RunnerDeps& 
   std::vector<runner::Pool*> pools;
   for (const plugin::RunnerSpec& runner : spec().runners) {
     runner::PoolOptions pool;
-    const auto own = options.workers_of.find(runner.name);
-    pool.workers = own != options.workers_of.end() ? own->second : options.workers;
+    pool.service = spec().name;
+    pool.workers = options.workers_for(spec().name, runner.name);
     pool.max_queue = options.max_queue;
     pool.starts_gently = options.starts_gently;
     pool.hello = instance_->config().options_json;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
@@ -22,9 +23,11 @@ namespace bentohost::service {
 struct RunnerOptions {
   std::string exe;            // this program, started again as `exe runner ...`
   std::uint32_t workers = 1;  // for runners that `workers_of` does not name
-  std::map<std::string, std::uint32_t> workers_of;
+  std::map<std::string, std::uint32_t> workers_of;  // by SERVICE.RUNNER, or by RUNNER
   std::size_t max_queue = 1024;
   bool starts_gently = false;  // another generation serves meanwhile
+
+  std::uint32_t workers_for(const std::string& service, const std::string& runner) const;
 };
 
 class LiveService {

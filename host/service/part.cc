@@ -69,7 +69,7 @@ Result<PartPtr> Part::create(Environment& environment, RouteLabels& labels,
 
 Status Part::add(RouteLabels& labels, Route route) {
   route.part = this;
-  route.label = labels.get(route.is_mount ? route.root_path + "/*" : route.path);
+  if (route.label == nullptr) route.label = labels.get(route.path);
   return add_to(router_, routes_.emplace_back(std::move(route)));
 }
 
@@ -97,6 +97,7 @@ Status Part::add_mounts(RouteLabels& labels) {
     route.is_mount = true;
     route.path = service_->prefix() + mount.prefix;
     route.root_path = root_of(route.path);
+    route.label = labels.get(route.root_path + "/*");
     route.plan = {0, true};  // streamed: that is how an answer may be written piece by piece
     route.is_files = mount.app.call == nullptr;
     if (route.is_files) {
@@ -106,7 +107,7 @@ Status Part::add_mounts(RouteLabels& labels) {
       route.call = *std::move(call);
     } else {
       route.owner = "the app at " + mount.prefix + " of " + service_->spec().name;
-      route.call = app(mount, route.owner);
+      route.call = app(labels, mount, route);
     }
     if (Status status = add(labels, std::move(route)); !status.ok()) return status;
   }
@@ -123,9 +124,12 @@ Result<std::function<void(const RequestPtr&)>> Part::files(const plugin::MountSp
   });
 }
 
-std::function<void(const RequestPtr&)> Part::app(const plugin::MountSpec& mount,
-                                                 const std::string& owner) const {
-  return [this, &mount, who = owner](const RequestPtr& request) {
+std::function<void(const RequestPtr&)> Part::app(RouteLabels& labels,
+                                                 const plugin::MountSpec& mount,
+                                                 const Route& route) const {
+  return [this, &labels, &mount, label = route.label,
+          who = route.owner](const RequestPtr& request) {
+    request->set_mount(labels, *label);
     run_for(request, environment_, [request, &its_app = mount.app, &who] {
       answer_through_channel(*request, who, who, [&](const bento_call& call, bento_error* error) {
         return its_app.call(its_app.self, &call, error);

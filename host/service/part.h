@@ -68,8 +68,8 @@ class Part {
   Status add(RouteLabels& labels, Route route);
   Result<std::function<void(const RequestPtr&)>> files(const plugin::MountSpec& mount,
                                                        const std::string& root_path);
-  std::function<void(const RequestPtr&)> app(const plugin::MountSpec& mount,
-                                             const std::string& owner) const;
+  std::function<void(const RequestPtr&)> app(RouteLabels& labels, const plugin::MountSpec& mount,
+                                             const Route& route) const;
 
   Environment& environment_;
   std::shared_ptr<const LiveService> service_;

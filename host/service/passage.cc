@@ -23,7 +23,7 @@ Status Passage::take(const bento_scope& scope) {
   request_.client = to_view(scope.client);
   request_.scheme = to_view(scope.scheme) == "https" ? "https" : "http";
   if (!request_.path.starts_with('/') && request_.path != from.path) {
-    return Status(BENTO_INVALID_ARGUMENT, "a path begins with /");
+    return Status(BENTO_INVALID_ARGUMENT, "a path begins with /").as_misuse();
   }
   for (std::size_t i = 0; i < scope.headers.len; ++i) {
     const bento_pair& header = scope.headers.ptr[i];
@@ -31,7 +31,8 @@ Status Passage::take(const bento_scope& scope) {
     if (!http::append_lower_token(to_view(header.name), taken.name) ||
         !http::is_field_value(taken.value)) {
       return Status(BENTO_INVALID_ARGUMENT,
-                    "header \"" + std::string(to_view(header.name)) + "\" of a request is none");
+                    "header \"" + std::string(to_view(header.name)) + "\" of a request is none")
+          .as_misuse();
     }
     request_.headers.push_back(std::move(taken));
   }
@@ -88,13 +89,15 @@ Status Passage::finish(std::optional<http::Response>& failed) {
   }
   if (cut_) return *cut_;
   if (!response_) return {};
-  if (response_->failure != nullptr) {
-    Status status = *response_->failure;
-    failed = std::move(*response_);
-    return status;
-  }
-  if (Status status = send_start(*response_); !status.ok()) return status;
-  return send_body(response_->body, false);
+  if (response_->failure == nullptr) return send(*response_);
+  Status status = *response_->failure;
+  failed = std::move(*response_);
+  return status;
+}
+
+Status Passage::send(const http::Response& response) {
+  if (Status status = send_start(response); !status.ok()) return status;
+  return send_body(response.body, false);
 }
 
 void Passage::end(std::optional<Status> cut) {

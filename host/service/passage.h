@@ -33,6 +33,8 @@ class Passage final : public http::Exchange {
   // [worker] (waits) Until it is over; what it was answered with has been sent. A failure has not:
   // it is returned, and the answer that was made of it is left in `failed`.
   Status finish(std::optional<http::Response>& failed);
+  // [worker] Sends a whole answer.
+  Status send(const http::Response& response);
 
   // http::Exchange
   const http::Request& request() const override { return request_; }

@@ -62,6 +62,13 @@ void RequestContext::fail(const Status& status) {
     log(code == 500 ? LogLevel::kError : LogLevel::kWarning, status.message(),
         {{"status", code}, {"path", request().path}, {"request_id", request_id()}});
   }
+  http::Response response = problem_of(status, request().path);
+  has_ended_ = true;
+  exchange_.respond(std::move(response));
+}
+
+http::Response RequestContext::problem_of(const Status& status, std::string_view path) const {
+  const auto code = static_cast<int>(status.http_status());
   // A 500 is a plugin's failure in its own words, which are not for strangers. The other 5xx are
   // the host's words, and tell a client whether to try again.
   const bool secret = code == 500 && !environment_.debug;
@@ -69,10 +76,9 @@ void RequestContext::fail(const Status& status) {
       code,
       secret ? "the service failed on this request; its log says why, under the request id"
              : status.message(),
-      request().path, request_id());
-  response.failure = std::make_shared<const Status>(status);
-  has_ended_ = true;
-  exchange_.respond(std::move(response));
+      path, request_id());
+  if (code >= 500) response.failure = std::make_shared<const Status>(status);
+  return response;
 }
 
 void RequestContext::fail(int http_status, std::string_view detail, http::Headers headers) {
@@ -135,6 +141,19 @@ Status RequestContext::add_header(std::string_view name, std::string_view value)
                       "\": a name without blanks and colons, and no line breaks");
   }
   headers_.push_back({std::string(name), std::string(value)});
+  return {};
+}
+
+Status RequestContext::set_route(std::string_view route) {
+  if (labels_ == nullptr) {
+    return Status(BENTO_FAILED_PRECONDITION, "a route is told by a mounted app");
+  }
+  const RouteLabel* label = labels_->get_below(*mount_, route);
+  if (label == nullptr) {
+    return Status(BENTO_INVALID_ARGUMENT,
+                  "a route is /SEGMENTS of visible characters, 256 bytes at most");
+  }
+  ledger_.set_label(label);
   return {};
 }
 

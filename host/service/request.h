@@ -19,6 +19,7 @@
 #include "service/environment.h"
 #include "service/ledger.h"
 #include "service/live_service.h"
+#include "service/route_labels.h"
 #include "service/scope.h"
 
 namespace bentohost::service {
@@ -43,6 +44,11 @@ class RequestContext final : public bento_ctx {
   // It is handled on a thread already, which may wait.
   void set_on_thread() { is_on_thread_ = true; }
   bool is_on_thread() const { return is_on_thread_; }
+  // It is an app's, which may tell of the routes below its mount. Both must outlive it.
+  void set_mount(RouteLabels& labels, const RouteLabel& mount) {
+    labels_ = &labels;
+    mount_ = &mount;
+  }
   // From now on submit() is refused: waiting for its result would hold up an event loop.
   void forbid_calls() { may_call_ = false; }
   // The answer is out: nothing is deferred any more.
@@ -65,6 +71,9 @@ class RequestContext final : public bento_ctx {
   // Whichever of these is still due, also when the answer is out, or is being written.
   void give_up(const Status& why);
 
+  // The answer that is made of an error; whether it is for the log, too, is the caller's business.
+  http::Response problem_of(const Status& status, std::string_view path) const;
+
   // [worker] (waits) Or the answer in pieces: start(), then write() until `more` is false, or cut()
   // when it cannot be completed. After an error of start() other than CANCELLED one of the above is
   // due instead. A started answer has no deadline, but is cancelled() when the host ends, and at
@@ -77,6 +86,7 @@ class RequestContext final : public bento_ctx {
   const bento_scope* scope() override;
   Status set_status(std::uint32_t status) override;
   Status add_header(std::string_view name, std::string_view value) override;
+  Status set_route(std::string_view route) override;
   bool cancelled() const override;
   Result<std::unique_ptr<bento_ticket>> submit(std::string_view runner, std::string_view method,
                                                std::span<const bento_value* const> inputs) override;
@@ -92,6 +102,8 @@ class RequestContext final : public bento_ctx {
   const std::shared_ptr<const void> outer_;
   std::shared_ptr<const LiveService> service_;
   std::string_view root_path_;
+  RouteLabels* labels_ = nullptr;      // of an app's request
+  const RouteLabel* mount_ = nullptr;  // likewise
   const std::shared_ptr<const std::atomic<bool>> gone_;
   const bool is_head_;
   bool is_streaming_ = false, may_call_ = true, is_on_thread_ = false, has_ended_ = false;

@@ -2,6 +2,7 @@
 // route that a reload has taken away keeps its series.
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <mutex>
 #include <string>
@@ -21,18 +22,24 @@ class RouteLabels {
   explicit RouteLabels(observe::Metrics& metrics) : metrics_(metrics), unmatched_(get("")) {}
 
   // [any] The same one for the same route.
-  const RouteLabel* get(const std::string& route) {
-    std::lock_guard lock(mutex_);
-    const auto [at, is_new] = labels_.try_emplace(route);
-    if (is_new) at->second = {metrics_.route(route), route};
-    return &at->second;
-  }
+  const RouteLabel* get(const std::string& route);
   const RouteLabel* unmatched() const { return unmatched_; }
 
+  // [any] That of a route which an app tells of, below its mount ("/app/*"). Null for what is none,
+  // and the mount's own once the app has told of so many: what a plugin says must not fill the
+  // memory of whoever collects the metrics.
+  static constexpr std::size_t kMaxRoutesOfAMount = 256, kMaxLength = 256;
+  const RouteLabel* get_below(const RouteLabel& mount, std::string_view route);
+
  private:
+  using ByRoute = std::map<std::string, const RouteLabel*, std::less<>>;
+
+  const RouteLabel* get_locked(const std::string& route);
+
   observe::Metrics& metrics_;
   std::mutex mutex_;
   std::map<std::string, RouteLabel, std::less<>> labels_;  // guarded by mutex_
+  std::map<const RouteLabel*, ByRoute> below_;             // by mount; guarded by mutex_
   const RouteLabel* unmatched_;
 };
 

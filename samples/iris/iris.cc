@@ -31,6 +31,6 @@ BENTO_SERVICE(svc) {
           {.doc = "The class of each flower: 0 setosa, 1 versicolor, 2 virginica."});
 
   // The same through a handler, at a route of its own.
-  svc.api("any_name", {.route = "/v1/models/iris_classifier/predict"},
+  svc.api("any_name", {.route = "/v1/models/iris_classifier/predict", .input = predict.input()},
           [=](bento::Context& ctx, bento::TensorView<double> x) { return predict.run(ctx, x); });
 }

@@ -50,18 +50,23 @@ BENTO_SERVICE(svc) {
                   .input = bento::NDArray<double>({-1, 4}).sample({{4.9, 3.0, 1.4, 0.2}})});
 
   // One task: it runs when the client has its answer.
-  svc.api("classify_with_task", [=](bento::Context& ctx, bento::TensorView<double> x) {
-    auto classes = predict.run(ctx, x);
-    return bento::TaskResponse{classes, [json = to_json(classes)](bento::Context& task) {
-                                 send_result(task, json, task.options().text("callback_url"));
-                               }};
-  });
+  svc.api("classify_with_task", {.input = predict.input()},
+          [=](bento::Context& ctx, bento::TensorView<double> x) {
+            auto classes = predict.run(ctx, x);
+            return bento::TaskResponse{classes, [json = to_json(classes)](bento::Context& task) {
+                                         send_result(task, json,
+                                                     task.options().text("callback_url"));
+                                       }};
+          });
 
   // Several, which run in this order.
-  svc.api("classify_with_multi_tasks", [=](bento::Context& ctx, bento::TensorView<double> x) {
-    const std::string json = to_json(predict.run(ctx, x));
-    bento::BackgroundTasks tasks;
-    for (auto& url : ctx.options().strings("callback_urls")) tasks.add_task(send_result, json, url);
-    return bento::TaskResponse{bento::Json{R"({"message":"success"})"}, std::move(tasks)};
-  });
+  svc.api("classify_with_multi_tasks", {.input = predict.input()},
+          [=](bento::Context& ctx, bento::TensorView<double> x) {
+            const std::string json = to_json(predict.run(ctx, x));
+            bento::BackgroundTasks tasks;
+            for (auto& url : ctx.options().strings("callback_urls")) {
+              tasks.add_task(send_result, json, url);
+            }
+            return bento::TaskResponse{bento::Json{R"({"message":"success"})"}, std::move(tasks)};
+          });
 }

@@ -34,7 +34,6 @@ static void end(const char* type, size_t size) {
 #define FIELD(type, name) field(#type, #name, offsetof(type, name), sizeof(((type*)0)->name))
 #define END(type) end(#type, sizeof(type))
 #define CONSTANT(name) printf("%s %ld\n", #name, (long)(name))
-#define TEXT(name) printf("%s \"%s\"\n", #name, name)
 
 static void constants(void) {
   CONSTANT(BENTO_ABI_MAJOR);
@@ -52,7 +51,6 @@ static void constants(void) {
   CONSTANT(BENTO_INTERNAL);
   CONSTANT(BENTO_UNAVAILABLE);
   CONSTANT(BENTO_UNAUTHENTICATED);
-  CONSTANT(BENTO_PENDING);
   CONSTANT(BENTO_BOOL);
   CONSTANT(BENTO_I8);
   CONSTANT(BENTO_I16);
@@ -83,10 +81,6 @@ static void constants(void) {
   CONSTANT(BENTO_LOG_INFO);
   CONSTANT(BENTO_LOG_WARNING);
   CONSTANT(BENTO_LOG_ERROR);
-  TEXT(BENTO_EXT_METRICS);
-  TEXT(BENTO_EXT_TRACE);
-  TEXT(BENTO_EXT_TASKS);
-  TEXT(BENTO_EXT_MODELS);
 }
 
 static void values(void) {
@@ -289,7 +283,7 @@ static void service(void) {
   FIELD(bento_host, wait);
   FIELD(bento_host, release);
   FIELD(bento_host, defer);
-  FIELD(bento_host, extension);
+  FIELD(bento_host, set_route);
   END(bento_host);
   FIELD(bento_plugin_entry, size);
   FIELD(bento_plugin_entry, abi_major);

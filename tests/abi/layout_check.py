@@ -16,7 +16,7 @@ def names_of_header(text):
     text = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
     enums = " ".join(re.findall(r"\benum\s*\{(.*?)\}", text, flags=re.S))
     return (set(re.findall(r"\bBENTO_\w+", enums))
-            | set(re.findall(r"#define (BENTO_(?:ABI_M|EXT_)\w+)", text))
+            | set(re.findall(r"#define (BENTO_ABI_M\w+)", text))
             | set(re.findall(r"\bstruct\s+(bento_\w+)\s*\{", text)))
 
 

@@ -45,9 +45,9 @@ def reset(connection):
 class Leaving(Clients):
     def test_calls_that_still_queue_are_dropped(self):
         host = self.start()
-        depth = 'bentohost_queue_depth{method="nap",runner="worker"}'
-        batches = 'bentohost_batch_size_count{method="nap",runner="worker"}'
-        failed = 'bentohost_runner_calls_total{method="nap",result="error",runner="worker"}'
+        depth = 'bentohost_queue_depth{method="nap",runner="worker",service="lab"}'
+        batches = 'bentohost_batch_size_count{method="nap",runner="worker",service="lab"}'
+        failed = 'bentohost_runner_calls_total{method="nap",result="error",runner="worker",service="lab"}'
         busy = self.ask(host, sized(json.dumps([[int(800 * SLOW)]]), to="/nap"))
         eventually(lambda: host.metrics().get(batches) == 1)
         leaving = [self.ask(host, sized("[[60000]]", f"X-Request-Id: leaving-{i}", to="/nap"))

@@ -33,7 +33,7 @@ class Refusals(HostTest):
         os.mkfifo(folder / "pipe.so")
         self.refuses(["--plugin", str(folder / "pipe.so")], "pipe.so", "pipe")
         self.refuses(["--plugin", str(folder)], "directory")
-        self.refuses(["--plugin", "libnosuch.so"], "libnosuch.so", "BENTOHOST_PLUGIN_PATH")
+        self.refuses(["--plugin", "libnosuch.so"], "libnosuch.so", "BENTOHOST_PLUGIN_PATH", "there are", "libiris.so")
         self.refuses(["--plugin", "/nowhere/libiris.so"], "/nowhere/libiris.so", "no such file")
 
     def test_plugins_that_crash_are_named_with_the_step_and_the_signal(self):
@@ -104,7 +104,8 @@ class Refusals(HostTest):
     def test_options_are_checked_before_any_code_of_the_plugin_runs(self):
         for setting, words in (("lab.nosuch=1", ("nosuch",)), ("lab.factor=x", ("factor", "number")),
                                ("lab.names=[1]", ("names",)), ("other.x=1", ("other", "lab")),
-                               ("lab.start_ms=1.5", ("start_ms",))):
+                               ("lab.start_ms=1.5", ("start_ms",)), ("lab.facter=1", ("did you mean factor?", "marker")),
+                               ("lab.needs=1.10", ("for a text write '\"1.10\"'",))):
             self.refuses(["--plugin", LAB, "--set", setting], *words)
         done = Run("--plugin", LAB, "--set", "nonsense")
         self.assertEqual(done.returncode, 2)
@@ -120,7 +121,11 @@ class Refusals(HostTest):
             done = Run(*arguments)
             self.assertEqual(done.returncode, 2, arguments)
             self.assertIn(word, done.stderr.splitlines()[0])
-        self.refuses(["--plugin", LAB, "--runner-workers", "nobody=2"], "nobody")
+
+    def test_names_that_there_are_not_are_told_with_those_that_there_are(self):
+        self.refuses(["--plugin", LAB, "--runner-workers", "nobody=2"], "nobody", "lab.worker, lab.other")
+        self.refuses(["--plugin", LAB, "--use", "nosuch"], "--use nosuch", "there are", "libtrusted_host.so")
+        self.refuses(["--plugin", LAB, "--use", "nosuch:trusted_host"], "--use nosuch:trusted_host", "here is lab")
 
 
 class Help(HostTest):

@@ -30,6 +30,10 @@ class HttplibApp(HostTest):
         self.assertEqual(client.request("GET", "/legacy/nowhere").status, 404)
         self.assertEqual(client.request("GET", "/legacy/from").body, b"127.0.0.1")
 
+    def test_its_handlers_call_runners(self):
+        replies = in_parallel([lambda i=i: self.host.post("/legacy/shout", f"{i}").body for i in range(8)])
+        self.assertEqual(replies, [b"%d!" % i for i in range(8)])
+
     def test_requests_run_side_by_side(self):
         replies = in_parallel([lambda i=i: self.host.get(f"/legacy/users/{i}").body for i in range(20)])
         self.assertEqual(replies, [b"user %d" % i for i in range(20)])

@@ -374,7 +374,7 @@ class Overload(Limits):
 
     def test_beyond_max_queue_likewise(self):
         host = self.start("--max-queue", "3")
-        depth = 'bentohost_queue_depth{method="nap",runner="worker"}'
+        depth = 'bentohost_queue_depth{method="nap",runner="worker",service="lab"}'
         busy = [self.ask(host, "/nap", int(400 * SLOW))]
         # By itself, or the worker may get two of them in one batch.
         eventually(lambda: host.metrics()["bentohost_http_requests_in_flight"] == 2, what="the first at the worker")

@@ -128,7 +128,7 @@ class Swap(Reloads):
         eventually(lambda: self.states()[:-1] == ["retired"] * (len(self.states()) - 1))
         eventually(lambda: [len(pids) for pids in host.runners().values()] == [1])
         self.assertEqual(host.metrics()['bentohost_reload_total{result="ok",service="versioned"}'], 100)
-        self.assertEqual(host.metrics()['bentohost_runner_up{runner="version_runner",worker="0"}'], 1)
+        self.assertEqual(host.metrics()['bentohost_runner_up{runner="version_runner",service="versioned",worker="0"}'], 1)
 
     def test_routes_schemas_and_middleware_change_in_one_step(self):
         host = self.serve()

@@ -50,18 +50,18 @@ class Load:
         return self.counts
 
 
-def log_times(host, message, runner="worker"):
+def log_times(host, message, runner="worker",service="lab"):
     """When the host said so of a runner, in seconds."""
     return [datetime.fromisoformat(line.split()[0].replace("Z", "+00:00")).timestamp()
             for line in list(host.stderr_lines) if message in line and f"runner={runner}" in line]
 
 
 def batches(host, method):
-    return host.metrics().get(f'bentohost_batch_size_count{{method="{method}",runner="worker"}}', 0)
+    return host.metrics().get(f'bentohost_batch_size_count{{method="{method}",runner="worker",service="lab"}}', 0)
 
 
 class Deaths(HostTest):
-    def kill(self, host, runner="worker", number=signal.SIGKILL):
+    def kill(self, host, runner="worker",service="lab", number=signal.SIGKILL):
         (pid,) = host.runners()[runner]
         os.kill(pid, number)
         return pid
@@ -78,7 +78,7 @@ class Deaths(HostTest):
         counts = load.stop()
         self.assertEqual(load.lost, [])
         self.assertEqual(set(counts), {200}, counts)  # echo is idempotent
-        restarts = host.metrics()['bentohost_runner_restarts_total{reason="SIGKILL",runner="worker"}']
+        restarts = host.metrics()['bentohost_runner_restarts_total{reason="SIGKILL",runner="worker",service="lab"}']
         self.assertEqual(restarts, 3)
         # By the host's own clock, for the clients here keep a core busy.
         again = eventually(lambda: len(at := log_times(host, "serves again")) == 3 and at)
@@ -154,7 +154,7 @@ class Deaths(HostTest):
         host = self.start("--set", "lab.bad_config=true", ready=False).find_port()
         eventually(lambda: "failed for good" in host.get("/readyz").json()["detail"])
         self.assertEqual(host.post("/echo", [[1]]).status, 503)
-        self.assertEqual(host.metrics()['bentohost_runner_restarts_total{reason="exit_78",runner="worker"}'], 1)
+        self.assertEqual(host.metrics()['bentohost_runner_restarts_total{reason="exit_78",runner="worker",service="lab"}'], 1)
         eventually(lambda: host.runners() == {})
 
     def test_what_happens_to_a_plugins_file_does_not_touch_its_runners(self):
@@ -175,7 +175,7 @@ class Deaths(HostTest):
         self.assertLess(time.monotonic() - began, AT_ONCE)
         eventually(lambda: not is_alive(pid))
         eventually(lambda: host.post("/echo", [[2]]).status == 200)
-        self.assertEqual(host.metrics()['bentohost_runner_restarts_total{reason="killed",runner="worker"}'], 1)
+        self.assertEqual(host.metrics()['bentohost_runner_restarts_total{reason="killed",runner="worker",service="lab"}'], 1)
 
     def test_a_runner_that_does_not_read_holds_up_its_own_callers_only(self):
         host = self.start()

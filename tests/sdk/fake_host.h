@@ -75,6 +75,10 @@ class FakeHost {
       ctx->headers.emplace_back(text(header.name), text(header.value));
       return bento_code{BENTO_OK};
     };
+    table.set_route = [](bento_ctx*, bento_str route, bento_error*) {
+      the_one->routes.push_back(text(route));
+      return bento_code{BENTO_OK};
+    };
     table.cancelled = [](bento_ctx* ctx) -> std::int32_t { return ctx->cancelled ? 1 : 0; };
     table.submit = [](bento_ctx*, bento_str runner, bento_str method, const bento_value* const* in,
                       std::size_t, bento_ticket** out, bento_error* error) {
@@ -100,6 +104,7 @@ class FakeHost {
 
   bento_host table{};
   std::vector<std::pair<std::int32_t, std::string>> logged;
+  std::vector<std::string> routes;  // that the plugin has told of
   // Runner calls are answered with their own input, which the caller keeps alive; or so:
   bool refuses_calls = false;
   bento_code call_code = BENTO_OK;

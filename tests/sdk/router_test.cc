@@ -112,6 +112,23 @@ TEST_F(RouterTest, MatchesWhatIsBelowItsMount) {
   EXPECT_EQ(get("/web/app/a"), "a");
 }
 
+TEST_F(RouterTest, TellsTheHostOfTheRouteThatAnswers) {
+  app_.get("/flowers/{id}", [] { return "flower"; }).post("/flowers/{id}", [] { return "posted"; });
+  EXPECT_EQ(get("/flowers/7"), "flower");
+  EXPECT_EQ(ask("HEAD", "/flowers/8").status, 200u);
+  EXPECT_EQ(ask("DELETE", "/flowers/8").status, 405u);
+  EXPECT_EQ(error("GET", "/nowhere"), "404 there is nothing at this path");
+  EXPECT_THAT(host_.routes, ElementsAre("/flowers/{id}", "/flowers/{id}"));
+}
+
+TEST_F(RouterTest, RefusesAJsonThatIsNone) {
+  app_.get("/{what}", [](const PathParams& path) { return Json{path.get("what")}; });
+  EXPECT_EQ(get("/[1.5e3]"), "[1.5e3]");
+  for (const char* none : {"/[NaN]", "/{", "/\"\xff\"", "/[1] x"}) {
+    EXPECT_THAT(error("GET", none), HasSubstr("the result is not JSON")) << none;
+  }
+}
+
 TEST_F(RouterTest, HandsOverWhatThePathHas) {
   app_.get("/users/{name}/items/{id}", [](const PathParams& path) {
     return path.get("name") + "'s " + std::to_string(path.get<int>("id") + 1);

@@ -9,7 +9,9 @@
  *   NEXT    until the next call on the same object
  *   HOST, PLUGIN  owned by that side until the object it hangs from is destroyed
  * Nothing crosses this line by throwing or longjmp; what one side allocates, that side frees.
- * A function that returns an error never took ownership of anything. */
+ * A function that returns an error never took ownership of anything. An error that the host returns
+ * for the plugin's own mistake (a status that is none, an input that the method does not take) has
+ * http_status 500: whoever passes it on does not blame the client. */
 #ifndef BENTO_ABI_H
 #define BENTO_ABI_H
 
@@ -45,14 +47,13 @@ typedef int32_t bento_code; /* google.rpc.Code numbers; an unknown code reads as
 enum { BENTO_OK = 0, BENTO_CANCELLED = 1, BENTO_UNKNOWN = 2, BENTO_INVALID_ARGUMENT = 3,
        BENTO_DEADLINE_EXCEEDED = 4, BENTO_NOT_FOUND = 5, BENTO_PERMISSION_DENIED = 7,
        BENTO_RESOURCE_EXHAUSTED = 8, BENTO_FAILED_PRECONDITION = 9, BENTO_UNIMPLEMENTED = 12,
-       BENTO_INTERNAL = 13, BENTO_UNAVAILABLE = 14, BENTO_UNAUTHENTICATED = 16,
-       BENTO_PENDING = 1000 /* reserved for "bento.async/1" */ };
+       BENTO_INTERNAL = 13, BENTO_UNAVAILABLE = 14, BENTO_UNAUTHENTICATED = 16 };
 
 /* Allocated by the caller, filled by the callee exactly when it returns non-OK. */
 typedef struct bento_error {
   uint32_t   size;
   bento_code code;
-  uint32_t   http_status;  /* 0: derived from code */
+  uint32_t   http_status;  /* 400 to 599; 0: derived from code */
   char       message[500]; /* NUL-terminated, truncated to fit */
 } bento_error;
 
@@ -68,21 +69,24 @@ typedef struct bento_tensor {
 enum { BENTO_JSON = 1, BENTO_BYTES, BENTO_TENSOR };
 typedef struct bento_value {
   uint32_t     size, kind;
-  bento_str    name, mime; /* name: argument or multipart part; may be empty */
+  bento_str    name, mime; /* name: of the argument; may be empty */
   bento_bytes  bytes;      /* JSON (valid UTF-8) or raw bytes */
   bento_tensor tensor;
 } bento_value;
 
-/* What an API or a runner method accepts or returns: drives decoding, validation and OpenAPI. */
+/* What an API or a runner method accepts or returns. Inputs that are not so are refused; outputs that are not
+ * so are answered 500: another kind, dtype or shape than is enforced, another media type, text that is not
+ * UTF-8, JSON that is none or breaks the schema. */
 enum { BENTO_IO_ENFORCE_SHAPE = 1u, BENTO_IO_ENFORCE_DTYPE = 2u,
-       BENTO_IO_SELF_CHECKED = 4u /* the plugin holds JSON against the schema, and can tell all that is wrong
-                                     with it, not the first fault alone; the host only tells of the schema */ };
+       BENTO_IO_SELF_CHECKED = 4u /* an input: the plugin holds JSON against the schema, and can tell all that
+                                     is wrong with it, not the first fault alone; the host does not */ };
 typedef struct bento_io {
   uint32_t       size, kind, flags;
   uint32_t       dtype, ndim, reserved; /* tensor: 0 = any */
   const int64_t *shape;       /* -1 = any extent */
-  bento_str      descriptor;  /* "ndarray" "json" "text" "file" "image" "dataframe" "multipart" */
-  bento_str      mime, schema, sample; /* allowed types; JSON Schema text; a sample as JSON */
+  bento_str      descriptor;  /* "ndarray" "json" "text" "file" */
+  bento_str      mime, schema, sample; /* of a file: "image/png", or "image/" and "*" for all of them; JSON
+                                          Schema text; a sample as JSON */
 } bento_io;
 
 /* Where results go: host memory first, give() for zero copy. */
@@ -102,7 +106,7 @@ typedef struct bento_ctx bento_ctx;       /* HOST, opaque: one request, or one r
 typedef struct bento_ticket bento_ticket; /* HOST, opaque: one runner call in flight */
 
 typedef struct bento_scope {
-  uint32_t    size, kind; /* 1 = http; other kinds reserved */
+  uint32_t    size, kind; /* 1 = http */
   bento_str   scheme, method, path, root_path, query, http_version;
   bento_str   client, server, request_id;
   bento_pairs headers;     /* names in lower case, duplicates kept in order */
@@ -174,7 +178,8 @@ struct bento_exchange {
 /* A middleware has one of two forms: `around`, or hooks.
  * `around` is an app that was handed the next one, on a thread of its own: it may answer by itself, pass on an
  * altered scope, or pass on its own channel to see and change what comes back. next->call returns when the
- * answer is complete; an error that it returns was not answered yet: it may be returned, or answered.
+ * answer is complete; an error that it returns was not answered yet: it may be returned, or answered. What
+ * it would be answered with, a 5xx, has passed the channel all the same, and goes out as it came out of it.
  * Hooks do not wait, and so need no thread: they are called where the exchange is at work, which may be an
  * event loop. Each may be NULL. An error of on_request is the answer; one of on_response becomes a 500, one of
  * on_body cuts the answer off. */
@@ -197,11 +202,10 @@ struct bento_middleware {
 typedef struct bento_mount {
   uint32_t size, reserved;
   bento_str prefix, name;
-  bento_app app;     /* app.call == NULL: the app is a process, described by `process` */
-  bento_str process; /* JSON: {"kind": "asgi"|"wsgi"|"http", "app": "module:attr", "cwd", "env", ...}, or files
-                        that the host itself serves: {"kind": "files", "folder": "www", "cache_control": "..."},
-                        with "folder_option": "NAME" for a folder that an option of the service names. A
-                        relative folder is meant from plugin_dir */
+  bento_app app;     /* app.call == NULL: the host answers, as `process` says */
+  bento_str process; /* JSON: files that the host serves: {"kind": "files", "folder": "www", "cache_control":
+                        "..."}, or with "folder_option": "NAME" for a folder that an option of the service
+                        names. A relative folder is meant from plugin_dir */
 } bento_mount;
 
 /* `self` is what the service's create() left; the api itself is passed too, so that one function can serve
@@ -245,7 +249,7 @@ struct bento_method {
 
 typedef struct bento_runner {
   uint32_t size, flags;
-  bento_str name, resources; /* "cpu", "nvidia.com/gpu" */
+  bento_str name, resources; /* resources: "cpu", or nothing */
   const bento_method *const *methods; size_t n_methods;
   bento_code (*create)(const bento_host *, uint32_t worker, void **self,
                        bento_error *); /* [runner] (waits) load the model; before any `run` */
@@ -294,7 +298,9 @@ struct bento_host {
    * --max-background tasks wait already. */
   bento_code (*defer)(bento_ctx *, bento_code (*task)(void *arg, bento_ctx *, bento_error *), void *arg,
                       void (*drop)(void *arg), bento_error *);               /* [worker] (quick) */
-  const void *(*extension)(const bento_host *, const char *id); /* [any] NULL = not offered */
+  /* of an app that answers: the template of the route by which it does, below root_path, as "/flowers/{id}",
+   * for metrics and the access log. A mount has 256 of them at most; beyond, it is counted as a whole. */
+  bento_code (*set_route)(bento_ctx *, bento_str, bento_error *);            /* [worker] (quick) CALL */
 };
 
 typedef struct bento_plugin_entry {
@@ -304,12 +310,6 @@ typedef struct bento_plugin_entry {
   void (*close)(void);                                             /* [loader] the last call  */
 } bento_plugin_entry;
 extern BENTO_EXPORT const bento_plugin_entry bento_entry;
-
-/* ---- extensions: host->extension(id), id = "owner.name/revision" ------------------------- */
-#define BENTO_EXT_METRICS "bento.metrics/1" /* define in create(), then add and observe [any]    */
-#define BENTO_EXT_TRACE   "bento.trace/1"   /* spans on a bento_ctx [worker]                     */
-#define BENTO_EXT_TASKS   "bento.tasks/1"   /* periodic work on host threads, drained            */
-#define BENTO_EXT_MODELS  "bento.models/1"  /* "iris_clf:latest" -> name, version, folder [any]  */
 
 #ifdef __cplusplus
 }

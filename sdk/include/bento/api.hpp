@@ -72,7 +72,7 @@ struct ApiRecord {
                            bento_error* error) {
     return guard(error, [&] {
       const auto& state = *static_cast<const ServiceState*>(self);
-      if (n != 1) throw Error(BENTO_INVALID_ARGUMENT, "the API takes one input");
+      if (n != 1) throw Error(BENTO_INTERNAL, "the API takes one input");
       Context context(state.host, ctx, state.options);
       static_cast<const ApiRecord*>(api->user)->handler(context, *in[0], sink);
     });

@@ -46,7 +46,7 @@ class Call {
   const bento_scope& scope() const { return *abi_.scope; }
   std::string_view method() const { return detail::view(scope().method); }
   std::string_view path() const { return detail::view(scope().path); }
-  std::string_view header(std::string_view name) const {  // lower case; the first, or ""
+  std::string_view header(std::string_view name) const {  // in any letter case; the first, or ""
     return context_.header(name);
   }
 

@@ -6,6 +6,7 @@
 #include <rapidjson/document.h>
 
 #include <bento/error.hpp>
+#include <bento/headers.hpp>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -15,7 +16,7 @@ namespace bento {
 
 // The service's options: declared with Service::option, set with --set, checked by the host and
 // with their defaults filled in. Asking for one that was not declared, or as another type, throws
-// Error.
+// Error: 500.
 class Options {
  public:
   explicit Options(const bento_host* host) : host_(host) {
@@ -40,7 +41,7 @@ class Options {
     std::vector<std::string> all;
     for (const auto& item : get(name, &rapidjson::Value::IsArray, "a list").GetArray()) {
       if (!item.IsString())
-        throw Error(BENTO_INVALID_ARGUMENT, std::string("option ") + name + " holds no text");
+        detail::misuse(BENTO_INVALID_ARGUMENT, std::string("option ") + name + " holds no text");
       all.emplace_back(item.GetString(), item.GetStringLength());
     }
     return all;
@@ -57,10 +58,10 @@ class Options {
                               const char* what) const {
     const auto member = document_.FindMember(name);
     if (member == document_.MemberEnd()) {
-      throw Error(BENTO_INVALID_ARGUMENT, std::string("there is no option ") + name);
+      detail::misuse(BENTO_INVALID_ARGUMENT, std::string("there is no option ") + name);
     }
     if (!(member->value.*is)()) {
-      throw Error(BENTO_INVALID_ARGUMENT, std::string("option ") + name + " is not " + what);
+      detail::misuse(BENTO_INVALID_ARGUMENT, std::string("option ") + name + " is not " + what);
     }
     return member->value;
   }
@@ -102,11 +103,13 @@ class Context {
   const Options& options() const { return options_; }
   const bento_scope& scope() const { return *host_->scope(ctx_); }
   std::string_view request_id() const { return detail::view(scope().request_id); }
-  // The first header of that name (lower case), or "".
+  // The first header of that name, in any letter case, or "".
   std::string_view header(std::string_view name) const {
     const bento_pairs headers = scope().headers;
     for (std::size_t i = 0; i < headers.len; ++i) {
-      if (detail::view(headers.ptr[i].name) == name) return detail::view(headers.ptr[i].value);
+      if (detail::same_name(detail::view(headers.ptr[i].name), name)) {
+        return detail::view(headers.ptr[i].value);
+      }
     }
     return {};
   }
@@ -122,7 +125,8 @@ class Context {
   // use.
   bool cancelled() const { return host_->cancelled(ctx_) != 0; }
 
-  // The answer's status and headers; those of an answer that fails are dropped.
+  // The answer's status and headers; those of an answer that fails are dropped. What is no status
+  // from 200 to 599, and no header, throws Error: 500.
   void set_status(std::uint32_t status) {
     bento_error error = detail::make_error();
     detail::check(host_->set_status(ctx_, status, &error), error);

@@ -73,6 +73,12 @@ inline bento_error make_error() {
   return error;
 }
 
+// What the service itself has done wrong, of which its client knows nothing: 500, whatever the
+// code.
+[[noreturn]] inline void misuse(bento_code code, const std::string& message) {
+  throw Error(code, message, 500);
+}
+
 // The other direction: what the host refused becomes an exception.
 inline void check(bento_code code, const bento_error& error) {
   if (code != BENTO_OK) throw Error(code, error.message, error.http_status);

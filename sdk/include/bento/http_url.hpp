@@ -18,7 +18,7 @@ struct HttpUrl {
   int port = 0;
   std::string target;  // path and query
 
-  // Throws Error, INVALID_ARGUMENT, that says what is wrong with it.
+  // Throws Error, INVALID_ARGUMENT and 500, that says what is wrong with it.
   static HttpUrl parse(std::string_view url) {
     if (std::any_of(url.begin(), url.end(), [](char c) { return c <= ' ' || c == 0x7f; })) {
       refuse(url, "a blank, a control byte, or one that is not ASCII");
@@ -39,7 +39,7 @@ struct HttpUrl {
 
  private:
   [[noreturn]] static void refuse(std::string_view url, const char* why) {
-    throw Error(BENTO_INVALID_ARGUMENT, "URL \"" + std::string(url) + "\": " + why);
+    detail::misuse(BENTO_INVALID_ARGUMENT, "URL \"" + std::string(url) + "\": " + why);
   }
 
   void read_authority(std::string_view url, std::string_view authority) {

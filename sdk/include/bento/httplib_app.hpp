@@ -5,6 +5,8 @@
 //   legacy->Get(R"(/users/(\d+))", [](const httplib::Request&, httplib::Response&) {...});
 //   svc.mount("/legacy", bento::httplib_app(legacy));
 //
+// A handler gets at the Context, and so at options and runners, by bento::httplib_context().
+//
 // The program sees paths below the mount's prefix, and a connection for each request; its handlers
 // are called on the host's threads. Bodies pass both ways as they come. Connections, TLS, timeouts
 // and limits are the host's, so what a Server has for them (listen, new_task_queue, timeouts,
@@ -34,6 +36,21 @@
 
 namespace bento {
 namespace detail {
+
+// The Context of the request that this thread has a program answer: cpp-httplib hands nothing of
+// ours on to its handlers.
+inline thread_local Context* httplib_current = nullptr;
+
+class HttplibContextScope {
+ public:
+  explicit HttplibContextScope(Context& context)
+      : outer_(std::exchange(httplib_current, &context)) {}
+  HttplibContextScope(const HttplibContextScope&) = delete;
+  ~HttplibContextScope() { httplib_current = outer_; }
+
+ private:
+  Context* outer_;
+};
 
 // With each byte that `keeps` does not, as %XX.
 template <typename Keeps>
@@ -212,12 +229,22 @@ class HttplibApp {
   }
   void call(Context& context, Stream& stream) const {
     detail::HttplibConnection connection(context, stream);
+    const detail::HttplibContextScope scope(context);
     connection.finish(detail::HttplibDoor::answer(*server_, connection));
   }
 
  private:
   std::shared_ptr<httplib::Server> server_;
 };
+
+// [in a handler of a mounted program, and on its thread] The request's Context: options, log,
+// runner calls. What a runner call throws, the handler catches, or cpp-httplib answers 500. Valid
+// until the handler, or its content provider, returns. Throws Error elsewhere.
+inline Context& httplib_context() {
+  if (detail::httplib_current != nullptr) return *detail::httplib_current;
+  throw Error(BENTO_INTERNAL,
+              "httplib_context() is for a mounted program's handlers, in their thread");
+}
 
 inline HttplibApp httplib_app(std::shared_ptr<httplib::Server> server) {
   return HttplibApp(std::move(server));

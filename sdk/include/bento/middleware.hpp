@@ -52,14 +52,16 @@ class ExchangeView {
   std::string_view client() const { return detail::view(scope().client); }  // "127.0.0.1:51034"
   std::string_view server() const { return detail::view(scope().server); }
   std::string_view request_id() const { return detail::view(scope().request_id); }
-  // The first of that name (lower case), or "".
+  // The first of that name, in any letter case, or "".
   std::string_view request_header(std::string_view name) const {
     return find_request_header(name).value_or(std::string_view());
   }
   std::optional<std::string_view> find_request_header(std::string_view name) const {
     const bento_pairs headers = scope().headers;
     for (std::size_t i = 0; i < headers.len; ++i) {
-      if (detail::view(headers.ptr[i].name) == name) return detail::view(headers.ptr[i].value);
+      if (detail::same_name(detail::view(headers.ptr[i].name), name)) {
+        return detail::view(headers.ptr[i].value);
+      }
     }
     return std::nullopt;
   }

@@ -21,7 +21,8 @@
 // bento::TaskResponse of one of these, or nothing (204). What it throws is answered as an API's
 // errors are. GET answers HEAD; OPTIONS is answered, and a method that a path does not have is 405.
 //
-// Handlers are called by many threads at once. Routes are added before the router is mounted.
+// Handlers are called by many threads at once. Routes are added before the router is mounted. Each
+// is a route of its own in metrics and the access log: "/web/flowers/{id}".
 #pragma once
 
 #include <algorithm>
@@ -53,7 +54,8 @@ struct Html {
   std::string text;
 };
 
-// The answer that a handler's result is. To give a result another status:
+// The answer that a handler's result is; a Json that is none throws Error: 500. To give a result
+// another status:
 //   bento::Response response = bento::make_response(flower);
 //   response.status = 201;
 template <typename T>
@@ -63,6 +65,7 @@ Response make_response(T result) {
   } else if constexpr (std::is_same_v<T, Html>) {
     return {.content_type = "text/html; charset=utf-8", .body = std::move(result.text)};
   } else if constexpr (std::is_same_v<T, Json>) {
+    detail::check_json_result(result.text);
     return {.content_type = "application/json", .body = std::move(result.text)};
   } else if constexpr (std::is_same_v<T, Bytes>) {
     return {.content_type = result.mime.empty() ? "application/octet-stream" : result.mime,
@@ -201,7 +204,7 @@ class Router {
   // match a path, the one with text where the other has a parameter is meant.
   template <typename F>
   Router& route(std::string_view method, std::string_view path, F handler) {
-    add({std::string(method), detail::RoutePattern(path),
+    add({std::string(method), std::string(path), detail::RoutePattern(path),
          detail::make_route_handler(std::move(handler))},
         path);
     return *this;
@@ -236,7 +239,7 @@ class Router {
 
  private:
   struct Route {
-    std::string method;
+    std::string method, path;
     detail::RoutePattern pattern;
     detail::RouteHandler handler;
   };
@@ -254,11 +257,17 @@ class Router {
         [](const Route& a, const Route& b) { return a.pattern.precedes(b.pattern); });
     routes_.insert(place, std::move(route));
   }
+  // For metrics and the access log, which else know the mount alone.
+  static void tell(const std::string& path, Context& ctx) {
+    bento_error ignored = detail::make_error();
+    (void)ctx.host()->set_route(ctx.abi(), detail::str(path), &ignored);
+  }
   // False if no route has this method and path.
   bool answer(std::string_view method, std::string_view path, Context& ctx, Stream& stream) const {
     for (const Route& route : routes_) {
       if (route.method != method) continue;
       if (std::optional<PathParams> params = route.pattern.match(path)) {
+        tell(route.path, ctx);
         detail::RouterExchange exchange(ctx, stream, *std::move(params));
         route.handler(exchange);
         return true;

@@ -140,8 +140,9 @@ class Method {
   Method(const detail::RunnerRecord* runner, const detail::MethodRecord* method)
       : runner_(runner), method_(method) {}
 
-  // Waits for the result. Throws Error: 400 for inputs that the method does not take, 503 when the
-  // runner is overloaded or died, 504 past the request's deadline, or what the method itself threw.
+  // Waits for the result. Throws Error: 500 for an input that the method does not take (an API that
+  // passes on what its client sent declares it: {.input = method.input()}), 503 when the runner is
+  // overloaded or died, 504 past the request's deadline, or what the method itself threw.
   Out run(Context& ctx, const In& input) const { return async_run(ctx, input).get(); }
 
   // The input is copied before this returns. Several calls of one request overlap.
@@ -157,6 +158,8 @@ class Method {
     return Future<Out>(ctx.host(), ticket);
   }
 
+  // What it takes.
+  const Io& input() const { return method_->in; }
   std::string_view runner_name() const { return runner_->name; }
   std::string_view name() const { return method_->name; }
 
@@ -221,7 +224,7 @@ class Runner {
                         std::size_t n, const std::uint32_t*, std::size_t, bento_sink* sink,
                         bento_error* error) {
       return detail::guard(error, [&] {
-        if (n != 1) throw Error(BENTO_INVALID_ARGUMENT, "the method takes one input");
+        if (n != 1) detail::misuse(BENTO_INVALID_ARGUMENT, "the method takes one input");
         detail::put(sink,
                     F{}(static_cast<Instance*>(self)->model, detail::IoTraits<In>::get(*in[0])));
       });

@@ -6,11 +6,12 @@
 //     EXPECT_EQ(host.post("/classify", "[[4.9,3.0,1.4,0.2]]").body, "[0]");
 //   }
 //
-// It routes, decodes, wraps in middleware and encodes as bentohost does, and answers errors with
-// their status and message. There is one instance of each runner, and a call, of any number of
-// rows, is one run where it is submitted; background tasks run in order before the answer is
+// It routes, decodes, wraps in middleware and encodes as bentohost does, holds what is returned
+// against what was declared, and answers errors with their status and message, also those of a 500,
+// as bentohost does with --debug. There is one instance of each runner, and a call, of any number
+// of rows, is one run where it is submitted; background tasks run in order before the answer is
 // returned. What is the real host's own affair is not here: sockets, batches, its limits, metrics,
-// and mounts of files and of processes, which are answered 501.
+// and mounts of files, which are answered 501.
 //
 // One thread. One Host of a plugin at a time: a plugin is opened once.
 #pragma once
@@ -196,7 +197,7 @@ class Host {
 
   void call(internal::Client& client, internal::RequestState& state) {
     std::vector<std::unique_ptr<internal::App>> apps;
-    apps.push_back(std::make_unique<internal::Endpoint>(self_, *routes_));
+    apps.push_back(std::make_unique<internal::Endpoint>(self_, *service_, *routes_));
     for (std::size_t i = service_->n_middleware; i-- > 0;) {
       apps.push_back(wrap(*service_->middleware[i], *apps.back()));
     }
@@ -212,8 +213,10 @@ class Host {
     }
   }
   std::unique_ptr<internal::App> wrap(const bento_middleware& middleware, internal::App& next) {
+    const std::string name = "middleware " + std::string(detail::view(middleware.name)) + " of " +
+                             std::string(detail::view(service_->name));
     if (middleware.around != nullptr) {
-      return std::make_unique<internal::Around>(self_, middleware, next);
+      return std::make_unique<internal::Around>(self_, middleware, next, name);
     }
     return std::make_unique<internal::Hooks>(
         self_, middleware, next, [this](std::string_view method, std::string_view path) {

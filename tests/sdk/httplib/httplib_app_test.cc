@@ -132,9 +132,23 @@ std::shared_ptr<httplib::Server> make_program() {
   return server;
 }
 
+struct Shouter {
+  std::string shout(std::string_view text) { return std::string(text) + "!"; }
+};
+
 BENTO_SERVICE(svc) {
   svc.name("legacy");
   svc.mount("/legacy", bento::httplib_app(make_program()));
+
+  auto shouter = svc.runner<Shouter>("shouter");
+  auto shout = shouter.method<&Shouter::shout>("shout");
+  auto caller = std::make_shared<httplib::Server>();
+  caller->Post("/shout", [=](const httplib::Request& req, httplib::Response& res) {
+    bento::Context& context = bento::httplib_context();
+    context.log(bento::Log::kInfo, "shouts");
+    res.set_content(shout.run(context, req.body), "text/plain");
+  });
+  svc.mount("/caller", bento::httplib_app(caller));
 
   auto program = std::make_shared<httplib::Server>();
   program->Get(R"(/users/(\d+))", [](const httplib::Request& req, httplib::Response& res) {
@@ -165,6 +179,12 @@ TEST_F(Legacy, RoutesByRegexWithItsMatchesAndTheQuery) {
   EXPECT_EQ(response.content_type, "text/plain");
   EXPECT_EQ(host.get("/legacy/users/me").status, 404u);
   EXPECT_EQ(host.get("/program/users/42").body, "user 42");
+}
+
+TEST_F(Legacy, AHandlerGetsAtTheContextAndSoCallsRunners) {
+  EXPECT_EQ(host.post("/caller/shout", "hello").body, "hello!");
+  EXPECT_TRUE(host.has_logged("shouts"));
+  EXPECT_THROW(bento::httplib_context(), bento::Error) << "outside of any request";
 }
 
 TEST_F(Legacy, SeesThePathBelowItsPrefixAndItsClient) {

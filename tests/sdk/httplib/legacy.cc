@@ -4,6 +4,10 @@
 #include <memory>
 #include <string>
 
+struct Shouter {
+  std::string shout(std::string_view text) { return std::string(text) + "!"; }
+};
+
 BENTO_SERVICE(svc) {
   svc.name("legacy");
   auto program = std::make_shared<httplib::Server>();
@@ -37,6 +41,11 @@ BENTO_SERVICE(svc) {
       return true;
     });
     res.set_content(std::to_string(all), "text/plain");
+  });
+  auto shouter = svc.runner<Shouter>("shouter");
+  auto shout = shouter.method<&Shouter::shout>("shout");
+  program->Post("/shout", [=](const httplib::Request& req, httplib::Response& res) {
+    res.set_content(shout.run(bento::httplib_context(), req.body), "text/plain");
   });
   svc.mount("/legacy", bento::httplib_app(program));
 }

@@ -110,6 +110,43 @@ TEST(JWT, TakesNoTokenThatIsAltered) {
   EXPECT_EQ(fault(rsa, unsigned_one), "the token has another signature");
 }
 
+TEST(JWT, ReadsKeyFilesAsTheOtherSecretsFilesAreRead) {
+  for (const std::string& text :
+       {kSecret, kSecret + "\n", kSecret + "\r\n", "# the issuer's\n\n" + kSecret + "\n",
+        "\xEF\xBB\xBF" + kSecret, "\xEF\xBB\xBF# c\r\n\r\n" + kSecret + "\r\n\r\n"}) {
+    const fakes::TemporaryFile file(text);
+    const JWT middleware({.algorithm = "HS256", .key_file = file.path()}, at(0));
+    EXPECT_EQ(fault(middleware, token(R"({"exp":9})")), "") << text;
+  }
+  std::string crlf;
+  for (const char c : kRsaKey) crlf += c == '\n' ? std::string("\r\n") : std::string(1, c);
+  for (const std::string& text :
+       {"\xEF\xBB\xBF" + kRsaKey, "# the issuer's\n\n" + kRsaKey, "\xEF\xBB\xBF" + crlf}) {
+    const fakes::TemporaryFile file(text);
+    const JWT rsa({.algorithm = "RS256", .key_file = file.path()}, at(kExpiry - 1));
+    EXPECT_EQ(fault(rsa, kRsaToken), "");
+  }
+}
+
+TEST(JWT, RefusesAtTheStartAKeyFileThatNoTokenWouldFit) {
+  const std::pair<std::string, const char*> files[] = {
+      {"# nothing but a comment\n", "has 0 lines"},
+      {kSecret + "\n" + kSecret + "\n", "has 2 lines"},
+      {" " + kSecret, "blanks around it"},
+      {kSecret + " \n", "blanks around it"},
+      {kSecret + std::string(1, '\0'), "control bytes"},
+      {"short\n", "fewer than 32 bytes"}};
+  for (const auto& [text, why] : files) {
+    const fakes::TemporaryFile file(text);
+    try {
+      const JWT middleware({.algorithm = "HS256", .key_file = file.path()}, at(0));
+      ADD_FAILURE() << text;
+    } catch (const Error& error) {
+      EXPECT_THAT(error.what(), HasSubstr(why));
+    }
+  }
+}
+
 TEST(JWT, LetsNoTokenChooseItsAlgorithm) {
   const JWT rsa({.algorithm = "RS256", .key = kRsaKey}, at(0));
   const JWT hmac({.algorithm = "HS256", .key = kSecret}, at(0));

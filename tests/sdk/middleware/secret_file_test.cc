@@ -31,6 +31,7 @@ TEST(SameSecret, IsForEqualTextsOnly) {
 TEST(SecretLines, AreThoseThatSaySomething) {
   EXPECT_THAT(secret_lines("a\n\n# b\nc \r\n d#"), ElementsAre("a", "c ", " d#"));
   EXPECT_THAT(secret_lines(""), ElementsAre());
+  EXPECT_THAT(secret_lines("\xEF\xBB\xBF# by an editor of Windows\r\na\r\n\r\n"), ElementsAre("a"));
 }
 
 class SecretFileTest : public testing::Test {

@@ -281,7 +281,39 @@ TEST_F(Middleware, OneThatWaitsAnswersByItself) {
 TEST_F(Middleware, MisuseIs500) {
   const auto response = host.post("/echo", "hi", {{"x-forget", "1"}, {"x-pass", "1"}});
   EXPECT_EQ(response.status, 500u);
-  EXPECT_THAT(response.body, HasSubstr("middleware inner returned without an answer"));
+  EXPECT_THAT(response.body, HasSubstr("returned without an answer"));
+}
+
+void describe_seeing(bento::Service& svc) {
+  svc.name("seeing");
+  svc.use("sees", [](bento::Call& call, const bento::Next& next) {
+    call.on_response_start([](bento::ResponseStart& start) {
+      start.headers.set("X-Seen", std::to_string(start.status));
+    });
+    try {
+      next(call);
+    } catch (const bento::Error&) {
+      if (call.header("X-MEND") == "yes") return call.respond(200, "text/plain", "mended");
+      throw;
+    }
+  });
+  svc.api("says", [](std::string_view text) -> std::string {
+    if (text == "busy") throw bento::Error(BENTO_UNAVAILABLE, "no worker");
+    return std::string(text);
+  });
+}
+
+TEST(SeeingMiddleware, OneThatWaitsSeesThe5xxFromInsideAndMayAnswerInItsPlace) {
+  bento::testing::Host host(bento::fakes::kEntry<&describe_seeing>);
+  EXPECT_EQ(host.post("/says", "x").headers.get("X-Seen"), "200");
+  const auto seen = host.post("/says", "busy");
+  EXPECT_EQ(seen.status, 503u);
+  EXPECT_EQ(seen.headers.get("X-Seen"), "503");
+  EXPECT_EQ(seen.headers.get("Retry-After"), "1");
+  const auto mended = host.post("/says", "busy", {{"X-Mend", "yes"}});
+  EXPECT_EQ(mended.status, 200u);
+  EXPECT_EQ(mended.body, "mended");
+  EXPECT_FALSE(mended.headers.has("X-Seen"));
 }
 
 void describe_careless(bento::Service& svc) {

@@ -91,7 +91,7 @@ TEST(CommandLine, CountsWorkersOfAllAndOfOne) {
   for (const char* wrong : {"0", "x", "clf=", "clf=0", "clf=1025"}) {
     const Status status =
         parse_command_line({"--plugin", "libx.so", "--runner-workers", wrong}).status();
-    EXPECT_THAT(status.message(), HasSubstr("from 1 to 1024, or RUNNER=N")) << wrong;
+    EXPECT_THAT(status.message(), HasSubstr("from 1 to 1024, or [SERVICE.]RUNNER=N")) << wrong;
   }
 }
 

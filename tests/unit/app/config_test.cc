@@ -54,5 +54,37 @@ TEST(SettingsJson, TakesJsonIfItParsesElseText) {
   EXPECT_EQ(settings_json(settings, "c"), "{}");
 }
 
+TEST(CheckRunnerNames, TakesANameThatMeansOneRunner) {
+  const std::vector<std::string> runners = {"a.clf", "b.clf", "b.other"};
+  EXPECT_TRUE(check_runner_names({}, {}).ok());
+  EXPECT_TRUE(check_runner_names({{"other", 2}, {"a.clf", 1}, {"b.clf", 3}}, runners).ok());
+}
+
+TEST(CheckRunnerNames, NamesTheCandidatesOfOneThatMeansSeveral) {
+  EXPECT_EQ(check_runner_names({{"clf", 2}}, {"a.clf", "b.clf", "b.other"}).message(),
+            "--runner-workers clf=2: several services have such a runner; say which: a.clf, b.clf");
+}
+
+TEST(CheckRunnerNames, ListsWhatThereIs) {
+  for (const char* name : {"nosuch", "a.other", "lf", ".clf", "c.clf"}) {
+    EXPECT_EQ(check_runner_names({{name, 2}}, {"a.clf", "b.other"}).message(),
+              std::string("--runner-workers ") + name +
+                  "=2: there is no such runner; here is a.clf, b.other");
+  }
+  EXPECT_EQ(check_runner_names({{"clf", 2}}, {}).message(),
+            "--runner-workers clf=2: there is no such runner; there are none");
+}
+
+TEST(SettingsJson, KeepsValuesAsTheyWereTyped) {
+  const std::vector<Setting> settings = {
+      {"a", "version", "1"}, {"a", "version", "1.10"}, {"a", "big", "12345678901234567890123"}};
+  EXPECT_EQ(settings_json(settings, "a"), R"({"version":1.10,"big":12345678901234567890123})");
+  std::vector<Setting> used;
+  ASSERT_TRUE(parse_use(R"(cors={"max_age": 1.10, "list": [ 1 ]})", used).ok());
+  ASSERT_EQ(used.size(), 2u);
+  EXPECT_EQ(used[0].value, "1.10");
+  EXPECT_EQ(used[1].value, "[ 1 ]");
+}
+
 }  // namespace
 }  // namespace bentohost::app

@@ -98,5 +98,31 @@ TEST(Json, WritesNullForWhatJsonHasNoWordFor) {
   EXPECT_EQ(write_json(document), "[null,null,1.5]");
 }
 
+TEST(CheckJson, TellsOfWhatIsNoJson) {
+  for (const char* json : {"1", "[1e99]", "{\"a\":[{}]}", " \"\u00e9\" "}) {
+    EXPECT_TRUE(check_json(json).ok()) << json;
+  }
+  EXPECT_TRUE(check_json(std::string(100000, '[') + std::string(100000, ']')).ok());
+  for (const char* json : {"", "[NaN]", "[1e999]", "{", "[1] x", "\"\xff\"", "Infinity"}) {
+    EXPECT_EQ(check_json(json).code(), BENTO_INVALID_ARGUMENT) << json;
+  }
+  EXPECT_EQ(check_json("[1,\n}").message(), "line 2 column 1: invalid value");
+}
+
+TEST(JsonMembers, HaveTheirValuesAsTheyStandThere) {
+  const auto members =
+      json_members(R"( {"a" : 1.10 ,"b":[ {"c": 1} ], "d":"x\n", "e":{"a":2},"f":true})");
+  ASSERT_TRUE(members.ok());
+  using Member = std::pair<std::string, std::string_view>;
+  EXPECT_EQ(*members, (std::vector<Member>{{"a", "1.10"},
+                                           {"b", R"([ {"c": 1} ])"},
+                                           {"d", R"("x\n")"},
+                                           {"e", R"({"a":2})"},
+                                           {"f", "true"}}));
+  EXPECT_TRUE(json_members("{}")->empty());
+  EXPECT_FALSE(json_members("[1]").ok());
+  EXPECT_FALSE(json_members("{").ok());
+}
+
 }  // namespace
 }  // namespace bentohost

@@ -81,6 +81,34 @@ TEST(Status, GivesNothingWhenOk) {
   EXPECT_EQ(error.code, 77) << "filled exactly when the call returns non-OK";
 }
 
+TEST(Status, IsA500WhereAPluginHasCalledTheHostWrongly) {
+  for (const bento_code code :
+       {BENTO_INVALID_ARGUMENT, BENTO_NOT_FOUND, BENTO_FAILED_PRECONDITION, BENTO_UNIMPLEMENTED,
+        BENTO_PERMISSION_DENIED, BENTO_UNAUTHENTICATED}) {
+    const Status status = Status(code, "wrong").as_misuse();
+    EXPECT_EQ(status.http_status(), 500u) << code;
+    EXPECT_EQ(status.code(), code);
+    bento_error error = empty_error();
+    EXPECT_EQ(Status::from_plugin(status.give(&error), error).http_status(), 500u)
+        << "the plugin passes it on";
+  }
+  EXPECT_EQ(Status(BENTO_UNAVAILABLE, "no worker").as_misuse().http_status(), 503u);
+  EXPECT_EQ(Status(BENTO_DEADLINE_EXCEEDED, "late").as_misuse().http_status(), 504u);
+  EXPECT_EQ(Status(BENTO_CANCELLED, "gone").as_misuse().http_status(), 499u);
+  EXPECT_EQ(Status::with_http(413, BENTO_INVALID_ARGUMENT, "long").as_misuse().http_status(), 413u);
+  EXPECT_TRUE(Status().as_misuse().ok());
+}
+
+TEST(Status, IsA500WhereAPluginsErrorHasAStatusThatIsNone) {
+  bento_error error = empty_error();
+  for (const std::uint32_t status : {99u, 200u, 302u, 399u, 600u, 4000u}) {
+    error.http_status = status;
+    EXPECT_EQ(Status::from_plugin(BENTO_NOT_FOUND, error).http_status(), 500u) << status;
+  }
+  error.http_status = 418;
+  EXPECT_EQ(Status::from_plugin(BENTO_NOT_FOUND, error).http_status(), 418u);
+}
+
 // The host of authors' unit tests has a copy of the table: it cannot include this one.
 TEST(Status, HasTheHttpStatusThatTheSdksTestHostSays) {
   for (bento_code code = 1; code < 20; ++code) {

@@ -36,14 +36,15 @@ void use_everything(Metrics& metrics) {
   metrics.route("/classify")->observe("POST", 200, 7ms, 19, 3);
   metrics.route("")->observe("GET", 404, 1ms, 0, 90);
   metrics.in_flight().Increment();
-  const RunnerMethodMetrics method = metrics.runner_method("iris_clf", "predict", 100);
+  const RunnerMethodMetrics method =
+      metrics.runner_method({"iris_classifier", "iris_clf"}, "predict", 100);
   method.queue_depth->Set(2);
   method.queue_wait->Observe(0.001);
   method.batch_size->Observe(3);
   method.run_duration->Observe(0.0002);
   method.calls_ok->Increment();
-  metrics.runner_up("iris_clf", 0).Set(1);
-  metrics.count_runner_restart("iris_clf", "exited");
+  metrics.runner_up({"iris_classifier", "iris_clf"}, 0).Set(1);
+  metrics.count_runner_restart({"iris_classifier", "iris_clf"}, "exited");
 }
 
 TEST(Metrics, CountsRequestsByMethodRouteAndCode) {
@@ -103,29 +104,48 @@ TEST(Metrics, CountsEachRequestOnceFromManyThreads) {
 
 TEST(Metrics, ShowsZerosBeforeAnythingHappens) {
   Metrics metrics("1");
-  metrics.runner_method("iris_clf", "predict", 100);
-  metrics.runner_up("iris_clf", 1);
+  metrics.runner_method({"iris_classifier", "iris_clf"}, "predict", 100);
+  metrics.runner_up({"iris_classifier", "iris_clf"}, 1);
   const std::string text = metrics.text();
   EXPECT_EQ(sample(text, "bentohost_http_requests_in_flight"), 0);
   EXPECT_EQ(sample(text, "bentohost_access_log_dropped_total"), 0);
-  EXPECT_EQ(sample(text, R"(bentohost_runner_up{runner="iris_clf",worker="1"})"), 0);
+  EXPECT_EQ(
+      sample(text,
+             R"(bentohost_runner_up{runner="iris_clf",service="iris_classifier",worker="1"})"),
+      0);
   for (const std::string result : {"ok", "error"}) {
     EXPECT_EQ(sample(text, R"(bentohost_runner_calls_total{method="predict",result=")" + result +
-                               R"(",runner="iris_clf"})"),
+                               R"(",runner="iris_clf",service="iris_classifier"})"),
               0);
   }
 }
 
+TEST(Metrics, TellsRunnersOfOneNameOfTwoServicesApart) {
+  Metrics metrics("1");
+  metrics.runner_method({"a", "clf"}, "predict", 8).calls_ok->Increment();
+  metrics.runner_method({"b", "clf"}, "predict", 8).calls_ok->Increment(2);
+  metrics.count_runner_restart({"b", "clf"}, "SIGKILL");
+  metrics.runner_up({"a", "clf"}, 0).Set(1);
+  metrics.runner_up({"b", "clf"}, 0).Set(0);
+  const std::string text = metrics.text();
+  const std::string calls =
+      R"(bentohost_runner_calls_total{method="predict",result="ok",runner="clf",service=")";
+  EXPECT_EQ(sample(text, calls + R"(a"})"), 1);
+  EXPECT_EQ(sample(text, calls + R"(b"})"), 2);
+  EXPECT_EQ(sample(text, R"(bentohost_runner_up{runner="clf",service="a",worker="0"})"), 1);
+  EXPECT_EQ(sample(text, R"(bentohost_runner_up{runner="clf",service="b",worker="0"})"), 0);
+}
+
 TEST(Metrics, EndsTheBatchBucketsAtTheLargestBatch) {
   Metrics metrics("1");
-  metrics.runner_method("r", "m", 100).batch_size->Observe(100);
-  metrics.runner_method("one", "m", 1).batch_size->Observe(1);
+  metrics.runner_method({"s", "r"}, "m", 100).batch_size->Observe(100);
+  metrics.runner_method({"s", "one"}, "m", 1).batch_size->Observe(1);
   const std::string text = metrics.text();
   const std::string start = R"(bentohost_batch_size_bucket{method="m",runner=")";
-  EXPECT_EQ(sample(text, start + R"(r",le="64"})"), 0);
-  EXPECT_EQ(sample(text, start + R"(r",le="100"})"), 1);
-  EXPECT_THAT(text, Not(HasSubstr(R"(runner="r",le="128")")));
-  EXPECT_EQ(sample(text, start + R"(one",le="1"})"), 1);
+  EXPECT_EQ(sample(text, start + R"(r",service="s",le="64"})"), 0);
+  EXPECT_EQ(sample(text, start + R"(r",service="s",le="100"})"), 1);
+  EXPECT_THAT(text, Not(HasSubstr(R"(runner="r",service="s",le="128")")));
+  EXPECT_EQ(sample(text, start + R"(one",service="s",le="1"})"), 1);
 }
 
 TEST(Metrics, SaysWhatIsRunning) {

@@ -81,7 +81,6 @@ TEST_F(HostTableTest, IsFilledIn) {
   EXPECT_EQ(to_view(host_->version), "1.2");
   EXPECT_EQ(to_view(host_->options), R"({"a":1})");
   EXPECT_EQ(to_view(host_->plugin_dir), "/plugins");
-  EXPECT_EQ(host_->extension(host_, BENTO_EXT_METRICS), nullptr);
 }
 
 TEST_F(HostTableTest, LogsWithTheRequestsId) {
@@ -132,6 +131,7 @@ TEST_F(HostTableTest, GivesNoTicketForWhatWasRefused) {
   EXPECT_EQ(host_->submit(&ctx_, to_bento("no"), {}, nullptr, 0, &ticket, &error_),
             BENTO_NOT_FOUND);
   EXPECT_STREQ(error_.message, "there is no runner");
+  EXPECT_EQ(error_.http_status, 500u) << "its own mistake, and not the client's";
   EXPECT_EQ(ticket, nullptr);
 }
 
@@ -141,6 +141,7 @@ TEST_F(HostTableTest, RefusesInARunnerWhatBelongsToARequest) {
   EXPECT_EQ(host_->scope(&bare), nullptr);
   EXPECT_EQ(host_->set_status(&bare, 200, &error_), BENTO_UNIMPLEMENTED);
   EXPECT_EQ(host_->add_header(&bare, {}, &error_), BENTO_UNIMPLEMENTED);
+  EXPECT_EQ(host_->set_route(&bare, to_bento("/a"), &error_), BENTO_UNIMPLEMENTED);
   EXPECT_EQ(host_->submit(&bare, {}, {}, nullptr, 0, &ticket, &error_), BENTO_UNIMPLEMENTED);
   EXPECT_EQ(host_->cancelled(&bare), 0);
 }

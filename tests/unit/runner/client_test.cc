@@ -185,19 +185,5 @@ TEST_F(ClientOnAxis1Test, SplitsAndJoinsThere) {
   EXPECT_EQ(caller.values, counting(10));
 }
 
-TEST(CheckValue, HoldsShapesAgainstTheDeclaration) {
-  plugin::IoSpec spec;
-  spec.kind = BENTO_TENSOR;
-  spec.any_shape = false;
-  spec.shape = {-1, 2};
-  wire::Value value = make_rows({1, 2, 3, 4});
-  EXPECT_THAT(check_value(value.view(), spec, "f").message(),
-              HasSubstr("f takes shape (n, 2), got (4, 1)"));
-  value.shape = {2, 2};
-  EXPECT_TRUE(check_value(value.view(), spec, "f").ok());
-  value.shape = {4};
-  EXPECT_FALSE(check_value(value.view(), spec, "f").ok());
-}
-
 }  // namespace
 }  // namespace bentohost::runner

@@ -181,7 +181,7 @@ TEST_F(PoolFaultsTest, CountsACallThatTakesTooLongAsAnErrorHoweverItEnds) {
   answer();
   EXPECT_EQ(late.status.http_status(), 504u);
   EXPECT_EQ(patient.values, Values{2});
-  const auto counts = metrics_.runner_method("clf", "safe", 4);
+  const auto counts = metrics_.runner_method({"svc", "clf"}, "safe", 4);
   EXPECT_EQ(counts.calls_failed->Value(), 1);
   EXPECT_EQ(counts.calls_ok->Value(), 2);
 }
@@ -298,7 +298,7 @@ TEST_F(PoolFaultsTest, StopsWhenItsWorkersHaveEnded) {
   EXPECT_EQ(queued.status.http_status(), 503u);
   advance(1h);
   EXPECT_EQ(spawned(), 1u);
-  EXPECT_EQ(metrics_.runner_up("clf", 0).Value(), 0);
+  EXPECT_EQ(metrics_.runner_up({"svc", "clf"}, 0).Value(), 0);
 }
 
 TEST_F(PoolFaultsTest, StopsWhenAProcessThatIsOnItsWayHasEnded) {

@@ -41,6 +41,7 @@ inline plugin::RunnerSpec make_pool_spec() {
 
 inline PoolOptions make_pool_options(std::uint32_t workers = 1) {
   PoolOptions options;
+  options.service = "svc";
   options.workers = workers;
   options.max_queue = 8;
   options.hello = R"({"a":1})";

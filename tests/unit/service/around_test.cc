@@ -88,6 +88,112 @@ TEST_F(MiddlewareTest, GivesOneThatIsAroundTheErrorsFromInside) {
   EXPECT_EQ(ask("POST", "/echo", "hello").status, 500);
 }
 
+// A channel around the one of `call`, as a middleware hands it on to see the answer: it adds a
+// header to each head, and notes the status.
+struct SeeingChannel {
+  explicit SeeingChannel(const bento_call* from) : outer(from->channel), call(*from) {
+    channel.size = sizeof channel;
+    channel.receive = [](bento_channel* self, bento_event* event, bento_error* error) {
+      bento_channel* to = reinterpret_cast<SeeingChannel*>(self)->outer;
+      return to->receive(to, event, error);
+    };
+    channel.send = [](bento_channel* self, const bento_event* event, bento_error* error) {
+      return reinterpret_cast<SeeingChannel*>(self)->send(*event, error);
+    };
+    call.channel = &channel;
+  }
+  bento_code send(bento_event event, bento_error* error) {
+    std::vector<bento_pair> headers(event.headers.ptr, event.headers.ptr + event.headers.len);
+    if (event.type == BENTO_RESPONSE_START) {
+      seen.push_back(event.status);
+      if (becomes != 0) event.status = becomes;
+      headers.push_back({to_bento("X-Seen"), to_bento("yes")});
+      event.headers = {headers.data(), headers.size()};
+    }
+    return outer->send(outer, &event, error);
+  }
+
+  bento_channel channel{};  // first: its address is this one's
+  bento_channel* outer;
+  bento_call call;
+  std::uint32_t becomes = 0;
+  std::vector<std::uint32_t> seen;
+};
+
+std::string header_of(const http::Response& response, std::string_view name) {
+  for (const http::Header& header : response.headers) {
+    if (header.name == name) return header.value;
+  }
+  return "";
+}
+
+TEST_F(MiddlewareTest, ShowsOneThatIsAroundThe5xxFromInside) {
+  plugin_.on_invoke = [](bento_ctx*, const bento_value&, bento_sink*, bento_error* error) {
+    return Status(BENTO_UNAVAILABLE, "no worker").give(error);
+  };
+  std::vector<std::uint32_t> seen;
+  const auto around = [&](const bento_call* call, const bento_app* next, bento_error* error) {
+    SeeingChannel channel(call);
+    const bento_code code = next->call(next->self, &channel.call, error);
+    EXPECT_EQ(code, BENTO_UNAVAILABLE) << "it may still be answered";
+    seen.insert(seen.end(), channel.seen.begin(), channel.seen.end());
+    return code;
+  };
+  add().around = around;
+  add().around = around;
+  FakeMiddleware& hooks = add();
+  hooks.on_response = [&](bento_exchange* e, bento_error*) {
+    EXPECT_EQ(e->status, 503u);
+    return bento_code{BENTO_OK};
+  };
+  ASSERT_TRUE(serve().ok());
+  const http::Response response = ask("POST", "/echo", "hello");
+  EXPECT_EQ(response.status, 503);
+  EXPECT_THAT(response.body, HasSubstr("no worker"));
+  EXPECT_EQ(response.content_type, "application/problem+json");
+  EXPECT_EQ(header_of(response, "Retry-After"), "1");
+  EXPECT_EQ(header_of(response, "X-Seen"), "yes");
+  EXPECT_THAT(seen, ElementsAre(503u, 503u)) << "once for each middleware";
+}
+
+TEST_F(MiddlewareTest, SendsThe5xxThatOneAroundHasSeenAndKeepsQuietAbout) {
+  plugin_.on_invoke = [](bento_ctx*, const bento_value&, bento_sink*, bento_error* error) {
+    return Status(BENTO_INTERNAL, "broken").give(error);
+  };
+  std::uint32_t becomes = 0;
+  add().around = [&](const bento_call* call, const bento_app* next, bento_error*) {
+    SeeingChannel channel(call);
+    channel.becomes = becomes;
+    bento_error ignored{};
+    ignored.size = sizeof ignored;
+    EXPECT_EQ(next->call(next->self, &channel.call, &ignored), BENTO_INTERNAL);
+    return bento_code{BENTO_OK};
+  };
+  ASSERT_TRUE(serve().ok());
+  EXPECT_EQ(ask("POST", "/echo", "hello").status, 500);
+  EXPECT_EQ(header_of(ask("POST", "/echo", "hello"), "X-Seen"), "yes");
+  becomes = 404;
+  EXPECT_EQ(ask("POST", "/echo", "hello").status, 404);
+}
+
+TEST_F(MiddlewareTest, LetsOneAroundAnswerInPlaceOfThe5xxThatItHasSeen) {
+  plugin_.on_invoke = [](bento_ctx*, const bento_value&, bento_sink*, bento_error* error) {
+    return Status(BENTO_INTERNAL, "broken").give(error);
+  };
+  add().around = [&](const bento_call* call, const bento_app* next, bento_error* error) {
+    SeeingChannel channel(call);
+    EXPECT_EQ(next->call(next->self, &channel.call, error), BENTO_INTERNAL);
+    const bento_event start = start_event(200), body = body_event("mended");
+    EXPECT_EQ(call->channel->send(call->channel, &start, error), BENTO_OK);
+    return call->channel->send(call->channel, &body, error);
+  };
+  ASSERT_TRUE(serve().ok());
+  const http::Response response = ask("POST", "/echo", "hello");
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(response.body, "mended");
+  EXPECT_EQ(header_of(response, "X-Seen"), "");
+}
+
 TEST_F(MiddlewareTest, AnswersWithTheErrorThatOneAroundPutsInPlaceOfTheOneFromInside) {
   plugin_.on_invoke = [](bento_ctx*, const bento_value&, bento_sink*, bento_error* error) {
     return Status(BENTO_INTERNAL, "broken").give(error);
@@ -121,10 +227,10 @@ TEST_F(MiddlewareTest, TakesHeadersOfAnyCaseFromOneThatIsAroundAndRefusesWhatIsN
   };
   EXPECT_EQ(ask("POST", "/echo", "hello").status, 200);
   path = "echo";
-  EXPECT_EQ(ask("POST", "/echo", "hello").status, 400);
+  EXPECT_EQ(ask("POST", "/echo", "hello").status, 500);
   path = "/echo";
   name = "no name";
-  EXPECT_EQ(ask("POST", "/echo", "hello").status, 400);
+  EXPECT_EQ(ask("POST", "/echo", "hello").status, 500);
 }
 
 TEST_F(MiddlewareTest, BringsTheDeadlineForwardInsideOfOneThatIsAround) {

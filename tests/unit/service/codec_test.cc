@@ -36,7 +36,7 @@ wire::Value make_bytes(std::uint32_t kind, std::string_view bytes, std::string m
 
 Result<http::Response> encode_one(const wire::Value& value, const plugin::IoSpec& spec) {
   const bento_value view = value.view();
-  return encode({&view, 1}, spec);
+  return encode({&view, 1}, spec, "api x");
 }
 
 TEST(Decoder, ReadsArraysWhateverTheContentType) {
@@ -95,6 +95,16 @@ TEST(Decoder, TakesFilesOfAnyTypeOrOfTheOneDeclared) {
   }
 }
 
+TEST(Decoder, TakesAPatternOfMediaTypes) {
+  const plugin::IoSpec image = make_spec(BENTO_BYTES, "file", "image/*");
+  EXPECT_TRUE(decode(image, "x", "image/png").ok());
+  EXPECT_TRUE(decode(image, "x", "IMAGE/svg+xml; charset=utf-8").ok());
+  for (const char* other : {"", "imagee/png", "image", "image/", "text/plain"}) {
+    EXPECT_EQ(decode(image, "x", other).status().http_status(), 415u) << other;
+  }
+  EXPECT_TRUE(decode(make_spec(BENTO_BYTES, "file", "*/*"), "x", "text/plain").ok());
+}
+
 TEST(Encode, WritesArraysAsJson) {
   wire::Value value;
   value.kind = BENTO_TENSOR;
@@ -119,16 +129,18 @@ TEST(Encode, NamesTheTypeOfWhatItWrites) {
             "application/octet-stream");
   const plugin::IoSpec png = make_spec(BENTO_BYTES, "file", "image/png");
   EXPECT_EQ(type(make_bytes(BENTO_BYTES, "x"), png), "image/png");
-  EXPECT_EQ(type(make_bytes(BENTO_BYTES, "x", "image/gif"), png), "image/gif");
+  const plugin::IoSpec image = make_spec(BENTO_BYTES, "file", "image/*");
+  EXPECT_EQ(type(make_bytes(BENTO_BYTES, "x", "image/gif"), image), "image/gif");
 }
 
 TEST(Encode, RefusesWhatWasNotDeclared) {
   const plugin::IoSpec json = make_spec(BENTO_JSON, "json");
   EXPECT_EQ(encode_one(make_bytes(BENTO_BYTES, "x"), json).status().code(), BENTO_INTERNAL);
-  EXPECT_EQ(encode({}, json).status().code(), BENTO_INTERNAL);
+  EXPECT_EQ(encode({}, json, "api x").status().code(), BENTO_INTERNAL);
   const wire::Value value = make_bytes(BENTO_JSON, "{}");
   const bento_value two[] = {value.view(), value.view()};
-  EXPECT_THAT(encode(two, json).status().message(), HasSubstr("expected one result, got 2"));
+  EXPECT_THAT(encode(two, json, "api x").status().message(),
+              HasSubstr("api x returned 2 results, but declares one"));
 }
 
 }  // namespace

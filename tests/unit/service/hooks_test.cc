@@ -7,6 +7,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 
 TEST_F(MiddlewareTest, RunsHooksFromTheOutsideInAndBack) {
   for (const char* name : {"a", "b", "c"}) {
@@ -84,6 +85,53 @@ TEST_F(MiddlewareTest, RefusesChangesThatAreNone) {
   };
   ASSERT_TRUE(serve().ok());
   EXPECT_EQ(ask("POST", "/echo", "hello").status, 200);
+}
+
+TEST_F(MiddlewareTest, Answers500ToAHooksMistakeWhateverItsCode) {
+  using Hook = std::function<bento_code(bento_exchange*, bento_error*)>;
+  const bento_pair bad{to_bento("X-A"), to_bento("b\r\nX-C: d")};
+  const std::vector<Hook> mistakes = {
+      [](bento_exchange* e, bento_error* error) {
+        return e->set(e, to_bento("path"), to_bento("no slash"), error);
+      },
+      [](bento_exchange* e, bento_error* error) {
+        return e->set_header(e, to_bento("a"), to_bento("x\r\ny: z"), error);
+      },
+      [](bento_exchange* e, bento_error* error) {
+        return e->set_response_header(e, to_bento("a"), to_bento("x"), error);
+      },
+      [](bento_exchange* e, bento_error* error) {
+        const bento_event event = start_event(99);
+        return e->answer(e, &event, error);
+      },
+      [&bad](bento_exchange* e, bento_error* error) {
+        bento_event event = start_event(200);
+        event.headers = {&bad, 1};
+        return e->answer(e, &event, error);
+      }};
+  Hook mistake;
+  add().on_request = [&](bento_exchange* e, bento_error* error) { return mistake(e, error); };
+  ASSERT_TRUE(serve().ok());
+  for (const Hook& each : mistakes) {
+    mistake = each;
+    testing::internal::CaptureStderr();
+    EXPECT_EQ(ask("POST", "/echo", "hello").status, 500);
+    EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("middleware first of fake"));
+  }
+  mistake = [](bento_exchange* e, bento_error* error) { return e->limit_body(e, 2, error); };
+  EXPECT_EQ(ask("POST", "/echo", "hello").status, 413) << "which is the client's";
+}
+
+TEST_F(MiddlewareTest, TellsTheWordsOfAHooksFailureWhenDebugging) {
+  add().on_request = [](bento_exchange*, bento_error* error) {
+    return Status(BENTO_INTERNAL, "index 7 is out of range").give(error);
+  };
+  ASSERT_TRUE(serve().ok());
+  testing::internal::CaptureStderr();
+  EXPECT_THAT(ask("POST", "/echo", "hello").body, Not(HasSubstr("index 7")));
+  environment_.debug = true;
+  EXPECT_THAT(ask("POST", "/echo", "hello").body, HasSubstr("index 7"));
+  testing::internal::GetCapturedStderr();
 }
 
 TEST_F(MiddlewareTest, ChangesTheResponseOnItsWayOut) {

@@ -49,6 +49,7 @@ class JwtKey {
       secret_ = text;
       return;
     }
+    text = without_mark(text);
     const std::unique_ptr<BIO, decltype(&BIO_free)> bio(
         BIO_new_mem_buf(text.data(), static_cast<int>(text.size())), &BIO_free);
     public_key_.reset(PEM_read_bio_PUBKEY(bio.get(), nullptr, nullptr, nullptr), &EVP_PKEY_free);
@@ -60,6 +61,26 @@ class JwtKey {
     if (EVP_PKEY_get_bits(public_key_.get()) < 2048) {
       throw Error(BENTO_INVALID_ARGUMENT, "is an RSA key of fewer than 2048 bits");
     }
+  }
+
+  // The same of a file: an HS256 secret is its one line, as those of the other secrets' files are.
+  // What else it might be is refused, for it would fit no token, and nobody would be told why.
+  static JwtKey of_file(const std::string& algorithm, std::string_view text) {
+    if (algorithm != "HS256") return JwtKey(algorithm, text);
+    const std::vector<std::string> lines = secret_lines(text);
+    if (lines.size() != 1) {
+      throw Error(BENTO_INVALID_ARGUMENT, "has " + std::to_string(lines.size()) +
+                                              " lines that are no comments: it is to have one, "
+                                              "the secret");
+    }
+    const std::string& secret = lines.front();
+    const auto is_odd = [](unsigned char c) { return c < ' ' || c == 0x7f; };
+    if (std::any_of(secret.begin(), secret.end(), is_odd) || secret.front() == ' ' ||
+        secret.back() == ' ') {
+      throw Error(BENTO_INVALID_ARGUMENT,
+                  "has control bytes in its secret, or blanks around it: it is to be a text");
+    }
+    return JwtKey(algorithm, secret);
   }
 
   bool has_signed(std::string_view message, std::string_view signature) const {
@@ -118,8 +139,10 @@ struct JWTOptions {
   // HS256: the secret, 32 bytes at least. RS256: the issuer's public key as PEM, 2048 bits at
   // least.
   std::string key = {};
-  std::string key_file = {};  // or a file with it: see secret_file.hpp
-  std::string issuer = {};    // the "iss" that a token must have; "": any
+  // Or a file with it: see secret_file.hpp. HS256: one line of text, beside comments and empty
+  // ones.
+  std::string key_file = {};
+  std::string issuer = {};  // the "iss" that a token must have; "": any
   // A token must be for one of these; without any, only one that is for nobody in particular is
   // taken.
   std::vector<std::string> audience = {};
@@ -145,15 +168,15 @@ class JWT {
     }
     if (!(options_.leeway >= 0)) throw Error(BENTO_INVALID_ARGUMENT, "leeway is not negative");
     bento::detail::check_field_value(options_.realm, "realm");
-    const auto parse = [algorithm = options_.algorithm](std::string_view text) {
-      return bento::detail::JwtKey(algorithm, text);
-    };
     if (!options_.key_file.empty()) {
-      key_ = std::make_unique<KeyFile>(options_.key_file, parse, std::move(now));
+      const auto parse_file = [algorithm = options_.algorithm](std::string_view text) {
+        return bento::detail::JwtKey::of_file(algorithm, text);
+      };
+      key_ = std::make_unique<KeyFile>(options_.key_file, parse_file, std::move(now));
       return;
     }
     try {
-      key_ = std::make_unique<KeyFile>(parse(options_.key));
+      key_ = std::make_unique<KeyFile>(bento::detail::JwtKey(options_.algorithm, options_.key));
     } catch (const Error& error) {
       throw Error(error.code(), std::string("key ") + error.what());
     }

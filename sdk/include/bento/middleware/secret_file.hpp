@@ -39,8 +39,15 @@ inline bool is_one_of(std::string_view given, const std::vector<std::string>& se
   return found;
 }
 
-// The lines that are neither empty nor begin with '#'.
+// UTF-8's mark at the beginning of a file, as editors of Windows leave it.
+inline std::string_view without_mark(std::string_view text) {
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  return text;
+}
+
+// The lines that are neither empty nor begin with '#'; they end with LF or CR LF.
 inline std::vector<std::string> secret_lines(std::string_view text) {
+  text = without_mark(text);
   std::vector<std::string> lines;
   while (!text.empty()) {
     const std::size_t end = std::min(text.find('\n'), text.size());

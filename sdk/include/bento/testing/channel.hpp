@@ -9,6 +9,7 @@
 #include <bento/headers.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -23,11 +24,16 @@ namespace bento::testing::internal {
 
 inline void check_header(std::string_view name, std::string_view value) {
   if (name.empty() || name.find_first_of(": \t\r\n") != name.npos ||
-      value.find_first_of(std::string_view("\r\n\0", 3)) != value.npos) {
-    throw Error(BENTO_INVALID_ARGUMENT, "header \"" + std::string(name) +
-                                            "\": a name without blanks and colons, and no line "
-                                            "breaks");
+      std::any_of(value.begin(), value.end(),
+                  [](unsigned char c) { return (c < ' ' && c != '\t') || c == 0x7f; })) {
+    misuse("header \"" + std::string(name) +
+           "\": its name is none, or its value has a control byte");
   }
+}
+
+inline void check_status(std::uint32_t status) {
+  if (status >= 200 && status <= 599) return;
+  misuse("status " + std::to_string(status) + " is not between 200 and 599");
 }
 
 inline bento_event make_event(std::uint32_t type) {
@@ -90,6 +96,27 @@ class AnswerChannel : public Channel {
       throw Error(BENTO_INTERNAL, who + " returned before the end of its answer");
     }
   }
+  bool has_nothing() const { return state_ == State::kNothing; }
+  // What is sent while `send` runs is no answer yet, but returned: nothing if it is not whole.
+  struct Draft {
+    AnswerHead head;
+    std::string body;
+    bool is_whole;
+  };
+  template <typename Send>
+  std::optional<Draft> draft(Send&& send) {
+    is_drafting_ = true;
+    draft_.reset();
+    try {
+      send();
+    } catch (...) {
+      is_drafting_ = false;
+      throw;
+    }
+    is_drafting_ = false;
+    if (draft_ && !draft_->is_whole) draft_.reset();
+    return std::exchange(draft_, std::nullopt);
+  }
   // A whole answer, in place of one that has at most been started.
   void answer(AnswerHead head, std::string_view body) {
     state_ = State::kEnded;
@@ -109,6 +136,12 @@ class AnswerChannel : public Channel {
     if (event.type != BENTO_RESPONSE_BODY) {
       misuse("send takes BENTO_RESPONSE_START and BENTO_RESPONSE_BODY");
     }
+    if (is_drafting_) {
+      if (!draft_ || draft_->is_whole) misuse("a body before the start, or after the end");
+      draft_->body += body_of(event);
+      draft_->is_whole = event.more == 0;
+      return;
+    }
     if (state_ == State::kNothing) misuse("a body before the response was started");
     if (state_ == State::kEnded) misuse("a body after the last one");
     const bool is_first = state_ == State::kHead, more = event.more != 0;
@@ -117,14 +150,27 @@ class AnswerChannel : public Channel {
     on_piece(body_of(event), more);
   }
   void start(const bento_event& event) {
-    if (state_ != State::kNothing) misuse("the response was already started");
-    if (event.status < 200 || event.status > 599) misuse("a status is between 200 and 599");
-    head_ = {event.status, Headers(event.headers)};
+    if (state_ != State::kNothing || (is_drafting_ && draft_)) {
+      misuse("the response was already started");
+    }
+    check_status(event.status);
+    for (std::size_t i = 0; i < event.headers.len; ++i) {
+      check_header(detail::view(event.headers.ptr[i].name),
+                   detail::view(event.headers.ptr[i].value));
+    }
+    AnswerHead head{event.status, Headers(event.headers)};
+    if (is_drafting_) {
+      draft_ = Draft{std::move(head), {}, false};
+      return;
+    }
+    head_ = std::move(head);
     state_ = State::kHead;
   }
 
   State state_ = State::kNothing;
   AnswerHead head_;
+  bool is_drafting_ = false;
+  std::optional<Draft> draft_;
 };
 
 // A channel of the ABI, throwing what it returns.

@@ -5,14 +5,12 @@
 #include <bento/abi.h>
 #include <rapidjson/document.h>
 #include <rapidjson/encodings.h>
-#include <rapidjson/error/en.h>
 #include <rapidjson/memorystream.h>
-#include <rapidjson/schema.h>
-#include <rapidjson/stringbuffer.h>
 
 #include <algorithm>
 #include <bento/error.hpp>
 #include <bento/headers.hpp>
+#include <bento/testing/json.hpp>
 #include <bento/testing/ndarray.hpp>
 #include <bento/testing/value.hpp>
 #include <memory>
@@ -21,32 +19,6 @@
 #include <utility>
 
 namespace bento::testing::internal {
-
-inline void parse_json(std::string_view text, rapidjson::Document& out) {
-  constexpr unsigned kFlags = rapidjson::kParseIterativeFlag |
-                              rapidjson::kParseValidateEncodingFlag |
-                              rapidjson::kParseFullPrecisionFlag;
-  out.Parse<kFlags>(text.data(), text.size());
-  if (!out.HasParseError()) return;
-  throw Error(BENTO_INVALID_ARGUMENT,
-              std::string("broken JSON: ") + rapidjson::GetParseError_En(out.GetParseError()));
-}
-
-// Throws Error with `http_status` for JSON that breaks the schema.
-inline void check_schema(const rapidjson::Document& json, std::string_view schema,
-                         std::uint32_t http_status) {
-  rapidjson::Document document;
-  parse_json(schema, document);
-  const rapidjson::SchemaDocument compiled(document);
-  rapidjson::SchemaValidator validator(compiled);
-  if (json.Accept(validator)) return;
-  rapidjson::StringBuffer where;
-  validator.GetInvalidDocumentPointer().StringifyUriFragment(where);
-  throw Error(BENTO_INVALID_ARGUMENT,
-              std::string(where.GetString()) + " breaks \"" + validator.GetInvalidSchemaKeyword() +
-                  "\" of the schema",
-              http_status);
-}
 
 inline bool is_utf8(std::string_view text) {
   rapidjson::MemoryStream in(text.data(), text.size());
@@ -63,6 +35,16 @@ inline std::string media_type(std::string_view content_type) {
   while (type.ends_with(' ')) type.pop_back();
   std::transform(type.begin(), type.end(), type.begin(), detail::lower);
   return type;
+}
+
+// The declared one may be a pattern, "image/" and "*", or "" for any.
+inline bool fits_media_type(std::string_view declared, std::string_view type) {
+  const std::string pattern = media_type(declared);
+  if (pattern.empty()) return true;
+  if (pattern == "*/*") return !type.empty();
+  if (!pattern.ends_with("/*")) return type == pattern;
+  const std::string_view family = std::string_view(pattern).substr(0, pattern.size() - 1);
+  return type.size() > family.size() && type.starts_with(family);
 }
 
 inline std::unique_ptr<Value> decode(std::string_view body, std::string_view content_type,
@@ -85,8 +67,8 @@ inline std::unique_ptr<Value> decode(std::string_view body, std::string_view con
     value->set_bytes(BENTO_BYTES, body, "text/plain");
     return value;
   }
-  const std::string type = media_type(content_type), wanted = media_type(detail::view(io.mime));
-  if (!wanted.empty() && type != wanted) {
+  const std::string type = media_type(content_type), wanted(detail::view(io.mime));
+  if (!fits_media_type(wanted, type)) {
     throw Error(BENTO_INVALID_ARGUMENT,
                 "expected a body of type " + wanted + ", got " + (type.empty() ? "none" : type),
                 415);
@@ -99,14 +81,50 @@ struct Encoded {
   std::string content_type, body;
 };
 
-inline Encoded encode(const Values& values, const bento_io& io) {
+[[noreturn]] inline void refuse_output(const std::string& who, const std::string& got,
+                                       const std::string& declared) {
+  throw Error(BENTO_INTERNAL, who + " returned " + got + ", but declares " + declared);
+}
+
+// Holds a result against what was declared of it: 500, with who returned what.
+inline void check_output(const bento_value& value, const bento_io& io, const std::string& who) {
+  if (const auto fault = difference(value, io)) {
+    refuse_output(who, (fault->first.starts_with("shape ") ? "shape " : "") + fault->second,
+                  fault->first);
+  }
+  if (value.kind == BENTO_TENSOR) return;
+  const std::string_view bytes = detail::bytes_of(value);
+  if (value.kind == BENTO_JSON) {
+    try {
+      rapidjson::Document json;
+      io.schema.len > 0 ? parse_json(bytes, json) : check_json(bytes);
+      if (io.schema.len > 0) check_schema(json, detail::view(io.schema), 422);
+    } catch (const Error& error) {
+      throw Error(BENTO_INTERNAL,
+                  who +
+                      (error.http_status() == 422 ? " returned JSON that breaks its schema: "
+                                                  : " returned what is not JSON: ") +
+                      error.what());
+    }
+    return;
+  }
+  const std::string type = media_type(detail::view(value.mime)), declared(detail::view(io.mime));
+  if (detail::view(io.descriptor) == "text") {
+    if (!type.empty() && type != "text/plain") refuse_output(who, type, "text/plain");
+    if (!is_utf8(bytes)) refuse_output(who, "text that is not UTF-8", "text");
+  } else if (!type.empty() || declared.find('*') != declared.npos) {
+    if (fits_media_type(declared, type)) return;
+    refuse_output(who, type.empty() ? "bytes without a media type" : type, declared);
+  }
+}
+
+inline Encoded encode(const Values& values, const bento_io& io, const std::string& who) {
   if (values.size() != 1) {
-    throw Error(BENTO_INTERNAL, "expected one result, got " + std::to_string(values.size()));
+    throw Error(BENTO_INTERNAL,
+                who + " returned " + std::to_string(values.size()) + " results, but declares one");
   }
   const bento_value& value = values[0]->abi();
-  if (value.kind != io.kind) {
-    throw Error(BENTO_INTERNAL, "the result is of another kind than was declared");
-  }
+  check_output(value, io, who);
   if (value.kind == BENTO_TENSOR) return {"application/json", write_ndarray(*values[0])};
   std::string body(detail::bytes_of(value));
   if (value.kind == BENTO_JSON) return {"application/json", std::move(body)};

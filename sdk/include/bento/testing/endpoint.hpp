@@ -25,11 +25,15 @@ namespace bento::testing::internal {
 
 class Endpoint : public App {
  public:
-  Endpoint(void* service, const Routes& routes) : service_(service), routes_(routes) {}
+  Endpoint(void* service, const bento_service& description, const Routes& routes)
+      : service_(service), description_(description), routes_(routes) {}
 
   void call(const bento_call& from) override {
     RequestState& state = RequestState::of(from.ctx);
     Scope scope(*from.scope);
+    if (scope.path == "/livez" || scope.path == "/healthz" || scope.path == "/readyz") {
+      return answer_page(scope, state, from.channel);
+    }
     Match match = routes_.find(scope.method, scope.path);
     scope.path_params = std::move(match.path_params);
     scope.root_path = match.root_path;
@@ -44,7 +48,7 @@ class Endpoint : public App {
       } else {
         return refuse(scope, match.allow, state, from.channel);
       }
-      out.expect_end("the handler");
+      out.expect_end(match.mount != nullptr ? name_of(*match.mount) : "the handler");
     } catch (const Error& error) {
       if (out.is_under_way()) throw;
       settle(error, state, from.channel);
@@ -85,7 +89,7 @@ class Endpoint : public App {
     bento_error error = detail::make_error();
     if (api.raw != nullptr) {
       const bento_call call{sizeof call, 0, state.abi(), state.scope, out.abi()};
-      return detail::check(api.raw(service_, &api, &call, &error), error);
+      return check_through(api.raw(service_, &api, &call, &error), error, "the handler");
     }
     const bool is_direct = api.invoke == nullptr;
     Method method{};
@@ -101,10 +105,11 @@ class Endpoint : public App {
       results = run_method(state, method, inputs, 1);
     } else {
       Sink sink;
-      detail::check(api.invoke(service_, &api, state.abi(), inputs, 1, sink.abi(), &error), error);
+      check_plugin(api.invoke(service_, &api, state.abi(), inputs, 1, sink.abi(), &error), error);
       results = sink.take();
     }
-    Encoded encoded = encode(results, api.out != nullptr ? *api.out : *method.abi->out);
+    Encoded encoded = encode(results, api.out != nullptr ? *api.out : *method.abi->out,
+                             "api " + std::string(detail::view(api.name)));
     out.answer({200, {{"Content-Type", std::move(encoded.content_type)}}}, encoded.body);
   }
 
@@ -115,7 +120,28 @@ class Endpoint : public App {
     }
     const bento_call call{sizeof call, 0, state.abi(), state.scope, out.abi()};
     bento_error error = detail::make_error();
-    detail::check(mount.app.call(mount.app.self, &call, &error), error);
+    check_through(mount.app.call(mount.app.self, &call, &error), error, name_of(mount));
+  }
+
+  // Only a 500 is for the log, which says whose it is; other words are for the client.
+  static void check_through(bento_code code, const bento_error& error, const std::string& who) {
+    try {
+      check_plugin(code, error);
+    } catch (const Error& own) {
+      if (http_status(own) != 500) throw;
+      throw Error(own.code(), who + ": " + own.what(), own.http_status());
+    }
+  }
+  std::string name_of(const bento_mount& mount) const {
+    return "the app at " + std::string(detail::view(mount.prefix)) + " of " +
+           std::string(detail::view(description_.name));
+  }
+
+  static void answer_page(const Scope& scope, RequestState& state, bento_channel* channel) {
+    if (scope.method != "GET" && scope.method != "HEAD") {
+      return refuse(scope, "GET, HEAD", state, channel);
+    }
+    Outlet(channel).head({200, {{"Content-Type", "text/plain; charset=utf-8"}}}, "ok\n", false);
   }
 
   static void refuse(const Scope& scope, const std::string& allow, RequestState& state,
@@ -131,6 +157,7 @@ class Endpoint : public App {
   }
 
   void* service_;
+  const bento_service& description_;
   const Routes& routes_;
 };
 

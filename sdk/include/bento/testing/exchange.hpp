@@ -9,6 +9,7 @@
 #include <bento/headers.hpp>
 #include <bento/testing/channel.hpp>
 #include <bento/testing/scope.hpp>
+#include <bento/testing/value.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -54,9 +55,9 @@ class Exchange {
     abi.more = more ? 1 : 0;
     abi.streamed = is_streamed && phase == Phase::kRequest ? 1 : 0;
     bento_error error = detail::make_error();
-    detail::check(hook(service, &middleware, &abi, &error), error);
+    check_plugin(hook(service, &middleware, &abi, &error), error);
     if (phase != Phase::kResponse) return;
-    if (abi.status < 200 || abi.status > 599) misuse("a status is between 200 and 599");
+    check_status(abi.status);
     head.status = abi.status;
   }
   void end(void* service, const bento_middleware& middleware) {
@@ -114,8 +115,7 @@ class Exchange {
         exchange->scope = self.scope.abi();
         return;
       }
-      throw Error(BENTO_INVALID_ARGUMENT,
-                  "a request has no \"" + std::string(detail::view(what)) + "\" to set");
+      misuse("a request has no \"" + std::string(detail::view(what)) + "\"");
     });
   }
   static bento_code set_header(bento_exchange* exchange, bento_str name, bento_str value,
@@ -152,7 +152,11 @@ class Exchange {
   static bento_code answer(bento_exchange* exchange, const bento_event* event, bento_error* error) {
     return in_phase(exchange, Phase::kRequest, error, [&](Exchange& self) {
       if (self.answered) misuse("it was answered already");
-      if (event->status < 200 || event->status > 599) misuse("a status is between 200 and 599");
+      check_status(event->status);
+      for (std::size_t i = 0; i < event->headers.len; ++i) {
+        check_header(detail::view(event->headers.ptr[i].name),
+                     detail::view(event->headers.ptr[i].value));
+      }
       self.answered = {{event->status, Headers(event->headers)}, std::string(body_of(*event))};
     });
   }
@@ -179,10 +183,10 @@ class Exchange {
   }
   static void check_value(std::string_view what, std::string_view value) {
     if (what == "path" && !value.starts_with('/')) {
-      throw Error(BENTO_INVALID_ARGUMENT, "a path begins with /");
+      misuse("a path begins with /");
     }
     if (what == "scheme" && value != "http" && value != "https") {
-      throw Error(BENTO_INVALID_ARGUMENT, "a scheme is http or https");
+      misuse("a scheme is http or https");
     }
   }
   static void change(Headers& headers, std::string_view name, bento_str value) {

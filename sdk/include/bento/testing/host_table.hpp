@@ -35,7 +35,7 @@ class HostTable {
     host.wait = &wait;
     host.release = [](bento_ticket* ticket) { delete reinterpret_cast<Ticket*>(ticket); };
     host.defer = &defer;
-    host.extension = [](const bento_host*, const char*) -> const void* { return nullptr; };
+    host.set_route = [](bento_ctx*, bento_str, bento_error*) -> bento_code { return BENTO_OK; };
     table_.environment = &environment;
     set_options("{}");
   }
@@ -69,7 +69,7 @@ class HostTable {
   }
   static bento_code set_status(bento_ctx* ctx, std::uint32_t status, bento_error* error) {
     return detail::guard(error, [&] {
-      if (status < 200 || status > 599) misuse("a status is between 200 and 599");
+      check_status(status);
       RequestState::of(ctx).status = status;
     });
   }
@@ -85,7 +85,10 @@ class HostTable {
                            bento_error* error) {
     return detail::guard(error, [&] {
       RequestState& state = RequestState::of(ctx);
-      if (!state.may_call) misuse("a quick handler, or a runner, calls no runners");
+      if (!state.may_call) {
+        misuse("what does not wait calls no runners: " + std::string(detail::view(runner)) + "." +
+               std::string(detail::view(method)));
+      }
       const Runners& runners = state.environment.runners;
       const Method found = runners.find(detail::view(runner), detail::view(method));
       auto ticket = std::make_unique<Ticket>();

@@ -21,23 +21,29 @@ namespace bento::testing::internal {
 
 class Around : public App {
  public:
-  Around(void* service, const bento_middleware& middleware, App& next)
-      : service_(service), middleware_(middleware), next_(next) {}
+  Around(void* service, const bento_middleware& middleware, App& next, std::string name)
+      : service_(service), middleware_(middleware), next_(next), name_(std::move(name)) {}
 
   void call(const bento_call& from) override {
     const SeenScope seen(RequestState::of(from.ctx), from.scope);
     PassingChannel out(from.channel);
+    out_ = &out;
     bento_call call = from;
     call.channel = out.abi();
     const bento_app next{this, &Around::call_next};
     bento_error error = detail::make_error();
     const bento_code code = middleware_.around(service_, &middleware_, &call, &next, &error);
+    // An error from inside that was only passed on, or kept quiet about, has its answer already.
+    const bool is_passed_on = failure_ && (code == BENTO_OK || code == failure_->code());
+    if (is_passed_on && out.has_nothing()) {
+      if (failure_->answer.head.status >= 500) throw *failure_;
+      return Outlet(from.channel).head(failure_->answer.head, failure_->answer.body, false);
+    }
     try {
-      detail::check(code, error);
-      out.expect_end("middleware " + std::string(detail::view(middleware_.name)));
+      check_plugin(code, error);
+      out.expect_end(name_);
     } catch (const Error& own) {
       if (out.is_under_way()) throw;
-      if (code != BENTO_OK && failure_) throw *failure_;  // which it only passed on
       settle(own, RequestState::of(from.ctx), from.channel);
     }
   }
@@ -51,14 +57,25 @@ class Around : public App {
         around.next_.call(*call);
       } catch (const Failure& failure) {
         around.failure_ = failure;
+        around.show(call->channel);
         throw;
       }
     });
   }
 
+  // It may still be answered otherwise. But its answer passes the channel that the middleware
+  // handed on, as any does, to be seen there and changed.
+  void show(bento_channel* channel) {
+    Problem& answer = failure_->answer;
+    auto draft = out_->draft([&] { Outlet(channel).head(answer.head, answer.body, false); });
+    if (draft) answer = {std::move(draft->head), std::move(draft->body)};
+  }
+
   void* service_;
   const bento_middleware& middleware_;
   App& next_;
+  const std::string name_;
+  PassingChannel* out_ = nullptr;
   bool is_next_called_ = false;
   std::optional<Failure> failure_;  // from inside
 };

@@ -12,7 +12,9 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <iterator>
 #include <limits>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -70,6 +72,31 @@ inline bool fits_shape(std::span<const std::int64_t> shape, const bento_io& io) 
     if (io.shape[d] >= 0 && io.shape[d] != shape[d]) return false;
   }
   return true;
+}
+
+inline std::string dtype_name(std::uint32_t dtype) {
+  static constexpr const char* kNames[] = {"any",     "bool",    "int8",   "int16",  "int32",
+                                           "int64",   "uint8",   "uint16", "uint32", "uint64",
+                                           "float16", "float32", "float64"};
+  return dtype < std::size(kNames) ? kNames[dtype] : "any";
+}
+
+// Of kind, dtype and shape the first in which a value is not as described: what was declared, and
+// what it is.
+inline std::optional<std::pair<std::string, std::string>> difference(const bento_value& value,
+                                                                     const bento_io& io) {
+  const auto kind = [](std::uint32_t k) {
+    return std::string(k == BENTO_TENSOR ? "a tensor" : k == BENTO_JSON ? "JSON" : "bytes");
+  };
+  if (value.kind != io.kind) return std::pair(kind(io.kind), kind(value.kind));
+  if (value.kind != BENTO_TENSOR) return std::nullopt;
+  const bool has_dtype = (io.flags & BENTO_IO_ENFORCE_DTYPE) != 0 && io.dtype != 0;
+  if (has_dtype && io.dtype != value.tensor.dtype) {
+    return std::pair(dtype_name(io.dtype), dtype_name(value.tensor.dtype));
+  }
+  const std::span<const std::int64_t> shape(value.tensor.shape, value.tensor.ndim);
+  if (io.ndim == 0 || fits_shape(shape, io)) return std::nullopt;
+  return std::pair("shape " + shape_text({io.shape, io.ndim}), shape_text(shape));
 }
 
 class NdarrayReader {

@@ -44,6 +44,43 @@ inline std::uint32_t http_status(const Error& error) {
   }
 }
 
+// RFC 9110 15, RFC 6585.
+inline std::string_view reason_phrase(std::uint32_t status) {
+  static constexpr std::pair<std::uint32_t, const char*> kPhrases[] = {
+      {400, "Bad Request"},
+      {401, "Unauthorized"},
+      {402, "Payment Required"},
+      {403, "Forbidden"},
+      {404, "Not Found"},
+      {405, "Method Not Allowed"},
+      {406, "Not Acceptable"},
+      {408, "Request Timeout"},
+      {409, "Conflict"},
+      {410, "Gone"},
+      {411, "Length Required"},
+      {412, "Precondition Failed"},
+      {413, "Content Too Large"},
+      {414, "URI Too Long"},
+      {415, "Unsupported Media Type"},
+      {416, "Range Not Satisfiable"},
+      {417, "Expectation Failed"},
+      {421, "Misdirected Request"},
+      {422, "Unprocessable Content"},
+      {426, "Upgrade Required"},
+      {429, "Too Many Requests"},
+      {431, "Request Header Fields Too Large"},
+      {500, "Internal Server Error"},
+      {501, "Not Implemented"},
+      {502, "Bad Gateway"},
+      {503, "Service Unavailable"},
+      {504, "Gateway Timeout"},
+      {505, "HTTP Version Not Supported"}};
+  for (const auto& [known, phrase] : kPhrases) {
+    if (known == status) return phrase;
+  }
+  return "Error";
+}
+
 struct Problem {
   AnswerHead head;
   std::string body;
@@ -60,6 +97,7 @@ inline Problem make_problem(const Error& error, RequestState& state) {
   };
   json.StartObject();
   member("type", "about:blank");
+  member("title", reason_phrase(problem.head.status));
   json.Key("status");
   json.Uint(problem.head.status);
   member("detail", error.what());

@@ -5,6 +5,7 @@
 #include <bento/abi.h>
 
 #include <bento/error.hpp>
+#include <bento/testing/codec.hpp>
 #include <bento/testing/ndarray.hpp>
 #include <bento/testing/value.hpp>
 #include <cstddef>
@@ -20,6 +21,7 @@ namespace bento::testing::internal {
 struct Method {
   void* self;
   const bento_method* abi;
+  std::string name;  // "keeper.predict"
 };
 
 class Runners {
@@ -46,14 +48,17 @@ class Runners {
       if (detail::view(instance.runner->name) != runner) continue;
       for (std::size_t i = 0; i < instance.runner->n_methods; ++i) {
         const bento_method* abi = instance.runner->methods[i];
-        if (detail::view(abi->name) == method) return {instance.self, abi};
+        if (detail::view(abi->name) != method) continue;
+        return {instance.self, abi, std::string(runner) + "." + std::string(method)};
       }
+      detail::misuse(BENTO_NOT_FOUND, "runner " + std::string(runner) + " has no method \"" +
+                                          std::string(method) + "\"");
     }
-    throw Error(BENTO_NOT_FOUND,
-                "there is no runner method " + std::string(runner) + "." + std::string(method));
+    detail::misuse(BENTO_NOT_FOUND, "there is no runner \"" + std::string(runner) + "\"");
   }
 
-  // Throws what the method failed with, or INVALID_ARGUMENT for inputs that it does not take.
+  // Throws what the method failed with, or 500 for inputs that it does not take and for results
+  // that are not as declared.
   static Values run(const Method& method, bento_ctx* batch, const bento_value* const* in,
                     std::size_t n) {
     Values inputs;
@@ -61,17 +66,19 @@ class Runners {
     for (std::size_t i = 0; i < n; ++i) {
       inputs.push_back(std::make_unique<Value>());
       inputs.back()->copy(*in[i]);
-      check_input(inputs.back()->abi(), *method.abi->in);
+      check_input(inputs.back()->abi(), method);
       pointers.push_back(&inputs.back()->abi());
     }
     const bool is_batchable = (method.abi->flags & BENTO_BATCHABLE) != 0;
-    const std::uint32_t rows = is_batchable ? count_rows(inputs, *method.abi) : 1;
+    const std::uint32_t rows = is_batchable ? count_rows(inputs, method.abi->axis_in) : 1;
     Sink sink;
     bento_error error = detail::make_error();
-    detail::check(method.abi->run(method.self, method.abi, batch, pointers.data(), n, &rows, 1,
-                                  sink.abi(), &error),
-                  error);
-    return sink.take();
+    check_plugin(method.abi->run(method.self, method.abi, batch, pointers.data(), n, &rows, 1,
+                                 sink.abi(), &error),
+                 error);
+    Values results = sink.take();
+    check_outputs(results, method, rows);
+    return results;
   }
 
  private:
@@ -80,19 +87,34 @@ class Runners {
     void* self;
   };
 
-  static void check_input(const bento_value& value, const bento_io& io) {
-    const bool is_tensor = value.kind == BENTO_TENSOR;
-    const bool fits = value.kind == io.kind &&
-                      (!is_tensor || io.dtype == 0 || value.tensor.dtype == io.dtype) &&
-                      (!is_tensor || fits_shape({value.tensor.shape, value.tensor.ndim}, io));
-    if (!fits) throw Error(BENTO_INVALID_ARGUMENT, "an input that the runner does not take");
+  static void check_input(const bento_value& value, const Method& method) {
+    const auto fault = difference(value, *method.abi->in);
+    if (!fault) return;
+    detail::misuse(BENTO_INVALID_ARGUMENT,
+                   method.name + " takes " + fault->first + ", got " + fault->second);
   }
-  static std::uint32_t count_rows(const Values& inputs, const bento_method& method) {
-    const auto axis = static_cast<std::size_t>(method.axis_in);
-    if (inputs.empty() || axis >= inputs[0]->shape().size()) {
-      throw Error(BENTO_INVALID_ARGUMENT, "an input without the batch axis");
+  static void check_outputs(const Values& results, const Method& method, std::uint32_t rows) {
+    const std::string who = "runner " + method.name;
+    if (results.empty()) throw Error(BENTO_INTERNAL, who + " returned nothing");
+    for (const auto& result : results) check_output(result->abi(), *method.abi->out, who);
+    if ((method.abi->flags & BENTO_BATCHABLE) == 0) return;
+    const std::uint32_t got = count_rows(results, method.abi->axis_out);
+    if (got == rows) return;
+    throw Error(BENTO_INTERNAL,
+                who + " returned " + std::to_string(got) + " rows for " + std::to_string(rows));
+  }
+  // They have to agree in it.
+  static std::uint32_t count_rows(const Values& values, std::int32_t batch_axis) {
+    const auto axis = static_cast<std::size_t>(batch_axis);
+    std::int64_t rows = -1;
+    for (const auto& value : values) {
+      if (axis >= value->shape().size() || (rows >= 0 && value->shape()[axis] != rows)) {
+        detail::misuse(BENTO_INVALID_ARGUMENT, "values without the batch axis, or of other rows");
+      }
+      rows = value->shape()[axis];
     }
-    return static_cast<std::uint32_t>(inputs[0]->shape()[axis]);
+    if (rows < 0) detail::misuse(BENTO_INVALID_ARGUMENT, "a runner call needs an input");
+    return static_cast<std::uint32_t>(rows);
   }
 
   std::vector<Instance> instances_;

@@ -24,6 +24,17 @@ inline std::size_t dtype_size(std::uint32_t dtype) {
   return dtype < std::size(kSizes) ? kSizes[dtype] : 0;
 }
 
+// What a call of the plugin's has returned, thrown. An HTTP status that is none of an error's is
+// its mistake.
+inline void check_plugin(bento_code code, const bento_error& error) {
+  if (code != BENTO_OK && error.http_status != 0 &&
+      (error.http_status < 400 || error.http_status > 599)) {
+    throw Error(BENTO_INTERNAL, "an error cannot have the HTTP status " +
+                                    std::to_string(error.http_status) + ": " + error.message);
+  }
+  detail::check(code, error);
+}
+
 class Value {
  public:
   Value() { abi_.size = sizeof abi_; }

@@ -1,0 +1,201 @@
+// JSON as the host reads it, in its words: parsing that tells line and column, and schemas whose
+// faults say where and what was demanded. Part of <bento/testing.hpp>.
+#pragma once
+
+#include <rapidjson/document.h>
+#include <rapidjson/memorystream.h>
+#include <rapidjson/pointer.h>
+#include <rapidjson/reader.h>
+#include <rapidjson/schema.h>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
+#include <algorithm>
+#include <bento/error.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace bento::testing::internal {
+
+inline const char* parse_fault(rapidjson::ParseErrorCode code, bool at_end) {
+  using namespace rapidjson;
+  switch (code) {
+    case kParseErrorDocumentEmpty:
+      return at_end ? "the document is empty" : "expected a value";
+    case kParseErrorDocumentRootNotSingular:
+      return "something follows the end of the document";
+    case kParseErrorValueInvalid:
+      return at_end ? "the document ends too early" : "invalid value";
+    case kParseErrorObjectMissName:
+      return "missing a name for an object member";
+    case kParseErrorObjectMissColon:
+      return "missing a colon after the name of an object member";
+    case kParseErrorObjectMissCommaOrCurlyBracket:
+      return "missing a comma or } after an object member";
+    case kParseErrorArrayMissCommaOrSquareBracket:
+      return "missing a comma or ] after an array element";
+    case kParseErrorStringUnicodeEscapeInvalidHex:
+      return "incorrect hex digit after \\u";
+    case kParseErrorStringUnicodeSurrogateInvalid:
+      return "invalid surrogate pair in a string";
+    case kParseErrorStringEscapeInvalid:
+      return "invalid escape character in a string";
+    case kParseErrorStringMissQuotationMark:
+      return "missing a closing quotation mark";
+    case kParseErrorStringInvalidEncoding:
+      return "invalid UTF-8 or control byte in a string";
+    case kParseErrorNumberTooBig:
+      return "number too big for a double";
+    case kParseErrorNumberMissFraction:
+      return "missing digits after the point of a number";
+    case kParseErrorNumberMissExponent:
+      return "missing digits in the exponent of a number";
+    default:
+      return "syntax error";
+  }
+}
+
+[[noreturn]] inline void refuse_json(std::string_view text, std::size_t offset,
+                                     const std::string& what) {
+  const std::string_view before = text.substr(0, offset);
+  const auto line = 1 + std::count(before.begin(), before.end(), '\n');
+  const std::size_t last = before.rfind('\n');
+  const std::size_t column = last == before.npos ? before.size() + 1 : before.size() - last;
+  throw Error(BENTO_INVALID_ARGUMENT,
+              "line " + std::to_string(line) + " column " + std::to_string(column) + ": " + what);
+}
+inline void check_parsed(std::string_view text, const rapidjson::ParseResult& parsed) {
+  if (const std::size_t nul = text.find('\0'); nul != text.npos) {
+    refuse_json(text, nul, "a NUL byte");
+  }
+  if (!parsed.IsError()) return;
+  refuse_json(text, parsed.Offset(), parse_fault(parsed.Code(), parsed.Offset() >= text.size()));
+}
+
+inline void parse_json(std::string_view text, rapidjson::Document& out) {
+  constexpr unsigned kFlags = rapidjson::kParseIterativeFlag |
+                              rapidjson::kParseValidateEncodingFlag |
+                              rapidjson::kParseFullPrecisionFlag;
+  out.Parse<kFlags>(text.data(), text.size());
+  check_parsed(text, out);
+}
+// Whether it is JSON, nested as deep as it may be.
+inline void check_json(std::string_view text) {
+  constexpr unsigned kFlags = rapidjson::kParseIterativeFlag |
+                              rapidjson::kParseValidateEncodingFlag |
+                              rapidjson::kParseNumbersAsStringsFlag;
+  rapidjson::MemoryStream stream(text.data(), text.size());
+  rapidjson::BaseReaderHandler<> nobody;
+  check_parsed(text, rapidjson::Reader().Parse<kFlags>(stream, nobody));
+}
+
+// What a value must be to satisfy one keyword of a schema.
+class SchemaDemand {
+ public:
+  SchemaDemand(const rapidjson::Value& schema, const rapidjson::Value* value)
+      : schema_(schema), value_(value) {}
+
+  std::string text(std::string_view keyword) const {
+    static const std::pair<std::string_view, const char*> kFixed[] = {
+        {"additionalProperties", "is a property that the schema does not allow"},
+        {"items", "is one element more than the schema allows"},
+        {"dependencies", "lacks what another of its properties needs"},
+        {"patternProperties", "must match the schema for names of its pattern"},
+        {"uniqueItems", "must not be there twice"},
+        {"allOf", "must match every schema of allOf"},
+        {"anyOf", "must match at least one schema of anyOf"},
+        {"oneOf", "must match exactly one schema of oneOf"},
+        {"not", "must not match the schema under not"}};
+    for (const auto& [name, words] : kFixed) {
+      if (name == keyword) return words;
+    }
+    const auto member = schema_.FindMember(
+        rapidjson::StringRef(keyword.data(), static_cast<rapidjson::SizeType>(keyword.size())));
+    if (member == schema_.MemberEnd()) return "does not match the schema";
+    const rapidjson::Value& demanded = member->value;
+    if (keyword == "type") return "must be of type " + types(demanded);
+    if (keyword == "enum") return "must be one of " + quoted(demanded);
+    if (keyword == "required") return missing(demanded);
+    if (keyword == "pattern") return "must match the pattern " + quoted(demanded);
+    if (keyword == "multipleOf") return "must be a multiple of " + quoted(demanded);
+    if (keyword == "minimum") {
+      return (is_true("exclusiveMinimum") ? "must be more than " : "must be at least ") +
+             quoted(demanded);
+    }
+    if (keyword == "maximum") {
+      return (is_true("exclusiveMaximum") ? "must be less than " : "must be at most ") +
+             quoted(demanded);
+    }
+    static const std::pair<std::string_view, const char*> kUnits[] = {
+        {"Length", "character"}, {"Items", "element"}, {"Properties", "member"}};
+    for (const auto& [what, unit] : kUnits) {
+      if (!keyword.ends_with(what)) continue;
+      const std::string n = quoted(demanded);
+      return (keyword.starts_with("min") ? "must have at least " : "must have at most ") + n + " " +
+             unit + (n == "1" ? "" : "s");
+    }
+    return "does not match the schema";
+  }
+
+ private:
+  static std::string quoted(const rapidjson::Value& demanded) {
+    constexpr std::size_t kMaxQuoted = 200;
+    rapidjson::StringBuffer buffer;
+    rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+    demanded.Accept(writer);
+    std::string text = buffer.GetString();
+    if (demanded.IsArray()) text = text.substr(1, text.size() - 2);
+    return text.size() <= kMaxQuoted ? text : text.substr(0, kMaxQuoted) + "...";
+  }
+  static std::string types(const rapidjson::Value& type) {
+    if (type.IsString()) return type.GetString();
+    std::string text;
+    for (const rapidjson::Value& name : type.GetArray()) {
+      text.append(text.empty() ? "" : " or ").append(name.GetString());
+    }
+    return text;
+  }
+  std::string missing(const rapidjson::Value& required) const {
+    for (const rapidjson::Value& name : required.GetArray()) {
+      if (value_ == nullptr || !value_->IsObject() || value_->HasMember(name)) continue;
+      return "must have the property " + quoted(name);
+    }
+    return "must have the properties " + quoted(required);
+  }
+  bool is_true(const char* keyword) const {
+    const auto member = schema_.FindMember(keyword);
+    return member != schema_.MemberEnd() && member->value.IsTrue();
+  }
+
+  const rapidjson::Value& schema_;
+  const rapidjson::Value* value_;
+};
+
+// Throws Error with `http_status` for JSON that breaks the schema.
+inline void check_schema(const rapidjson::Document& json, std::string_view schema,
+                         std::uint32_t http_status) {
+  rapidjson::Document document;
+  parse_json(schema, document);
+  const rapidjson::SchemaDocument compiled(document);
+  rapidjson::SchemaValidator validator(compiled);
+  if (json.Accept(validator)) return;
+  const rapidjson::Pointer where = validator.GetInvalidDocumentPointer();
+  rapidjson::StringBuffer buffer;
+  where.Stringify(buffer);
+  std::string message(buffer.GetString(), buffer.GetSize());
+  if (message.empty()) message = "the document";
+  const char* keyword = validator.GetInvalidSchemaKeyword();
+  const rapidjson::Value* broken = validator.GetInvalidSchemaPointer().Get(document);
+  if (keyword == nullptr || broken == nullptr || !broken->IsObject()) {
+    message += ": does not match the schema";
+  } else {
+    message +=
+        ": " + SchemaDemand(*broken, where.Get(json)).text(keyword) + " (keyword " + keyword + ")";
+  }
+  throw Error(BENTO_INVALID_ARGUMENT, message, http_status);
+}
+
+}  // namespace bento::testing::internal
