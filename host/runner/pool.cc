@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/child_end.h"
 #include "base/gentle.h"
 #include "base/log.h"
 
@@ -139,14 +140,13 @@ void Pool::stop(TimePoint deadline) {
   {
     std::unique_lock lock(mutex_);
     if (!worker_gone_.wait_until(lock, deadline, [this] { return all_gone_locked(); })) {
-      on_loop([](Worker& worker) { worker.kill("it did not end in time"); });
+      on_loop([this](Worker& worker) { worker.kill(deps_.clock.now(), "it did not end in time"); });
       worker_gone_.wait_for(lock, options_.kill_grace, [this] { return all_gone_locked(); });
     }
   }
-  deps_.loop.post([this] {
-    if (ticker_ != 0) deps_.loop.remove_ticker(std::exchange(ticker_, 0));
-    awaiting_.reset();
-  });
+  deps_.loop.post([this] { leave_behind(); });
+  // All that was asked of the loop before, and that is: it may come to it long after the owner.
+  deps_.loop.hold_for_a_turn(shared_from_this());
   deps_.loop.let_turn(options_.kill_grace);
 }
 
@@ -255,7 +255,9 @@ std::string Pool::why_not_ready_locked() const {
     if (slot.gave_up) {
       why += " failed for good: it " + slot.last_end;
     } else if (slot.worker != nullptr) {
-      why += slot.worker->state == Worker::State::kEnding ? " is ending" : " is starting";
+      why += slot.worker->is_undying                        ? " does not die of SIGKILL"
+             : slot.worker->state == Worker::State::kEnding ? " is ending"
+                                                            : " is starting";
     } else {
       const bool is_new = slot.is_spawning || slot.last_end.empty();
       why += is_new ? " is starting" : " will be started again";
@@ -270,10 +272,9 @@ std::string Pool::why_not_ready_locked() const {
 void Pool::send(Dispatch dispatch) {
   thread_local AlignedBuffer frame;
   while (dispatch) {
-    Outlet& outlet = dispatch.worker->to;
     const std::int32_t axis = spec_.methods[dispatch.batch->method].axis_in;
     if (encode_batch(*dispatch.batch, axis, frame)) {
-      if (!outlet.send(frame)) deps_.loop.set_events(outlet.fd(), EPOLLOUT);
+      dispatch.worker->to.send(frame);
       dispatch = {};
     } else {
       dispatch = refuse_to_send(dispatch);
@@ -331,6 +332,7 @@ bool Pool::tick(TimePoint now) {
   Failures failures;
   bool need = false;
   std::vector<std::uint32_t> due;
+  std::vector<WorkerPtr> ended;
   {
     std::lock_guard lock(mutex_);
     for (std::uint32_t i = 0; i < slots_.size(); ++i) {
@@ -338,7 +340,13 @@ bool Pool::tick(TimePoint now) {
       if (slot.worker != nullptr) {
         tick_worker_locked(*slot.worker, now, failures);
         need = need || slot.worker->batch != nullptr || slot.worker->kill_at != kNoDeadline ||
-               slot.worker->less_gentle_at != kNoDeadline;
+               slot.worker->less_gentle_at != kNoDeadline ||
+               slot.worker->state == Worker::State::kEnding;
+        // Nothing else tells of its end.
+        if (!slot.worker->pidfd && slot.worker->state == Worker::State::kEnding &&
+            slot.worker->pid > 0 && has_ended(slot.worker->pid)) {
+          ended.push_back(slot.worker);
+        }
       } else if (!slot.gave_up && !stopping_ && slot.restart_at != TimePoint{}) {
         need = true;
         if (now >= slot.restart_at) due.push_back(i);
@@ -354,6 +362,7 @@ bool Pool::tick(TimePoint now) {
     }
   }
   complete(failures);
+  for (const WorkerPtr& worker : ended) on_readable(worker, true);
   for (const std::uint32_t index : due) spawn(index);
   return need;
 }
@@ -373,9 +382,24 @@ void Pool::tick_worker_locked(Worker& worker, TimePoint now, Failures& failures)
     worker.less_gentle_at = kNoDeadline;
     make_less_gentle(worker.pid);
   }
-  if (now < worker.kill_at || !worker.killed_for.empty()) return;
-  worker.kill(worker.batch != nullptr ? "it did not answer before its deadline"
-                                      : "it closed its output and did not end");
+  if (!worker.killed_for.empty()) return report_undying_locked(worker, now);
+  if (now < worker.kill_at) return;
+  worker.kill(now, worker.batch != nullptr ? "it did not answer before its deadline"
+                                           : "it closed its output and did not end");
+  worker.state = Worker::State::kEnding;
+}
+
+// Its place stays empty until it has died: it may hold what the next one would need, and there
+// would be no end of such processes.
+void Pool::report_undying_locked(Worker& worker, TimePoint now) {
+  if (worker.is_undying || now - worker.killed_at < options_.kill_grace) return;
+  worker.is_undying = true;
+  log_error(
+      "a runner process does not die of SIGKILL: it hangs in the kernel, as in a file system "
+      "or a driver; it is replaced when it has died",
+      {{"runner", spec_.name},
+       {"worker", std::to_string(worker.index)},
+       {"pid", std::to_string(worker.pid)}});
 }
 
 }  // namespace bentohost::runner

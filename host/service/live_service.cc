@@ -43,7 +43,7 @@ void LiveService::start_runners(const RunnerOptions& options, const RunnerDeps& 
     pool.starts_gently = options.starts_gently;
     pool.hello = instance_->config().options_json;
     pools_.push_back(
-        std::make_unique<runner::Pool>(runner, std::move(pool),
+        std::make_shared<runner::Pool>(runner, std::move(pool),
                                        runner::Pool::Deps{*loops_[pools_.size() % loops_.size()],
                                                           *spawner_, deps.clock, deps.metrics}));
     pools.push_back(pools_.back().get());
@@ -69,7 +69,10 @@ void LiveService::stop_runners(TimePoint deadline) {
 void LiveService::stop(TimePoint deadline, bool is_in_use) {
   stop_runners(deadline);
   // A call of the last request may be due at the end of a turn still.
-  for (const auto& loop : loops_) loop->let_turn(kTurnTime);
+  for (const auto& loop : loops_) {
+    for (const auto& pool : pools_) loop->hold_for_a_turn(pool);
+    loop->let_turn(kTurnTime);
+  }
   if (is_in_use) return instance_->shut_down();
   instance_->stop();
 }

@@ -72,7 +72,7 @@ class LiveService {
   std::unique_ptr<plugin::Instance> instance_;
   std::string prefix_;
   std::unique_ptr<runner::Spawner> spawner_;
-  std::vector<std::unique_ptr<runner::Pool>> pools_;
+  std::vector<std::shared_ptr<runner::Pool>> pools_;
   Loops loops_;
   std::unique_ptr<runner::Client> client_;
 };
