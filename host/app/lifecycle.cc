@@ -278,7 +278,8 @@ class Lifecycle {
     };
     options.stage.quiet = reload::Watcher::kQuiet;
     options.plugin_folders = reload::plugin_folders(exe_, BENTO_PLUGIN_SUBDIR);
-    options.runners = {exe_, config_.runner_workers, config_.runner_workers_of, config_.max_queue};
+    options.runners = {exe_, config_.runner_workers, config_.runner_workers_of, config_.max_queue,
+                       config_.max_queue_bytes};
     options.copy_dir = config_.copy_dir;
     options.start_limit = config_.reload_timeout;
     options.unmaps = config_.unmaps_retired;

@@ -82,6 +82,12 @@ std::vector<OptionEntry> service_options() {
        false,
        store(
            count_between(1, 1u << 24), [](Config & c) -> auto& { return c.max_queue; })},
+      {"max-queue-bytes", "BYTES",
+       "inputs of calls that may wait for a runner method (256m); more are answered 503, and 413 "
+       "what is larger by itself",
+       false,
+       store(
+           parse_size, [](Config & c) -> auto& { return c.max_queue_bytes; })},
       {"timeout", "SECONDS", "longest time for a request (60); then 504", false,
        store(
            parse_seconds, [](Config & c) -> auto& { return c.timeout; })},

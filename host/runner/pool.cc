@@ -17,12 +17,13 @@ namespace {
 // A thread's frame buffer is given back after a larger frame than this.
 constexpr std::size_t kKeptFrameBytes = 1u << 20;
 
-BatchPolicy policy_of(const plugin::MethodSpec& method, std::size_t max_queue) {
+BatchPolicy policy_of(const plugin::MethodSpec& method, const PoolOptions& options) {
   BatchPolicy policy;
   policy.batchable = method.batchable;
   policy.max_batch = method.batchable ? method.max_batch : 1;
   policy.axis = method.axis_in;
-  policy.max_queue = max_queue;
+  policy.max_queue = options.max_queue;
+  policy.max_queue_bytes = options.max_queue_bytes;
   if (method.max_latency_ms != 0)
     policy.max_latency = std::chrono::milliseconds(method.max_latency_ms);
   return policy;
@@ -33,7 +34,7 @@ BatchPolicy policy_of(const plugin::MethodSpec& method, std::size_t max_queue) {
 Pool::Pool(const plugin::RunnerSpec& spec, PoolOptions options, Deps deps)
     : spec_(spec), options_(std::move(options)), deps_(deps), slots_(options_.workers) {
   for (const plugin::MethodSpec& method : spec_.methods) {
-    methods_.push_back({BatchQueue(policy_of(method, options_.max_queue)),
+    methods_.push_back({BatchQueue(policy_of(method, options_)),
                         deps_.metrics.runner_method(spec_.name, method.name, method.max_batch)});
   }
   // The series are there from the beginning, at 0.
@@ -50,6 +51,9 @@ void Pool::start() {
 }
 
 Status Pool::submit(std::uint32_t method, CallPtr call) {
+  call->bytes = 0;
+  for (const wire::Value& input : call->inputs) call->bytes += input.data.size();
+  const std::size_t bytes = call->bytes;
   {
     std::lock_guard lock(mutex_);
     if (stopping_) return Status(BENTO_UNAVAILABLE, "runner " + spec_.name + " is shutting down");
@@ -60,12 +64,9 @@ Status Pool::submit(std::uint32_t method, CallPtr call) {
     call->enqueued = deps_.clock.now();
     Method& target = methods_[method];
     if (!target.queue.push(std::move(call))) {
-      return Status(BENTO_RESOURCE_EXHAUSTED,
-                    "runner " + spec_.name +
-                        " is overloaded: " + std::to_string(options_.max_queue) + " calls of " +
-                        spec_.methods[method].name + " are waiting");
+      return why_no_room_locked(method, 1, bytes);
     }
-    target.metrics.queue_depth->Set(static_cast<double>(target.queue.size()));
+    show_queue(target);
   }
   if (EventLoop* loop = EventLoop::current()) {
     loop->at_turn_end(*this);
@@ -74,6 +75,39 @@ Status Pool::submit(std::uint32_t method, CallPtr call) {
   }
   deps_.loop.ensure_ticking();
   return {};
+}
+
+Status Pool::room_for(std::uint32_t method, std::size_t calls, std::size_t bytes) const {
+  std::lock_guard lock(mutex_);
+  if (methods_[method].queue.has_room(calls, bytes)) return {};
+  return why_no_room_locked(method, calls, bytes);
+}
+
+Status Pool::why_no_room_locked(std::uint32_t method, std::size_t calls, std::size_t bytes) const {
+  const std::string name = spec_.name + "." + spec_.methods[method].name;
+  const auto never = [&](const std::string& what) {
+    return Status::with_http(413, BENTO_RESOURCE_EXHAUSTED,
+                             "the input is too large for runner " + name + ": " + what);
+  };
+  if (bytes > options_.max_queue_bytes) {
+    return never("it has " + std::to_string(bytes) + " bytes, and --max-queue-bytes allows " +
+                 std::to_string(options_.max_queue_bytes));
+  }
+  if (calls > options_.max_queue) {
+    return never("with at most " + std::to_string(spec_.methods[method].max_batch) +
+                 " rows in a batch it is " + std::to_string(calls) +
+                 " calls, and --max-queue allows " + std::to_string(options_.max_queue));
+  }
+  const BatchQueue& queue = methods_[method].queue;
+  return Status(BENTO_RESOURCE_EXHAUSTED,
+                "runner " + spec_.name + " is overloaded: " + std::to_string(queue.size()) +
+                    " calls of " + spec_.methods[method].name + " are waiting, with " +
+                    std::to_string(queue.bytes()) + " bytes (--max-queue, --max-queue-bytes)");
+}
+
+void Pool::show_queue(const Method& method) {
+  method.metrics.queue_depth->Set(static_cast<double>(method.queue.size()));
+  method.metrics.queue_bytes->Set(static_cast<double>(method.queue.bytes()));
 }
 
 // Gives what waits to the workers that are idle.
@@ -167,7 +201,7 @@ Pool::Dispatch Pool::take_dispatch_locked(TimePoint now, Failures& failures) {
     std::vector<CallPtr> dropped;
     std::vector<CallPtr> calls = method.queue.take(now, idle_workers, dropped);
     drop_locked(method, std::move(dropped), failures, now);
-    method.metrics.queue_depth->Set(static_cast<double>(method.queue.size()));
+    show_queue(method);
     if (calls.empty()) continue;
 
     next_method_ = index + 1;
@@ -205,7 +239,7 @@ void Pool::fail_later_locked(Failures& failures, Method& method, std::vector<Cal
 void Pool::fail_queues_locked(Failures& failures, const Status& status) {
   for (Method& method : methods_) {
     fail_later_locked(failures, method, method.queue.take_all(), status);
-    method.metrics.queue_depth->Set(0);
+    show_queue(method);
   }
 }
 
@@ -358,7 +392,7 @@ bool Pool::tick(TimePoint now) {
       std::vector<CallPtr> dropped;
       method.queue.expire(now, dropped);
       drop_locked(method, std::move(dropped), failures, now);
-      method.metrics.queue_depth->Set(static_cast<double>(method.queue.size()));
+      show_queue(method);
     }
   }
   complete(failures);

@@ -27,7 +27,8 @@ namespace bentohost::runner {
 
 struct PoolOptions {
   std::uint32_t workers = 1;
-  std::size_t max_queue = 1024;  // calls per method: beyond that 503
+  std::size_t max_queue = 1024;              // calls per method: beyond that 503
+  std::size_t max_queue_bytes = 256u << 20;  // of their inputs, the same
   Duration kill_grace =
       std::chrono::seconds(2);  // after the last deadline in a batch: then it is hung
   std::string hello;            // the JSON that a worker is greeted with
@@ -53,6 +54,10 @@ class Pool final : private EventLoop::TurnEnd, public std::enable_shared_from_th
   // call's `done` is never called. RESOURCE_EXHAUSTED: the queue is full. UNAVAILABLE: stopping, or
   // all workers failed for good.
   Status submit(std::uint32_t method, CallPtr call);
+  // [any] Whether so many more calls, with so many bytes of inputs in all, would be taken now: for
+  // who would have to make them first. Else RESOURCE_EXHAUSTED: 503, or, if the queue will never
+  // have room for them, 413.
+  Status room_for(std::uint32_t method, std::size_t calls, std::size_t bytes) const;
 
   // [any] OK when a worker is warm, else UNAVAILABLE with what each worker is doing.
   Status readiness() const;
@@ -103,6 +108,8 @@ class Pool final : private EventLoop::TurnEnd, public std::enable_shared_from_th
   void drop_locked(Method& method, std::vector<CallPtr> dropped, Failures& failures, TimePoint now);
   // All workers failed for good, or again and again.
   bool hopeless_locked() const;
+  Status why_no_room_locked(std::uint32_t method, std::size_t calls, std::size_t bytes) const;
+  static void show_queue(const Method& method);
   void fail_queues_if_hopeless_locked(Failures& failures);
   bool all_gone_locked() const;
   std::string why_not_ready_locked() const;

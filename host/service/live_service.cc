@@ -40,6 +40,7 @@ void LiveService::start_runners(const RunnerOptions& options, const RunnerDeps& 
     const auto own = options.workers_of.find(runner.name);
     pool.workers = own != options.workers_of.end() ? own->second : options.workers;
     pool.max_queue = options.max_queue;
+    pool.max_queue_bytes = options.max_queue_bytes;
     pool.starts_gently = options.starts_gently;
     pool.hello = instance_->config().options_json;
     pools_.push_back(

@@ -24,6 +24,7 @@ struct RunnerOptions {
   std::uint32_t workers = 1;  // for runners that `workers_of` does not name
   std::map<std::string, std::uint32_t> workers_of;
   std::size_t max_queue = 1024;
+  std::size_t max_queue_bytes = 256u << 20;
   bool starts_gently = false;  // another generation serves meanwhile
 };
 
