@@ -78,6 +78,13 @@ std::vector<OptionEntry> service_options() {
        "set a service's option: JSON if it parses, else text. Repeatable", true, apply_setting},
       {"runner-workers", "[RUNNER=]N", "processes of each runner (1), or of one. Repeatable", true,
        apply_runner_workers},
+      {"start-timeout", "SECONDS",
+       "longest wait for the runners at the first start (600); they are started again, with "
+       "pauses, "
+       "until then. Exit code 78 when it is over, or a runner says that it is useless",
+       false,
+       store(
+           parse_seconds, [](Config & c) -> auto& { return c.start_timeout; })},
       {"max-queue", "N", "calls that may wait for a runner method (1024); more are answered 503",
        false,
        store(

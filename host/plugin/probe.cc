@@ -19,6 +19,7 @@
 #include "base/launch.h"
 #include "base/log.h"
 #include "base/process_exit.h"
+#include "base/signal_handlers.h"
 #include "plugin/description.h"
 #include "plugin/host_table.h"
 #include "plugin/library.h"
@@ -200,6 +201,7 @@ std::string with_last_output(std::string message, std::string errors) {
 }  // namespace
 
 int run_probe(const PluginFile& file, int parent_pid, const std::string& host_version) {
+  make_harmless({SIGPIPE});  // as in the processes that will serve
   become_child(parent_pid);
   auto pipes = take_stdio();
   if (!pipes.ok()) return 1;

@@ -136,6 +136,11 @@ Status Pool::readiness() const {
   return Status(BENTO_UNAVAILABLE, "runner " + spec_.name + ": " + why_not_ready_locked());
 }
 
+bool Pool::has_given_up() const {
+  std::lock_guard lock(mutex_);
+  return std::all_of(slots_.begin(), slots_.end(), [](const Slot& slot) { return slot.gave_up; });
+}
+
 Result<bool> Pool::is_warm() const {
   std::lock_guard lock(mutex_);
   bool all = true;

@@ -61,6 +61,8 @@ class Pool final : private EventLoop::TurnEnd, public std::enable_shared_from_th
 
   // [any] OK when a worker is warm, else UNAVAILABLE with what each worker is doing.
   Status readiness() const;
+  // [any] Whether all workers have said that trying again is useless (exit code 78).
+  bool has_given_up() const;
   // [any] Whether all workers have come up: true, or false while some are starting. An error when
   // one has ended instead: why.
   Result<bool> is_warm() const;

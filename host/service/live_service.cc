@@ -63,6 +63,13 @@ Result<bool> LiveService::is_warm() const {
   return all;
 }
 
+Status LiveService::may_get_ready() const {
+  for (const auto& pool : pools_) {
+    if (pool->has_given_up()) return pool->readiness();
+  }
+  return {};
+}
+
 void LiveService::stop_runners(TimePoint deadline) {
   for (const auto& pool : pools_) pool->stop(deadline);
 }

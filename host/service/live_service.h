@@ -50,6 +50,8 @@ class LiveService {
   void start_runners(const RunnerOptions& options, const RunnerDeps& deps);
   // As Pool::is_warm, of all runners.
   Result<bool> is_warm() const;
+  // OK unless a runner's workers have all failed for good: why.
+  Status may_get_ready() const;
   Status ready() { return instance_->ready(); }
   // Fails the calls of its runners that wait, and ends the processes; those not ended by `deadline`
   // are killed, and what they were at fails. Not for a loop's thread.
