@@ -19,6 +19,7 @@
 #include "base/crash_report.h"
 #include "base/event_loop.h"
 #include "base/exits.h"
+#include "base/launch.h"
 #include "base/log.h"
 #include "base/signal_stack.h"
 #include "base/user_output.h"
@@ -47,7 +48,11 @@ constexpr Duration kStreamEndTime = std::chrono::seconds(3);
 // Pipes, listeners, plugins' own.
 constexpr std::size_t kOtherDescriptors = 1024;
 constexpr int kLastLookMs = 5;
-constexpr Duration kSlowStart = std::chrono::seconds(10);
+// Of the log while runners start: doubled with each line up to the longest.
+constexpr Duration kFirstSilence = std::chrono::seconds(1),
+                   kLongestSilence = std::chrono::minutes(1);
+// EX_CONFIG of sysexits.h: trying again is useless.
+constexpr int kExitFailed = 1, kExitConfig = 78;
 
 // The usual soft limit of 1024 descriptors is for programs that use select().
 void make_room_for(std::size_t descriptors) {
@@ -126,24 +131,39 @@ class Lifecycle {
     return {};
   }
 
-  // Waits for the runners, says so, and returns with the first signal.
+  // Waits for the runners, says so, and returns with the first signal. An error: they will not be
+  // ready, or a plugin's on_ready has failed.
   Result<int> wait() {
-    const TimePoint slow_at = clock_.now() + kSlowStart;
-    bool said_slow = false, is_reading_due = false;
+    // Later, as after a crash, other services of the host are of use without this one.
+    const bool is_first = overseer_.restarts().empty() || overseer_.takes_over();
+    const TimePoint deadline = is_first ? clock_.now() + config_.start_timeout : kNoDeadline;
+    Duration silence = kFirstSilence;
+    TimePoint speak_at = clock_.now() + silence;
+    bool is_hung_up = false;
     for (Status status = dispatcher_.readiness(); !status.ok(); status = dispatcher_.readiness()) {
-      if (!said_slow && clock_.now() > slow_at) {
-        said_slow = true;
-        log_warning("not ready yet: " + status.message());
+      const TimePoint now = clock_.now();
+      if (is_first) {
+        if (Status may = fleet_.may_get_ready(); !may.ok()) return give_up(std::move(may));
       }
-      const Duration pause = std::chrono::milliseconds(said_slow ? 200 : 1);
+      if (now >= deadline) {
+        return give_up(std::move(status).prefixed(
+            "not ready within " + seconds_text(config_.start_timeout) + " (--start-timeout): "));
+      }
+      if (now >= speak_at) {
+        log_info("not ready yet, waiting for " + status.message());
+        silence = std::min(2 * silence, kLongestSilence);
+        speak_at = now + silence;
+      }
+      const Duration pause = std::chrono::milliseconds(silence > kFirstSilence ? 50 : 1);
       const int signal = wait_for_signal(pause);
       if (is_stop_signal(signal)) return signal;
-      is_reading_due = is_reading_due || signal == SIGHUP;
+      is_hung_up = is_hung_up || signal == SIGHUP;
     }
     {
       const ExitOnSignal while_starting;
       if (Status status = fleet_.ready(); !status.ok()) return status;
     }
+    retake_signals();
     reloader_.start();
     drop_clean_pages();  // of the code that only the start needed
     if (overseer_.takes_over()) server_->serve();
@@ -153,16 +173,19 @@ class Lifecycle {
     if (const std::string admin = urls(http::Door::kAdmin); !admin.empty()) {
       log_info("operators are answered at " + admin);
     }
-    if (is_reading_due) read_again();
+    if (is_hung_up) read_again();
     int signal = wait_for_signal(Duration::max());
     for (; !is_stop_signal(signal); signal = wait_for_signal(Duration::max())) read_again();
     return signal;
   }
 
+  // Of a process that could not start.
+  int exit_code() const { return exit_code_; }
+
   void stop(int signal) {
     fleet_.cancel_reloads();  // whoever waits for one is told, and holds up nothing
     const bool hands_over = signal == supervise::Overseer::kHandOver;
-    const bool is_delayed = !hands_over && config_.drain_delay > Duration::zero();
+    const bool is_delayed = signal != 0 && !hands_over && config_.drain_delay > Duration::zero();
     const auto say_so = [&] {
       log_info(hands_over ? "handing over" : "stopping",
                {{"signal", signal == 0        ? "none"
@@ -173,7 +196,7 @@ class Lifecycle {
     };
     if (is_delayed) say_so();
     exit_on_next_signal(config_.drain_delay + config_.graceful_timeout + kLastGrace);
-    if (!hands_over) begin_stop();
+    if (!hands_over) begin_stop(is_delayed);
     const TimePoint deadline = clock_.now() + config_.graceful_timeout;
     environment_.draining = !hands_over;
     if (hands_over) server_->stop_accepting();
@@ -205,10 +228,10 @@ class Lifecycle {
     }
   }
 
-  void begin_stop() {
+  void begin_stop(bool is_delayed) {
     overseer_.stopping();
     environment_.stopping = true;
-    if (config_.drain_delay > Duration::zero()) std::this_thread::sleep_for(config_.drain_delay);
+    if (is_delayed) std::this_thread::sleep_for(config_.drain_delay);
   }
 
   // Another process has the new connections; what still comes on the old ones is served here, and
@@ -230,6 +253,11 @@ class Lifecycle {
   }
 
  private:
+  Status give_up(Status why) {
+    exit_code_ = kExitConfig;
+    return why;
+  }
+
   http::Server::Loops make_loops() const {
     http::Server::Loops loops;
     for (std::size_t i = 0; i < config_.loops; ++i) {
@@ -283,7 +311,7 @@ class Lifecycle {
     for (const UseArg& use : config_.uses) {
       options.seats.push_back({"lib" + use.name + ".so", "", true, use.service, use.name});
     }
-    options.stage.exe = exe_;
+    options.stage.exe = kOwnProgram;
     options.stage.host_version = BENTO_VERSION;
     options.stage.settings = [this](const std::string& service) {
       return settings_json(config_.settings, service);
@@ -293,7 +321,8 @@ class Lifecycle {
     };
     options.stage.quiet = reload::Watcher::kQuiet;
     options.plugin_folders = reload::plugin_folders(exe_, BENTO_PLUGIN_SUBDIR);
-    options.runners = {exe_, config_.runner_workers, config_.runner_workers_of, config_.max_queue};
+    options.runners = {kOwnProgram, config_.runner_workers, config_.runner_workers_of,
+                       config_.max_queue, config_.max_queue_bytes};
     options.copy_dir = config_.copy_dir;
     options.start_limit = config_.reload_timeout;
     options.unmaps = config_.unmaps_retired;
@@ -369,6 +398,7 @@ class Lifecycle {
   service::Dispatcher dispatcher_;
   const http::Server::Loops loops_;
   bool do_loops_run_ = false;
+  int exit_code_ = kExitFailed;
   const std::shared_ptr<EventLoop> launcher_;  // of processes: a loop, for what it runs can wait
   reload::Fleet fleet_;
   reload::Reloader reloader_;
@@ -381,7 +411,7 @@ class Lifecycle {
 }  // namespace
 
 int serve(const Config& config, const std::string& exe, supervise::Overseer& overseer) {
-  block_signals(overseer.is_supervisor());
+  take_signals(overseer.is_supervisor());
   prepare_exit();
   make_room_for(config.limits.max_connections + kOtherDescriptors);
   UserOutput output;
@@ -413,7 +443,7 @@ int serve(const Config& config, const std::string& exe, supervise::Overseer& ove
     lifecycle.stop(0);
     output.end();
     std::fprintf(stderr, "bentohost: %s\n", signal.status().message().c_str());
-    return 1;
+    return lifecycle.exit_code();
   }
   lifecycle.stop(*signal);
   return 0;

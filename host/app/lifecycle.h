@@ -10,7 +10,8 @@
 namespace bentohost::app {
 
 // Serves until SIGTERM or SIGINT, or until the overseer wants it to end; returns the exit code: 0,
-// or 1 when it could not start (one line on stderr says why). `exe` is this program's own file. The
+// or 1 when it could not start (one line on stderr says why), 78 (EX_CONFIG) when its runners will
+// not, or not within --start-timeout. `exe` is this program's own file. The
 // caller's thread must be the process's only one.
 int serve(const Config& config, const std::string& exe, supervise::Overseer& overseer);
 

@@ -80,10 +80,23 @@ std::vector<OptionEntry> service_options() {
        "processes of each runner (1), or of one, with its service's name where several have one of "
        "that name. Repeatable",
        true, apply_runner_workers},
+      {"start-timeout", "SECONDS",
+       "longest wait for the runners at the first start (600); they are started again, with "
+       "pauses, "
+       "until then. Exit code 78 when it is over, or a runner says that it is useless",
+       false,
+       store(
+           parse_seconds, [](Config & c) -> auto& { return c.start_timeout; })},
       {"max-queue", "N", "calls that may wait for a runner method (1024); more are answered 503",
        false,
        store(
            count_between(1, 1u << 24), [](Config & c) -> auto& { return c.max_queue; })},
+      {"max-queue-bytes", "BYTES",
+       "inputs of calls that may wait for a runner method (256m); more are answered 503, and 413 "
+       "what is larger by itself",
+       false,
+       store(
+           parse_size, [](Config & c) -> auto& { return c.max_queue_bytes; })},
       {"timeout", "SECONDS",
        "longest time from the end of a request's body to its answer (60); then 504", false,
        store(

@@ -1,71 +1,76 @@
 #include "app/signals.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
-#include <sys/signalfd.h>
-#include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <semaphore>
+#include <system_error>
 #include <thread>
 #include <utility>
 
 #include "base/exits.h"
 #include "base/log.h"
+#include "base/signal_handlers.h"
 
 namespace bentohost::app {
 namespace {
 
-// Queued, each with its number, unlike other signals, of which two may become one.
-int request_carrier() { return SIGRTMIN; }
+// What has come, in its order, in a pipe: a byte for each, the signal's number, with this bit if
+// the supervisor requested it.
+constexpr unsigned char kRequested = 0x80;
+UniqueFd reading, writing;
 
 bool is_supervised = false;
 // The end began with a SIGTERM to this process, perhaps to its whole group: then the supervisor's
 // first request is the same one.
 std::atomic<bool> begun_directly = false;
+// Came while nobody took it.
+std::atomic<bool> hang_up_is_due = false;
 
-// Those that end a process that is about to end, or that has not begun.
-sigset_t stop_signals() {
-  sigset_t set;
-  sigemptyset(&set);
-  if (is_supervised) {
-    sigaddset(&set, request_carrier());
-  } else {
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
+struct Arrival {
+  int number = 0;  // 0: none
+  bool is_requested = false;
+
+  // Whether it ends a process that has not begun to end, or one that has.
+  bool ends(bool has_begun_to_end) const {
+    if (is_requested) return true;
+    if (is_supervised) return number == SIGTERM && !has_begun_to_end;
+    return number == SIGTERM || number == SIGINT;
   }
-  return set;
+};
+
+// [signal handler] A pipe that is full holds signals enough.
+void write_down(unsigned char byte) {
+  [[maybe_unused]] const ssize_t n = ::write(writing.get(), &byte, 1);
 }
 
-sigset_t first_stop_signals() {
-  sigset_t set = stop_signals();
-  sigaddset(&set, SIGTERM);
-  return set;
+Arrival read_one() {
+  unsigned char byte = 0;
+  if (::read(reading.get(), &byte, 1) != 1) return {};
+  return {byte & ~kRequested, (byte & kRequested) != 0};
 }
 
-int number_of(const siginfo_t& info) {
-  return info.si_signo == request_carrier() ? info.si_value.sival_int : info.si_signo;
-}
-
-timespec to_timespec(Duration duration) {
-  const auto whole = std::chrono::duration_cast<std::chrono::seconds>(duration);
-  return {static_cast<time_t>(whole.count()), static_cast<long>((duration - whole).count())};
-}
-
-// The next of them within `longest`, or 0. Duration::max() waits for one.
-int take_signal(const sigset_t& set, Duration longest, siginfo_t& info) {
-  int number = 0;
-  if (longest == Duration::max()) {
-    do {
-      number = ::sigwaitinfo(&set, &info);
-    } while (number < 0);
-  } else {
-    const timespec timeout = to_timespec(longest);
-    number = ::sigtimedwait(&set, &info, &timeout);
+// The next within `longest`; Duration::max() waits for one.
+Arrival take_one(Duration longest) {
+  const SteadyClock clock;
+  const TimePoint end = longest == Duration::max() ? kNoDeadline : clock.now() + longest;
+  while (true) {
+    if (const Arrival arrival = read_one(); arrival.number != 0) return arrival;
+    int timeout = -1;
+    if (end != kNoDeadline) {
+      const Duration left = std::max(end - clock.now(), Duration::zero());
+      if (left == Duration::zero()) return {};
+      timeout = static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(left).count());
+    }
+    pollfd fd{reading.get(), POLLIN, 0};
+    ::poll(&fd, 1, timeout);
   }
-  return number > 0 ? number_of(info) : 0;
 }
 
 // The thread of prepare_exit() waits for this.
@@ -78,51 +83,61 @@ ExitWatch& exit_watch() {
   return *the_one;
 }
 
-// Waits for the end, whatever else comes.
-[[noreturn]] void exit_on(const sigset_t& set) {
-  siginfo_t info{};
-  end_process(128 + take_signal(set, Duration::max(), info));
-}
-
 }  // namespace
 
-void block_signals(bool supervised) {
+void take_signals(bool supervised) {
   is_supervised = supervised;
-  sigset_t set;
-  sigemptyset(&set);
-  for (const int number : {SIGTERM, SIGINT, SIGHUP, request_carrier()}) sigaddset(&set, number);
-  ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
-  ::signal(SIGPIPE, SIG_IGN);
-  ::signal(SIGUSR2, SIG_IGN);  // for the supervisor
+  int ends[2] = {-1, -1};
+  if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) {
+    throw std::system_error(errno, std::generic_category(), "cannot make a pipe for signals");
+  }
+  reading.reset(ends[0]);
+  writing.reset(ends[1]);
   // Whoever started us may ignore it, and then the kernel reaps our children before we hear how
   // they ended.
   ::signal(SIGCHLD, SIG_DFL);
+  retake_signals();
+  unblock_signals();
+}
+
+void retake_signals() {
+  handle_signals({SIGTERM, SIGINT, SIGHUP},
+                 [](int number) { write_down(static_cast<unsigned char>(number)); });
+  make_harmless({SIGPIPE, SIGUSR2});  // the latter is for the supervisor
 }
 
 void request_signal(int number) {
-  sigval value{};
-  value.sival_int = number;
-  ::sigqueue(::getpid(), request_carrier(), value);
+  write_down(static_cast<unsigned char>(static_cast<unsigned char>(number) | kRequested));
 }
 
 int wait_for_signal(Duration longest) {
-  sigset_t set = first_stop_signals();
-  sigaddset(&set, SIGHUP);
-  siginfo_t info{};
-  const int number = take_signal(set, longest, info);
-  if (is_supervised && info.si_signo == SIGTERM) begun_directly = true;
-  return number;
+  if (hang_up_is_due.exchange(false)) return SIGHUP;
+  const SteadyClock clock;
+  const TimePoint end = longest == Duration::max() ? kNoDeadline : clock.now() + longest;
+  while (true) {
+    const Arrival arrival =
+        take_one(end == kNoDeadline ? longest : std::max(end - clock.now(), Duration::zero()));
+    if (arrival.number == 0 || arrival.number == SIGHUP) return arrival.number;
+    if (!arrival.ends(false)) continue;
+    if (is_supervised && !arrival.is_requested) begun_directly = true;
+    return arrival.number;
+  }
 }
 
 ExitOnSignal::ExitOnSignal() : over_(::eventfd(0, EFD_CLOEXEC)) {
   if (!over_) return;
   watcher_ = std::thread([over = over_.get()] {
-    const sigset_t set = first_stop_signals();
-    const UniqueFd signals(::signalfd(-1, &set, SFD_CLOEXEC));
-    pollfd fds[] = {{over, POLLIN, 0}, {signals.get(), POLLIN, 0}};
-    while (::poll(fds, 2, -1) < 0) {
+    while (true) {
+      pollfd fds[] = {{over, POLLIN, 0}, {reading.get(), POLLIN, 0}};
+      ::poll(fds, 2, -1);
+      while (true) {
+        const Arrival arrival = read_one();
+        if (arrival.number == 0) break;
+        if (arrival.ends(false)) end_process(128 + arrival.number);
+        if (arrival.number == SIGHUP) hang_up_is_due = true;
+      }
+      if (fds[0].revents != 0) return;
     }
-    if (fds[1].revents != 0) exit_on(set);
   });
 }
 
@@ -136,14 +151,13 @@ void prepare_exit() {
   std::thread([] {
     exit_watch().armed.acquire();
     const Duration at_latest = exit_watch().at_latest;
-    const sigset_t set = stop_signals();
     const SteadyClock clock;
     const TimePoint end = clock.now() + at_latest;
     bool is_the_same = begun_directly;
     while (clock.now() < end) {
-      siginfo_t info{};
-      const int number = take_signal(set, end - clock.now(), info);
-      if (number != 0 && !std::exchange(is_the_same, false)) end_process(128 + number);
+      const Arrival arrival = take_one(end - clock.now());
+      if (arrival.number == 0 || !arrival.ends(true)) continue;
+      if (!std::exchange(is_the_same, false)) end_process(128 + arrival.number);
     }
     log_error("a plugin's on_shutdown or destroy does not return; ending without it");
     end_process(1);

@@ -1,7 +1,9 @@
-// Signals as values: SIGTERM, SIGINT and SIGHUP are blocked in all threads and taken where the
-// lifecycle waits. In a supervised process SIGTERM and SIGINT are the supervisor's to understand,
-// whose requests are taken in their place: a Ctrl-C, which reaches the whole group of processes, is
-// one and not two. Of those sent to the process itself a SIGTERM begins its end, and no more.
+// Signals as values: SIGTERM, SIGINT and SIGHUP have a handler that writes them down, and are taken
+// where the lifecycle waits; none is blocked or ignored, for programs that plugins start would
+// inherit that (base/signal_handlers.h). In a supervised process SIGTERM and SIGINT are the
+// supervisor's to understand, whose requests are taken in their place: a Ctrl-C, which reaches the
+// whole group of processes, is one and not two. Of those sent to the process itself a SIGTERM
+// begins its end, and no more.
 #pragma once
 
 #include <csignal>
@@ -12,17 +14,20 @@
 
 namespace bentohost::app {
 
-// Before any thread starts: blocks SIGTERM, SIGINT and SIGHUP, ignores SIGPIPE and SIGUSR2, and
-// does not ignore SIGCHLD.
-void block_signals(bool is_supervised);
+// Before any thread starts. SIGPIPE and SIGUSR2 do nothing, and SIGCHLD is not ignored. Throws
+// std::system_error when there is no descriptor left.
+void take_signals(bool is_supervised);
+// Again: plugins may have handlers of their own when they have started, for signals that are ours.
+void retake_signals();
 // [any] What the supervisor wants, as the number of a signal.
 void request_signal(int number);
 // The signal that came, or was requested, within `longest`, or 0. Duration::max() waits for one.
+// One thread at a time, and none while an ExitOnSignal lives.
 int wait_for_signal(Duration longest);
 // One of those that mean the end, SIGHUP aside.
 inline bool is_stop_signal(int number) { return number != 0 && number != SIGHUP; }
 // While one lives, a signal ends the process at once, with exit code 128 + its number: so a plugin
-// that hangs in the middle of the start does not make the host deaf.
+// that hangs in the middle of the start does not make the host deaf. A SIGHUP waits.
 class ExitOnSignal {
  public:
   ExitOnSignal();

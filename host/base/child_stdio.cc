@@ -10,6 +10,8 @@
 #include <cstdio>
 #include <cstring>
 
+#include "base/signal_handlers.h"
+
 namespace bentohost {
 
 void fill_stdio() {
@@ -33,9 +35,8 @@ Result<ChildPipes> take_stdio() {
 }
 
 void become_child(int parent_pid) {
-  sigset_t none;
-  sigemptyset(&none);
-  ::pthread_sigmask(SIG_SETMASK, &none, nullptr);
+  unblock_signals();
+  ::prctl(PR_SET_NAME, "bentohost");  // it was started as "exe" (base/launch.h)
   rlimit limit{};
   if (::prlimit(parent_pid, RLIMIT_NOFILE, nullptr, &limit) == 0) {
     ::setrlimit(RLIMIT_NOFILE, &limit);

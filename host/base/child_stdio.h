@@ -21,8 +21,9 @@ struct ChildPipes {
 Result<ChildPipes> take_stdio();
 
 // The process gets SIGKILL when the thread that started it ends, and ends at once if its parent is
-// no longer `parent_pid`; signals that the host blocks for itself are unblocked, and the limit of
-// descriptors is the parent's, of which launch() left few. Call before anything else.
+// no longer `parent_pid`; signals, which launch() blocked for it, come from now on, and the limit
+// of descriptors is the parent's, of which launch() left few. Call before anything else, but for
+// what makes signals harmless.
 void become_child(int parent_pid);
 
 }  // namespace bentohost

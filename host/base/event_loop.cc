@@ -3,7 +3,9 @@
 #include <sys/eventfd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <future>
+#include <system_error>
 #include <utility>
 
 #include "base/host_thread.h"
@@ -33,7 +35,9 @@ EventLoop::EventLoop(const Clock& clock)
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.ptr = nullptr;  // the loop's own
-  ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), &event);
+  if (!epoll_ || !wake_ || ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), &event) != 0) {
+    throw std::system_error(errno, std::generic_category(), "cannot make an event loop");
+  }
 }
 
 EventLoop::~EventLoop() { stop(); }
@@ -180,11 +184,17 @@ bool EventLoop::let_turn(Duration longest) {
   return true;
 }
 
-bool EventLoop::add(int fd, std::uint32_t epoll_events, Watcher& watcher) {
+void EventLoop::hold_for_a_turn(std::shared_ptr<const void> what) {
+  // The second one runs when the turn of the first, with its end, is over.
+  post([this, what = std::move(what)] { post([what] {}); });
+}
+
+Status EventLoop::add(int fd, std::uint32_t epoll_events, Watcher& watcher) {
   epoll_event event{};
   event.events = epoll_events;
   event.data.ptr = &watcher;
-  return ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0;
+  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0) return {};
+  return Status(BENTO_RESOURCE_EXHAUSTED, "epoll_ctl: " + std::generic_category().message(errno));
 }
 
 void EventLoop::remove(int fd, const Watcher& watcher) {
@@ -192,12 +202,13 @@ void EventLoop::remove(int fd, const Watcher& watcher) {
   forget_events_of(&watcher);
 }
 
-void EventLoop::watch(int fd, std::uint32_t epoll_events,
-                      std::function<void(std::uint32_t)> on_event) {
+Status EventLoop::watch(int fd, std::uint32_t epoll_events,
+                        std::function<void(std::uint32_t)> on_event) {
   auto watcher = std::make_unique<FunctionWatcher>(std::move(on_event));
-  add(fd, epoll_events, *watcher);
+  if (Status status = add(fd, epoll_events, *watcher); !status.ok()) return status;
   std::lock_guard lock(mutex_);
   functions_[fd] = std::move(watcher);
+  return {};
 }
 
 void EventLoop::set_events(int fd, std::uint32_t epoll_events) {

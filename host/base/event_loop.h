@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/status.h"
 #include "base/timer_queue.h"
 #include "base/unique_fd.h"
 
@@ -28,6 +29,7 @@ class EventLoop {
   // The coarsest error of a time limit that a ticker keeps.
   static constexpr Duration kTick = std::chrono::milliseconds(25);
 
+  // Throws std::system_error where there is no descriptor left for it: loops are made at the start.
   explicit EventLoop(const Clock& clock);
   ~EventLoop();  // stop(); but never on its own thread
   EventLoop(const EventLoop&) = delete;
@@ -51,6 +53,9 @@ class EventLoop {
   // [any, not loop] Returns when the loop has done all that it was asked for before, what was asked
   // for at the end of a turn included; or after `longest`. False: it did not turn in time.
   bool let_turn(Duration longest);
+  // [any] Lets go of `what` as soon as that is so, or when the loop stops: for those whom it might
+  // still call.
+  void hold_for_a_turn(std::shared_ptr<const void> what);
 
   // [loop] Calls it once at the end of this turn, however often it is asked for; what is asked for
   // at the end of a turn comes at the end of the next, which follows at once.
@@ -71,11 +76,14 @@ class EventLoop {
    protected:
     ~Watcher() = default;
   };
-  bool add(int fd, std::uint32_t epoll_events, Watcher& watcher);
+  // RESOURCE_EXHAUSTED, and nothing is watched: the user's limit of watched descriptors
+  // (fs.epoll.max_user_watches), or no memory.
+  [[nodiscard]] Status add(int fd, std::uint32_t epoll_events, Watcher& watcher);
   void remove(int fd, const Watcher& watcher);
 
   // [loop] The same with functions. A function may unwatch itself.
-  void watch(int fd, std::uint32_t epoll_events, std::function<void(std::uint32_t)> on_event);
+  [[nodiscard]] Status watch(int fd, std::uint32_t epoll_events,
+                             std::function<void(std::uint32_t)> on_event);
   void set_events(int fd, std::uint32_t epoll_events);  // [any] for an fd that is watched
   void unwatch(int fd);
 

@@ -1,12 +1,16 @@
 #include "base/launch.h"
 
+#include <Poco/Exception.h>
 #include <Poco/Pipe.h>
 #include <Poco/Process.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <system_error>
 
 namespace bentohost {
 namespace {
@@ -33,9 +37,22 @@ const int is_registered = ::pthread_atfork(nullptr, nullptr, &prepare_child);
 
 pid_t launch(const std::string& exe, const std::vector<std::string>& arguments, Poco::Pipe& in,
              Poco::Pipe& out, Poco::Pipe& err) {
+  // The child could only tell by an exit code (Poco's 72).
+  if (::access(exe.c_str(), X_OK) != 0) {
+    throw Poco::SystemException("cannot execute " + exe, std::generic_category().message(errno));
+  }
   struct Launching {
-    Launching() { is_launching = is_registered == 0; }
-    ~Launching() { is_launching = false; }
+    Launching() {
+      is_launching = is_registered == 0;
+      sigset_t all;
+      sigfillset(&all);
+      ::pthread_sigmask(SIG_SETMASK, &all, &before);
+    }
+    ~Launching() {
+      ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+      is_launching = false;
+    }
+    sigset_t before;
   } const scope;
   return Poco::Process::launch(exe, arguments, &in, &out, &err).id();
 }

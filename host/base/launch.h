@@ -14,9 +14,15 @@ class Pipe;
 
 namespace bentohost {
 
-// The child's stdin, stdout and stderr are the pipes, and it has no other descriptor. Once it calls
-// become_child() (base/child_stdio.h), it has this process's limit of descriptors, and dies with
-// the thread that calls this. Throws Poco::Exception. Any thread.
+// This program, whatever has become of its file: it may have been removed, or replaced by another
+// version, which would not understand us. The kernel leads a child of fork() to the very same file.
+inline constexpr const char* kOwnProgram = "/proc/self/exe";
+
+// The child's stdin, stdout and stderr are the pipes, and it has no other descriptor. Signals are
+// blocked in it, so that one to the whole group of processes does not end it before it has
+// handlers. Once it calls become_child() (base/child_stdio.h), they are not any more, it has this
+// process's limit of descriptors, and dies with the thread that calls this. Throws Poco::Exception,
+// in words if `exe` cannot be executed. Any thread.
 pid_t launch(const std::string& exe, const std::vector<std::string>& arguments, Poco::Pipe& in,
              Poco::Pipe& out, Poco::Pipe& err);
 

@@ -58,17 +58,24 @@ void Acceptor::open_doors(Doors doors) {
   const auto is_among = [](const Listener& listener, Doors these) {
     return these == Doors::kAll || (these == Doors::kAdmin && listener.door == Door::kAdmin);
   };
+  Status status;
   for (const Listener& listener : listeners_) {
     const bool was = is_among(listener, doors_);
     const bool is = is_among(listener, doors);
-    if (is && !was) {
-      loop_.watch(listener.fd.get(), EPOLLIN,
-                  [this, &listener](std::uint32_t) { accept_from(listener); });
+    if (is && !was && status.ok()) {
+      status = loop_.watch(listener.fd.get(), EPOLLIN,
+                           [this, &listener](std::uint32_t) { accept_from(listener); });
     } else if (was && !is) {
       loop_.unwatch(listener.fd.get());
     }
   }
   doors_ = doors;
+  if (status.ok()) return;
+  for (const Listener& listener : listeners_) loop_.unwatch(listener.fd.get());
+  doors_ = Doors::kNone;
+  resume_.set(loop_.now() + kPause);
+  if (!is_due(warned_failed_at_)) return;
+  log_error("connections wait: the listening sockets cannot be watched: " + status.message());
 }
 
 void Acceptor::pause(Doors but_for) {

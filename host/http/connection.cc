@@ -70,7 +70,7 @@ void Connection::open() {
   connection_opened(transport_->fd());
   // Once and for all: with edges there is no need to ask again for each request.
   constexpr std::uint32_t kEvents = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
-  if (!loop_.add(transport_->fd(), kEvents, *this)) return close();
+  if (!loop_.add(transport_->fd(), kEvents, *this).ok()) return close();
   set_timer();
 }
 

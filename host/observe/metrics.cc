@@ -83,6 +83,8 @@ struct Metrics::Impl {
               "Requests and connections that the HTTP front ended by itself, by reason.");
   Family<Gauge>& queue_depth =
       gauge(registry, "bentohost_queue_depth", "Calls that wait for a worker of the runner.");
+  Family<Gauge>& queue_bytes =
+      gauge(registry, "bentohost_queue_bytes", "Bytes of the inputs of calls that wait.");
   Family<Histogram>& queue_wait =
       histogram(registry, "bentohost_queue_wait_seconds",
                 "From a call's submission to the start of its batch, in seconds.");
@@ -158,6 +160,7 @@ RunnerMethodMetrics Metrics::runner_method(const RunnerName& runner, std::string
     return all;
   };
   return {&impl_->queue_depth.Add(labels),
+          &impl_->queue_bytes.Add(labels),
           &impl_->queue_wait.Add(labels, kRunnerSeconds),
           &impl_->batch_size.Add(labels, batch_buckets(max_batch)),
           &impl_->run_duration.Add(labels, kRunnerSeconds),

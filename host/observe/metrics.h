@@ -35,11 +35,12 @@ class RouteMetrics {
   ~RouteMetrics() = default;
 };
 
-// One method of one runner of one service: bentohost_queue_depth, bentohost_queue_wait_seconds,
+// One method of one runner of one service: bentohost_queue_depth, bentohost_queue_bytes,
+// bentohost_queue_wait_seconds,
 // bentohost_batch_size (rows), bentohost_runner_call_duration_seconds,
 // bentohost_runner_calls_total{result}.
 struct RunnerMethodMetrics {
-  prometheus::Gauge* queue_depth;
+  prometheus::Gauge *queue_depth, *queue_bytes;
   prometheus::Histogram* queue_wait;
   prometheus::Histogram* batch_size;
   prometheus::Histogram* run_duration;  // of one batch, from the frame written to the result read

@@ -5,19 +5,21 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 #include <string_view>
 
+#include "base/child_end.h"
 #include "base/child_stdio.h"
 #include "base/gentle.h"
 #include "base/json.h"
 #include "base/launch.h"
 #include "base/log.h"
 #include "base/process_exit.h"
+#include "base/signal_handlers.h"
 #include "plugin/description.h"
 #include "plugin/host_table.h"
 #include "plugin/library.h"
@@ -75,37 +77,90 @@ class Reporter {
 
 // ---- the host --------------------------------------------------------------------------------
 
-// Reads both pipes until they end or time is up; false when it was. `gentle_child`: 0 for none.
-bool read_until_end(int out, int err, Duration time_limit, pid_t gentle_child, std::string& output,
-                    std::string& errors) {
-  const TimePoint began = std::chrono::steady_clock::now(), deadline = began + time_limit;
-  TimePoint wake_at = gentle_child != 0 ? std::min(began + kGentleTime, deadline) : deadline;
-  pollfd fds[2] = {{out, POLLIN, 0}, {err, POLLIN, 0}};
-  while (fds[0].fd >= 0 || fds[1].fd >= 0) {
-    const auto left =
-        std::chrono::ceil<std::chrono::milliseconds>(wake_at - std::chrono::steady_clock::now());
-    if (left.count() <= 0) {
-      if (wake_at == deadline) return false;
-      make_less_gentle(gentle_child);
-      wake_at = deadline;
-      continue;
+// How often those are asked who do not tell: whether it is still wanted, and, without a pidfd,
+// whether it has ended.
+constexpr Duration kLook = std::chrono::milliseconds(20);
+// For a child to die of SIGKILL; then it hangs in the kernel, and is left behind.
+constexpr Duration kKillGrace = std::chrono::seconds(2);
+
+// A child and what it says. Only its end counts: it may close its pipes long before, and what it
+// has started may keep them open long after.
+class Watched {
+ public:
+  enum class End { kEnded, kLate, kCancelled, kBabbling };
+
+  Watched(pid_t pid, int out, int err) : pid_(pid), pidfd_(open_pidfd(pid)), fds_{out, err} {
+    for (const int fd : fds_) ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
+  }
+
+  // Whatever comes of it, there is no more to be done about the child.
+  End run(const ProbeOptions& options) {
+    const End end = watch(options);
+    if (end == End::kEnded) return end;
+    ::kill(pid_, SIGKILL);
+    if (options.is_gentle) end_gentleness(pid_);  // its end is waited for
+    status_ = reap_by(pid_, pidfd_, std::chrono::steady_clock::now() + kKillGrace);
+    if (!status_) {
+      log_error("the process that tries a plugin out does not die of SIGKILL and is left behind",
+                {{"pid", std::to_string(pid_)}});
     }
-    if (::poll(fds, 2, static_cast<int>(left.count())) < 0 && errno != EINTR) return false;
-    for (int i = 0; i < 2; ++i) {
-      if (fds[i].fd < 0 || fds[i].revents == 0) continue;
-      char buffer[4096];
-      const ssize_t n = ::read(fds[i].fd, buffer, sizeof buffer);
-      if (n <= 0) {
-        fds[i].fd = -1;
-        continue;
+    read();
+    return end;
+  }
+
+  int status() const { return status_.value_or(kNoStatus); }
+  std::string output, errors;
+
+ private:
+  End watch(const ProbeOptions& options) {
+    const TimePoint began = std::chrono::steady_clock::now(), deadline = began + options.time_limit;
+    TimePoint less_gentle_at = options.is_gentle ? began + kGentleTime : kNoDeadline;
+    while (true) {
+      status_ = reap(pid_);
+      if (!read()) return End::kBabbling;
+      if (status_) return End::kEnded;
+      const TimePoint now = std::chrono::steady_clock::now();
+      if (options.cancelled != nullptr && *options.cancelled) return End::kCancelled;
+      if (now >= deadline) return End::kLate;
+      if (now >= less_gentle_at) {
+        make_less_gentle(pid_);
+        less_gentle_at = kNoDeadline;
       }
-      (i == 0 ? output : errors).append(buffer, static_cast<std::size_t>(n));
-      if (errors.size() > 2 * kMaxStderr) errors.erase(0, errors.size() - kMaxStderr);
-      if (output.size() > kMaxReport) return false;
+      wait(std::min({deadline, less_gentle_at, now + kLook}) - now);
     }
   }
-  return true;
-}
+
+  void wait(Duration longest) {
+    pollfd fds[3] = {{pidfd_.get(), POLLIN, 0}, {fds_[0], POLLIN, 0}, {fds_[1], POLLIN, 0}};
+    ::poll(fds, 3, static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(longest).count()));
+  }
+
+  // What is there now; false when that is too much.
+  bool read() {
+    for (int i = 0; i < 2; ++i) {
+      std::string& text = i == 0 ? output : errors;
+      char buffer[4096];
+      while (fds_[i] >= 0) {
+        const ssize_t n = ::read(fds_[i], buffer, sizeof buffer);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0 && errno == EAGAIN) break;
+        if (n <= 0) {
+          fds_[i] = -1;
+          break;
+        }
+        text.append(buffer, static_cast<std::size_t>(n));
+        if (errors.size() > 2 * kMaxStderr) errors.erase(0, errors.size() - kMaxStderr);
+        if (output.size() > kMaxReport) return false;
+      }
+    }
+    return true;
+  }
+
+  const pid_t pid_;
+  const UniqueFd pidfd_;
+  int fds_[2];
+  std::optional<int> status_;
+};
 
 struct Outcome {
   std::string last_step, error;
@@ -146,6 +201,7 @@ std::string with_last_output(std::string message, std::string errors) {
 }  // namespace
 
 int run_probe(const PluginFile& file, int parent_pid, const std::string& host_version) {
+  make_harmless({SIGPIPE});  // as in the processes that will serve
   become_child(parent_pid);
   auto pipes = take_stdio();
   if (!pipes.ok()) return 1;
@@ -177,39 +233,48 @@ int run_probe(const PluginFile& file, int parent_pid, const std::string& host_ve
   return 0;
 }
 
-Result<ProbeReport> probe(const std::string& exe, const PluginFile& file, Duration time_limit,
-                          bool is_gentle, std::string* last_step) {
+Result<ProbeReport> probe(const PluginFile& file, const ProbeOptions& options,
+                          std::string* last_step) {
   const std::string& path = file.path;
   Poco::Pipe in, out, err;
   pid_t pid = 0;
   try {
-    pid = launch(exe, {"probe", path, file.mapped(), std::to_string(::getpid())}, in, out, err);
-    if (is_gentle) make_gentle(pid, /*for_good=*/true);
+    pid = launch(options.exe, {"probe", path, file.mapped(), std::to_string(::getpid())}, in, out,
+                 err);
+    if (options.is_gentle) make_gentle(pid, /*for_good=*/true);
   } catch (const Poco::Exception& e) {
     return Status(BENTO_INTERNAL, "cannot start the probe of " + path + ": " + e.displayText());
   }
-  std::string output, errors;
-  const bool ended = read_until_end(out.readHandle(), err.readHandle(), time_limit,
-                                    is_gentle ? pid : 0, output, errors);
-  if (!ended) ::kill(pid, SIGKILL);
-  int status = 0;
-  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-  }
+  Watched child(pid, out.readHandle(), err.readHandle());
+  const Watched::End end = child.run(options);
+  std::string& errors = child.errors;
+  const int status = child.status();
 
-  Outcome outcome = parse_output(output);
+  Outcome outcome = parse_output(child.output);
   if (last_step != nullptr) *last_step = outcome.last_step;
-  if (!ended) {
+  if (end == Watched::End::kCancelled) {
+    return Status(BENTO_UNAVAILABLE, path + ": the server is shutting down");
+  }
+  if (end == Watched::End::kLate) {
     return Status(BENTO_FAILED_PRECONDITION,
                   with_last_output(path + ": did not come back from " + outcome.last_step +
-                                       " within " + seconds_text(time_limit),
+                                       " within " + seconds_text(options.time_limit),
                                    std::move(errors)));
   }
+  if (end == Watched::End::kBabbling) {
+    return Status(BENTO_FAILED_PRECONDITION, path + ": what it says of itself is more than " +
+                                                 std::to_string(kMaxReport >> 20) +
+                                                 " MiB: its options' schemas, names and "
+                                                 "routes must be shorter");
+  }
   if (!outcome.error.empty()) return Status(BENTO_FAILED_PRECONDITION, std::move(outcome.error));
-  if (status != 0 || !outcome.has_report) {
+  const bool has_failed = status != 0 && status != kNoStatus;  // others may have reaped it
+  if (has_failed || !outcome.has_report) {
+    const std::string how = status == kNoStatus ? "is gone" : exit_text(status);
     return Status(BENTO_FAILED_PRECONDITION,
-                  with_last_output(path + ": the process that tried it out " + exit_text(status) +
-                                       " in " + outcome.last_step,
-                                   std::move(errors)));
+                  with_last_output(
+                      path + ": the process that tried it out " + how + " in " + outcome.last_step,
+                      std::move(errors)));
   }
   return std::move(outcome.report);
 }

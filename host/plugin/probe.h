@@ -3,6 +3,7 @@
 // before any of its code runs here.
 #pragma once
 
+#include <atomic>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,13 +24,21 @@ struct ProbeReport {
 // returns the exit code. The plugin's options are not known yet: it opens without any.
 int run_probe(const PluginFile& file, int parent_pid, const std::string& host_version);
 
+struct ProbeOptions {
+  std::string exe;  // this program
+  Duration time_limit = std::chrono::seconds(10);
+  bool is_gentle = false;                        // others serve meanwhile (base/gentle.h)
+  const std::atomic<bool>* cancelled = nullptr;  // null: nobody does
+};
+
 // The host's side: runs `exe probe ...`. FAILED_PRECONDITION with the step and the cause: "libx.so
-// crashed with SIGSEGV (signal 11) in bento_entry.open; its last output: ...". The child is gone
-// when this returns, and dies with the thread that calls it. `last_step`, if given, is what the
-// child had begun when it ended: kProbeAbi, or others in words. `is_gentle`: others serve meanwhile
-// (base/gentle.h).
+// crashed with SIGSEGV (signal 11) in bento_entry.open; its last output: ..."; UNAVAILABLE when
+// cancelled. The child is killed when its time is up or nobody wants to know any more, whatever it
+// has done with its descriptors, and dies with the thread that calls this; one that does not die of
+// SIGKILL is left behind. `last_step`, if given, is what the child had begun when it ended:
+// kProbeAbi, or others in words.
 inline constexpr std::string_view kProbeAbi = "its ABI version";
-Result<ProbeReport> probe(const std::string& exe, const PluginFile& file, Duration time_limit,
-                          bool is_gentle = false, std::string* last_step = nullptr);
+Result<ProbeReport> probe(const PluginFile& file, const ProbeOptions& options,
+                          std::string* last_step = nullptr);
 
 }  // namespace bentohost::plugin

@@ -167,6 +167,15 @@ Status Fleet::start() {
   return {};
 }
 
+Status Fleet::may_get_ready() const {
+  for (const Seat& seat : seats_) {
+    if (Status status = seat.live->may_get_ready(); !status.ok()) {
+      return std::move(status).prefixed("service " + seat.service + " cannot start: ");
+    }
+  }
+  return {};
+}
+
 Status Fleet::ready() {
   for (const bool is_around : {true, false}) {
     for (Seat& seat : seats_) {

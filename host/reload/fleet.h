@@ -76,6 +76,8 @@ class Fleet {
   // Loads and starts all of them, or none; their routes are published, their runners on their way
   // when the loops run. Errors name the plugin and what was wrong.
   Status start();
+  // Until then: whether they ever may, as LiveService::may_get_ready.
+  Status may_get_ready() const;
   // The runners answer: on_ready, of each.
   Status ready();
   // A new generation of the service, if its file is another than the one that serves, or `force`.

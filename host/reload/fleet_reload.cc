@@ -78,7 +78,9 @@ Status Fleet::bring_up(Seat& seat, bool force, Progress& progress, bool& is_unch
     seat.current->stamp = staged->stamp;  // touched, or built again to the same
     return {};
   }
-  Status tried = try_plugin(*staged, options_.stage, true, progress);
+  StageOptions stage = options_.stage;
+  stage.cancelled = &are_cancelled_;
+  Status tried = try_plugin(*staged, stage, true, progress);
   if (!tried.ok()) return tried;
   if (staged->service != seat.service) {
     progress.enter(Step::kProbe);

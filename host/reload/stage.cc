@@ -43,7 +43,8 @@ Status try_plugin(Staged& staged, const StageOptions& options, bool is_gentle, P
   progress.enter(Step::kProbe);
   std::string last_step;
   auto report =
-      plugin::probe(options.exe, staged.config.file, options.probe_limit, is_gentle, &last_step);
+      plugin::probe(staged.config.file,
+                    {options.exe, options.probe_limit, is_gentle, options.cancelled}, &last_step);
   if (!report.ok()) {
     if (last_step == plugin::kProbeAbi) progress.enter(Step::kAbi);
     return std::move(report).take_status();

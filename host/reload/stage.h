@@ -2,6 +2,7 @@
 // process, its options checked. No plugin code runs in this process before all of it has passed.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <string>
 #include <vector>
@@ -22,6 +23,7 @@ struct StageOptions {
   Duration quiet{};                                  // how long a file must have been left alone
   Duration longest_wait = std::chrono::seconds(10);  // ... and how long to wait for that
   Duration probe_limit = std::chrono::seconds(10);
+  const std::atomic<bool>* cancelled = nullptr;  // null: nobody does
 };
 
 struct Staged {

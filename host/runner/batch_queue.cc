@@ -5,10 +5,29 @@
 
 namespace bentohost::runner {
 
+bool BatchQueue::has_room(std::size_t calls, std::size_t bytes) const {
+  // What is put back may have made it fuller than full.
+  return calls_.size() <= policy_.max_queue && calls <= policy_.max_queue - calls_.size() &&
+         bytes_ <= policy_.max_queue_bytes && bytes <= policy_.max_queue_bytes - bytes_;
+}
+
 bool BatchQueue::push(CallPtr call) {
-  if (calls_.size() >= policy_.max_queue) return false;
+  if (!has_room(1, call->bytes)) return false;
+  bytes_ += call->bytes;
   calls_.push_back(std::move(call));
   return true;
+}
+
+void BatchQueue::push_front(CallPtr call) {
+  bytes_ += call->bytes;
+  calls_.push_front(std::move(call));
+}
+
+CallPtr BatchQueue::pop_front() {
+  CallPtr call = std::move(calls_.front());
+  calls_.pop_front();
+  bytes_ -= call->bytes;
+  return call;
 }
 
 std::vector<CallPtr> BatchQueue::take(TimePoint now, std::size_t idle_workers,
@@ -19,17 +38,15 @@ std::vector<CallPtr> BatchQueue::take(TimePoint now, std::size_t idle_workers,
   std::vector<CallPtr> batch;
   std::uint64_t rows = 0;
   while (!calls_.empty() && (batch.empty() || batch.size() < share)) {
-    CallPtr& next = calls_.front();
+    const CallPtr& next = calls_.front();
     if (is_dropped(*next, now)) {
-      dropped.push_back(std::move(next));
-      calls_.pop_front();
+      dropped.push_back(pop_front());
       continue;
     }
     if (!batch.empty() && (rows + next->rows > policy_.max_batch || !joins(*batch.front(), *next)))
       break;
     rows += next->rows;
-    batch.push_back(std::move(next));
-    calls_.pop_front();
+    batch.push_back(pop_front());
     if (!policy_.batchable || batch.front()->alone) break;
   }
   return batch;
@@ -38,13 +55,17 @@ std::vector<CallPtr> BatchQueue::take(TimePoint now, std::size_t idle_workers,
 void BatchQueue::expire(TimePoint now, std::vector<CallPtr>& dropped) {
   const auto first = std::stable_partition(
       calls_.begin(), calls_.end(), [&](const CallPtr& call) { return !is_dropped(*call, now); });
-  std::move(first, calls_.end(), std::back_inserter(dropped));
+  for (auto it = first; it != calls_.end(); ++it) {
+    bytes_ -= (*it)->bytes;
+    dropped.push_back(std::move(*it));
+  }
   calls_.erase(first, calls_.end());
 }
 
 std::vector<CallPtr> BatchQueue::take_all() {
   std::vector<CallPtr> all(std::move_iterator(calls_.begin()), std::move_iterator(calls_.end()));
   calls_.clear();
+  bytes_ = 0;
   return all;
 }
 

@@ -21,7 +21,8 @@ struct BatchPolicy {
   std::uint32_t max_batch = 1;  // rows; 1 for a method that is not batchable
   bool batchable = false;
   std::int32_t axis = 0;
-  std::size_t max_queue = 1024;            // calls
+  std::size_t max_queue = 1024;              // calls
+  std::size_t max_queue_bytes = 256u << 20;  // of their inputs
   Duration max_latency = Duration::max();  // a call that waited longer for its first batch is late
 };
 
@@ -29,10 +30,12 @@ class BatchQueue {
  public:
   explicit BatchQueue(BatchPolicy policy) : policy_(policy) {}
 
-  // False when the queue is full. `call->rows` must be at most max_batch.
+  // Whether so many more calls, with so many bytes of inputs in all, may wait.
+  bool has_room(std::size_t calls, std::size_t bytes) const;
+  // False when there is no room. `call->rows` must be at most max_batch.
   bool push(CallPtr call);
   // A call that was taken before and is to run again; never refused.
-  void push_front(CallPtr call) { calls_.push_front(std::move(call)); }
+  void push_front(CallPtr call);
 
   // The next batch, possibly empty, for one of `idle_workers`: each of them gets its share of what
   // waits. Calls that nobody wants any more or that are late go to `dropped`.
@@ -42,14 +45,17 @@ class BatchQueue {
   std::vector<CallPtr> take_all();
 
   std::size_t size() const { return calls_.size(); }
+  std::size_t bytes() const { return bytes_; }
   const BatchPolicy& policy() const { return policy_; }
 
  private:
+  CallPtr pop_front();
   bool is_dropped(const Call& call, TimePoint now) const;
   bool joins(const Call& first, const Call& next) const;
 
   BatchPolicy policy_;
   std::deque<CallPtr> calls_;
+  std::size_t bytes_ = 0;
 };
 
 }  // namespace bentohost::runner

@@ -6,6 +6,7 @@
 #include <bento/abi.h>
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -30,6 +31,7 @@ using Done = std::function<void(const Outcome&)>;
 struct Call {
   std::vector<wire::Value> inputs;
   std::uint32_t rows = 1;  // on the method's axis_in; 1 for what is not batched
+  std::size_t bytes = 0;   // of the inputs; set when it is submitted
   TimePoint enqueued{};
   TimePoint deadline = kNoDeadline;
   Done done;

@@ -1,6 +1,7 @@
 #include "runner/client.h"
 
 #include <algorithm>
+#include <array>
 #include <condition_variable>
 #include <mutex>
 #include <utility>
@@ -10,6 +11,8 @@
 
 namespace bentohost::runner {
 namespace {
+
+constexpr std::size_t kFewInputs = 4;  // need no memory to be looked at
 
 Status invalid(std::string message) { return Status(BENTO_INVALID_ARGUMENT, std::move(message)); }
 
@@ -152,12 +155,17 @@ CallPtr make_call(std::vector<wire::Value> inputs, std::uint32_t rows, const Cli
   return call;
 }
 
+std::size_t parts_of(std::int64_t rows, const plugin::MethodSpec& method) {
+  if (!method.batchable || rows <= method.max_batch) return 1;
+  return static_cast<std::size_t>((rows - 1) / method.max_batch + 1);
+}
+
 Result<std::vector<CallPtr>> submit_split(const Target& target,
                                           const std::vector<wire::Value>& inputs, std::int64_t rows,
                                           const Client::Wanted& wanted, Done done) {
   const plugin::MethodSpec& method = target.spec();
   const std::int64_t part_rows = method.max_batch;
-  const auto parts = static_cast<std::size_t>((rows + part_rows - 1) / part_rows);
+  const std::size_t parts = parts_of(rows, method);
   const auto joiner = std::make_shared<Joiner>(parts, method.axis_out, std::move(done));
   std::vector<CallPtr> calls;
   for (std::size_t part = 0; part < parts; ++part) {
@@ -180,12 +188,12 @@ Result<std::vector<CallPtr>> submit_split(const Target& target,
   return calls;
 }
 
-Result<std::int64_t> rows_of_inputs(const std::vector<wire::Value>& inputs,
+Result<std::int64_t> rows_of_inputs(std::span<const bento_value> inputs,
                                     const plugin::MethodSpec& method) {
   if (!method.batchable) return std::int64_t{1};
   std::int64_t rows = -1;
-  for (const wire::Value& input : inputs) {
-    auto extent = wire::rows_of(input.view(), method.axis_in);
+  for (const bento_value& input : inputs) {
+    auto extent = wire::rows_of(input, method.axis_in);
     if (!extent.ok()) return extent;
     if (rows >= 0 && *extent != rows) {
       return invalid("the inputs have " + std::to_string(rows) + " and " + std::to_string(*extent) +
@@ -194,6 +202,52 @@ Result<std::int64_t> rows_of_inputs(const std::vector<wire::Value>& inputs,
     rows = *extent;
   }
   return rows;
+}
+
+std::size_t bytes_of(const bento_value& value) {
+  if (value.kind == BENTO_TENSOR) {
+    // Whatever its strides: that is what a copy of it has.
+    const auto bytes = wire::tensor_bytes(value.tensor.dtype, wire::shape_of(value.tensor));
+    return bytes < 0 ? 0 : static_cast<std::size_t>(bytes);
+  }
+  return value.bytes.len;
+}
+
+// Before anything is copied: whether the method takes the inputs, and its queue has room for them.
+// Their rows.
+Result<std::int64_t> admit(const Target& target, std::span<const bento_value> inputs,
+                           bool copies_whole) {
+  const plugin::MethodSpec& method = target.spec();
+  if (inputs.empty()) return invalid("a runner call needs an input");
+  std::size_t bytes = 0;
+  for (const bento_value& input : inputs) {
+    Status status =
+        plugin::check_input(input, method.in, target.pool->spec().name + "." + method.name);
+    if (!status.ok()) return status;
+    bytes += bytes_of(input);
+  }
+  auto rows = rows_of_inputs(inputs, method);
+  if (!rows.ok()) return rows;
+  const std::size_t parts = parts_of(*rows, method);
+  if (parts == 1 && !copies_whole) return rows;  // submit() looks itself
+  if (Status status = target.pool->room_for(target.method, parts, bytes); !status.ok()) {
+    return status;
+  }
+  return rows;
+}
+
+Result<std::vector<CallPtr>> submit_admitted(const Target& target, std::vector<wire::Value> inputs,
+                                             std::int64_t rows, const Client::Wanted& wanted,
+                                             Done done) {
+  const plugin::MethodSpec& method = target.spec();
+  if (method.batchable && rows > method.max_batch) {
+    return submit_split(target, inputs, rows, wanted, std::move(done));
+  }
+  std::vector<CallPtr> calls{
+      make_call(std::move(inputs), static_cast<std::uint32_t>(rows), wanted, std::move(done))};
+  Status status = target.pool->submit(target.method, calls.front());
+  if (!status.ok()) return status;
+  return calls;
 }
 
 }  // namespace
@@ -211,38 +265,39 @@ Result<Target> Client::find(std::string_view runner, std::string_view method) co
 
 Result<std::vector<CallPtr>> Client::submit(const Target& target, std::vector<wire::Value> inputs,
                                             const Wanted& wanted, Done done) {
-  const plugin::MethodSpec& method = target.spec();
-  if (inputs.empty()) return invalid("a runner call needs an input");
-  for (const wire::Value& input : inputs) {
-    Status status =
-        plugin::check_input(input.view(), method.in, target.pool->spec().name + "." + method.name);
-    if (!status.ok()) return status;
+  std::array<bento_value, kFewInputs> few;
+  std::vector<bento_value> many;
+  std::span<bento_value> views(few.data(), std::min(inputs.size(), kFewInputs));
+  if (inputs.size() > kFewInputs) {
+    many.resize(inputs.size());
+    views = many;
   }
-  auto rows = rows_of_inputs(inputs, method);
+  for (std::size_t i = 0; i < inputs.size(); ++i) views[i] = inputs[i].view();
+  auto rows = admit(target, views, false);
   if (!rows.ok()) return std::move(rows).take_status();
-  if (method.batchable && *rows > method.max_batch) {
-    return submit_split(target, inputs, *rows, wanted, std::move(done));
-  }
-  std::vector<CallPtr> calls{
-      make_call(std::move(inputs), static_cast<std::uint32_t>(*rows), wanted, std::move(done))};
-  Status status = target.pool->submit(target.method, calls.front());
-  if (!status.ok()) return status;
-  return calls;
+  return submit_admitted(target, std::move(inputs), *rows, wanted, std::move(done));
 }
 
 Result<std::unique_ptr<bento_ticket>> Client::submit(const Target& target,
                                                      std::span<const bento_value* const> inputs,
                                                      const Wanted& wanted) {
-  std::vector<wire::Value> copies;
+  std::vector<bento_value> views;
   for (const bento_value* input : inputs) {
-    auto copy = wire::Value::copy(*input);
+    if (Status status = wire::check_value(*input); !status.ok()) return status;
+    views.push_back(*input);
+  }
+  auto rows = admit(target, views, true);
+  if (!rows.ok()) return std::move(rows).take_status();
+  std::vector<wire::Value> copies;
+  for (const bento_value& view : views) {
+    auto copy = wire::Value::copy(view);
     if (!copy.ok()) return std::move(copy).take_status();
     copies.push_back(*std::move(copy));
   }
   auto ticket = std::make_unique<WaitingTicket>();
   auto calls =
-      submit(target, std::move(copies), wanted,
-             [state = ticket->state](const Outcome& outcome) { copy_outcome(outcome, *state); });
+      submit_admitted(target, std::move(copies), *rows, wanted,
+                      [state = ticket->state](const Outcome& o) { copy_outcome(o, *state); });
   if (!calls.ok()) return std::move(calls).take_status();
   ticket->calls = *std::move(calls);
   return std::unique_ptr<bento_ticket>(std::move(ticket));

@@ -8,6 +8,7 @@
 #include <new>
 #include <utility>
 
+#include "base/child_end.h"
 #include "base/gentle.h"
 #include "base/log.h"
 
@@ -17,12 +18,13 @@ namespace {
 // A thread's frame buffer is given back after a larger frame than this.
 constexpr std::size_t kKeptFrameBytes = 1u << 20;
 
-BatchPolicy policy_of(const plugin::MethodSpec& method, std::size_t max_queue) {
+BatchPolicy policy_of(const plugin::MethodSpec& method, const PoolOptions& options) {
   BatchPolicy policy;
   policy.batchable = method.batchable;
   policy.max_batch = method.batchable ? method.max_batch : 1;
   policy.axis = method.axis_in;
-  policy.max_queue = max_queue;
+  policy.max_queue = options.max_queue;
+  policy.max_queue_bytes = options.max_queue_bytes;
   if (method.max_latency_ms != 0)
     policy.max_latency = std::chrono::milliseconds(method.max_latency_ms);
   return policy;
@@ -33,7 +35,7 @@ BatchPolicy policy_of(const plugin::MethodSpec& method, std::size_t max_queue) {
 Pool::Pool(const plugin::RunnerSpec& spec, PoolOptions options, Deps deps)
     : spec_(spec), options_(std::move(options)), deps_(deps), slots_(options_.workers) {
   for (const plugin::MethodSpec& method : spec_.methods) {
-    methods_.push_back({BatchQueue(policy_of(method, options_.max_queue)),
+    methods_.push_back({BatchQueue(policy_of(method, options_)),
                         deps_.metrics.runner_method(name(), method.name, method.max_batch)});
   }
   // The series are there from the beginning, at 0.
@@ -50,6 +52,9 @@ void Pool::start() {
 }
 
 Status Pool::submit(std::uint32_t method, CallPtr call) {
+  call->bytes = 0;
+  for (const wire::Value& input : call->inputs) call->bytes += input.data.size();
+  const std::size_t bytes = call->bytes;
   {
     std::lock_guard lock(mutex_);
     if (stopping_) return Status(BENTO_UNAVAILABLE, "runner " + spec_.name + " is shutting down");
@@ -60,12 +65,9 @@ Status Pool::submit(std::uint32_t method, CallPtr call) {
     call->enqueued = deps_.clock.now();
     Method& target = methods_[method];
     if (!target.queue.push(std::move(call))) {
-      return Status(BENTO_RESOURCE_EXHAUSTED,
-                    "runner " + spec_.name +
-                        " is overloaded: " + std::to_string(options_.max_queue) + " calls of " +
-                        spec_.methods[method].name + " are waiting");
+      return why_no_room_locked(method, 1, bytes);
     }
-    target.metrics.queue_depth->Set(static_cast<double>(target.queue.size()));
+    show_queue(target);
   }
   if (EventLoop* loop = EventLoop::current()) {
     loop->at_turn_end(*this);
@@ -74,6 +76,39 @@ Status Pool::submit(std::uint32_t method, CallPtr call) {
   }
   deps_.loop.ensure_ticking();
   return {};
+}
+
+Status Pool::room_for(std::uint32_t method, std::size_t calls, std::size_t bytes) const {
+  std::lock_guard lock(mutex_);
+  if (methods_[method].queue.has_room(calls, bytes)) return {};
+  return why_no_room_locked(method, calls, bytes);
+}
+
+Status Pool::why_no_room_locked(std::uint32_t method, std::size_t calls, std::size_t bytes) const {
+  const std::string name = spec_.name + "." + spec_.methods[method].name;
+  const auto never = [&](const std::string& what) {
+    return Status::with_http(413, BENTO_RESOURCE_EXHAUSTED,
+                             "the input is too large for runner " + name + ": " + what);
+  };
+  if (bytes > options_.max_queue_bytes) {
+    return never("it has " + std::to_string(bytes) + " bytes, and --max-queue-bytes allows " +
+                 std::to_string(options_.max_queue_bytes));
+  }
+  if (calls > options_.max_queue) {
+    return never("with at most " + std::to_string(spec_.methods[method].max_batch) +
+                 " rows in a batch it is " + std::to_string(calls) +
+                 " calls, and --max-queue allows " + std::to_string(options_.max_queue));
+  }
+  const BatchQueue& queue = methods_[method].queue;
+  return Status(BENTO_RESOURCE_EXHAUSTED,
+                "runner " + spec_.name + " is overloaded: " + std::to_string(queue.size()) +
+                    " calls of " + spec_.methods[method].name + " are waiting, with " +
+                    std::to_string(queue.bytes()) + " bytes (--max-queue, --max-queue-bytes)");
+}
+
+void Pool::show_queue(const Method& method) {
+  method.metrics.queue_depth->Set(static_cast<double>(method.queue.size()));
+  method.metrics.queue_bytes->Set(static_cast<double>(method.queue.bytes()));
 }
 
 // Gives what waits to the workers that are idle.
@@ -100,6 +135,11 @@ Status Pool::readiness() const {
     if (state == Worker::State::kIdle || state == Worker::State::kBusy) return {};
   }
   return Status(BENTO_UNAVAILABLE, "runner " + spec_.name + ": " + why_not_ready_locked());
+}
+
+bool Pool::has_given_up() const {
+  std::lock_guard lock(mutex_);
+  return std::all_of(slots_.begin(), slots_.end(), [](const Slot& slot) { return slot.gave_up; });
 }
 
 Result<bool> Pool::is_warm() const {
@@ -140,14 +180,13 @@ void Pool::stop(TimePoint deadline) {
   {
     std::unique_lock lock(mutex_);
     if (!worker_gone_.wait_until(lock, deadline, [this] { return all_gone_locked(); })) {
-      on_loop([](Worker& worker) { worker.kill("it did not end in time"); });
+      on_loop([this](Worker& worker) { worker.kill(deps_.clock.now(), "it did not end in time"); });
       worker_gone_.wait_for(lock, options_.kill_grace, [this] { return all_gone_locked(); });
     }
   }
-  deps_.loop.post([this] {
-    if (ticker_ != 0) deps_.loop.remove_ticker(std::exchange(ticker_, 0));
-    awaiting_.reset();
-  });
+  deps_.loop.post([this] { leave_behind(); });
+  // All that was asked of the loop before, and that is: it may come to it long after the owner.
+  deps_.loop.hold_for_a_turn(shared_from_this());
   deps_.loop.let_turn(options_.kill_grace);
 }
 
@@ -168,7 +207,7 @@ Pool::Dispatch Pool::take_dispatch_locked(TimePoint now, Failures& failures) {
     std::vector<CallPtr> dropped;
     std::vector<CallPtr> calls = method.queue.take(now, idle_workers, dropped);
     drop_locked(method, std::move(dropped), failures, now);
-    method.metrics.queue_depth->Set(static_cast<double>(method.queue.size()));
+    show_queue(method);
     if (calls.empty()) continue;
 
     next_method_ = index + 1;
@@ -206,7 +245,7 @@ void Pool::fail_later_locked(Failures& failures, Method& method, std::vector<Cal
 void Pool::fail_queues_locked(Failures& failures, const Status& status) {
   for (Method& method : methods_) {
     fail_later_locked(failures, method, method.queue.take_all(), status);
-    method.metrics.queue_depth->Set(0);
+    show_queue(method);
   }
 }
 
@@ -256,7 +295,9 @@ std::string Pool::why_not_ready_locked() const {
     if (slot.gave_up) {
       why += " failed for good: it " + slot.last_end;
     } else if (slot.worker != nullptr) {
-      why += slot.worker->state == Worker::State::kEnding ? " is ending" : " is starting";
+      why += slot.worker->is_undying                        ? " does not die of SIGKILL"
+             : slot.worker->state == Worker::State::kEnding ? " is ending"
+                                                            : " is starting";
     } else {
       const bool is_new = slot.is_spawning || slot.last_end.empty();
       why += is_new ? " is starting" : " will be started again";
@@ -271,17 +312,17 @@ std::string Pool::why_not_ready_locked() const {
 void Pool::send(Dispatch dispatch) {
   thread_local AlignedBuffer frame;
   while (dispatch) {
-    Outlet& outlet = dispatch.worker->to;
     const std::int32_t axis = spec_.methods[dispatch.batch->method].axis_in;
     bool is_encoded = false;
     try {
       is_encoded = encode_batch(*dispatch.batch, axis, frame);
-      if (is_encoded && !outlet.send(frame)) deps_.loop.set_events(outlet.fd(), EPOLLOUT);
+      if (is_encoded) dispatch.worker->to.send(frame);
     } catch (const std::bad_alloc&) {
       // Part of a frame may be on its way already: then nothing else can follow it.
       if (is_encoded) {
-        deps_.loop.post(
-            [worker = dispatch.worker] { worker->kill("there was no memory to send it a batch"); });
+        deps_.loop.post([worker = dispatch.worker, now = deps_.clock.now()] {
+          worker->kill(now, "there was no memory to send it a batch");
+        });
       }
     }
     dispatch = is_encoded ? Dispatch() : refuse_to_send(dispatch);
@@ -338,6 +379,7 @@ bool Pool::tick(TimePoint now) {
   Failures failures;
   bool need = false;
   std::vector<std::uint32_t> due;
+  std::vector<WorkerPtr> ended;
   {
     std::lock_guard lock(mutex_);
     for (std::uint32_t i = 0; i < slots_.size(); ++i) {
@@ -345,7 +387,13 @@ bool Pool::tick(TimePoint now) {
       if (slot.worker != nullptr) {
         tick_worker_locked(*slot.worker, now, failures);
         need = need || slot.worker->batch != nullptr || slot.worker->kill_at != kNoDeadline ||
-               slot.worker->less_gentle_at != kNoDeadline;
+               slot.worker->less_gentle_at != kNoDeadline ||
+               slot.worker->state == Worker::State::kEnding;
+        // Nothing else tells of its end.
+        if (!slot.worker->pidfd && slot.worker->state == Worker::State::kEnding &&
+            slot.worker->pid > 0 && has_ended(slot.worker->pid)) {
+          ended.push_back(slot.worker);
+        }
       } else if (!slot.gave_up && !stopping_ && slot.restart_at != TimePoint{}) {
         need = true;
         if (now >= slot.restart_at) due.push_back(i);
@@ -357,10 +405,11 @@ bool Pool::tick(TimePoint now) {
       std::vector<CallPtr> dropped;
       method.queue.expire(now, dropped);
       drop_locked(method, std::move(dropped), failures, now);
-      method.metrics.queue_depth->Set(static_cast<double>(method.queue.size()));
+      show_queue(method);
     }
   }
   complete(failures);
+  for (const WorkerPtr& worker : ended) on_readable(worker, true);
   for (const std::uint32_t index : due) spawn(index);
   return need;
 }
@@ -380,9 +429,24 @@ void Pool::tick_worker_locked(Worker& worker, TimePoint now, Failures& failures)
     worker.less_gentle_at = kNoDeadline;
     make_less_gentle(worker.pid);
   }
-  if (now < worker.kill_at || !worker.killed_for.empty()) return;
-  worker.kill(worker.batch != nullptr ? "it did not answer before its deadline"
-                                      : "it closed its output and did not end");
+  if (!worker.killed_for.empty()) return report_undying_locked(worker, now);
+  if (now < worker.kill_at) return;
+  worker.kill(now, worker.batch != nullptr ? "it did not answer before its deadline"
+                                           : "it closed its output and did not end");
+  worker.state = Worker::State::kEnding;
+}
+
+// Its place stays empty until it has died: it may hold what the next one would need, and there
+// would be no end of such processes.
+void Pool::report_undying_locked(Worker& worker, TimePoint now) {
+  if (worker.is_undying || now - worker.killed_at < options_.kill_grace) return;
+  worker.is_undying = true;
+  log_error(
+      "a runner process does not die of SIGKILL: it hangs in the kernel, as in a file system "
+      "or a driver; it is replaced when it has died",
+      {{"runner", spec_.name},
+       {"worker", std::to_string(worker.index)},
+       {"pid", std::to_string(worker.pid)}});
 }
 
 }  // namespace bentohost::runner

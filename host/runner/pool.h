@@ -1,6 +1,7 @@
 // Pool: the workers of one runner, and the queues of its methods. It gives batches to idle workers,
 // hands results to callers, notices deaths at once, answers or retries what was in flight and
-// starts workers again. One mutex guards queues and worker states; completions run outside it.
+// starts workers again. One mutex guards queues and worker states; completions run outside it. It
+// is made by std::make_shared(): who ends it lets it go, and the loop does when it has turned.
 #pragma once
 
 #include <condition_variable>
@@ -27,14 +28,15 @@ namespace bentohost::runner {
 struct PoolOptions {
   std::string service;  // whose runner it is
   std::uint32_t workers = 1;
-  std::size_t max_queue = 1024;  // calls per method: beyond that 503
+  std::size_t max_queue = 1024;              // calls per method: beyond that 503
+  std::size_t max_queue_bytes = 256u << 20;  // of their inputs, the same
   Duration kill_grace =
       std::chrono::seconds(2);  // after the last deadline in a batch: then it is hung
   std::string hello;            // the JSON that a worker is greeted with
   bool starts_gently = false;   // the first process of each worker: others serve meanwhile
 };
 
-class Pool final : private EventLoop::TurnEnd {
+class Pool final : private EventLoop::TurnEnd, public std::enable_shared_from_this<Pool> {
  public:
   struct Deps {
     EventLoop& loop;
@@ -42,7 +44,7 @@ class Pool final : private EventLoop::TurnEnd {
     const Clock& clock;
     observe::Metrics& metrics;
   };
-  // `spec` must outlive the pool, and so must the loop.
+  // The loop must outlive the pool.
   Pool(const plugin::RunnerSpec& spec, PoolOptions options, Deps deps);
   ~Pool();
 
@@ -53,16 +55,25 @@ class Pool final : private EventLoop::TurnEnd {
   // call's `done` is never called. RESOURCE_EXHAUSTED: the queue is full. UNAVAILABLE: stopping, or
   // all workers failed for good.
   Status submit(std::uint32_t method, CallPtr call);
+  // [any] Whether so many more calls, with so many bytes of inputs in all, would be taken now: for
+  // who would have to make them first. Else RESOURCE_EXHAUSTED: 503, or, if the queue will never
+  // have room for them, 413.
+  Status room_for(std::uint32_t method, std::size_t calls, std::size_t bytes) const;
 
   // [any] OK when a worker is warm, else UNAVAILABLE with what each worker is doing.
   Status readiness() const;
+  // [any] Whether all workers have said that trying again is useless (exit code 78).
+  bool has_given_up() const;
   // [any] Whether all workers have come up: true, or false while some are starting. An error when
   // one has ended instead: why.
   Result<bool> is_warm() const;
   const plugin::RunnerSpec& spec() const { return spec_; }
 
   // [any, not loop] Refuses new calls, fails queued ones, lets workers end, kills those that have
-  // not by `deadline`, and returns when all are gone; then the loop has nothing more to do with it.
+  // not by `deadline`, and leaves behind those that have not died kill_grace later: their calls
+  // fail, and the loop reaps them when they do. It returns when the loop has nothing more to do
+  // with the pool; if the loop does not turn for kill_grace, before that, and the loop keeps the
+  // pool until it does.
   void stop(TimePoint deadline);
 
  private:
@@ -100,6 +111,8 @@ class Pool final : private EventLoop::TurnEnd {
   void drop_locked(Method& method, std::vector<CallPtr> dropped, Failures& failures, TimePoint now);
   // All workers failed for good, or again and again.
   bool hopeless_locked() const;
+  Status why_no_room_locked(std::uint32_t method, std::size_t calls, std::size_t bytes) const;
+  static void show_queue(const Method& method);
   void fail_queues_if_hopeless_locked(Failures& failures);
   bool all_gone_locked() const;
   std::string why_not_ready_locked() const;
@@ -111,20 +124,26 @@ class Pool final : private EventLoop::TurnEnd {
   void complete(const Failures& failures);
   bool tick(TimePoint now);  // loop
   void tick_worker_locked(Worker& worker, TimePoint now, Failures& failures);
+  void report_undying_locked(Worker& worker, TimePoint now);
 
   // The worker processes (pool_workers.cc); all on the loop.
   void spawn(std::uint32_t index);
   void on_spawned(std::uint32_t index, Result<Child> child);
-  void watch(const WorkerPtr& worker);
+  Status watch(const WorkerPtr& worker);
   void on_readable(const WorkerPtr& worker, bool ended);
   void on_frame(const WorkerPtr& worker, const wire::FrameReader::Frame& frame);
   void on_ready(const WorkerPtr& worker);
   void on_result(const WorkerPtr& worker, const wire::FrameReader::Frame& frame);
   void on_error(const WorkerPtr& worker, const wire::FrameReader::Frame& frame);
   void on_stderr(const WorkerPtr& worker);
-  void on_closed_pipe(const WorkerPtr& worker, int fd);
+  void on_closed_pipe(const WorkerPtr& worker);
   void on_death(const WorkerPtr& worker);
   void on_protocol_error(const WorkerPtr& worker, const std::string& what);
+  void end_at_once(const WorkerPtr& worker, const std::string& why);
+  void unwatch(Worker& worker);
+  void leave_behind();  // whoever is still there at the end
+  // What it was at is answered, or put back.
+  void lose_batch_locked(Worker& worker, const std::string& why, Failures& failures);
   // Frees the worker of the batch with this id and gives it the next; null when it has no such
   // batch.
   std::shared_ptr<const Batch> finish_batch(const WorkerPtr& worker, std::uint64_t id);
@@ -136,7 +155,7 @@ class Pool final : private EventLoop::TurnEnd {
 
   observe::Metrics::RunnerName name() const { return {options_.service, spec_.name}; }
 
-  const plugin::RunnerSpec& spec_;
+  const plugin::RunnerSpec spec_;
   const PoolOptions options_;
   Deps deps_;
 
@@ -149,8 +168,7 @@ class Pool final : private EventLoop::TurnEnd {
   bool stopping_ = false;           // guarded by mutex_
   wire::DecodedValues decoded_;     // loop
   EventLoop::TickerId ticker_ = 0;  // loop; 0: not started
-  // loop; until stop(). A process may come later than that.
-  std::shared_ptr<Pool*> awaiting_ = std::make_shared<Pool*>(this);
+  bool is_over_ = false;            // loop: stop() is over. A process may come later than that
 };
 
 }  // namespace bentohost::runner

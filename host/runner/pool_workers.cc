@@ -3,6 +3,7 @@
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 #include <new>
 #include <utility>
 
+#include "base/child_end.h"
 #include "base/gentle.h"
 #include "base/log.h"
 #include "base/process_exit.h"
@@ -25,17 +27,6 @@ constexpr int kExitConfig = 78;  // EX_CONFIG of sysexits.h: trying again is use
 // loop.
 constexpr int kReadsPerEvent = 16;
 
-// Reaps the process, which has ended or is made to: -1 when there is none.
-int reap(int pid) {
-  if (pid <= 0) return -1;
-  ::kill(pid, SIGKILL);  // its pipes are closed: whatever it still does, it does for nobody
-  int status = 0;
-  while (::waitpid(pid, &status, 0) < 0) {
-    if (errno != EINTR) return -1;
-  }
-  return status;
-}
-
 }  // namespace
 
 void Pool::spawn(std::uint32_t index) {
@@ -48,18 +39,20 @@ void Pool::spawn(std::uint32_t index) {
     slot.restart_at = {};
     slot.is_spawning = true;
   }
-  deps_.spawner.spawn(
-      spec_.name, index, is_gentle,
-      [loop = &deps_.loop, index, awaiting = std::weak_ptr(awaiting_)](Result<Child> child) {
-        auto arrived = std::make_shared<Result<Child>>(std::move(child));
-        loop->post([arrived = std::move(arrived), index, awaiting] {
-          if (const auto pool = awaiting.lock())
-            return (*pool)->on_spawned(index, std::move(*arrived));
-          if (!arrived->ok()) return;
-          end_gentleness((*arrived)->pid);  // its end is waited for
-          reap((*arrived)->pid);
-        });
-      });
+  deps_.spawner.spawn(spec_.name, index, is_gentle,
+                      [loop = &deps_.loop, index, weak = weak_from_this()](Result<Child> child) {
+                        auto arrived = std::make_shared<Result<Child>>(std::move(child));
+                        loop->post([arrived = std::move(arrived), loop, index, weak] {
+                          const auto pool = weak.lock();
+                          if (pool != nullptr && !pool->is_over_) {
+                            return pool->on_spawned(index, std::move(*arrived));
+                          }
+                          if (!arrived->ok() || (*arrived)->pid <= 0) return;
+                          end_gentleness((*arrived)->pid);  // its end is waited for
+                          ::kill((*arrived)->pid, SIGKILL);
+                          reap_later(*loop, (*arrived)->pid, std::move((*arrived)->pidfd));
+                        });
+                      });
 }
 
 void Pool::on_spawned(std::uint32_t index, Result<Child> child) {
@@ -78,13 +71,19 @@ void Pool::on_spawned(std::uint32_t index, Result<Child> child) {
     worker_gone_.notify_all();
     return;
   }
-  slot.worker = std::make_shared<Worker>(spec_.name, index, *std::move(child));
+  slot.worker = std::make_shared<Worker>(deps_.loop, spec_.name, index, *std::move(child));
   const WorkerPtr worker = slot.worker;
-  if (worker->is_gentle) worker->less_gentle_at = deps_.clock.now() + kGentleTime;
-  watch(worker);
-  if (stopping_) {
+  const TimePoint now = deps_.clock.now();
+  if (worker->is_gentle) worker->less_gentle_at = now + kGentleTime;
+  const Status watched = watch(worker);
+  if (!watched.ok() || stopping_) {
     end_locked(*worker);
-    return worker->kill("nobody needs it any more");
+    worker->kill_at = now;
+    lock.unlock();
+    worker->kill(now, watched.ok() ? "nobody needs it any more"
+                                   : "its pipes cannot be watched: " + watched.message());
+    if (!watched.ok() && !worker->has_process()) on_death(worker);
+    return;
   }
   lock.unlock();
 
@@ -92,54 +91,70 @@ void Pool::on_spawned(std::uint32_t index, Result<Child> child) {
   wire::FrameWriter hello(frame, wire::FrameType::kHello, 0, 0);
   hello.text(options_.hello);
   (void)hello.finish();
-  if (!worker->to.send(frame)) deps_.loop.set_events(worker->to.fd(), EPOLLOUT);
+  worker->to.send(frame);
 }
 
-void Pool::watch(const WorkerPtr& worker) {
+// By `this`: unwatch() takes them back on the loop before stop() lets the pool go. An error leaves
+// some that are never called, but for the end of the process.
+Status Pool::watch(const WorkerPtr& worker) {
   EventLoop& loop = deps_.loop;
-  loop.watch(worker->from.get(), EPOLLIN,
-             [this, worker](std::uint32_t) { on_readable(worker, false); });
-  loop.watch(worker->err.get(), EPOLLIN, [this, worker](std::uint32_t) { on_stderr(worker); });
-  loop.watch(worker->to.fd(), 0, [this, worker](std::uint32_t events) {
-    if ((events & EPOLLERR) != 0) return on_closed_pipe(worker, worker->to.fd());
-    if (worker->to.flush()) deps_.loop.set_events(worker->to.fd(), 0);
-  });
   if (worker->pidfd) {
-    loop.watch(worker->pidfd.get(), EPOLLIN,
-               [this, worker](std::uint32_t) { on_readable(worker, true); });
+    Status status = loop.watch(worker->pidfd.get(), EPOLLIN,
+                               [this, worker](std::uint32_t) { on_readable(worker, true); });
+    if (!status.ok()) worker->pidfd.reset();  // then it is tick() that hears of the end
   }
+  Status status = loop.watch(worker->from.get(), EPOLLIN,
+                             [this, worker](std::uint32_t) { on_readable(worker, false); });
+  if (!status.ok()) return status;
+  status =
+      loop.watch(worker->err.get(), EPOLLIN, [this, worker](std::uint32_t) { on_stderr(worker); });
+  if (!status.ok()) return status;
+  return worker->to.watch([this, worker] {
+    worker->to.close();
+    on_closed_pipe(worker);
+  });
+}
+
+void Pool::unwatch(Worker& worker) {
+  for (const int fd : {worker.from.get(), worker.err.get(), worker.pidfd.get()}) {
+    if (fd >= 0) deps_.loop.unwatch(fd);
+  }
+  worker.to.close();
 }
 
 void Pool::on_readable(const WorkerPtr& worker, bool ended) {
+  if (worker->broke_protocol) return on_death(worker);  // nothing that it says is heard any more
   for (int i = 0; i < kReadsPerEvent; ++i) {
     std::span<char> room;
     try {
       room = worker->reader.writable();
     } catch (const std::bad_alloc&) {
-      worker->kill("there was no memory for its answer");
-      return on_death(worker);
+      return ended ? on_death(worker) : end_at_once(worker, "there was no memory for its answer");
     }
     const ssize_t n = ::read(worker->from.get(), room.data(), room.size());
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 && errno == EAGAIN && !ended) return;
-    if (n <= 0) return ended ? on_death(worker) : on_closed_pipe(worker, worker->from.get());
+    if (n <= 0 && ended) return on_death(worker);
+    if (n <= 0) {
+      deps_.loop.unwatch(worker->from.get());
+      return on_closed_pipe(worker);
+    }
     worker->reader.commit(static_cast<std::size_t>(n));
     for (;;) {
       auto frame = worker->reader.next();
       if (!frame.ok()) return on_protocol_error(worker, frame.status().message());
       if (!(*frame).has_value()) break;
       on_frame(worker, **frame);
-      if (worker->dead) return;
+      if (worker->dead || worker->broke_protocol) return;
     }
     if (static_cast<std::size_t>(n) < room.size() && !ended) return worker->reader.recycle();
   }
 }
 
-void Pool::on_closed_pipe(const WorkerPtr& worker, int fd) {
-  if (!worker->pidfd) return on_death(worker);
-  // It is ending, and its pidfd will say so with the real exit code; or it will be killed for
-  // hanging.
-  deps_.loop.unwatch(fd);
+void Pool::on_closed_pipe(const WorkerPtr& worker) {
+  if (!worker->has_process()) return on_death(worker);
+  // It is ending, and its pidfd, or a look at it at each tick, will say so with the real exit code;
+  // or it will be killed for hanging.
   std::lock_guard lock(mutex_);
   worker->state = Worker::State::kEnding;
   worker->kill_at = deps_.clock.now() + options_.kill_grace;
@@ -192,7 +207,7 @@ std::shared_ptr<const Batch> Pool::finish_batch(const WorkerPtr& worker, std::ui
     // One that is ending already gets no more work, and its time to end runs on.
     if (worker->state == Worker::State::kBusy) {
       worker->kill_at = kNoDeadline;
-      if (stopping_ || !worker->killed_for.empty()) {
+      if (stopping_) {
         end_locked(*worker);
       } else {
         worker->state = Worker::State::kIdle;
@@ -269,17 +284,48 @@ void Pool::on_stderr(const WorkerPtr& worker) {
 void Pool::on_protocol_error(const WorkerPtr& worker, const std::string& what) {
   log_error("runner broke the protocol: " + what, {{"runner", spec_.name}});
   worker->broke_protocol = true;
-  worker->kill("it broke the protocol: " + what);
-  on_death(worker);
+  end_at_once(worker, "it broke the protocol: " + what);
 }
 
+// It is killed, and its calls are answered at once; its end is heard of like any other.
+void Pool::end_at_once(const WorkerPtr& worker, const std::string& why) {
+  deps_.loop.unwatch(worker->from.get());
+  const TimePoint now = deps_.clock.now();
+  worker->kill(now, why);
+  Failures failures;
+  {
+    std::lock_guard lock(mutex_);
+    worker->state = Worker::State::kEnding;
+    worker->kill_at = now;
+    lose_batch_locked(*worker, "was killed by the host: " + worker->killed_for, failures);
+  }
+  dispatch_all();  // what was rescued goes to those that are idle
+  complete(failures);
+  if (!worker->has_process()) on_death(worker);
+}
+
+void Pool::lose_batch_locked(Worker& worker, const std::string& why, Failures& failures) {
+  const auto batch = std::exchange(worker.batch, nullptr);
+  if (batch == nullptr) return;
+  worker.served = true;  // it was not its start that failed
+  // 502: it did answer, but nobody can make sense of it.
+  rescue_locked(*batch,
+                Status::with_http(worker.broke_protocol ? 502 : 503, BENTO_UNAVAILABLE,
+                                  "runner " + spec_.name + " " + why),
+                failures);
+}
+
+// Its process, if there is one, has ended.
 void Pool::on_death(const WorkerPtr& worker) {
   if (std::exchange(worker->dead, true)) return;
-  for (const int fd :
-       {worker->from.get(), worker->err.get(), worker->to.fd(), worker->pidfd.get()}) {
-    if (fd >= 0) deps_.loop.unwatch(fd);
+  unwatch(*worker);
+  int status = kNoStatus;
+  if (worker->pid > 0) {
+    const auto reaped = reap(worker->pid);
+    status = reaped.value_or(kNoStatus);
+    // Whoever traces it has it first.
+    if (!reaped) reap_later(deps_.loop, worker->pid, std::move(worker->pidfd));
   }
-  const int status = reap(worker->pid);
   const TimePoint now = deps_.clock.now();
   std::array<char, 16384> buffer;
   for (int i = 0; i < kReadsPerEvent; ++i) {  // its last words, and they may be many
@@ -304,14 +350,7 @@ void Pool::on_death(const WorkerPtr& worker) {
     slot.worker = nullptr;
     slot.last_end = end;
     slot.gave_up = status >= 0 && WIFEXITED(status) && WEXITSTATUS(status) == kExitConfig;
-    if (const auto batch = std::exchange(worker->batch, nullptr)) {
-      worker->served = true;  // it was not its start that failed
-      // 502: it did answer, but nobody can make sense of it.
-      rescue_locked(*batch,
-                    Status::with_http(worker->broke_protocol ? 502 : 503, BENTO_UNAVAILABLE,
-                                      "runner " + spec_.name + " " + end),
-                    failures);
-    }
+    lose_batch_locked(*worker, end, failures);
     if (!stopping_ && !slot.gave_up) {
       // Even when that is now, it is tick() that does it, after this round's events: descriptors
       // that are closed in a round must not come up again in it under the same numbers.
@@ -340,8 +379,30 @@ void Pool::on_death(const WorkerPtr& worker) {
 
 void Pool::end_locked(Worker& worker) {
   worker.state = Worker::State::kEnding;
-  deps_.loop.unwatch(worker.to.fd());
   worker.to.close();
+}
+
+void Pool::leave_behind() {
+  is_over_ = true;
+  if (ticker_ != 0) deps_.loop.remove_ticker(std::exchange(ticker_, 0));
+  Failures failures;
+  {
+    std::lock_guard lock(mutex_);
+    for (Slot& slot : slots_) {
+      const WorkerPtr worker = std::exchange(slot.worker, nullptr);
+      if (worker == nullptr) continue;
+      worker->dead = true;
+      lose_batch_locked(*worker, "is shutting down, and its process does not die", failures);
+      unwatch(*worker);
+      if (worker->was_up) deps_.metrics.runner_up(spec_.name, worker->index).Decrement();
+      log_error("a runner process does not die of SIGKILL and is left behind",
+                {{"runner", spec_.name},
+                 {"worker", std::to_string(worker->index)},
+                 {"pid", std::to_string(worker->pid)}});
+      reap_later(deps_.loop, worker->pid, std::move(worker->pidfd));
+    }
+  }
+  complete(failures);
 }
 
 void Pool::rescue_locked(const Batch& batch, const Status& status, Failures& failures) {

@@ -2,15 +2,12 @@
 #include <Poco/Pipe.h>
 #include <fcntl.h>
 #include <signal.h>
-extern "C" {  // glibc 2.36 forgot it in the header
-#include <sys/pidfd.h>
-}
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <utility>
 #include <vector>
 
+#include "base/child_end.h"
 #include "base/gentle.h"
 #include "base/launch.h"
 #include "plugin/private_copy.h"
@@ -26,8 +23,8 @@ UniqueFd keep(int fd) {
   return copy;
 }
 
-Result<Child> start(const std::string& exe, const std::vector<std::string>& arguments,
-                    bool is_gentle) {
+Result<Child> start(EventLoop& launcher, const std::string& exe,
+                    const std::vector<std::string>& arguments, bool is_gentle) {
   try {
     Poco::Pipe in, out, err;
     const pid_t pid = launch(exe, arguments, in, out, err);
@@ -36,11 +33,11 @@ Result<Child> start(const std::string& exe, const std::vector<std::string>& argu
                 keep(in.writeHandle()),
                 keep(out.readHandle()),
                 keep(err.readHandle()),
-                UniqueFd(::pidfd_open(pid, 0)),
+                open_pidfd(pid),
                 is_gentle};
     if (child.to && child.from && child.err) return child;
     ::kill(pid, SIGKILL);
-    ::waitpid(pid, nullptr, 0);
+    reap_later(launcher, pid, std::move(child.pidfd));
     return Status(BENTO_RESOURCE_EXHAUSTED, "no descriptors left for its pipes");
   } catch (const Poco::Exception& e) {
     return Status(BENTO_INTERNAL, e.displayText());
@@ -51,7 +48,8 @@ Result<Child> start(const std::string& exe, const std::vector<std::string>& argu
 
 void ProcessSpawner::spawn(const std::string& runner, std::uint32_t worker, bool is_gentle,
                            Done done) {
-  launcher_->post([exe = exe_, file = file_, runner, worker, is_gentle, done = std::move(done)] {
+  launcher_->post([launcher = launcher_.get(), exe = exe_, file = file_, runner, worker, is_gentle,
+                   done = std::move(done)] {
     std::string image = file.mapped();
     if (file.copy != nullptr) {  // which a cleaner of temporary files may have taken
       auto restored = file.copy->restore();
@@ -59,7 +57,7 @@ void ProcessSpawner::spawn(const std::string& runner, std::uint32_t worker, bool
       image = *std::move(restored);
     }
     done(start(
-        exe,
+        *launcher, exe,
         {"runner", file.path, runner, std::to_string(worker), image, std::to_string(::getpid())},
         is_gentle));
   });

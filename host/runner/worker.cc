@@ -94,31 +94,42 @@ std::size_t Outlet::write_some(const char* data, std::size_t length) {
   return sent;
 }
 
-bool Outlet::send(const AlignedBuffer& frame) {
-  std::lock_guard lock(mutex_);
-  if (!fd_) return true;
-  const std::size_t sent = rest_.empty() ? write_some(frame.data(), frame.size()) : 0;
-  rest_.insert(rest_.end(), frame.begin() + static_cast<std::ptrdiff_t>(sent), frame.end());
-  return rest_.empty();
+Status Outlet::watch(std::function<void()> on_closed) {
+  return loop_.watch(fd_.get(), 0, [this, on_closed = std::move(on_closed)](std::uint32_t events) {
+    if ((events & EPOLLERR) != 0) return on_closed();
+    flush();
+  });
 }
 
-bool Outlet::flush() {
+void Outlet::send(const AlignedBuffer& frame) {
   std::lock_guard lock(mutex_);
-  if (!fd_) return true;
+  if (!fd_) return;
+  const bool was_empty = rest_.empty();
+  const std::size_t sent = was_empty ? write_some(frame.data(), frame.size()) : 0;
+  rest_.insert(rest_.end(), frame.begin() + static_cast<std::ptrdiff_t>(sent), frame.end());
+  if (was_empty && !rest_.empty()) loop_.set_events(fd_.get(), EPOLLOUT);
+}
+
+void Outlet::flush() {
+  std::lock_guard lock(mutex_);
+  if (!fd_) return;
   rest_sent_ += write_some(rest_.data() + rest_sent_, rest_.size() - rest_sent_);
-  if (rest_sent_ < rest_.size()) return false;
+  if (rest_sent_ < rest_.size()) return;
   AlignedBuffer().swap(rest_);
   rest_sent_ = 0;
-  return true;
+  loop_.set_events(fd_.get(), 0);
 }
 
 void Outlet::close() {
   std::lock_guard lock(mutex_);
+  if (!fd_) return;
+  loop_.unwatch(fd_.get());
   fd_.reset();
 }
 
-void Worker::kill(std::string why) {
+void Worker::kill(TimePoint now, std::string why) {
   killed_for = std::move(why);
+  killed_at = now;
   if (pid <= 0) return;
   ::kill(pid, SIGKILL);
   if (is_gentle) end_gentleness(pid);  // its end is waited for

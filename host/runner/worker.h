@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -15,7 +16,9 @@
 
 #include "base/aligned_buffer.h"
 #include "base/clock.h"
+#include "base/event_loop.h"
 #include "base/line_relay.h"
+#include "base/status.h"
 #include "runner/call.h"
 #include "runner/spawner.h"
 #include "wire/frame.h"
@@ -23,34 +26,40 @@
 namespace bentohost::runner {
 
 // The writing end of a worker's stdin: what the pipe does not take at once is kept, and sent when
-// it does. A broken pipe swallows what is written: the worker's death is noticed where its answers
-// are read.
+// the loop says that it does. A broken pipe swallows what is written: the worker's death is noticed
+// where its answers are read. Its lock may be followed by the loop's: who sends must not meet
+// another descriptor under a number that was this one's.
 class Outlet {
  public:
-  explicit Outlet(UniqueFd fd) : fd_(std::move(fd)) {}
+  // The loop must outlive it.
+  Outlet(EventLoop& loop, UniqueFd fd) : loop_(loop), fd_(std::move(fd)) {}
 
-  // [any] False when something is left to be flushed once the pipe is writable.
-  bool send(const AlignedBuffer& frame);
-  bool flush();
+  // [loop] From now on what is left is sent as the pipe takes it; `on_closed` is called when nobody
+  // reads it any more. On error nothing is watched.
+  Status watch(std::function<void()> on_closed);
+  // [any]
+  void send(const AlignedBuffer& frame);
+  // [loop] Once and for all.
   void close();
-  int fd() const { return fd_.get(); }
 
  private:
+  void flush();
   std::size_t write_some(const char* data, std::size_t length);
 
+  EventLoop& loop_;
   std::mutex mutex_;
-  UniqueFd fd_;
-  AlignedBuffer rest_;
-  std::size_t rest_sent_ = 0;
+  UniqueFd fd_;                // guarded by mutex_
+  AlignedBuffer rest_;         // guarded by mutex_
+  std::size_t rest_sent_ = 0;  // guarded by mutex_
 };
 
 struct Worker {
   enum class State { kStarting, kIdle, kBusy, kEnding };
 
-  Worker(std::string runner, std::uint32_t i, Child child)
+  Worker(EventLoop& loop, std::string runner, std::uint32_t i, Child child)
       : index(i),
         pid(child.pid),
-        to(std::move(child.to)),
+        to(loop, std::move(child.to)),
         from(std::move(child.from)),
         err(std::move(child.err)),
         pidfd(std::move(child.pidfd)),
@@ -58,7 +67,9 @@ struct Worker {
         stderr_relay(std::move(runner), i) {}
 
   // SIGKILL; `why` goes into the report of its death.
-  void kill(std::string why);
+  void kill(TimePoint now, std::string why);
+  // Whether its end must be heard of before its place is free: not in tests without processes.
+  bool has_process() const { return pid > 0 || pidfd; }
 
   const std::uint32_t index;
   const int pid;  // -1: there is no process behind the pipes (tests)
@@ -78,6 +89,8 @@ struct Worker {
   LineRelay stderr_relay;
   std::string start_error;  // what it said when it could not start
   std::string killed_for;   // why the host killed it, if it did
+  TimePoint killed_at = kNoDeadline;
+  bool is_undying = false;  // it has not died of that, and the log says so
   bool broke_protocol = false;
 };
 using WorkerPtr = std::shared_ptr<Worker>;

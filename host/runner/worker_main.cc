@@ -14,6 +14,7 @@
 #include "base/child_stdio.h"
 #include "base/crash_report.h"
 #include "base/json.h"
+#include "base/signal_handlers.h"
 #include "base/signal_stack.h"
 #include "plugin/context.h"
 #include "plugin/description.h"
@@ -234,12 +235,10 @@ class WorkerProcess {
 }  // namespace
 
 int run_worker(const WorkerConfig& config) {
-  become_child(config.parent_pid);
-  // Ctrl-C reaches the whole process group, and systemd's SIGTERM the whole service; when to end is
+  // Ctrl-C reaches the whole process group, and systemd's signals the whole service; when to end is
   // the host's decision.
-  ::signal(SIGINT, SIG_IGN);
-  ::signal(SIGTERM, SIG_IGN);
-  ::signal(SIGPIPE, SIG_IGN);
+  make_harmless({SIGINT, SIGTERM, SIGHUP, SIGUSR2, SIGPIPE});
+  become_child(config.parent_pid);
   install_crash_report(LogFormat::kRelayed, "runner", {});
   const SignalStack for_crashes;
   auto pipes = take_stdio();

@@ -48,10 +48,11 @@ void LiveService::start_runners(const RunnerOptions& options, const RunnerDeps& 
     pool.service = spec().name;
     pool.workers = options.workers_for(spec().name, runner.name);
     pool.max_queue = options.max_queue;
+    pool.max_queue_bytes = options.max_queue_bytes;
     pool.starts_gently = options.starts_gently;
     pool.hello = instance_->config().options_json;
     pools_.push_back(
-        std::make_unique<runner::Pool>(runner, std::move(pool),
+        std::make_shared<runner::Pool>(runner, std::move(pool),
                                        runner::Pool::Deps{*loops_[pools_.size() % loops_.size()],
                                                           *spawner_, deps.clock, deps.metrics}));
     pools.push_back(pools_.back().get());
@@ -70,6 +71,13 @@ Result<bool> LiveService::is_warm() const {
   return all;
 }
 
+Status LiveService::may_get_ready() const {
+  for (const auto& pool : pools_) {
+    if (pool->has_given_up()) return pool->readiness();
+  }
+  return {};
+}
+
 void LiveService::stop_runners(TimePoint deadline) {
   for (const auto& pool : pools_) pool->stop(deadline);
 }
@@ -77,7 +85,10 @@ void LiveService::stop_runners(TimePoint deadline) {
 void LiveService::stop(TimePoint deadline, bool is_in_use) {
   stop_runners(deadline);
   // A call of the last request may be due at the end of a turn still.
-  for (const auto& loop : loops_) loop->let_turn(kTurnTime);
+  for (const auto& loop : loops_) {
+    for (const auto& pool : pools_) loop->hold_for_a_turn(pool);
+    loop->let_turn(kTurnTime);
+  }
   if (is_in_use) return instance_->shut_down();
   instance_->stop();
 }

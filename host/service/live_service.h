@@ -25,6 +25,7 @@ struct RunnerOptions {
   std::uint32_t workers = 1;  // for runners that `workers_of` does not name
   std::map<std::string, std::uint32_t> workers_of;  // by SERVICE.RUNNER, or by RUNNER
   std::size_t max_queue = 1024;
+  std::size_t max_queue_bytes = 256u << 20;
   bool starts_gently = false;  // another generation serves meanwhile
 
   std::uint32_t workers_for(const std::string& service, const std::string& runner) const;
@@ -52,6 +53,8 @@ class LiveService {
   void start_runners(const RunnerOptions& options, const RunnerDeps& deps);
   // As Pool::is_warm, of all runners.
   Result<bool> is_warm() const;
+  // OK unless a runner's workers have all failed for good: why.
+  Status may_get_ready() const;
   Status ready() { return instance_->ready(); }
   // Fails the calls of its runners that wait, and ends the processes; those not ended by `deadline`
   // are killed, and what they were at fails. Not for a loop's thread.
@@ -75,7 +78,7 @@ class LiveService {
   std::unique_ptr<plugin::Instance> instance_;
   std::string prefix_;
   std::unique_ptr<runner::Spawner> spawner_;
-  std::vector<std::unique_ptr<runner::Pool>> pools_;
+  std::vector<std::shared_ptr<runner::Pool>> pools_;
   Loops loops_;
   std::unique_ptr<runner::Client> client_;
 };

@@ -4,7 +4,7 @@ import threading
 import time
 import unittest
 
-from harness import AT_ONCE, SLOW, eventually, main
+from harness import AT_ONCE, SLOW, command_line, eventually, main
 from reload_case import ReloadTest, ReloadUnderLoad
 
 
@@ -13,6 +13,28 @@ class Hangs(ReloadUnderLoad):
         self.begin()
         self.refuses("open_hangs", "probe", "bento_entry.open", "10 s")
         self.takes_a_better_one()
+
+    def test_in_open_with_all_descriptors_closed(self):
+        self.begin()
+        self.refuses("open_hangs_deaf", "probe", "bento_entry.open", "10 s")
+        self.takes_a_better_one()
+
+    def test_in_open_and_the_end_of_the_host_does_not_wait_for_it(self):
+        for plugin in ("open_hangs", "open_hangs_deaf"):
+            self.begin()
+            self.put(plugin)
+            replies = []
+            waiting = threading.Thread(target=lambda: replies.append(self.reload()))
+            waiting.start()
+            eventually(lambda: any(b"probe" in command_line(pid)
+                                   for pid in self.host.serving_children()), what="the probe")
+            self.traffic.end()
+            began = time.monotonic()
+            self.assertEqual(self.host.stop(), 0, self.host.stderr())
+            self.assertLess(time.monotonic() - began, 8 * SLOW)  # less than a probe may take
+            waiting.join()
+            self.assertIn("the server is shutting down", replies[0].json()["detail"])
+            self.assertNotIn("does not return", self.host.stderr())
 
     def test_in_create_which_holds_up_no_later_reload_and_not_the_end(self):
         self.begin("--reload-timeout", str(1 * SLOW))

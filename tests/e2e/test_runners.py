@@ -8,10 +8,12 @@ import socket
 import threading
 import time
 import unittest
+import unittest.mock
 from datetime import datetime
 from pathlib import Path
 
-from harness import AT_ONCE, LAB, SLOW, HostTest, eventually, in_parallel, is_alive, main
+import harness
+from harness import (AT_ONCE, LAB, SLOW, HostTest, Run, eventually, in_parallel, is_alive, main)
 
 
 class Load:
@@ -151,11 +153,19 @@ class Deaths(HostTest):
         self.assertEqual(host.post("/echo", [[1]]).json(), [[1]])
 
     def test_a_runner_that_says_it_is_useless_is_not_tried_again(self):
-        host = self.start("--set", "lab.bad_config=true", ready=False).find_port()
-        eventually(lambda: "failed for good" in host.get("/readyz").json()["detail"])
+        needed = self.folder() / "model"
+        needed.touch()
+        host = self.start("--set", f"lab.useless_without={needed}")
+        needed.unlink()
+        self.kill(host)
+        eventually(lambda: "failed for good" in host.get("/readyz").json().get("detail", ""))
         self.assertEqual(host.post("/echo", [[1]]).status, 503)
         self.assertEqual(host.metrics()['bentohost_runner_restarts_total{reason="exit_78",runner="worker",service="lab"}'], 1)
-        eventually(lambda: host.runners() == {})
+        eventually(lambda: "worker" not in host.runners())
+        old = host.serving_pid
+        os.kill(old, signal.SIGKILL)  # nor does that end what once could start
+        eventually(lambda: host.serving_pids() not in ([], [old]), what="another serving process")
+        eventually(lambda: "failed for good" in host.get("/readyz").json().get("detail", ""))
 
     def test_what_happens_to_a_plugins_file_does_not_touch_its_runners(self):
         whole = self.folder() / "liblab.so"
@@ -165,6 +175,28 @@ class Deaths(HostTest):
             ruin()
             self.kill(host)
             eventually(lambda: host.post("/echo", [[1]]).status == 200)
+
+    def test_what_happens_to_our_own_file_does_not_touch_runners_or_reloads(self):
+        own = self.folder() / "bentohost"
+        for ruin in (own.unlink, lambda: own.write_text("#!/bin/sh\nexit 3\n")):
+            own.unlink(missing_ok=True)
+            shutil.copy(harness.EXE, own)
+            plugin = Path(shutil.copy(LAB, self.folder() / "liblab.so"))
+            with unittest.mock.patch.object(harness, "EXE", own):
+                host = self.start("--admin-bind", "127.0.0.1:0", plugin=str(plugin))
+            own.rename(own.with_suffix(".old"))
+            own.touch(0o755)
+            ruin()
+            old = self.kill(host)
+            eventually(lambda: host.runners().get("worker", [old]) != [old], what="another runner")
+            eventually(lambda: host.post("/echo", [[1]]).status == 200)
+            (pid,) = host.runners()["worker"]
+            self.assertEqual(Path(f"/proc/{pid}/comm").read_text(), "bentohost\n")
+            (port,) = set(host.listening_ports()) - {host.port}
+            with harness.Client(port) as admin:
+                reply = admin.request("POST", "/plugins/lab/reload?force=true")
+            self.assertEqual(reply.status, 200, reply)
+            host.stop()
 
     def test_a_runner_that_hangs_is_replaced_and_its_callers_told(self):
         host = self.start("--timeout", str(0.5 * SLOW))
@@ -250,13 +282,52 @@ class Deaths(HostTest):
         told = eventually(lambda: [line for line in host.stderr_lines if "stderr" in line or "stdout" in line])
         self.assertLess(len(told), 500)  # rate-limited
 
-    def test_a_runners_stop_signals_are_the_hosts_business(self):
+    def test_a_runners_signals_are_the_hosts_business(self):
         host = self.start()
         (pid,) = host.runners()["worker"]
-        os.kill(pid, signal.SIGINT)
-        os.kill(pid, signal.SIGTERM)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR2, signal.SIGPIPE):
+            os.kill(pid, number)
         self.assertEqual(host.post("/echo", [[1]]).status, 200)
         self.assertEqual(host.runners()["worker"], [pid])
+
+
+class Starts(HostTest):
+    def test_that_cannot_succeed_end_at_the_first_with_78_and_a_line(self):
+        for mode in ((), ("--no-supervisor",)):
+            done = Run("--port", "0", "--plugin", LAB, "--set", "lab.bad_config=true",
+                       "--drain-delay", "20", *mode)
+            self.assert_refused(done, "service lab cannot start", "runner", "told it is useless",
+                                code=78, within=15)
+
+    def test_that_go_on_failing_end_with_78_when_their_time_is_up(self):
+        done = Run("--port", "0", "--plugin", LAB, "--set", "lab.fail_start=true",
+                   "--start-timeout", "2")
+        self.assert_refused(done, "--start-timeout", "runner worker", "told not to start", code=78,
+                            within=25)
+        self.assertGreaterEqual(done.seconds, 2)
+        self.assertGreater(done.stderr.count("runner ended"), 2)  # it was tried, and tried again
+
+    def test_that_take_their_time_say_what_they_wait_for(self):
+        host = self.start("--set", "lab.start_ms=3000", ready=False)
+        line = host.log_line("waiting for")
+        for runner in ("worker", "other"):
+            self.assertIn(f"runner {runner}: worker 0 is starting", line)
+        host.wait_ready()
+
+
+class ProgramsOfPlugins(HostTest):
+    def test_start_with_no_signal_ignored_or_blocked(self):
+        ours = {signal.SIGHUP, signal.SIGINT, signal.SIGPIPE, signal.SIGTERM, signal.SIGUSR1,
+                signal.SIGUSR2, signal.SIGCHLD, signal.SIGRTMIN}
+
+        def named(text):  # a mask of /proc/PID/status
+            return {number for number in ours if int(text, 16) >> (number - 1) & 1}
+        for mode in ((), ("--no-supervisor",)):
+            host = self.start(*mode)
+            for route in ("handlers_child", "loops_child", "starts_child", "runners_child"):
+                masks = host.post(f"/{route}", {}).json()
+                with self.subTest(route=route, mode=mode):
+                    self.assertEqual((named(masks["SigBlk"]), named(masks["SigIgn"])), (set(), set()))
 
 
 class Batching(HostTest):

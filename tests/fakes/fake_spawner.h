@@ -4,7 +4,9 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,6 +31,7 @@ class FakeSpawner final : public runner::Spawner {
   struct Puppet {
     UniqueFd in, out, err;
     UniqueFd ended;  // with_pidfd: written to, it tells the host that the process has ended
+    pid_t pid = -1;  // with_process
     wire::FrameReader reader;
     std::string unsent;
 
@@ -107,7 +110,9 @@ class FakeSpawner final : public runner::Spawner {
   bool is_slow = false;  // processes start when they are let
   bool refuse = false;
   bool with_pidfd = false;
-  std::optional<int> exit_code;                  // behind the pipes is a process that ended so
+  std::optional<int> exit_code;  // behind the pipes is a process that ended so
+  bool with_process = false;     // behind the pipes is one that does nothing, without a pidfd
+  bool is_unwatchable = false;   // its stdout is a file, which no event loop takes
   std::function<void(Puppet&)> on_spawn;         // on the thread that spawns
   std::vector<std::unique_ptr<Puppet>> puppets;  // in the order of their start
 
@@ -125,6 +130,8 @@ class FakeSpawner final : public runner::Spawner {
       child.pidfd.reset(::fcntl(puppet->ended.get(), F_DUPFD_CLOEXEC, 0));
     }
     if (exit_code) child.pid = ended_process(*exit_code);
+    if (with_process) puppet->pid = child.pid = idle_process();
+    if (is_unwatchable) child.from.reset(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
     puppets.push_back(std::move(puppet));
     if (on_spawn) on_spawn(*puppets.back());
     return child;
@@ -137,7 +144,16 @@ class FakeSpawner final : public runner::Spawner {
     writing.reset(ends[1]);
     return true;
   }
-  // The pool reaps it.
+  // The pool reaps it, as the next one.
+  static int idle_process() {
+    const pid_t parent = ::getpid();
+    const pid_t pid = ::fork();
+    if (pid != 0) return pid;
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    ::close_range(3, ~0U, 0);  // the ends of the pipes are the test's
+    while (::getppid() == parent) ::pause();
+    ::_exit(0);
+  }
   static int ended_process(int code) {
     const pid_t pid = ::fork();
     if (pid == 0) ::_exit(code);

@@ -2,6 +2,8 @@
 // ones do when they can least be afforded it. All of it on the public SDK.
 #include <fcntl.h>
 #include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -24,6 +26,35 @@ void sleep_ms(std::int64_t ms) { std::this_thread::sleep_for(std::chrono::millis
 constexpr std::int64_t kCrash = -1, kThrow = -2, kThrowInt = -3, kRefuse = -4, kFewRows = -5,
                        kExit = -6;
 
+// How a program that is started here sees its signals: {"SigBlk":"0000000000000000",...}
+std::string signals_of_a_child() {
+  int ends[2] = {-1, -1};  // no popen(): a shell unblocks what it finds blocked
+  char program[] = "cat", file[] = "/proc/self/status";
+  char* const arguments[] = {program, file, nullptr};
+  posix_spawn_file_actions_t actions;
+  ::posix_spawn_file_actions_init(&actions);
+  pid_t pid = -1;
+  if (::pipe2(ends, O_CLOEXEC) != 0) return "null";
+  ::posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
+  const int error = ::posix_spawnp(&pid, program, &actions, nullptr, arguments, environ);
+  ::posix_spawn_file_actions_destroy(&actions);
+  ::close(ends[1]);
+  FILE* const out = ::fdopen(ends[0], "r");
+  if (error != 0 || out == nullptr) return "null";
+  std::string json;
+  for (char line[512]; std::fgets(line, sizeof line, out) != nullptr;) {
+    const std::string_view text = line;
+    if (!text.starts_with("SigBlk:") && !text.starts_with("SigIgn:")) continue;
+    json += (json.empty() ? "{\"" : ",\"") + std::string(text.substr(0, 6)) + "\":\"" +
+            std::string(text.substr(8, 16)) + "\"";
+  }
+  std::fclose(out);
+  ::waitpid(pid, nullptr, 0);
+  return json + "}";
+}
+
+std::string child_at_start;
+
 struct Worker {
   explicit Worker(const bento::RunnerContext& rc) {
     if (const auto ms = rc.options().integer("start_ms"); ms > 0) sleep_ms(ms);
@@ -33,6 +64,10 @@ struct Worker {
     if (const auto needed = rc.options().text("needs");
         !needed.empty() && ::access(std::string(needed).c_str(), F_OK) != 0) {
       throw std::runtime_error("its model file is missing");
+    }
+    if (const auto needed = rc.options().text("useless_without");
+        !needed.empty() && ::access(std::string(needed).c_str(), F_OK) != 0) {
+      throw bento::Error(BENTO_INVALID_ARGUMENT, "its model file is gone");
     }
     marker = rc.options().text("marker");
   }
@@ -80,6 +115,7 @@ struct Worker {
     for (int fd = 3; fd < 64; ++fd) [[maybe_unused]] const auto n = ::write(fd, "rubbish!", 8);
     return IntTensor::copy(x);
   }
+  bento::Json child(const bento::Json&) { return {signals_of_a_child()}; }
   bento::Json reverse(const bento::Json& json) {
     return {"{\"length\":" + std::to_string(json.text.size()) + "}"};
   }
@@ -154,6 +190,7 @@ BENTO_SERVICE(svc) {
   svc.option("fail_start", false, "runners fail to start");
   svc.option("bad_config", false, "runners say that trying again is useless");
   svc.option("needs", "", "file without which runners fail to start");
+  svc.option("useless_without", "", "file without which runners say that trying again is useless");
   svc.option("marker", "/nonexistent", "file that `once` leaves");
   svc.option("factor", 1.5, "a number");
   svc.option("names", std::vector<std::string>{"a", "b"}, "a list");
@@ -173,6 +210,7 @@ BENTO_SERVICE(svc) {
   auto babble = worker.method<&Worker::babble>("babble", {});
   auto garble = worker.method<&Worker::garble>("garble", {});
   auto reverse = worker.method<&Worker::reverse>("reverse", {});
+  auto child = worker.method<&Worker::child>("child", {});
   auto other = svc.runner<Worker>("other");
   auto other_nap = other.method("nap", {}, [](Worker& w, Ints x) { return w.nap(x); });
 
@@ -190,6 +228,12 @@ BENTO_SERVICE(svc) {
     (void)nap.async_run(ctx, x);
     return IntTensor::copy(x);
   });
+  svc.api("runners_child", child);
+  svc.api("handlers_child", [](const bento::Json&) { return bento::Json{signals_of_a_child()}; });
+  svc.api("loops_child", {.quick = true},
+          [](const bento::Json&) { return bento::Json{signals_of_a_child()}; });
+  svc.on_startup([](const bento::Options&) { child_at_start = signals_of_a_child(); });
+  svc.api("starts_child", [](const bento::Json&) { return bento::Json{child_at_start}; });
   svc.api("slow", [](Ints x) {
     ++begun;
     sleep_ms(*x.begin());

@@ -108,6 +108,8 @@ TEST(HelpText, NamesEachOptionWithItsDefault) {
                            "--runner-workers",
                            "--max-queue",
                            "(1024)",
+                           "--max-queue-bytes",
+                           "(256m)",
                            "--timeout",
                            "(60)",
                            "--timeout-graceful-shutdown",

@@ -49,10 +49,11 @@ TEST_F(EventLoopTest, RunsWhatIsPostedInItsOrder) {
 TEST_F(EventLoopTest, TellsOfAnEventAsLongAsItLasts) {
   const Pipe pipe;
   int told = 0;
-  loop_.watch(pipe.reading.get(), EPOLLIN, [&](std::uint32_t events) {
+  const auto on_events = [&](std::uint32_t events) {
     EXPECT_EQ(events, static_cast<std::uint32_t>(EPOLLIN));
     ++told;
-  });
+  };
+  ASSERT_TRUE(loop_.watch(pipe.reading.get(), EPOLLIN, on_events).ok());
   step();
   EXPECT_EQ(told, 0);
   pipe.write();
@@ -67,7 +68,7 @@ TEST_F(EventLoopTest, TellsOfAnEventAsLongAsItLasts) {
 TEST_F(EventLoopTest, WatchesForWhatItIsToldLater) {
   const Pipe pipe;
   int told = 0;
-  loop_.watch(pipe.writing.get(), 0, [&](std::uint32_t) { ++told; });
+  ASSERT_TRUE(loop_.watch(pipe.writing.get(), 0, [&](std::uint32_t) { ++told; }).ok());
   step();
   EXPECT_EQ(told, 0);
   loop_.set_events(pipe.writing.get(), EPOLLOUT);
@@ -79,10 +80,11 @@ TEST_F(EventLoopTest, HoldsBackAnEventOfWhatACallbackUnwatched) {
   const Pipe a, b;
   int told = 0;
   const auto watch = [&](const Pipe& mine, const Pipe& other) {
-    loop_.watch(mine.reading.get(), EPOLLIN, [&](std::uint32_t) {
+    const auto on_events = [&](std::uint32_t) {
       ++told;
       loop_.unwatch(other.reading.get());
-    });
+    };
+    EXPECT_TRUE(loop_.watch(mine.reading.get(), EPOLLIN, on_events).ok());
     mine.write();
   };
   watch(a, b);
@@ -95,13 +97,51 @@ TEST_F(EventLoopTest, LetsACallbackUnwatchItself) {
   const Pipe pipe;
   auto alive = std::make_shared<int>(7);
   const std::weak_ptr<int> weak = alive;
-  loop_.watch(pipe.reading.get(), EPOLLIN, [this, &pipe, alive](std::uint32_t) {
-    loop_.unwatch(pipe.reading.get());
-    EXPECT_EQ(*alive, 7) << "what it captured lives until it returns";
-  });
+  const Status watched =
+      loop_.watch(pipe.reading.get(), EPOLLIN, [this, &pipe, alive](std::uint32_t) {
+        loop_.unwatch(pipe.reading.get());
+        EXPECT_EQ(*alive, 7) << "what it captured lives until it returns";
+      });
+  ASSERT_TRUE(watched.ok());
   alive.reset();
   pipe.write();
   step();
+  EXPECT_TRUE(weak.expired());
+}
+
+TEST_F(EventLoopTest, SaysWhatItCannotWatch) {
+  const UniqueFd file(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC));  // no file can be
+  int told = 0;
+  const Status status = loop_.watch(file.get(), EPOLLIN, [&](std::uint32_t) { ++told; });
+  EXPECT_EQ(status.message(), "epoll_ctl: Operation not permitted");
+  loop_.set_events(file.get(), EPOLLIN);
+  loop_.unwatch(file.get());
+  step();
+  EXPECT_EQ(told, 0);
+}
+
+TEST_F(EventLoopTest, HoldsWhatItMightStillCallUntilItHasTurned) {
+  auto held = std::make_shared<int>(7);
+  const std::weak_ptr<int> weak = held;
+  struct Caller final : EventLoop::TurnEnd {
+    void on_turn_end() override { EXPECT_FALSE(held.expired()); }
+    std::weak_ptr<int> held;
+  } caller;
+  caller.held = weak;
+  loop_.post([&] { loop_.at_turn_end(caller); });
+  loop_.hold_for_a_turn(std::move(held));
+  step();
+  EXPECT_FALSE(weak.expired());
+  step();
+  step();
+  EXPECT_TRUE(weak.expired());
+}
+
+TEST_F(EventLoopTest, LetsGoOfWhatItHoldsWhenItStops) {
+  auto held = std::make_shared<int>(7);
+  const std::weak_ptr<int> weak = held;
+  loop_.hold_for_a_turn(std::move(held));
+  loop_.stop();
   EXPECT_TRUE(weak.expired());
 }
 

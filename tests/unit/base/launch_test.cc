@@ -1,5 +1,6 @@
 #include "base/launch.h"
 
+#include <Poco/Exception.h>
 #include <Poco/Pipe.h>
 #include <Poco/PipeStream.h>
 #include <Poco/StreamCopier.h>
@@ -35,6 +36,18 @@ TEST(Launch, ItsChildHasItsPipesAndNoOtherDescriptor) {
   const UniqueFd high(::fcntl(ends[0], F_DUPFD, 700));
   ASSERT_TRUE(high);
   EXPECT_EQ(told_by("for fd in /proc/$$/fd/*; do [ ! -e $fd ] || echo -n ${fd##*/}; done"), "012");
+}
+
+TEST(Launch, SaysInWordsWhatCannotBeExecuted) {
+  Poco::Pipe in, out, err;
+  try {
+    launch("/no/such/program", {}, in, out, err);
+    FAIL() << "it was";
+  } catch (const Poco::Exception& e) {
+    EXPECT_NE(e.displayText().find("cannot execute /no/such/program: No such file or directory"),
+              std::string::npos)
+        << e.displayText();
+  }
 }
 
 TEST(BecomeChild, TakesThisProcesssLimitOfDescriptors) {

@@ -39,6 +39,7 @@ void use_everything(Metrics& metrics) {
   const RunnerMethodMetrics method =
       metrics.runner_method({"iris_classifier", "iris_clf"}, "predict", 100);
   method.queue_depth->Set(2);
+  method.queue_bytes->Set(4096);
   method.queue_wait->Observe(0.001);
   method.batch_size->Observe(3);
   method.run_duration->Observe(0.0002);

@@ -159,5 +159,33 @@ TEST(BatchQueue, ExpiresWithoutAWorker) {
   EXPECT_EQ(queue.size(), 1u);
 }
 
+TEST(BatchQueue, CountsTheBytesOfAllThatWaitsHoweverItComesAndGoes) {
+  BatchPolicy policy = up_to(4);
+  policy.max_queue_bytes = 100;
+  BatchQueue queue(policy);
+  const auto of = [](std::size_t bytes) {
+    const auto made = call(1);
+    made->bytes = bytes;
+    return made;
+  };
+  EXPECT_TRUE(queue.has_room(1, 100));
+  EXPECT_FALSE(queue.has_room(1, 101));
+  const auto gone = of(40);
+  EXPECT_TRUE(queue.push(of(60)) && queue.push(gone));
+  EXPECT_FALSE(queue.push(of(1)));
+  queue.push_front(of(50));
+  EXPECT_EQ(queue.bytes(), 150u);
+  EXPECT_FALSE(queue.has_room(1, 0)) << "it is fuller than full";
+  gone->abandoned = true;
+  std::vector<CallPtr> dropped;
+  queue.expire(kNow, dropped);
+  EXPECT_EQ(queue.bytes(), 110u);
+  EXPECT_EQ(take(queue).size(), 2u);
+  EXPECT_EQ(queue.bytes(), 0u);
+  EXPECT_TRUE(queue.push(of(100)));
+  EXPECT_EQ(queue.take_all().size(), 1u);
+  EXPECT_EQ(queue.bytes(), 0u);
+}
+
 }  // namespace
 }  // namespace bentohost::runner

@@ -2,6 +2,7 @@
 #include "runner/client.h"
 
 #include <gmock/gmock.h>
+#include <prometheus/gauge.h>
 
 #include <numeric>
 
@@ -14,8 +15,9 @@ using testing::HasSubstr;
 
 class ClientTest : public PoolFixture {
  protected:
-  explicit ClientTest(plugin::RunnerSpec spec = make_pool_spec())
-      : PoolFixture(make_pool_options(), std::move(spec)) {}
+  explicit ClientTest(plugin::RunnerSpec spec = make_pool_spec(),
+                      PoolOptions options = make_pool_options())
+      : PoolFixture(std::move(options), std::move(spec)) {}
 
   Target safe() const { return *client_.find("clf", "safe"); }
 
@@ -87,6 +89,66 @@ TEST_F(ClientTest, SplitsWhatIsLongerThanABatchAndJoinsTheAnswers) {
   EXPECT_EQ(caller.values, counting(10));
 }
 
+TEST_F(ClientTest, RefusesACallOfMoreBatchesThanMayWaitBeforeAnyIsMade) {
+  make_ready();
+  Caller caller;
+  const Status status = submit_value(caller, make_rows(counting(33)));  // 9 of 4; 8 may wait
+  EXPECT_EQ(status.http_status(), 413u);
+  EXPECT_THAT(status.message(), HasSubstr("it is 9 calls, and --max-queue allows 8"));
+  EXPECT_TRUE(receive_call().empty());
+  const auto ticket = ticket_for(make_rows(counting(33)));
+  EXPECT_EQ(ticket.status().http_status(), 413u);
+  EXPECT_TRUE(submit_value(caller, make_rows(counting(32))).ok());
+  echo_all();
+  EXPECT_EQ(caller.values, counting(32));
+}
+
+TEST_F(ClientTest, RefusesASplitCallForWhichThereIsNoRoomNowWithAllItsParts) {
+  Caller waiting, next;
+  ASSERT_TRUE(submit_value(waiting, make_rows(counting(20))).ok());  // 5 of 8 places
+  EXPECT_EQ(submit_value(next, make_rows(counting(16))).http_status(), 503u);
+  EXPECT_EQ(metrics_.runner_method("clf", "safe", 4).queue_depth->Value(), 5);
+  EXPECT_TRUE(submit_value(next, make_rows(counting(12))).ok());
+  make_ready();
+  echo_all();
+}
+
+class FewBytesTest : public ClientTest {
+ protected:
+  static PoolOptions few_bytes() {
+    PoolOptions options = make_pool_options();
+    options.max_queue_bytes = 10 * sizeof(std::int64_t);
+    return options;
+  }
+  FewBytesTest() : ClientTest(make_pool_spec(), few_bytes()) {}
+};
+
+TEST_F(FewBytesTest, RefusesMoreBytesThanMayWaitAndTakesThemWhenThereIsRoom) {
+  const auto metrics = metrics_.runner_method("clf", "safe", 4);
+  Caller a, b, c;
+  ASSERT_TRUE(submit_value(a, make_rows(counting(4))).ok());
+  ASSERT_TRUE(submit_value(b, make_rows(counting(6))).ok());  // split in two
+  EXPECT_EQ(metrics.queue_bytes->Value(), 80);
+  const Status full = submit_value(c, make_rows({1}));
+  EXPECT_EQ(full.http_status(), 503u);
+  EXPECT_THAT(full.message(), HasSubstr("3 calls of safe are waiting, with 80 bytes"));
+  EXPECT_EQ(ticket_for(make_rows({1})).status().http_status(), 503u);
+  make_ready();
+  EXPECT_EQ(metrics.queue_bytes->Value(), 48);
+  EXPECT_TRUE(submit_value(c, make_rows({1})).ok());
+  echo_all();
+  EXPECT_EQ(metrics.queue_bytes->Value(), 0);
+}
+
+TEST_F(FewBytesTest, RefusesForGoodWhatIsLargerThanAllThatMayWait) {
+  make_ready();
+  Caller caller;
+  const Status status = submit_value(caller, make_rows(counting(11)));
+  EXPECT_EQ(status.http_status(), 413u);
+  EXPECT_THAT(status.message(), HasSubstr("it has 88 bytes, and --max-queue-bytes allows 80"));
+  EXPECT_EQ(ticket_for(make_rows(counting(11))).status().http_status(), 413u);
+}
+
 TEST_F(ClientTest, FailsASplitCallOnceWithItsFirstError) {
   make_ready();
   Caller caller;
@@ -111,17 +173,6 @@ TEST_F(ClientTest, RunsNoMorePartsOfACallThatHasFailed) {
   int parts = 0;
   for (Rows rows = receive_call(); !rows.empty(); rows = receive_call(), ++parts) answer();
   EXPECT_LE(parts, 1);
-}
-
-TEST_F(ClientTest, AnswersASplitCallOfWhichAPartFoundTheQueueFull) {
-  make_ready();
-  Caller caller;  // 1 part in flight, 8 in the queue, and the tenth too many
-  ASSERT_TRUE(submit_value(caller, make_rows(counting(40))).ok());
-  EXPECT_EQ(caller.answers, 1);
-  EXPECT_EQ(caller.status.http_status(), 503u);
-  (void)receive_call();
-  answer();
-  EXPECT_TRUE(receive_call().empty()) << "nobody waits for the other parts";
 }
 
 TEST_F(ClientTest, HandsATicketItsResults) {

@@ -414,5 +414,122 @@ TEST_F(PoolOfProcessesTest, ReplacesTwoThatEndTogether) {
   EXPECT_EQ(spawned(), 4u) << "an event of the dead was taken for one of the living";
 }
 
+// A process that does not die, like one that waits for a hung file system: nothing tells its end.
+class UndyingTest : public PoolFixture {
+ protected:
+  explicit UndyingTest(Duration kill_grace = 1ms) : PoolFixture(options(kill_grace)) {
+    spawner_.with_pidfd = true;
+  }
+  static PoolOptions options(Duration kill_grace) {
+    PoolOptions options = make_pool_options();
+    options.kill_grace = kill_grace;
+    return options;
+  }
+  std::weak_ptr<Pool> let_go() {
+    const std::weak_ptr<Pool> weak = owner_;
+    owner_.reset();
+    return weak;
+  }
+};
+
+TEST_F(UndyingTest, IsLeftBehindAtTheEndAndItsCallFails) {
+  make_ready();
+  Caller running;
+  ASSERT_TRUE(submit(running, kSafe, {1}).ok());
+  EXPECT_EQ(receive_call(), Rows{1});
+  std::atomic<bool> stopped = false;
+  std::thread stopper([&] {
+    pool_.stop(std::chrono::steady_clock::now());
+    stopped = true;
+  });
+  while (!stopped) turn();
+  stopper.join();
+  EXPECT_EQ(running.status.http_status(), 503u);
+  EXPECT_THAT(running.status.message(), HasSubstr("its process does not die"));
+  EXPECT_TRUE(puppet().told_to_end());
+  EXPECT_EQ(metrics_.runner_up("clf", 0).Value(), 0);
+  const auto weak = let_go();
+  turn();
+  EXPECT_TRUE(weak.expired());
+  puppet().send("too late");
+  puppet().die();
+  turn();  // and nobody is called for it
+}
+
+class UndyingOnAStuckLoopTest : public UndyingTest {
+ protected:
+  UndyingOnAStuckLoopTest() : UndyingTest(50ms) {}
+};
+
+TEST_F(UndyingOnAStuckLoopTest, HasItsPoolUntilTheLoopHasTurned) {
+  make_ready();
+  std::thread stopper([&] { pool_.stop(std::chrono::steady_clock::now()); });
+  stopper.join();  // nobody has moved the loop
+  const auto weak = let_go();
+  EXPECT_FALSE(weak.expired());
+  puppet().say_ready();
+  turn();
+  EXPECT_TRUE(weak.expired());
+  EXPECT_TRUE(puppet().told_to_end());
+}
+
+TEST_F(PoolOfProcessesTest, ReplacesOneThatDoesNotDieOnlyWhenItHas) {
+  make_ready();
+  Caller a;
+  ASSERT_TRUE(submit(a, kFragile, {1}, 10s).ok());
+  advance(12s);  // killed
+  EXPECT_EQ(a.status.http_status(), 504u);
+  advance(2s);
+  EXPECT_THAT(pool_.readiness().message(), HasSubstr("worker 1 does not die of SIGKILL"));
+  advance(1h);
+  EXPECT_EQ(spawned(), 2u);
+  die();
+  advance(1s);
+  EXPECT_EQ(spawned(), 3u);
+}
+
+TEST_F(PoolOfProcessesTest, AnswersForALiarAtOnceAndReplacesItWhenItHasEnded) {
+  make_ready();
+  Caller a;
+  ASSERT_TRUE(submit(a, kFragile, {1}).ok());
+  puppet().send(AlignedBuffer(64, 'x'));
+  turn();
+  EXPECT_EQ(a.status.http_status(), 502u);
+  advance(1s);
+  EXPECT_EQ(spawned(), 2u);
+  die();
+  advance(1s);
+  EXPECT_EQ(spawned(), 3u);
+}
+
+TEST_F(PoolFaultsTest, SeesTheEndOfAProcessWithoutAPidfdAndDoesNotWaitForIt) {
+  spawner_.with_process = true;
+  die();
+  advance(1s);
+  make_ready();
+  Caller a;
+  ASSERT_TRUE(submit(a, kFragile, {1}).ok());
+  puppet().out.reset();
+  turn();
+  EXPECT_THAT(pool_.readiness().message(), HasSubstr("worker 0 is ending"));
+  EXPECT_EQ(a.answers, 0);
+  ASSERT_EQ(::kill(puppet().pid, SIGTERM), 0);
+  while (a.answers == 0) turn();
+  EXPECT_THAT(a.status.message(), HasSubstr("was killed by SIGTERM (signal 15)"));
+}
+
+TEST_F(PoolFaultsTest, SaysOfAProcessWhosePipesCannotBeWatchedWhyAndTriesAgain) {
+  spawner_.is_unwatchable = true;
+  die();
+  advance(1s);
+  ASSERT_EQ(spawned(), 2u);
+  EXPECT_THAT(pool_.readiness().message(),
+              HasSubstr("its pipes cannot be watched: epoll_ctl: Operation not permitted"));
+  spawner_.is_unwatchable = false;
+  advance(1s);
+  make_ready();
+  EXPECT_TRUE(pool_.readiness().ok());
+}
+
 }  // namespace
 }  // namespace bentohost::runner

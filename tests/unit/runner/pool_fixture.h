@@ -96,7 +96,8 @@ class PoolFixture : public testing::Test {
   explicit PoolFixture(PoolOptions options = make_pool_options(),
                        plugin::RunnerSpec spec = make_pool_spec())
       : spec_(std::move(spec)),
-        pool_(spec_, std::move(options), {loop_, spawner_, clock_, metrics_}) {
+        owner_(std::make_shared<Pool>(spec_, std::move(options),
+                                      Pool::Deps{loop_, spawner_, clock_, metrics_})) {
     pool_.start();
   }
   ~PoolFixture() override {
@@ -165,7 +166,8 @@ class PoolFixture : public testing::Test {
   fakes::FakeSpawner spawner_;
   observe::Metrics metrics_{"test"};
   EventLoop loop_{clock_};
-  Pool pool_;
+  std::shared_ptr<Pool> owner_;
+  Pool& pool_ = *owner_;
   std::optional<wire::FrameReader::Frame> frame_;
 };
 

@@ -68,7 +68,7 @@ class PoolThreadsTest : public testing::Test {
     spawner_.on_spawn = [this](Puppet& puppet) { workers_.emplace_back(work, std::ref(puppet)); };
     PoolOptions options = make_pool_options(2);
     options.max_queue = 1000;
-    pool_ = std::make_unique<Pool>(spec_, options, Pool::Deps{loop_, spawner_, clock_, metrics_});
+    pool_ = std::make_shared<Pool>(spec_, options, Pool::Deps{loop_, spawner_, clock_, metrics_});
     loop_.start();
     pool_->start();
   }
@@ -103,7 +103,7 @@ class PoolThreadsTest : public testing::Test {
   fakes::FakeSpawner spawner_;
   observe::Metrics metrics_{"test"};
   EventLoop loop_{clock_};
-  std::unique_ptr<Pool> pool_;
+  std::shared_ptr<Pool> pool_;
   std::vector<std::thread> workers_;  // grows on the loop; read when that has ended
 };
 

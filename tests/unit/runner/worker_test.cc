@@ -7,6 +7,8 @@
 
 #include <cstring>
 
+#include "fakes/fake_clock.h"
+
 namespace bentohost::runner {
 namespace {
 
@@ -194,8 +196,12 @@ class OutletTest : public testing::Test {
     int ends[2] = {-1, -1};
     EXPECT_EQ(::pipe2(ends, O_NONBLOCK | O_CLOEXEC), 0);
     reading_.reset(ends[0]);
-    outlet_.emplace(UniqueFd(ends[1]));
+    outlet_number_ = ends[1];
+    outlet_.emplace(loop_, UniqueFd(ends[1]));
+    EXPECT_TRUE(outlet_->watch([this] { ++closed_; }).ok());
   }
+  ~OutletTest() override { outlet_->close(); }
+  void step() { loop_.step(Duration::zero()); }
   std::string read_some() {
     std::string text(1 << 20, '\0');
     const ssize_t n = ::read(reading_.get(), text.data(), text.size());
@@ -204,34 +210,59 @@ class OutletTest : public testing::Test {
   }
   static AlignedBuffer frame(std::size_t size, char fill) { return AlignedBuffer(size, fill); }
 
+  fakes::FakeClock clock_;
+  EventLoop loop_{clock_};
   UniqueFd reading_;
   std::optional<Outlet> outlet_;
+  int closed_ = 0, outlet_number_ = -1;
 };
 
 TEST_F(OutletTest, KeepsTheOrderOfWhatThePipeDoesNotTake) {
   const std::string expected = std::string(300'000, 'a') + std::string(100'000, 'b');
-  EXPECT_FALSE(outlet_->send(frame(300'000, 'a')));
-  EXPECT_FALSE(outlet_->send(frame(100'000, 'b')));
+  outlet_->send(frame(300'000, 'a'));
+  outlet_->send(frame(100'000, 'b'));
   std::string got;
-  bool all_sent = false;
-  while (!all_sent) {
+  while (got.size() < expected.size()) {
     got += read_some();
-    all_sent = outlet_->flush();
+    step();
   }
-  for (std::string more = read_some(); !more.empty(); more = read_some()) got += more;
   EXPECT_TRUE(got == expected);
-  EXPECT_TRUE(outlet_->send(frame(10, 'c')));
+  outlet_->send(frame(10, 'c'));
   EXPECT_EQ(read_some(), std::string(10, 'c'));
 }
 
-TEST_F(OutletTest, SwallowsWhatNobodyReads) {
+TEST_F(OutletTest, SwallowsWhatNobodyReadsAndSaysSo) {
   const auto before = ::signal(SIGPIPE, SIG_IGN);
+  step();
+  EXPECT_EQ(closed_, 0);
   reading_.reset();
-  EXPECT_TRUE(outlet_->send(frame(1'000'000, 'a')));
+  outlet_->send(frame(1'000'000, 'a'));
+  step();
+  EXPECT_EQ(closed_, 1);
   outlet_->close();
-  EXPECT_TRUE(outlet_->send(frame(10, 'a')));
-  EXPECT_TRUE(outlet_->flush());
+  outlet_->send(frame(10, 'a'));
+  step();
+  EXPECT_EQ(closed_, 1);
   ::signal(SIGPIPE, before);
+}
+
+// Whoever sends from another thread may come after the end: the number is somebody else's by then.
+TEST_F(OutletTest, OnceClosedTouchesNobodyElseUnderItsNumber) {
+  int other[2] = {-1, -1};
+  ASSERT_EQ(::pipe2(other, O_NONBLOCK | O_CLOEXEC), 0);
+  const UniqueFd its_reading(other[0]), its_writing(other[1]);
+  outlet_->send(frame(300'000, 'a'));
+  const int number = outlet_number_;
+  outlet_->close();
+  const UniqueFd reused(::fcntl(its_reading.get(), F_DUPFD_CLOEXEC, number));
+  ASSERT_EQ(reused.get(), number);
+  int told = 0;
+  ASSERT_TRUE(loop_.watch(reused.get(), EPOLLIN, [&](std::uint32_t) { ++told; }).ok());
+  outlet_->send(frame(300'000, 'b'));
+  ASSERT_EQ(::write(its_writing.get(), "x", 1), 1);
+  step();
+  EXPECT_EQ(told, 1) << "what it waits for was changed";
+  loop_.unwatch(reused.get());
 }
 
 }  // namespace
