@@ -20,6 +20,12 @@ Result<std::optional<std::uint16_t>> parse_port(std::string_view text) {
   return std::optional<std::uint16_t>(static_cast<std::uint16_t>(*port));
 }
 
+Result<http::HalfClose> parse_half_close(std::string_view text) {
+  if (text == "answer") return http::HalfClose::kAnswer;
+  if (text == "drop") return http::HalfClose::kDrop;
+  return Status(BENTO_INVALID_ARGUMENT, "expected answer or drop");
+}
+
 std::vector<OptionEntry> socket_options() {
   return {
       {"host", "NAME", "address to listen on (127.0.0.1)", false,
@@ -80,6 +86,12 @@ std::vector<OptionEntry> limit_options() {
        seconds(&http::Limits::write_timeout)},
       {"keep-alive-timeout", "SECONDS", "an idle connection is closed (75)", false,
        seconds(&http::Limits::idle_timeout)},
+      {"half-close", "answer|drop",
+       "a client that has ended its side of the connection still gets its answers (answer), or is "
+       "taken for one that has left, so that what it has queued is dropped at once (drop)",
+       false,
+       store(
+           parse_half_close, [](Config & c) -> auto& { return c.limits.half_close; })},
       {"max-requests", "N", "requests of a connection (0: any number); then it is closed", false,
        count(&http::Limits::max_requests, 0)},
       {"max-connections", "N", "open at once (16384); further ones wait", false,

@@ -96,11 +96,13 @@ void Connection::on_events(std::uint32_t epoll_events) {
   if (epoll_events != EPOLLOUT || transport_->is_secure()) readable_ = true;
   const bool is_reset = (epoll_events & (EPOLLHUP | EPOLLERR)) != 0;
   if (is_reset || (epoll_events & EPOLLRDHUP) != 0) {
-    // Whoever ends the connection now does not wait for the answer. Who ended it together with the
-    // request may (`nc -N`), and is answered.
-    const bool is_whole = reader_.state() == RequestReader::State::kDone;
-    if (phase_ == Phase::kHandling && (is_reset || is_whole)) lose_client();
     has_ended_ = true;
+    if (phase_ == Phase::kHandling && is_reset) {
+      lose_client();
+    } else if (phase_ == Phase::kHandling && front_.limits.half_close == HalfClose::kDrop &&
+               reader_.state() == RequestReader::State::kDone) {
+      return close();
+    }
   }
   run();
 }
@@ -216,7 +218,7 @@ void Connection::advance() {
 void Connection::on_head() {
   request_.arrived = since_ = loop_.now();
   request_.body.clear();
-  request_.body_bytes = 0;
+  body_bytes_ = 0;
   request_.client = client_;
   request_.scheme = scheme_;
   apply_forwarded(front_.proxies, request_);
@@ -247,23 +249,27 @@ void Connection::on_head() {
 void Connection::on_body_bytes() {
   Result<std::size_t> taken = reader_.feed(unread_, request_);
   if (!taken.ok()) {
+    body_bytes_.store(reader_.body_bytes(), std::memory_order_relaxed);
     unread_ = {};
     readable_ = false;
     is_paused_ = true;
     return stream_->fail_body(std::move(taken).take_status());
   }
   unread_.remove_prefix(*taken);
+  body_bytes_.store(reader_.body_bytes(), std::memory_order_relaxed);
   const bool is_last = reader_.state() == RequestReader::State::kDone;
   if (is_last || !piece_.empty()) is_paused_ = !stream_->give_body(piece_, is_last);
 }
 
-void Connection::handle() {
-  request_.body_bytes = reader_.body_bytes();
+void Connection::begin_exchange() {
+  body_bytes_.store(reader_.body_bytes(), std::memory_order_relaxed);
   phase_ = Phase::kHandling;
-  ++requests_;
   keep_ = shared_from_this();
-  // Its client ended its side during an earlier one, and so before this one began.
-  if (gone_->load()) gone_ = std::make_shared<std::atomic<bool>>(false);
+}
+
+void Connection::handle() {
+  begin_exchange();
+  ++requests_;
   if (unsent() == 0 && !transport_->is_secure()) {
     await_answer(transport_->fd(), request_.method == "HEAD");
     is_awaited_ = true;

@@ -16,6 +16,10 @@ bool has_header(const Headers& headers, std::string_view name) {
                      [name](const Header& header) { return header.name == name; });
 }
 
+bool is_bodiless(std::string_view method, int status) {
+  return method == "HEAD" || status == 204 || status == 205 || status == 304;
+}
+
 std::string joined_header(const Headers& headers, std::string_view name) {
   std::string joined;
   bool is_first = true;

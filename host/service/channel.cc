@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "http/response_writer.h"
 
 namespace bentohost::service {
 namespace {
@@ -72,6 +73,10 @@ Status Channel::start(const bento_event& event) {
   for (std::size_t i = 0; i < event.headers.len; ++i) {
     const std::string name = lower(to_view(event.headers.ptr[i].name));
     const std::string_view value = to_view(event.headers.ptr[i].value);
+    if (Status status = http::check_header(to_view(event.headers.ptr[i].name), value);
+        !status.ok()) {
+      return misuse(status.message().c_str());
+    }
     if (name == "content-type") {
       response.content_type = value;
     } else {

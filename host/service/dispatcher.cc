@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "http/problem.h"
 #include "service/around.h"
 #include "service/held.h"
 #include "service/hooks.h"
@@ -166,7 +167,7 @@ void Dispatcher::handle(http::Exchange& exchange) {
   first->ledger.set_label(target->label);
   const bool is_work = target->call != nullptr;
   if (is_work) {
-    if (const auto status = refusal()) return first->context.fail(503, status->message());
+    if (auto status = refusal()) return refuse(part, ledger, {*std::move(status), {}, {}});
   }
   first->ledger.lease(service_of(part));
   if (!part->steps().empty()) {
@@ -179,6 +180,32 @@ void Dispatcher::handle(http::Exchange& exchange) {
   if (target->has_parameters) found.match = part->find(from.method, from.path);
   found.match.target = &route_of_part;
   route(RequestPtr(first, &first->context), found);
+}
+
+void Dispatcher::refuse(http::Exchange& exchange, http::Refusal refusal) {
+  cut(refusal.reason);
+  const auto target = std::static_pointer_cast<const Route>(exchange.take_target());
+  const auto ledger = std::make_shared<Ledger>(environment_, exchange);
+  ledger->set_label(target != nullptr ? target->label : labels_.unmatched());
+  refuse(target != nullptr ? PartPtr(target, target->part) : nullptr, ledger, refusal);
+}
+
+void Dispatcher::refuse(const PartPtr& part, const std::shared_ptr<Ledger>& ledger,
+                        const http::Refusal& refusal) {
+  http::Exchange* exchange = ledger.get();
+  std::shared_ptr<const void> outer = ledger;
+  if (part != nullptr) {
+    ledger->lease(service_of(part));
+    for (const MiddlewareStep& step : part->steps()) {
+      if (step.is_around) continue;
+      const auto hooks = std::make_shared<Hooks>(environment_, *ledger, *exchange, outer, step.row,
+                                                 service_of(part));
+      if (!hooks->enter(true)) return;
+      exchange = hooks.get();
+      outer = hooks;
+    }
+  }
+  exchange->respond(http::problem(refusal, exchange->request().path, ledger->request_id()));
 }
 
 // From the `step`th on inwards.
@@ -271,17 +298,6 @@ void Dispatcher::refuse_method(RequestContext& request, const std::string& allow
     return request.answer(std::move(response));
   }
   request.fail(405, from.path + " takes " + allowed + ", not " + from.method, {{"Allow", allowed}});
-}
-
-void Dispatcher::rejected(const http::Request& request, const http::Response& response,
-                          std::string_view reason) {
-  cut(reason);
-  const Duration took = environment_.clock.now() - request.arrived;
-  labels_.unmatched()->metrics->observe(request.method, response.status, took, request.body_bytes,
-                                        response.body.size());
-  if (environment_.access_log == nullptr) return;
-  environment_.access_log->write({request.client, request.method, request.path, "", "",
-                                  response.status, request.body_bytes, response.body.size(), took});
 }
 
 void Dispatcher::cut(std::string_view reason) { environment_.metrics.count_http_rejected(reason); }

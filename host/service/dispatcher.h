@@ -49,11 +49,10 @@ class Dispatcher final : public http::Application {
   void set_started() { started_ = true; }
   bool has_started() const { return started_; }
 
-  // http::Application. What the front refused by itself is only logged and counted.
+  // http::Application
   http::BodyPlan plan(const http::Request& request) override;
   void handle(http::Exchange& exchange) override;
-  void rejected(const http::Request& request, const http::Response& response,
-                std::string_view reason) override;
+  void refuse(http::Exchange& exchange, http::Refusal refusal) override;
   void cut(std::string_view reason) override;
   void connections(std::size_t open) override;
 
@@ -85,6 +84,11 @@ class Dispatcher final : public http::Application {
   };
   // Why no new work is taken; nothing if it is.
   std::optional<Status> refusal() const;
+  // Answers with an error that comes before the service has a say. It passes the service's
+  // middleware in hooks, so that a browser may read it (CORS); middleware that may wait is passed
+  // over, for nothing waits here.
+  void refuse(const PartPtr& part, const std::shared_ptr<Ledger>& ledger,
+              const http::Refusal& refusal);
   void enter(const PartPtr& part, std::size_t step, const std::shared_ptr<Ledger>& ledger,
              http::Exchange& exchange, const std::shared_ptr<const void>& outer, Way way);
   void arrive(const PartPtr& part, const std::shared_ptr<Ledger>& ledger, http::Exchange& exchange,

@@ -1,18 +1,18 @@
 #include "service/request.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/log.h"
 #include "http/problem.h"
+#include "http/response_writer.h"
+#include "http/syntax.h"
 
 namespace bentohost::service {
 namespace {
 
-bool is_header_safe(std::string_view text) {
-  return std::none_of(text.begin(), text.end(),
-                      [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
-}
+constexpr std::uint32_t kClientLeft = 499;  // http_from_code(BENTO_CANCELLED)
 
 }  // namespace
 
@@ -54,7 +54,17 @@ void RequestContext::answer(http::Response response) {
   exchange_.respond(std::move(response));
 }
 
-void RequestContext::fail(const Status& status) {
+Status RequestContext::as_answer(const Status& status) const {
+  if (status.http_status() != kClientLeft || is_gone()) return status;
+  if (environment_.draining.load()) return Status(BENTO_UNAVAILABLE, "the server is shutting down");
+  if (environment_.clock.now() >= ledger_.deadline()) {
+    return Status(BENTO_DEADLINE_EXCEEDED, "the request's deadline has passed");
+  }
+  return Status(BENTO_INTERNAL, "cancelled, but not by its client: " + status.message());
+}
+
+void RequestContext::fail(const Status& original) {
+  const Status status = as_answer(original);
   const auto code = static_cast<int>(status.http_status());
   if (code < 500) return fail(code, status.message());
   log(code == 500 ? LogLevel::kError : LogLevel::kWarning, status.message(),
@@ -75,8 +85,21 @@ void RequestContext::fail(const Status& status) {
 void RequestContext::fail(int http_status, std::string_view detail, http::Headers headers) {
   http::Response response = http::problem(http_status, detail, request().path, request_id());
   for (http::Header& header : headers) response.headers.push_back(std::move(header));
+  if (http_status == 401) keep_challenge(response);
   has_ended_ = true;
   exchange_.respond(std::move(response));
+}
+
+// What a handler has set is dropped with its answer, but for how to authenticate (RFC 9110 15.5.2).
+void RequestContext::keep_challenge(http::Response& response) const {
+  constexpr std::string_view kChallenge = "www-authenticate";
+  const auto is_challenge = [](const http::Header& header) {
+    return http::equals_ignoring_case(header.name, kChallenge);
+  };
+  if (std::none_of(headers_.begin(), headers_.end(), is_challenge)) return;
+  std::erase_if(response.headers, is_challenge);
+  std::copy_if(headers_.begin(), headers_.end(), std::back_inserter(response.headers),
+               is_challenge);
 }
 
 Status RequestContext::start(http::Response response) {
@@ -116,12 +139,7 @@ Status RequestContext::set_status(std::uint32_t status) {
 }
 
 Status RequestContext::add_header(std::string_view name, std::string_view value) {
-  if (name.empty() || !is_header_safe(name) || !is_header_safe(value) ||
-      name.find_first_of(": \t") != std::string_view::npos) {
-    return Status(BENTO_INVALID_ARGUMENT,
-                  "header \"" + std::string(name) +
-                      "\": a name without blanks and colons, and no line breaks");
-  }
+  if (Status status = http::check_header(name, value); !status.ok()) return status;
   headers_.push_back({std::string(name), std::string(value)});
   return {};
 }

@@ -55,11 +55,14 @@ class RequestContext final : public bento_ctx {
   runner::Client::Wanted wanted() const { return {ledger_.deadline(), gone_}; }
   // [worker] (waits) For a streamed body.
   Result<http::ReceivedBody> receive();
+  // What to answer for `status`. Of a request whose client has left, CANCELLED is for the log; one
+  // that waits is told why its request was cancelled: 499 is nothing that a server answers.
+  Status as_answer(const Status& status) const;
 
   // Exactly one of these, once; the exchange is over after it. answer() adds the status and headers
   // that the handler set; fail() writes a problem and logs what the client is not told.
   void answer(http::Response response);
-  void fail(const Status& status);
+  void fail(const Status& original);
   void fail(int http_status, std::string_view detail, http::Headers headers = {});
 
   // [worker] (waits) Or the answer in pieces: start(), then write() until `more` is false, or cut()
@@ -82,6 +85,7 @@ class RequestContext final : public bento_ctx {
 
  private:
   void add_set(http::Response& response);
+  void keep_challenge(http::Response& response) const;
 
   Environment& environment_;
   Ledger& ledger_;

@@ -13,7 +13,7 @@ namespace {
 struct Counter final : Application {
   BodyPlan plan(const Request&) override { return {}; }
   void handle(Exchange&) override {}
-  void rejected(const Request&, const Response&, std::string_view) override {}
+  void refuse(Exchange&, Refusal) override {}
   void cut(std::string_view) override {}
   void connections(std::size_t open) override { told.push_back(open); }
   std::vector<std::size_t> told;
