@@ -82,7 +82,7 @@ void Connection::close() {
   late_.reset();
   target_.reset();
   tell_sent(sent_);
-  reactor_->forget(self, client_);
+  reactor_->forget(self, client_, request_.door);
 }
 
 void Connection::end() {
@@ -158,6 +158,12 @@ void Connection::read_once() {
       return;
     case Received::Kind::kBroken:
       return close();
+    case Received::Kind::kPlain:
+      transport_ = transport_->without_tls();
+      return refuse(
+          Status::with_http(400, BENTO_INVALID_ARGUMENT,
+                            "this port speaks TLS: ask it by https:// in place of http://"),
+          reason::kMalformed);
     case Received::Kind::kEnd:
       readable_ = false;
       has_ended_ = true;

@@ -32,6 +32,7 @@ struct Limits {
   std::size_t max_requests = 0;                // on a connection; 0: any number
   std::size_t max_connections = 16'384;        // in all. Beyond: accepted later
   std::size_t max_connections_per_client = 0;  // of an address; 0: any number. Else 503
+  std::size_t max_admin_connections = 128;     // of the operators\' door. Else 503
 };
 
 // Kestrel's, too: MinRequestBodyDataRate.
@@ -48,6 +49,7 @@ inline constexpr std::string_view kBodyTimeout = "body_timeout";
 inline constexpr std::string_view kMinRate = "min_rate";
 inline constexpr std::string_view kWriteTimeout = "write_timeout";
 inline constexpr std::string_view kClientConnections = "client_connections";
+inline constexpr std::string_view kAdminConnections = "admin_connections";
 inline constexpr std::string_view kOther = "other";
 }  // namespace reason
 

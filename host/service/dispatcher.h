@@ -76,7 +76,8 @@ class Dispatcher final : public http::Application {
   // The same for a request that has found `part` before, of which it must not see another
   // generation.
   Found look_from(const PartPtr& part, const http::Request& request, const Site& site) const;
-  std::string allow(const http::Request& request) const;
+  std::string allow(const http::Request& request) const { return allow(request, request.path); }
+  std::string allow(const http::Request& request, std::string_view path) const;
 
   // How a request comes to what is next: on a thread that may wait; with a streamed body.
   struct Way {
@@ -97,6 +98,12 @@ class Dispatcher final : public http::Application {
   // For a path without a target: 404, 405, or the answer to OPTIONS.
   void answer_unrouted(RequestContext& request, bool is_hidden);
   void refuse_method(RequestContext& request, const std::string& allowed);
+  // What an app says that is mounted over routes: it knows nothing of their methods, nor of a route
+  // that differs in the slash at its end.
+  void add_routes_beside(const RequestContext& request, http::Response& response) const;
+  // To the route whose path has a slash at its end in place of none, or the other way round;
+  // nothing if there is none.
+  std::optional<http::Response> redirect(const http::Request& request) const;
 
   Environment& environment_;
   RouteLabels labels_;

@@ -50,8 +50,7 @@ void RequestContext::add_set(http::Response& response) {
 
 void RequestContext::answer(http::Response response) {
   add_set(response);
-  has_ended_ = true;
-  exchange_.respond(std::move(response));
+  respond(std::move(response));
 }
 
 Status RequestContext::as_answer(const Status& status) const {
@@ -78,28 +77,32 @@ void RequestContext::fail(const Status& original) {
              : status.message(),
       request().path, request_id());
   response.failure = std::make_shared<const Status>(status);
-  has_ended_ = true;
-  exchange_.respond(std::move(response));
+  respond(std::move(response));
 }
 
 void RequestContext::fail(int http_status, std::string_view detail, http::Headers headers) {
   http::Response response = http::problem(http_status, detail, request().path, request_id());
   for (http::Header& header : headers) response.headers.push_back(std::move(header));
-  if (http_status == 401) keep_challenge(response);
-  has_ended_ = true;
-  exchange_.respond(std::move(response));
+  if (http_status == 401) keep_own("www-authenticate", response);
+  if (http_status == 405) keep_own("allow", response);
+  respond(std::move(response));
 }
 
-// What a handler has set is dropped with its answer, but for how to authenticate (RFC 9110 15.5.2).
-void RequestContext::keep_challenge(http::Response& response) const {
-  constexpr std::string_view kChallenge = "www-authenticate";
-  const auto is_challenge = [](const http::Header& header) {
-    return http::equals_ignoring_case(header.name, kChallenge);
+// What a handler has set is dropped with its answer, but for what belongs to the error: how to
+// authenticate with 401, and what is allowed with 405 (RFC 9110 15.5.2 and 15.5.6).
+void RequestContext::keep_own(std::string_view name, http::Response& response) const {
+  const auto is_it = [name](const http::Header& header) {
+    return http::equals_ignoring_case(header.name, name);
   };
-  if (std::none_of(headers_.begin(), headers_.end(), is_challenge)) return;
-  std::erase_if(response.headers, is_challenge);
-  std::copy_if(headers_.begin(), headers_.end(), std::back_inserter(response.headers),
-               is_challenge);
+  if (std::none_of(headers_.begin(), headers_.end(), is_it)) return;
+  std::erase_if(response.headers, is_it);
+  std::copy_if(headers_.begin(), headers_.end(), std::back_inserter(response.headers), is_it);
+}
+
+void RequestContext::respond(http::Response response) {
+  if (amend_) amend_(response);
+  has_ended_ = true;
+  exchange_.respond(std::move(response));
 }
 
 Status RequestContext::start(http::Response response) {

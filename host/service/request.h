@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -45,6 +46,8 @@ class RequestContext final : public bento_ctx {
   bool is_on_thread() const { return is_on_thread_; }
   // From now on submit() is refused: waiting for its result would hold up an event loop.
   void forbid_calls() { may_call_ = false; }
+  // What is answered is shown to `amend` first, streamed answers aside.
+  void set_amend(std::function<void(http::Response&)> amend) { amend_ = std::move(amend); }
   // The answer is out: nothing is deferred any more.
   void set_ended() { has_ended_ = true; }
 
@@ -85,7 +88,8 @@ class RequestContext final : public bento_ctx {
 
  private:
   void add_set(http::Response& response);
-  void keep_challenge(http::Response& response) const;
+  void keep_own(std::string_view name, http::Response& response) const;
+  void respond(http::Response response);
 
   Environment& environment_;
   Ledger& ledger_;
@@ -97,6 +101,7 @@ class RequestContext final : public bento_ctx {
   const bool is_head_;
   bool is_streaming_ = false, may_call_ = true, is_on_thread_ = false, has_ended_ = false;
 
+  std::function<void(http::Response&)> amend_;
   int status_ = 0;         // set by the handler
   http::Headers headers_;  // set by the handler
   std::vector<bento_pair> path_params_;

@@ -46,10 +46,22 @@ class Errors(HostTest):
         self.assertEqual(self.host.request("OPTIONS", "*").header("allow"), "GET, HEAD, POST, DELETE, OPTIONS")
 
     def test_a_path_is_matched_as_it_is(self):
-        for path in ("//echo", "/echo/", "/ECHO", "/../echo", "/echo%00"):
+        for path in ("//echo", "//echo/", "/ECHO", "/../echo", "/echo%00", "/nowhere/"):
             self.assertIn(self.host.post(path, "[1]").status, (400, 404), path)
         for path in ("/%65cho", "/./echo", "/x/%2e%2e/echo"):
             self.assertEqual(self.host.post(path, "[[1]]").status, 200, path)
+
+    def test_a_slash_too_many_or_too_few_at_the_end_is_redirected(self):
+        reply = self.host.post("/echo/?a=%20b", "[[1]]")
+        self.assertEqual((reply.status, reply.header("location"), reply.body),
+                         (307, "../echo?a=%20b", b""))
+        self.assertEqual(self.host.get("/models/a%20b/1:show/").header("location"), "../1%3Ashow")
+        self.assertEqual(self.host.get("/echo/").status, 307)  # where it is a 405
+
+    def test_an_escaped_slash_in_a_path_is_a_slash(self):
+        self.assertEqual(self.host.request("DELETE", "/models/a").body, b"no more a")
+        self.assertEqual(self.host.request("DELETE", "/models/a%2Fb").status, 404)
+        self.assertEqual(self.host.get("/models%2Fa%2f1:show").body, b"a 1")
 
     def test_arrays_that_cannot_be_read_are_told_where(self):
         for body, words in (

@@ -17,8 +17,6 @@
 
 namespace bento::detail {
 
-inline constexpr std::size_t kMaxJsonDepth = 128;  // of arrays and objects within each other
-
 // Throws Error, INTERNAL, for what JSON cannot hold.
 class JsonWriter {
  public:

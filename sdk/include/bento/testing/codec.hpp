@@ -5,7 +5,6 @@
 #include <bento/abi.h>
 #include <rapidjson/document.h>
 #include <rapidjson/encodings.h>
-#include <rapidjson/error/en.h>
 #include <rapidjson/memorystream.h>
 #include <rapidjson/schema.h>
 #include <rapidjson/stringbuffer.h>
@@ -13,6 +12,7 @@
 #include <algorithm>
 #include <bento/error.hpp>
 #include <bento/headers.hpp>
+#include <bento/json_reader.hpp>
 #include <bento/testing/ndarray.hpp>
 #include <bento/testing/value.hpp>
 #include <memory>
@@ -22,21 +22,11 @@
 
 namespace bento::testing::internal {
 
-inline void parse_json(std::string_view text, rapidjson::Document& out) {
-  constexpr unsigned kFlags = rapidjson::kParseIterativeFlag |
-                              rapidjson::kParseValidateEncodingFlag |
-                              rapidjson::kParseFullPrecisionFlag;
-  out.Parse<kFlags>(text.data(), text.size());
-  if (!out.HasParseError()) return;
-  throw Error(BENTO_INVALID_ARGUMENT,
-              std::string("broken JSON: ") + rapidjson::GetParseError_En(out.GetParseError()));
-}
-
 // Throws Error with `http_status` for JSON that breaks the schema.
 inline void check_schema(const rapidjson::Document& json, std::string_view schema,
                          std::uint32_t http_status) {
   rapidjson::Document document;
-  parse_json(schema, document);
+  detail::parse_json(schema, document);
   const rapidjson::SchemaDocument compiled(document);
   rapidjson::SchemaValidator validator(compiled);
   if (json.Accept(validator)) return;
@@ -70,7 +60,7 @@ inline std::unique_ptr<Value> decode(std::string_view body, std::string_view con
   auto value = std::make_unique<Value>();
   if (io.kind == BENTO_TENSOR || io.kind == BENTO_JSON) {
     rapidjson::Document json;
-    parse_json(body, json);
+    detail::parse_json(body, json);
     if (io.kind == BENTO_TENSOR) {
       NdarrayReader::read(json, io, *value);
     } else {
