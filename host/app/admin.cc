@@ -15,7 +15,7 @@ namespace {
 int status_of(const reload::Outcome& outcome) {
   if (outcome.status.ok()) return 200;
   if (outcome.result == "unknown") return 404;
-  if (outcome.result == "stopping") return 503;
+  if (outcome.result == "stopping" || outcome.result == "busy") return 503;
   for (const char* circumstance : {"copy", "libraries", "runners"}) {
     if (outcome.result == circumstance) return 409;
   }

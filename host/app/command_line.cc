@@ -84,7 +84,8 @@ std::string help_text() {
   help.setHeader(
       "Serves the services of plugins over HTTP, their runners in processes of their own.");
   help.setFooter(
-      "`bentohost healthcheck [URL]` asks a running one whether it is ready, `bentohost reload URL "
+      "`bentohost healthcheck [URL]` asks a running one whether it is ready (unix:PATH is one, "
+      "too), `bentohost reload URL "
       "[SERVICE...]` has one reload its plugins, by its --admin-bind. "
       "SIGTERM and SIGINT end it after the requests in flight; a second one ends it at once. "
       "SIGHUP "

@@ -46,6 +46,8 @@ struct Config {
   std::optional<std::string> host;    // else 127.0.0.1
   std::optional<std::uint16_t> port;  // else 3000
   std::vector<http::Address> bind, admin_bind;
+  std::vector<std::string> admin_hosts;  // names of the admin door, beside those of admin_bind
+  unsigned unix_socket_mode = http::kUnixSocketMode;
   http::TlsOptions tls;  // without a certfile: none
   http::TrustedProxies forwarded_allow_ips;
   std::size_t threads = 512;             // for handlers that wait
@@ -80,7 +82,7 @@ struct Config {
   // Where the public door is: --host and --port beside --bind, and by themselves when there is
   // neither --bind nor a socket that systemd passes.
   std::vector<http::Address> addresses() const;
-  http::Doors doors() const { return {addresses(), admin_bind, true}; }
+  http::Doors doors() const { return {addresses(), admin_bind, true, unix_socket_mode}; }
 };
 
 // Pure parts, each INVALID_ARGUMENT with what was expected.

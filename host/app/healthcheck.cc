@@ -15,7 +15,7 @@ int healthcheck(const std::vector<std::string>& arguments) {
     std::fprintf(stderr,
                  "bentohost healthcheck: %s\n"
                  "usage: bentohost healthcheck [--timeout SECONDS] [--insecure] "
-                 "[http://127.0.0.1:3000/readyz]\n",
+                 "[http://127.0.0.1:3000/readyz | unix:PATH]\n",
                  what.c_str());
     return 2;
   };

@@ -102,6 +102,10 @@ class Lifecycle {
     environment_.body_timeout = config.limits.body_timeout;
     environment_.debug = config.debug;
     environment_.max_in_flight = config.max_in_flight;
+    environment_.admin_hosts = config.admin_hosts;
+    for (const http::Address& address : config.admin_bind) {
+      environment_.admin_hosts.push_back(address.host);
+    }
     environment_.threads = &threads_;
     environment_.background = &background_;
     environment_.body_memory = &body_memory_;

@@ -1,4 +1,7 @@
 // The options of the HTTP front. Names are those of BentoML and uvicorn where they have one.
+#include <charconv>
+#include <system_error>
+
 #include "app/options.h"
 
 namespace bentohost::app {
@@ -20,9 +23,22 @@ Result<std::optional<std::uint16_t>> parse_port(std::string_view text) {
   return std::optional<std::uint16_t>(static_cast<std::uint16_t>(*port));
 }
 
+Result<unsigned> parse_mode(std::string_view text) {
+  unsigned mode = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), mode, 8);
+  if (error == std::errc() && end == text.data() + text.size() && mode <= 0777) return mode;
+  return Status(BENTO_INVALID_ARGUMENT, "expected permissions in octal, such as 660");
+}
+
+Result<http::HalfClose> parse_half_close(std::string_view text) {
+  if (text == "answer") return http::HalfClose::kAnswer;
+  if (text == "drop") return http::HalfClose::kDrop;
+  return Status(BENTO_INVALID_ARGUMENT, "expected answer or drop");
+}
+
 std::vector<OptionEntry> socket_options() {
   return {
-      {"host", "NAME", "address to listen on (127.0.0.1)", false,
+      {"host", "NAME", "listen on all addresses that it has (127.0.0.1)", false,
        store(
            any_text, [](Config & c) -> auto& { return c.host; })},
       {"port", "N", "port to listen on (3000); 0 picks a free one", false,
@@ -32,9 +48,22 @@ std::vector<OptionEntry> socket_options() {
        "listen there, too: HOST:PORT, [IPV6]:PORT or unix:PATH. Repeatable; without --host and "
        "--port, nowhere else. Sockets that systemd passes are taken as well",
        true, append_address(&Config::bind)},
+      {"unix-socket-mode", "OCTAL",
+       "permissions of Unix sockets' files (660: their owner and group may connect)", false,
+       store(
+           parse_mode, [](Config & c) -> auto& { return c.unix_socket_mode; })},
       {"admin-bind", "ADDRESS",
-       "listen there for operators only: health and metrics, no APIs. Repeatable", true,
+       "listen there for operators only: health, metrics and reloads, no APIs. Repeatable", true,
        append_address(&Config::admin_bind)},
+      {"admin-host", "NAME",
+       "what operators may call the host of --admin-bind, beside the name given there, localhost "
+       "and "
+       "addresses; other names are refused, for they may be a web page's trick. Repeatable",
+       true,
+       [](CommandLine& line, std::string_view text) -> Status {
+         line.config.admin_hosts.emplace_back(text);
+         return {};
+       }},
       {"forwarded-allow-ips", "LIST",
        "proxies whose X-Forwarded-For, X-Forwarded-Proto and Forwarded are believed: addresses, "
        "networks, unix, or * (nobody)",
@@ -85,6 +114,12 @@ std::vector<OptionEntry> limit_options() {
        seconds(&http::Limits::write_timeout)},
       {"keep-alive-timeout", "SECONDS", "an idle connection is closed (75)", false,
        seconds(&http::Limits::idle_timeout)},
+      {"half-close", "answer|drop",
+       "a client that has ended its side of the connection still gets its answers (answer), or is "
+       "taken for one that has left, so that what it has queued is dropped at once (drop)",
+       false,
+       store(
+           parse_half_close, [](Config & c) -> auto& { return c.limits.half_close; })},
       {"max-requests", "N", "requests of a connection (0: any number); then it is closed", false,
        count(&http::Limits::max_requests, 0)},
       {"max-connections", "N", "open at once (16384); further ones wait", false,

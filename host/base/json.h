@@ -6,6 +6,7 @@
 
 #include <rapidjson/document.h>
 
+#include <bento/json_parser.hpp>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -16,7 +17,7 @@
 
 namespace bentohost {
 
-inline constexpr std::size_t kMaxJsonDepth = 128;
+inline constexpr std::size_t kMaxJsonDepth = bento::detail::kMaxJsonDepth;
 
 // "line 3 column 7": where byte `offset` of `text` is; both count from 1, columns in bytes.
 std::string json_position(std::string_view text, std::size_t offset);

@@ -27,8 +27,10 @@ bool is_passing(int error) {
   return error == ECONNABORTED || error == EINTR || error == EPROTO || error == EPERM;
 }
 
-std::string too_many_connections() {
-  const Response response = problem(503, "this client has too many connections open");
+std::string too_many_connections(Door door) {
+  const Response response =
+      problem(503, door == Door::kAdmin ? "too many connections to the operators' door are open"
+                                        : "this client has too many connections open");
   std::string bytes;
   append_head(response, {.close = true}, bytes);
   return bytes += response.body;
@@ -129,14 +131,14 @@ void Acceptor::take(const Listener& listener, UniqueFd fd) {
   }
   Peer peer{peer_name(fd.get()), local_name(fd.get()), listener.door};
   Front& front = *reactors_.front()->front();
-  if (!front.opened(peer.client)) {
-    front.application.cut(reason::kClientConnections);
-    if (!listener.secure) farewells_.say(std::move(fd), too_many_connections());
+  if (const auto too_many = front.opened(peer.client, listener.door); !too_many.empty()) {
+    front.application.cut(too_many);
+    if (!listener.secure) farewells_.say(std::move(fd), too_many_connections(listener.door));
     return;
   }
   std::unique_ptr<Transport> transport =
       listener.secure ? tls_->accept(std::move(fd)) : plain_transport(std::move(fd));
-  if (transport == nullptr) return front.closed(peer.client);
+  if (transport == nullptr) return front.closed(peer.client, listener.door);
   next_ = (next_ + 1) % reactors_.size();
   reactors_[next_]->adopt(std::move(transport), std::move(peer));
 }

@@ -89,7 +89,7 @@ void Connection::close() {
   late_.reset();
   target_.reset();
   tell_sent(sent_);
-  reactor_->forget(self, client_);
+  reactor_->forget(self, client_, request_.door);
 }
 
 void Connection::end() {
@@ -103,11 +103,13 @@ void Connection::on_events(std::uint32_t epoll_events) {
   if (epoll_events != EPOLLOUT || transport_->is_secure()) readable_ = true;
   const bool is_reset = (epoll_events & (EPOLLHUP | EPOLLERR)) != 0;
   if (is_reset || (epoll_events & EPOLLRDHUP) != 0) {
-    // Whoever ends the connection now does not wait for the answer. Who ended it together with the
-    // request may (`nc -N`), and is answered.
-    const bool is_whole = reader_.state() == RequestReader::State::kDone;
-    if (phase_ == Phase::kHandling && (is_reset || is_whole)) lose_client();
     has_ended_ = true;
+    if (phase_ == Phase::kHandling && is_reset) {
+      lose_client();
+    } else if (phase_ == Phase::kHandling && front_.limits.half_close == HalfClose::kDrop &&
+               reader_.state() == RequestReader::State::kDone) {
+      return close();
+    }
   }
   run();
 }
@@ -170,6 +172,12 @@ void Connection::read_once() {
       return;
     case Received::Kind::kBroken:
       return close();
+    case Received::Kind::kPlain:
+      transport_ = transport_->without_tls();
+      return refuse(
+          Status::with_http(400, BENTO_INVALID_ARGUMENT,
+                            "this port speaks TLS: ask it by https:// in place of http://"),
+          reason::kMalformed);
     case Received::Kind::kEnd:
       readable_ = false;
       has_ended_ = true;
@@ -309,7 +317,7 @@ bool Connection::inflates_stream() const {
 void Connection::on_head() {
   request_.arrived = since_ = loop_.now();
   request_.body.clear();
-  request_.body_bytes = 0;
+  body_bytes_ = 0;
   request_.client = client_;
   request_.scheme = scheme_;
   apply_forwarded(front_.proxies, request_);
@@ -340,26 +348,30 @@ void Connection::on_head() {
 void Connection::on_body_bytes() {
   Result<std::size_t> taken = feed();
   if (!taken.ok()) {
+    body_bytes_.store(reader_.body_bytes(), std::memory_order_relaxed);
     unread_ = {};
     readable_ = false;
     is_paused_ = true;
     return stream_->fail_body(std::move(taken).take_status());
   }
   unread_.remove_prefix(*taken);
+  body_bytes_.store(reader_.body_bytes(), std::memory_order_relaxed);
   const bool is_last = reader_.state() == RequestReader::State::kDone;
   if (is_last || !piece_.empty()) is_paused_ = !stream_->give_body(piece_, is_last);
   if (is_last && late_ != nullptr) late_at_ = late_->on_whole_body(loop_.now());
 }
 
-void Connection::handle() {
-  request_.body_bytes = reader_.body_bytes();
+void Connection::begin_exchange() {
+  body_bytes_.store(reader_.body_bytes(), std::memory_order_relaxed);
   request_.is_arriving = reader_.state() != RequestReader::State::kDone;
   request_.completed = request_.is_arriving ? TimePoint() : loop_.now();
   phase_ = Phase::kHandling;
-  ++requests_;
   keep_ = shared_from_this();
-  // Its client ended its side during an earlier one, and so before this one began.
-  if (gone_->load()) gone_ = std::make_shared<std::atomic<bool>>(false);
+}
+
+void Connection::handle() {
+  begin_exchange();
+  ++requests_;
   if (unsent() == 0 && !transport_->is_secure()) {
     await_answer(transport_->fd(), request_.method == "HEAD");
     is_awaited_ = true;

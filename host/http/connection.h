@@ -61,6 +61,7 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   // Exchange
   const Request& request() const override { return request_; }
   std::string take_body() override { return std::move(request_.body); }
+  std::size_t body_bytes() const override { return body_bytes_.load(std::memory_order_relaxed); }
   std::shared_ptr<const void> take_target() override { return std::move(target_); }
   void respond(Response response) override;
   void allow_stream() override;
@@ -87,6 +88,7 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   void inflate_elsewhere();
   void on_inflated(std::unique_ptr<RequestReader::Backlog> backlog);
   bool inflates_stream() const;
+  void begin_exchange();
   void handle();
   void on_end();
   void end();
@@ -136,6 +138,7 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   Request request_;
   std::shared_ptr<const void> target_;  // BodyPlan's, until the handler takes it
   std::string piece_;                   // of a streamed body, on its way to the handler
+  std::atomic<std::size_t> body_bytes_ = 0;
   bool is_streamed_ = false;
   bool is_inflating_ = false;            // a thread has the reader's backlog, and body_memory_
   std::atomic<bool> is_closed_ = false;  // for that thread
@@ -160,6 +163,7 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   // know this connection.
   std::shared_ptr<Connection> keep_;
   bool in_handler_ = false;
+  bool is_refused_ = false;  // by the front: its answer is the last
   bool has_response_ = false;
   bool is_awaited_ = false;  // should we crash, it is answered: see last_words.h
   Response response_;
@@ -167,7 +171,7 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   BodyFraming stream_framing_ = BodyFraming::kChunked;
   std::size_t stream_left_ = 0;  // of a streamed response's Content-Length
   bool has_begun_ = false;       // its head is written
-  bool drops_body_ = false;      // to HEAD, or 204 or 304 (RFC 9110 6.4.1): the head is all of it
+  bool drops_body_ = false;      // see is_bodiless(): the head is all of it
 };
 
 }  // namespace bentohost::http

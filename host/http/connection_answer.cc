@@ -70,15 +70,14 @@ Result<ReceivedBody> Connection::receive() {
 
 Status Connection::start(Response response) {
   if (!stream_) return Status(BENTO_FAILED_PRECONDITION, "the response is not streamed");
-  if (!is_sendable(response)) return Status(BENTO_INVALID_ARGUMENT, "an invalid status or header");
+  if (Status status = check_sendable(response); !status.ok()) return status;
   std::size_t length = 0;
   stream_framing_ = find_content_length(response.headers, length) ? BodyFraming::kGiven
                     : request_.version == "HTTP/1.0"              ? BodyFraming::kToClose
                                                                   : BodyFraming::kChunked;
   stream_left_ = length;
-  const bool is_bare = response.status == 204 || response.status == 304;
-  if (is_bare) stream_framing_ = BodyFraming::kSized;
-  drops_body_ = is_bare || request_.method == "HEAD";
+  if (is_bodiless({}, response.status)) stream_framing_ = BodyFraming::kSized;
+  drops_body_ = is_bodiless(request_.method, response.status);
   const std::string first = std::exchange(response.body, {});
   response_ = std::move(response);
   return give(first);
@@ -153,7 +152,7 @@ void Connection::on_output() {
 void Connection::on_last_output() {
   const auto self = std::exchange(keep_, nullptr);
   if (phase_ != Phase::kHandling) return tell_sent(after_sent_);
-  // A client that ended its side may read on: what is left must not look like the whole.
+  // It is not whole, and must not look like it.
   if (stream_->is_cancelled()) {
     close();
     return tell_sent(after_sent_);
@@ -181,15 +180,13 @@ void Connection::begin_stream() {
 }
 
 void Connection::answer(Response response) {
-  if (!is_sendable(response)) {
-    log_error("a handler's response has an invalid status or header; it became a 500",
-              {{"path", request_.path}});
+  if (const Status status = check_sendable(response); !status.ok()) {
+    log_error("a handler's response became a 500: " + status.message(), {{"path", request_.path}});
     response = problem(500, {}, request_.path);
   }
   const ResponseHead head = head_of(response, BodyFraming::kSized);
   append_head(response, head, out_);
-  const bool omits_body =
-      request_.method == "HEAD" || response.status == 204 || response.status == 304;
+  const bool omits_body = is_bodiless(request_.method, response.status);
   if (!omits_body && response.body.size() <= kMaxCopied) {
     out_ += response.body;
   } else if (!omits_body) {
@@ -198,28 +195,28 @@ void Connection::answer(Response response) {
   end_request(!head.close);
 }
 
-// An answer of the front's own, and the last on this connection.
+// The front's own finding, in the application's words; the last answer on this connection.
 void Connection::refuse(const Status& refusal, std::string_view reason) {
-  target_.reset();
   std::string().swap(request_.body);
   body_memory_.release();
-  if (reader_.state() == RequestReader::State::kHead) {  // what is told of it is the previous one's
+  if (reader_.state() == RequestReader::State::kIdle ||
+      reader_.state() == RequestReader::State::kHead) {  // what is told of it is the previous one's
+    target_.reset();
     request_.arrived = loop_.now();
     request_.client = client_;
     request_.scheme = scheme_;
   }
-  request_.body_bytes = reader_.body_bytes();
-  Response response =
-      problem(static_cast<int>(refusal.http_status()), refusal.message(), request_.path);
+  is_refused_ = true;
+  begin_exchange();
+  Refusal told{refusal, {}, reason};
   // RFC 9110 15.5.16.
-  if (response.status == 415) {
-    response.headers.push_back({"Accept-Encoding", std::string(kAcceptedCodings)});
+  if (refusal.http_status() == 415) {
+    told.headers.push_back({"Accept-Encoding", std::string(kAcceptedCodings)});
   }
-  front_.application.rejected(request_, response, reason);
-  append_head(response, {.close = true}, out_);
-  if (request_.method != "HEAD") out_ += response.body;
-  lingers_ = true;
-  phase_ = Phase::kClosing;
+  in_handler_ = true;
+  front_.application.refuse(*this, std::move(told));
+  in_handler_ = false;
+  if (std::exchange(has_response_, false)) on_response();
 }
 
 ResponseHead Connection::head_of(const Response& response, BodyFraming framing) {
@@ -228,7 +225,8 @@ ResponseHead Connection::head_of(const Response& response, BodyFraming framing) 
   // Each of these ends a connection that the client wants to keep.
   const bool is_body_unread = reader_.state() != RequestReader::State::kDone;
   const bool is_full = front_.limits.max_requests != 0 && requests_ >= front_.limits.max_requests;
-  lingers_ = response.close || is_body_unread || is_full || front_.mode() >= Mode::kDraining;
+  lingers_ = response.close || is_refused_ || is_body_unread || is_full ||
+             front_.mode() >= Mode::kDraining;
   head.close = lingers_ || !reader_.framing().keep_alive || framing == BodyFraming::kToClose;
   head.keep_alive = !head.close && request_.version == "HTTP/1.0";
   return head;
@@ -257,7 +255,7 @@ void Connection::answer_late() {
   if (!response) return set_timer();
   lose_client();
   append_head(*response, {.close = true}, out_);
-  if (request_.method != "HEAD") out_ += response->body;
+  if (!is_bodiless(request_.method, response->status)) out_ += response->body;
   lingers_ = true;
   phase_ = Phase::kClosing;
   run();
@@ -412,7 +410,6 @@ void Connection::time_out(const char* what, std::string_view reason) {
     return set_timer();  // its own time goes on
   }
   refuse(status, reason);
-  run();
 }
 
 }  // namespace bentohost::http

@@ -7,19 +7,25 @@ std::string_view address_of(std::string_view client) { return client.substr(0, c
 
 }  // namespace
 
-bool Front::opened(std::string_view client) {
+std::string_view Front::opened(std::string_view client, Door door) {
   const std::lock_guard lock(mutex_);
+  const bool is_operator = door == Door::kAdmin;
+  if (is_operator && open_to_operators_ >= limits.max_admin_connections) {
+    return reason::kAdminConnections;
+  }
   if (limits.max_connections_per_client != 0) {
     std::size_t& count = clients_[std::string(address_of(client))];
-    if (count >= limits.max_connections_per_client) return false;
+    if (count >= limits.max_connections_per_client) return reason::kClientConnections;
     ++count;
   }
+  if (is_operator) ++open_to_operators_;
   application.connections(++open_);
-  return true;
+  return {};
 }
 
-void Front::closed(std::string_view client) {
+void Front::closed(std::string_view client, Door door) {
   const std::lock_guard lock(mutex_);
+  if (door == Door::kAdmin) --open_to_operators_;
   if (const auto it = clients_.find(address_of(client));
       it != clients_.end() && --it->second == 0) {
     clients_.erase(it);

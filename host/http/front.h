@@ -45,10 +45,10 @@ class Front {
   Mode mode() const { return mode_.load(std::memory_order_relaxed); }
   void enter(Mode mode) { mode_ = mode; }
 
-  // A connection is open from opened() to closed(). `client` is its "address:port". False: that
-  // address has as many as it may.
-  bool opened(std::string_view client);
-  void closed(std::string_view client);
+  // A connection is open from opened() to closed(). `client` is its "address:port". What it returns
+  // is empty, or the reason why there are as many as may be: a label.
+  std::string_view opened(std::string_view client, Door door = Door::kPublic);
+  void closed(std::string_view client, Door door = Door::kPublic);
   std::size_t open() const { return open_.load(std::memory_order_relaxed); }
   bool wait_until_none(TimePoint deadline) {
     std::unique_lock lock(mutex_);
@@ -59,6 +59,7 @@ class Front {
   std::atomic<Mode> mode_ = Mode::kServing;
   std::atomic<std::size_t> open_ = 0;  // changed under mutex_
   std::mutex mutex_;
+  std::size_t open_to_operators_ = 0;  // guarded by mutex_
   std::condition_variable closed_;
   std::map<std::string, std::size_t, std::less<>>
       clients_;  // guarded by mutex_; if there is a limit

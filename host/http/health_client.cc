@@ -14,11 +14,13 @@ constexpr std::size_t kMaxQuoted = 400;
 
 Status check_health(std::string_view url, Duration timeout, bool verify) {
   const std::size_t scheme = url.find("://");
-  if (scheme == std::string_view::npos ||
-      (url.substr(0, scheme) != "http" && url.substr(0, scheme) != "https")) {
-    return Status(BENTO_INVALID_ARGUMENT, "expected a URL such as http://127.0.0.1:3000/readyz");
+  const bool is_unix = url.starts_with("unix:");
+  if (!is_unix && (scheme == std::string_view::npos ||
+                   (url.substr(0, scheme) != "http" && url.substr(0, scheme) != "https"))) {
+    return Status(BENTO_INVALID_ARGUMENT,
+                  "expected a URL such as http://127.0.0.1:3000/readyz, or unix:PATH");
   }
-  const std::size_t slash = url.find('/', scheme + 3);
+  const std::size_t slash = is_unix ? std::string_view::npos : url.find('/', scheme + 3);
   const std::string origin(url.substr(0, slash));
   const std::string path(slash == std::string_view::npos ? "/readyz" : url.substr(slash));
 

@@ -10,7 +10,8 @@
 
 namespace bentohost::http {
 
-// `url` is "http://HOST:PORT/PATH" or https, without query; "/readyz" when it has no path.
+// `url` is "http://HOST:PORT/PATH" or https, without query; "/readyz" when it has no path; or
+// "unix:PATH" of a socket, which is asked for "/readyz".
 // `timeout` bounds each of connecting, sending and receiving. `verify`: whether a certificate must
 // be trusted and fit. Blocks. OK; INVALID_ARGUMENT for what is no such URL; else UNAVAILABLE with
 // the status and what was answered, or the reason why nothing was.

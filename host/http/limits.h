@@ -10,6 +10,13 @@
 
 namespace bentohost::http {
 
+// What becomes of the requests of a client that has ended its side of the connection. It may still
+// read (RFC 9112 9.6), or may be gone: TCP does not tell which until something is sent to it.
+enum class HalfClose {
+  kAnswer,  // they are answered; the client is gone when it resets, or a write fails
+  kDrop,    // it is taken for gone: what it has asked for is dropped
+};
+
 struct Limits {
   HeadLimits head;
   std::size_t max_body = 64u << 20;  // bytes, as sent and when de-chunked. Else 413
@@ -21,9 +28,11 @@ struct Limits {
   std::size_t min_rate = 240;                         // bytes a second; Kestrel's default
   Duration write_timeout = std::chrono::seconds(30);  // without any progress. Then cut off
   Duration idle_timeout = std::chrono::seconds(75);   // between requests. Then closed
-  std::size_t max_requests = 0;                       // on a connection; 0: any number
-  std::size_t max_connections = 16'384;               // in all. Beyond: accepted later
-  std::size_t max_connections_per_client = 0;         // of an address; 0: any number. Else 503
+  HalfClose half_close = HalfClose::kAnswer;
+  std::size_t max_requests = 0;                // on a connection; 0: any number
+  std::size_t max_connections = 16'384;        // in all. Beyond: accepted later
+  std::size_t max_connections_per_client = 0;  // of an address; 0: any number. Else 503
+  std::size_t max_admin_connections = 128;     // of the operators\' door. Else 503
 };
 
 // Kestrel's, too: MinRequestBodyDataRate.
@@ -42,6 +51,7 @@ inline constexpr std::string_view kWriteTimeout = "write_timeout";
 inline constexpr std::string_view kBodyMemory = "body_memory";
 inline constexpr std::string_view kHandlerQueue = "handler_queue";
 inline constexpr std::string_view kClientConnections = "client_connections";
+inline constexpr std::string_view kAdminConnections = "admin_connections";
 inline constexpr std::string_view kOther = "other";
 }  // namespace reason
 

@@ -8,6 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstdlib>
@@ -22,6 +23,7 @@ namespace {
 
 constexpr int kBacklog = 4096;        // the kernel lowers it to net.core.somaxconn
 constexpr int kFirstInheritedFd = 3;  // SD_LISTEN_FDS_START
+constexpr int kFreePortAttempts = 10;
 
 constexpr const char* kOtherPort = "choose another with --port, or --port 0 for any free one";
 constexpr const char* kOtherHost = "choose an address of this machine with --host";
@@ -54,7 +56,60 @@ Status cannot_listen(const std::string& where, const std::string& reason, const 
 
 std::string reason_text(int error) { return std::generic_category().message(error); }
 
-Result<Listener> listen_tcp(const Address& address) {
+// What a name may have that this machine has not: one family of its addresses, as a rule.
+bool is_not_here(int error) { return error == EADDRNOTAVAIL || error == EAFNOSUPPORT; }
+
+void set_port(addrinfo& address, std::uint16_t port) {
+  if (address.ai_family == AF_INET6) {
+    reinterpret_cast<sockaddr_in6*>(address.ai_addr)->sin6_port = htons(port);
+  } else if (address.ai_family == AF_INET) {
+    reinterpret_cast<sockaddr_in*>(address.ai_addr)->sin_port = htons(port);
+  }
+}
+
+bool is_same(const addrinfo& a, const addrinfo& b) {
+  return a.ai_family == b.ai_family && a.ai_addrlen == b.ai_addrlen &&
+         std::memcmp(a.ai_addr, b.ai_addr, a.ai_addrlen) == 0;
+}
+
+// Those of a name, each once: /etc/hosts may say it twice. Without a host it is any address, which
+// "::" is for both families, where there is IPv6: then the first that works is enough.
+std::vector<addrinfo*> addresses_of(addrinfo* list, bool is_any) {
+  std::vector<addrinfo*> all;
+  for (addrinfo* each = list; each != nullptr; each = each->ai_next) {
+    const bool is_known = std::any_of(all.begin(), all.end(),
+                                      [each](addrinfo* other) { return is_same(*each, *other); });
+    if (!is_known) all.push_back(each);
+  }
+  if (is_any) {
+    std::stable_partition(all.begin(), all.end(),
+                          [](addrinfo* each) { return each->ai_family == AF_INET6; });
+  }
+  return all;
+}
+
+// Fills `listeners`, all at one port. 0, or the reason why it cannot (errno).
+int listen_at_all(const std::vector<addrinfo*>& addresses, const Address& address,
+                  std::vector<Listener>& listeners) {
+  int reason = EADDRNOTAVAIL;
+  std::uint16_t port = address.port;
+  for (addrinfo* each : addresses) {
+    set_port(*each, port);
+    Listener listener{listen_at(*each), address};
+    if (!listener.fd) {
+      reason = errno;
+      if (is_not_here(reason)) continue;
+      return reason;
+    }
+    listener.address.port = port = port_of(listener.fd.get());
+    if (address.host.empty()) listener.address.host = address_of(listener.fd.get()).host;
+    listeners.push_back(std::move(listener));
+    if (address.host.empty()) break;
+  }
+  return listeners.empty() ? reason : 0;
+}
+
+Result<std::vector<Listener>> listen_tcp(const Address& address) {
   const std::string where = authority(address.host, address.port);
   addrinfo hints{};
   hints.ai_family = AF_UNSPEC;
@@ -66,16 +121,15 @@ Result<Listener> listen_tcp(const Address& address) {
   if (error != 0) return cannot_listen(where, gai_strerror(error), kOtherHost);
 
   const std::unique_ptr<addrinfo, FreeAddresses> list(found);
-  int reason = 0;
-  for (const addrinfo* each = list.get(); each != nullptr; each = each->ai_next) {
-    Listener listener{listen_at(*each), address};
-    if (listener.fd) {
-      listener.address.port = port_of(listener.fd.get());
-      if (address.host.empty()) listener.address.host = address_of(listener.fd.get()).host;
-      return listener;
-    }
-    reason = errno;
+  const std::vector<addrinfo*> addresses = addresses_of(list.get(), address.host.empty());
+  std::vector<Listener> listeners;
+  int reason = listen_at_all(addresses, address, listeners);
+  // A free port of one address may be another's on the next.
+  for (int i = 0; i < kFreePortAttempts && reason == EADDRINUSE && address.port == 0; ++i) {
+    listeners.clear();
+    reason = listen_at_all(addresses, address, listeners);
   }
+  if (reason == 0) return listeners;
   const bool is_port = reason == EADDRINUSE || reason == EACCES;
   return cannot_listen(where, reason_text(reason), is_port ? kOtherPort : kOtherHost);
 }
@@ -89,7 +143,7 @@ bool is_stale(const sockaddr_un& name) {
          errno == ECONNREFUSED;
 }
 
-Result<Listener> listen_unix(const Address& address) {
+Result<std::vector<Listener>> listen_unix(const Address& address, unsigned mode) {
   const std::string where = "unix:" + address.path;
   sockaddr_un name{};
   name.sun_family = AF_UNIX;
@@ -109,8 +163,11 @@ Result<Listener> listen_unix(const Address& address) {
     return refuse();
   }
   listener.file.reset(new std::string(address.path));
-  if (listen(listener.fd.get(), kBacklog) != 0) return refuse();
-  return listener;
+  // Nobody can connect before it listens.
+  if (chmod(name.sun_path, mode) != 0 || listen(listener.fd.get(), kBacklog) != 0) return refuse();
+  std::vector<Listener> listeners;
+  listeners.push_back(std::move(listener));
+  return listeners;
 }
 
 bool is_listening(int fd) {
@@ -165,8 +222,8 @@ std::string Listener::url() const {
   return (secure ? "https://" : "http://") + authority(address.host, address.port);
 }
 
-Result<Listener> listen_on(const Address& address) {
-  return address.path.empty() ? listen_tcp(address) : listen_unix(address);
+Result<std::vector<Listener>> listen_on(const Address& address, unsigned unix_mode) {
+  return address.path.empty() ? listen_tcp(address) : listen_unix(address, unix_mode);
 }
 
 bool has_inherited_listeners() {
@@ -201,10 +258,12 @@ Result<std::vector<Listener>> open_listeners(const Doors& doors) {
   }
   for (const Door door : {Door::kPublic, Door::kAdmin}) {
     for (const Address& address : door == Door::kAdmin ? doors.admin : doors.open) {
-      auto listener = listen_on(address);
-      if (!listener.ok()) return std::move(listener).take_status();
-      listener->door = door;
-      listeners.push_back(*std::move(listener));
+      auto opened = listen_on(address, doors.unix_mode);
+      if (!opened.ok()) return std::move(opened).take_status();
+      for (Listener& listener : *opened) {
+        listener.door = door;
+        listeners.push_back(std::move(listener));
+      }
     }
   }
   return listeners;

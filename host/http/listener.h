@@ -41,10 +41,15 @@ struct Listener {
   std::string url() const;
 };
 
-// The first address of the host that works is taken. SO_REUSEADDR, so that a restart does not wait
-// for old connections; no SO_REUSEPORT, so that a second server on the same port is an error:
-// UNAVAILABLE. A Unix socket that nobody listens on any more is replaced.
-Result<Listener> listen_on(const Address& address);
+// Of a Unix socket's file: whoever may write to it may connect.
+inline constexpr unsigned kUnixSocketMode = 0660;  // its owner and group
+
+// One for each address that the host's name has and this machine can listen on, all at one port:
+// "localhost" is 127.0.0.1 and ::1. SO_REUSEADDR, so that a restart does not wait for old
+// connections; no SO_REUSEPORT, so that a second server on the same port is an error: UNAVAILABLE.
+// A Unix socket that nobody listens on any more is replaced; its file gets `unix_mode`.
+Result<std::vector<Listener>> listen_on(const Address& address,
+                                        unsigned unix_mode = kUnixSocketMode);
 
 // The sockets that systemd passes (sd_listen_fds(3): LISTEN_PID, LISTEN_FDS); none for others'. The
 // variables are taken out of the environment, for children must not take them for theirs.
@@ -56,6 +61,7 @@ bool has_inherited_listeners();
 struct Doors {
   std::vector<Address> open, admin;  // "public" is a keyword
   bool inherit = false;              // also the sockets that systemd passes
+  unsigned unix_mode = kUnixSocketMode;
 };
 Result<std::vector<Listener>> open_listeners(const Doors& doors);
 

@@ -16,6 +16,10 @@ bool has_header(const Headers& headers, std::string_view name) {
                      [name](const Header& header) { return header.name == name; });
 }
 
+bool is_bodiless(std::string_view method, int status) {
+  return method == "HEAD" || status == 204 || status == 205 || status == 304;
+}
+
 Status no_body_memory() {
   return Status::with_http(503, BENTO_RESOURCE_EXHAUSTED,
                            "the server is overloaded: the bodies of requests take all the memory "

@@ -27,6 +27,10 @@ std::string_view find_header(const Headers& headers, std::string_view name);
 
 bool has_header(const Headers& headers, std::string_view name);
 
+// Whether the answer to a request of that method has no body on the wire: to HEAD, and with 204,
+// 205 and 304 (RFC 9110 6.4.1 and 15.3.6).
+bool is_bodiless(std::string_view method, int status);
+
 // The values of all fields of that name, in order, joined by ", ": what a list field means when it
 // is sent in several lines (RFC 9110 5.3). Empty without any.
 std::string joined_header(const Headers& headers, std::string_view name);
@@ -45,11 +49,10 @@ struct Request {
   std::string_view scheme = "http";
   Door door = Door::kPublic;
   Headers headers;
-  std::string body;            // whole and de-chunked; empty for a streamed one
-  std::size_t body_bytes = 0;  // of the body that have arrived, streamed or not
-  TimePoint arrived;           // when the head was complete
-  TimePoint completed;         // when the body was, too
-  bool is_arriving = false;    // the body is not complete yet: it is streamed
+  std::string body;          // whole and de-chunked; empty for a streamed one
+  TimePoint arrived;         // when the head was complete
+  TimePoint completed;       // when the body was, too
+  bool is_arriving = false;  // the body is not complete yet: it is streamed
 };
 
 struct Response {
@@ -97,6 +100,8 @@ class Exchange {
   virtual const Request& request() const = 0;
   // Moves the body out of a request that has it whole.
   virtual std::string take_body() = 0;
+  // [any] The bytes of the body that have arrived, as they were sent, streamed or not.
+  virtual std::size_t body_bytes() const = 0;
   // [loop] From within the handler's call: moves BodyPlan::target out.
   virtual std::shared_ptr<const void> take_target() { return nullptr; }
 
@@ -129,8 +134,8 @@ class Exchange {
   // [any] The same, but not later than that.
   virtual void hasten(TimePoint when) = 0;
 
-  // Turns true when the client is gone, or was answered late, and then stays so. It outlives the
-  // exchange.
+  // Turns true when the client is gone (see HalfClose), or was answered late, and then stays so. It
+  // outlives the exchange.
   virtual std::shared_ptr<const std::atomic<bool>> gone() const = 0;
 
  protected:
@@ -146,6 +151,13 @@ struct BodyPlan {
   std::shared_ptr<const void> target = {};
 };
 
+// Why a request is not handled: what the front found wrong with it.
+struct Refusal {
+  Status status;            // http_status() is the answer's
+  Headers headers;          // that belong to it
+  std::string_view reason;  // a label: "body_size", "header_timeout"
+};
+
 // What the front serves: the service room, or a test. [loop] None of these may block.
 class Application {
  public:
@@ -153,10 +165,10 @@ class Application {
   virtual BodyPlan plan(const Request& request) = 0;
   // When the request is.
   virtual void handle(Exchange& exchange) = 0;
-  // For a request that the front answered by itself: what is known of it. `reason` is a label:
-  // "body_size", "header_timeout".
-  virtual void rejected(const Request& request, const Response& response,
-                        std::string_view reason) = 0;
+  // In place of handle(), for a request that has come to nothing: it is answered with the refusal
+  // before this returns. Of one whose head is no head, the request has what was understood of it,
+  // and no target; none has its body. Its connection ends with the answer.
+  virtual void refuse(Exchange& exchange, Refusal refusal) = 0;
   // A client that was too slow, or one too many, has been cut off without an answer.
   virtual void cut(std::string_view reason) = 0;
   // [any] So many connections are open now.

@@ -129,7 +129,15 @@ Response problem(int status, std::string_view detail, std::string_view instance,
   append_member(response.body, "instance", instance);
   append_member(response.body, "request_id", request_id);
   response.body.push_back('}');
+  if (status == 401) response.headers.push_back({"WWW-Authenticate", "Bearer"});
   if (status == 503) response.headers.push_back({"Retry-After", "1"});
+  return response;
+}
+
+Response problem(const Refusal& refusal, std::string_view instance, std::string_view request_id) {
+  Response response = problem(static_cast<int>(refusal.status.http_status()),
+                              refusal.status.message(), instance, request_id);
+  for (const Header& header : refusal.headers) response.headers.push_back(header);
   return response;
 }
 

@@ -14,8 +14,12 @@ std::string_view reason_phrase(int status);
 
 // {"type":"about:blank","title":"Not
 // Found","status":404,"detail":...,"instance":...,"request_id":...} `instance` is the request's
-// path; empty members are left out. 503 gets Retry-After: 1.
+// path; empty members are left out. 503 gets Retry-After: 1; 401 WWW-Authenticate: Bearer (RFC 9110
+// 15.5.2 wants a challenge, and this one opens no dialog in a browser).
 Response problem(int status, std::string_view detail, std::string_view instance = {},
+                 std::string_view request_id = {});
+// Of what the front refuses.
+Response problem(const Refusal& refusal, std::string_view instance = {},
                  std::string_view request_id = {});
 
 }  // namespace bentohost::http

@@ -32,9 +32,10 @@ void Reactor::close_all() {
   });
 }
 
-void Reactor::forget(const std::shared_ptr<Connection>& connection, std::string_view client) {
+void Reactor::forget(const std::shared_ptr<Connection>& connection, std::string_view client,
+                     Door door) {
   connections_.erase(connection);
-  front_->closed(client);
+  front_->closed(client, door);
 }
 
 }  // namespace bentohost::http

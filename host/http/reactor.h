@@ -30,8 +30,8 @@ class Reactor : public std::enable_shared_from_this<Reactor> {
   const std::shared_ptr<EventLoop>& loop() const { return loop_; }
   const std::shared_ptr<Front>& front() const { return front_; }
   std::array<char, kBufferSize>& buffer() { return buffer_; }
-  // `client` is what it was counted as when it was opened.
-  void forget(const std::shared_ptr<Connection>& connection, std::string_view client);
+  // `client` and `door` are what it was counted as when it was opened.
+  void forget(const std::shared_ptr<Connection>& connection, std::string_view client, Door door);
 
   // The connection whose bytes lie in buffer(), or null.
   Connection* at_work = nullptr;

@@ -1,6 +1,5 @@
 #include "http/response_writer.h"
 
-#include <algorithm>
 #include <charconv>
 #include <ctime>
 
@@ -40,12 +39,26 @@ void append_header(std::string_view name, std::string_view value, std::string& o
 
 }  // namespace
 
-bool is_sendable(const Response& response) {
-  return response.status >= 200 && response.status <= 599 &&
-         is_field_value(response.content_type) &&
-         std::all_of(response.headers.begin(), response.headers.end(), [](const Header& header) {
-           return is_token(header.name) && is_field_value(header.value);
-         });
+Status check_header(std::string_view name, std::string_view value) {
+  const auto refuse = [name](const char* why) {
+    return Status(BENTO_INVALID_ARGUMENT, "header \"" + std::string(name) + "\": " + why);
+  };
+  if (!is_token(name)) return refuse("its name is not made of letters, digits, '-' and the like");
+  return is_field_value(value) ? Status() : refuse("its value has a line break or control byte");
+}
+
+Status check_sendable(const Response& response) {
+  if (response.status < 200 || response.status > 599) {
+    return Status(BENTO_INVALID_ARGUMENT,
+                  "status " + std::to_string(response.status) + " is not between 200 and 599");
+  }
+  if (Status status = check_header("Content-Type", response.content_type); !status.ok()) {
+    return status;
+  }
+  for (const Header& header : response.headers) {
+    if (Status status = check_header(header.name, header.value); !status.ok()) return status;
+  }
+  return {};
 }
 
 bool find_content_length(const Headers& headers, std::size_t& length) {
@@ -79,6 +92,7 @@ void append_head(const Response& response, const ResponseHead& head, std::string
     case BodyFraming::kSized:
       // RFC 9110 8.6: none in a 204; a 304's would be that of the 200, which nobody knows here.
       if (response.status == 204 || response.status == 304) break;
+      if (response.status == 205) length = 0;  // RFC 9110 15.3.6
       out.append("Content-Length: ");
       append_number(length, 10, out);
       out.append("\r\n");

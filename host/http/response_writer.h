@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/status.h"
 #include "http/message.h"
 
 namespace bentohost::http {
@@ -24,8 +25,10 @@ struct ResponseHead {
 };
 
 // A CR, LF or NUL from a handler would let it write headers, or whole responses, that we do not
-// see.
-bool is_sendable(const Response& response);
+// see. INVALID_ARGUMENT names the header and what is wrong with it.
+Status check_header(std::string_view name, std::string_view value);
+// The same for the status and all headers.
+Status check_sendable(const Response& response);
 // The handler's own Content-Length, if it is a number.
 bool find_content_length(const Headers& headers, std::size_t& length);
 

@@ -86,6 +86,12 @@ Status check_route(std::string_view route) {
   return Status();
 }
 
+std::string with_leading_slash(std::string_view route) {
+  std::string text;
+  if (!route.starts_with('/')) text.push_back('/');
+  return text.append(route);
+}
+
 Status check_prefix(std::string_view prefix) {
   if (Status status = check_route(prefix); !status.ok()) return status;
   if (prefix.find('{') == prefix.npos) return Status();

@@ -1,5 +1,6 @@
 #include "http/server.h"
 
+#include <algorithm>
 #include <latch>
 #include <utility>
 
@@ -30,7 +31,10 @@ class Server::Impl {
     for (Listener& listener : listeners) {
       const bool is_public = listener.door == Door::kPublic;
       listener.secure = is_public && options_.tls != nullptr && listener.address.path.empty();
-      (is_public ? urls_ : admin_urls_).push_back(listener.url());
+      std::vector<std::string>& urls = is_public ? urls_ : admin_urls_;
+      // A name may have several addresses.
+      const bool is_told = std::find(urls.begin(), urls.end(), listener.url()) != urls.end();
+      if (!is_told) urls.push_back(listener.url());
     }
     acceptor_ = std::make_unique<Acceptor>(std::move(listeners), options_.tls, reactors_);
   }

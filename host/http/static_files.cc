@@ -14,6 +14,7 @@
 #include "http/date.h"
 #include "http/open_beneath.h"
 #include "http/problem.h"
+#include "http/redirect.h"
 
 namespace bentohost::http {
 namespace {
@@ -30,23 +31,6 @@ bool has_dot_segment(std::string_view path) {
 WallTime modified_at(const struct stat& info) {
   return WallTime(std::chrono::seconds(info.st_mtim.tv_sec) +
                   std::chrono::nanoseconds(info.st_mtim.tv_nsec));
-}
-
-std::string percent_encode(std::string_view text) {
-  std::string encoded;
-  for (const char c : text) {
-    const bool is_unreserved = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
-                               (c >= 'A' && c <= 'Z') || c == '-' || c == '.' || c == '_' ||
-                               c == '~';
-    if (is_unreserved) {
-      encoded.push_back(c);
-      continue;
-    }
-    std::array<char, 4> escape{};
-    std::snprintf(escape.data(), escape.size(), "%%%02X", static_cast<unsigned char>(c));
-    encoded.append(escape.data());
-  }
-  return encoded;
 }
 
 // A boundary that no file can have in it on purpose.
@@ -73,15 +57,10 @@ FileResponse refuse(int status, std::string_view detail, const Request& request)
 
 }  // namespace
 
-// Relative, so that it holds below any prefix and cannot lead to another host; "./" keeps a colon
-// in the name from ending a scheme.
 FileResponse redirect_to_folder(std::string_view path, const Request& request) {
-  std::string location = "./";
-  location.append(percent_encode(path.substr(path.rfind('/') + 1))).append("/");
-  if (!request.query.empty()) location.append("?").append(request.query);
   FileResponse response;
   response.head.status = 301;
-  response.head.headers.push_back({"Location", std::move(location)});
+  response.head.headers.push_back({"Location", location_with_slash(path, request.query)});
   return response;
 }
 

@@ -55,10 +55,16 @@ class TlsTransport final : public Transport {
   void shutdown_writing() override;
   int fd() const override { return fd_.get(); }
   bool is_secure() const override { return true; }
+  std::unique_ptr<Transport> without_tls() override {
+    broken_ = true;
+    return plain_transport(std::move(fd_));
+  }
   std::string client_subject() const override;
   std::string failure() const override { return failure_; }
 
  private:
+  // Whether a first byte has come; it is looked at where it is.
+  bool has_begun();
   bool is_established();
   // Whether `result` of a call asks for nothing but patience. If not, the connection is broken.
   bool must_wait(int result);
@@ -68,6 +74,7 @@ class TlsTransport final : public Transport {
   BioSocket socket_;
   Ssl ssl_;
   std::string failure_;
+  char first_ = 0;  // byte of the peer, once there is one
   bool established_ = false;
   bool broken_ = false;
   bool refused_ = false;  // the last write() was: OpenSSL holds a record of it
@@ -78,6 +85,8 @@ Received TlsTransport::read(char* to, std::size_t size) {
   using Kind = Received::Kind;
   if (closing_) send_close_notify();
   if (broken_) return {Kind::kBroken};
+  // A TLS handshake begins with byte 22 (RFC 8446 5.1), a method with a letter.
+  if (first_ == 0 && has_begun() && first_ >= 'A' && first_ <= 'Z') return {Kind::kPlain};
   ERR_clear_error();
   // An answer from OpenSSL's own memory tells nothing of the socket, where bytes may have come
   // whose event is over.
@@ -113,6 +122,8 @@ Sent TlsTransport::write(std::string_view first, std::string_view second) {
   }
   return sent;
 }
+
+bool TlsTransport::has_begun() { return recv(fd_.get(), &first_, 1, MSG_PEEK | MSG_DONTWAIT) == 1; }
 
 void TlsTransport::shutdown_writing() {
   if ((SSL_get_shutdown(ssl_.get()) & SSL_SENT_SHUTDOWN) != 0) return;

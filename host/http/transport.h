@@ -22,6 +22,7 @@ struct Received {
     kAgain,   // nothing now: an event will tell
     kEnd,     // the peer has sent all that it will
     kBroken,  // reset, or no TLS
+    kPlain,   // of a TLS one: the peer speaks plain HTTP, of which nothing was taken
   };
   Kind kind;
   std::size_t size = 0;  // of kBytes
@@ -48,6 +49,8 @@ class Transport {
   virtual void shutdown_writing() = 0;
   virtual int fd() const = 0;
   virtual bool is_secure() const = 0;
+  // After kPlain: the same connection without TLS, and this one is not to be used any more.
+  virtual std::unique_ptr<Transport> without_tls() { return nullptr; }
   // The subject of the client's certificate, which was verified, as RFC 2253 writes it:
   // "CN=ada,O=Example". Printable ASCII. Empty: there is none, or the handshake is not done.
   virtual std::string client_subject() const { return {}; }

@@ -238,7 +238,7 @@ Result<ApiSpec> describe_api(const bento_api* api, const ServiceSpec& service) {
   spec.doc = text(api->doc);
   const std::string what = "api " + spec.name;
   if (Status status = check_name("api", spec.name); !status.ok()) return status;
-  spec.route = api->route.len != 0 ? text(api->route) : "/" + spec.name;
+  spec.route = http::with_leading_slash(api->route.len != 0 ? text(api->route) : spec.name);
   if (Status status = http::check_route(spec.route); !status.ok()) {
     return refuse(what + ": " + status.message());
   }

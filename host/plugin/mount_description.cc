@@ -81,7 +81,7 @@ Status describe_process(const bento_mount& mount, std::string_view options_schem
 Result<MountSpec> describe_mount(const bento_mount* mount, std::string_view options_schema) {
   if (Status status = check_size(mount, "bento_mount"); !status.ok()) return status;
   MountSpec spec;
-  spec.prefix = to_view(mount->prefix);
+  spec.prefix = http::with_leading_slash(to_view(mount->prefix));
   const std::string what = "mount " + spec.prefix + ": ";
   if (Status status = http::check_prefix(spec.prefix); !status.ok()) {
     return refuse(what + status.message());

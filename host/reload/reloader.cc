@@ -9,6 +9,7 @@ namespace bentohost::reload {
 namespace {
 
 constexpr auto kLookEvery = std::chrono::seconds(10);
+constexpr const char* kStopping = "the server is shutting down";
 
 }  // namespace
 
@@ -21,19 +22,22 @@ void Reloader::start() {
 
 void Reloader::request(std::string service, bool force, Done done) {
   Job job{std::move(service), force, std::move(done)};
+  bool is_stopping = false;
   {
     std::lock_guard lock(mutex_);
     const bool waits = std::any_of(jobs_.begin(), jobs_.end(), [&](const Job& other) {
       return other.service == job.service && other.force == job.force;
     });
-    if (!stopping_) {
-      if (job.done == nullptr && waits) return;
+    if (job.done == nullptr && waits) return;
+    is_stopping = stopping_;
+    if (!is_stopping && (job.done == nullptr || jobs_.size() < kMaxWaiting)) {
       jobs_.push_back(std::move(job));
       changed_.notify_all();
       return;
     }
   }
-  refuse(job);
+  if (is_stopping) return refuse(job, kStopping, "stopping");
+  refuse(job, "too many reloads wait for their turn", "busy");
 }
 
 void Reloader::run() {
@@ -65,15 +69,14 @@ void Reloader::stop() {
     changed_.notify_all();
   }
   fleet_.cancel_reloads();
-  for (const Job& job : left) refuse(job);
+  for (const Job& job : left) refuse(job, kStopping, "stopping");
   if (thread_.joinable()) thread_.join();
 }
 
-void Reloader::refuse(const Job& job) {
+void Reloader::refuse(const Job& job, const char* why, const char* result) {
   if (!job.done) return;
   const SteadyClock clock;
-  job.done(
-      {Status(BENTO_UNAVAILABLE, "the server is shutting down"), "stopping", 0, Progress(clock)});
+  job.done({Status(BENTO_UNAVAILABLE, why), result, 0, Progress(clock)});
 }
 
 }  // namespace bentohost::reload

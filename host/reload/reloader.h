@@ -2,6 +2,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <cstddef>
 #include <deque>
 #include <functional>
 #include <mutex>
@@ -22,8 +23,11 @@ class Reloader {
   Reloader& operator=(const Reloader&) = delete;
 
   void start();
-  // [any] `done` is called on the reloader's thread, and must not wait; or, after stop(), here and
-  // with UNAVAILABLE. Without `done`, what waits already is not queued again.
+  // Beyond, those that have a `done` are refused.
+  static constexpr std::size_t kMaxWaiting = 64;
+  // [any] `done` is called on the reloader's thread, and must not wait; or, after stop() and where
+  // too many wait, here and with UNAVAILABLE. Without `done`, what waits already is not queued
+  // again.
   void request(std::string service, bool force, Done done = nullptr);
   // The one at work does not wait for its plugin any more, the others are refused.
   void stop();
@@ -35,7 +39,7 @@ class Reloader {
     Done done;
   };
   void run();
-  static void refuse(const Job& job);
+  static void refuse(const Job& job, const char* why, const char* result);
 
   Fleet& fleet_;
   std::mutex mutex_;

@@ -13,7 +13,9 @@ constexpr std::size_t kMaxQuoted = 400;  // of an answer, in an error
 class Trial final : public http::Exchange, public std::enable_shared_from_this<Trial> {
  public:
   Trial(std::shared_ptr<const void> target, http::Request request)
-      : target_(std::move(target)), request_(std::move(request)) {}
+      : target_(std::move(target)),
+        request_(std::move(request)),
+        body_bytes_(request_.body.size()) {}
 
   void begin(service::Dispatcher& dispatcher) {
     keep_ = shared_from_this();
@@ -30,6 +32,7 @@ class Trial final : public http::Exchange, public std::enable_shared_from_this<T
 
   const http::Request& request() const override { return request_; }
   std::string take_body() override { return std::move(request_.body); }
+  std::size_t body_bytes() const override { return body_bytes_; }
   std::shared_ptr<const void> take_target() override { return std::move(target_); }
   void respond(http::Response response) override {
     (void)start(std::move(response));
@@ -74,6 +77,7 @@ class Trial final : public http::Exchange, public std::enable_shared_from_this<T
 
   std::shared_ptr<const void> target_;
   http::Request request_;
+  const std::size_t body_bytes_;
   std::shared_ptr<std::atomic<bool>> gone_ = std::make_shared<std::atomic<bool>>(false);
   std::vector<std::function<void()>> after_sent_;
   std::shared_ptr<Trial> keep_;
@@ -96,7 +100,6 @@ Status try_route(service::Dispatcher& dispatcher,
   request.client = "reload";
   request.server = "localhost";
   request.headers = {{"host", "localhost"}, {"content-type", std::move(content_type)}};
-  request.body_bytes = body.size();
   request.body = std::move(body);
   request.arrived = clock.now();
   const auto trial = std::make_shared<Trial>(route, std::move(request));

@@ -394,7 +394,7 @@ void Pool::leave_behind() {
       worker->dead = true;
       lose_batch_locked(*worker, "is shutting down, and its process does not die", failures);
       unwatch(*worker);
-      if (worker->was_up) deps_.metrics.runner_up(spec_.name, worker->index).Decrement();
+      if (worker->was_up) deps_.metrics.runner_up(name(), worker->index).Decrement();
       log_error("a runner process does not die of SIGKILL and is left behind",
                 {{"runner", spec_.name},
                  {"worker", std::to_string(worker->index)},

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "http/response_writer.h"
 #include "http/syntax.h"
 
 namespace bentohost::service {
@@ -75,9 +76,8 @@ Status Channel::start(const bento_event& event) {
   for (std::size_t i = 0; i < event.headers.len; ++i) {
     const std::string_view name = to_view(event.headers.ptr[i].name);
     const std::string_view value = to_view(event.headers.ptr[i].value);
-    if (!http::is_token(name) || !http::is_field_value(value)) {
-      return misuse("header \"" + std::string(name) +
-                    "\": its name is none, or its value has a control byte");
+    if (Status status = http::check_header(name, value); !status.ok()) {
+      return misuse(status.message().c_str());
     }
     if (http::equals_ignoring_case(name, "content-type")) {
       response.content_type = value;

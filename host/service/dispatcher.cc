@@ -5,24 +5,42 @@
 #include <algorithm>
 #include <utility>
 
+#include "http/problem.h"
+#include "http/redirect.h"
+#include "http/syntax.h"
 #include "service/around.h"
 #include "service/held.h"
 #include "service/hooks.h"
+#include "service/operator_check.h"
 #include "service/work.h"
 
 namespace bentohost::service {
 namespace {
 
-// What routes allow at a path, and the files there as well.
-std::string allow_with_files(const std::string& allow) {
-  std::string all = "GET, HEAD";
-  for (std::size_t begin = 0; begin < allow.size();) {
-    const std::size_t end = std::min(allow.find(", ", begin), allow.size());
-    const std::string method = allow.substr(begin, end - begin);
-    if (!FileMount::takes(method) && method != "OPTIONS") all += ", " + method;
-    begin = end + 2;
+// The methods of both lists, OPTIONS at the end.
+std::string joined_methods(const std::string& one, const std::string& other) {
+  std::vector<std::string> methods;
+  for (const std::string* list : {&one, &other}) {
+    http::for_each_member(*list, [&methods](std::string_view method) {
+      const bool is_there = std::find(methods.begin(), methods.end(), method) != methods.end();
+      if (!is_there && method != "OPTIONS") methods.emplace_back(method);
+    });
   }
-  return all + ", OPTIONS";
+  std::string all;
+  for (const std::string& method : methods) all += method + ", ";
+  return all + "OPTIONS";
+}
+
+// RFC 9110 9.3.7.
+http::Response options_response(const std::string& allowed) {
+  http::Response response;
+  response.status = 204;
+  response.headers.push_back({"Allow", allowed});
+  return response;
+}
+
+std::string wrong_method(const http::Request& from, const std::string& allowed) {
+  return from.path + " takes " + allowed + ", not " + from.method;
 }
 
 // What holds the part as well.
@@ -129,9 +147,9 @@ Dispatcher::Found Dispatcher::look_from(const PartPtr& part, const http::Request
   return found;
 }
 
-std::string Dispatcher::allow(const http::Request& request) const {
-  if (request.door == http::Door::kAdmin) return admin_router_.allow(request.path);
-  return site()->allow(request.path);
+std::string Dispatcher::allow(const http::Request& request, std::string_view path) const {
+  if (request.door == http::Door::kAdmin) return admin_router_.allow(path);
+  return site()->allow(path);
 }
 
 http::BodyPlan Dispatcher::plan(const http::Request& request) {
@@ -182,7 +200,7 @@ void Dispatcher::handle(http::Exchange& exchange) {
   first->ledger.set_label(target->label);
   const bool is_work = target->call != nullptr;
   if (is_work) {
-    if (const auto status = refusal()) return first->context.fail(503, status->message());
+    if (auto status = refusal()) return refuse(part, ledger, {*std::move(status), {}, {}});
   }
   first->ledger.lease(service_of(part));
   if (!part->steps().empty()) {
@@ -195,6 +213,32 @@ void Dispatcher::handle(http::Exchange& exchange) {
   if (target->has_parameters) found.match = part->find(from.method, from.path);
   found.match.target = &route_of_part;
   route(RequestPtr(first, &first->context), found);
+}
+
+void Dispatcher::refuse(http::Exchange& exchange, http::Refusal refusal) {
+  cut(refusal.reason);
+  const auto target = std::static_pointer_cast<const Route>(exchange.take_target());
+  const auto ledger = std::make_shared<Ledger>(environment_, exchange);
+  ledger->set_label(target != nullptr ? target->label : labels_.unmatched());
+  refuse(target != nullptr ? PartPtr(target, target->part) : nullptr, ledger, refusal);
+}
+
+void Dispatcher::refuse(const PartPtr& part, const std::shared_ptr<Ledger>& ledger,
+                        const http::Refusal& refusal) {
+  http::Exchange* exchange = ledger.get();
+  std::shared_ptr<const void> outer = ledger;
+  if (part != nullptr) {
+    ledger->lease(service_of(part));
+    for (const MiddlewareStep& step : part->steps()) {
+      if (step.is_around) continue;
+      const auto hooks = std::make_shared<Hooks>(environment_, *ledger, *exchange, outer, step.row,
+                                                 service_of(part));
+      if (!hooks->enter(true)) return;
+      exchange = hooks.get();
+      outer = hooks;
+    }
+  }
+  exchange->respond(http::problem(refusal, exchange->request().path, ledger->request_id()));
 }
 
 // From the `step`th on inwards.
@@ -241,6 +285,12 @@ void Dispatcher::arrive(const PartPtr& part, const std::shared_ptr<Ledger>& ledg
     ledger->lease(service_of(found.part));
     ledger->answer_by_deadline(ledger);
   }
+  if (from.door == http::Door::kAdmin) {
+    if (const Status status = check_operator(from, environment_.admin_hosts); !status.ok()) {
+      RequestContext(environment_, *ledger, exchange, outer).fail(status);
+      return;
+    }
+  }
   const bool has_target = found.match.target != nullptr;
   const http::BodyPlan plan = has_target ? (*found.match.target)->plan : http::BodyPlan();
   if (has_target && way.is_streamed && !plan.streamed) {
@@ -265,7 +315,12 @@ void Dispatcher::route(const RequestPtr& request, const Found& found) {
   const Route& route = **found.match.target;
   const http::Request& from = request->request();
   if (route.is_files && !FileMount::takes(from.method)) {
-    return refuse_method(*request, allow_with_files(allow(from)));
+    return refuse_method(*request, joined_methods("GET, HEAD", allow(from)));
+  }
+  if (route.is_mount && !route.is_files) {
+    request->set_amend([this, its = request.get()](http::Response& response) {
+      add_routes_beside(*its, response);
+    });
   }
   request->set_path_params(found.match.parameters);
   if (found.part != nullptr) {
@@ -277,31 +332,60 @@ void Dispatcher::route(const RequestPtr& request, const Found& found) {
 void Dispatcher::answer_unrouted(RequestContext& request, bool is_hidden) {
   const http::Request& from = request.request();
   const std::string allowed = is_hidden ? std::string() : allow(from);
-  if (allowed.empty()) return request.fail(404, "there is nothing at " + from.path);
+  if (allowed.empty()) {
+    auto elsewhere = is_hidden ? std::nullopt : redirect(from);
+    if (elsewhere) return request.answer(*std::move(elsewhere));
+    return request.fail(404, "there is nothing at " + from.path);
+  }
   refuse_method(request, allowed);
 }
 
 void Dispatcher::refuse_method(RequestContext& request, const std::string& allowed) {
   const http::Request& from = request.request();
-  // RFC 9110 9.3.7; "OPTIONS *" asks about the server, and so about all routes.
-  if (from.method == "OPTIONS") {
-    http::Response response;
-    response.status = 204;
-    response.headers.push_back({"Allow", allowed});
-    return request.answer(std::move(response));
-  }
-  request.fail(405, from.path + " takes " + allowed + ", not " + from.method, {{"Allow", allowed}});
+  // "OPTIONS *" asks about the server, and so about all routes.
+  if (from.method == "OPTIONS") return request.answer(options_response(allowed));
+  request.fail(405, wrong_method(from, allowed), {{"Allow", allowed}});
 }
 
-void Dispatcher::rejected(const http::Request& request, const http::Response& response,
-                          std::string_view reason) {
-  cut(reason);
-  const Duration took = environment_.clock.now() - request.arrived;
-  labels_.unmatched()->metrics->observe(request.method, response.status, took, request.body_bytes,
-                                        response.body.size());
-  if (environment_.access_log == nullptr) return;
-  environment_.access_log->write({request.client, request.method, request.path, "", "",
-                                  response.status, request.body_bytes, response.body.size(), took});
+void Dispatcher::add_routes_beside(const RequestContext& request, http::Response& response) const {
+  const http::Request& from = request.request();
+  const bool is_options = from.method == "OPTIONS";
+  if (response.status != 404 && response.status != 405 && !is_options) return;
+  const std::string here = allow(from);
+  if (here.empty()) {
+    auto elsewhere = response.status == 404 ? redirect(from) : std::nullopt;
+    if (elsewhere) response = *std::move(elsewhere);
+    return;
+  }
+  const auto allow_header = std::find_if(
+      response.headers.begin(), response.headers.end(),
+      [](const http::Header& h) { return http::equals_ignoring_case(h.name, "allow"); });
+  if (response.status == 404 && is_options) {
+    response = options_response(here);
+  } else if (response.status == 404 || response.status == 405) {
+    const bool has_own = response.status == 405 && allow_header != response.headers.end();
+    const std::string all = has_own ? joined_methods(allow_header->value, here) : here;
+    response = http::problem(405, wrong_method(from, all), from.path, request.request_id());
+    response.headers.push_back({"Allow", all});
+  } else if (allow_header != response.headers.end()) {
+    allow_header->value = joined_methods(allow_header->value, here);
+  }
+}
+
+// As Starlette's redirect_slashes: 307 keeps the method and the body.
+std::optional<http::Response> Dispatcher::redirect(const http::Request& request) const {
+  const std::string& path = request.path;
+  if (path.size() < 2 || !path.starts_with('/') || path.starts_with("//")) return std::nullopt;
+  const bool has_slash = path.ends_with('/');
+  if (allow(request, has_slash ? path.substr(0, path.size() - 1) : path + "/").empty()) {
+    return std::nullopt;
+  }
+  http::Response response;
+  response.status = 307;
+  response.headers.push_back({"Location", has_slash
+                                              ? http::location_without_slash(path, request.query)
+                                              : http::location_with_slash(path, request.query)});
+  return response;
 }
 
 void Dispatcher::cut(std::string_view reason) { environment_.metrics.count_http_rejected(reason); }

@@ -49,11 +49,10 @@ class Dispatcher final : public http::Application {
   void set_started() { started_ = true; }
   bool has_started() const { return started_; }
 
-  // http::Application. What the front refused by itself is only logged and counted.
+  // http::Application
   http::BodyPlan plan(const http::Request& request) override;
   void handle(http::Exchange& exchange) override;
-  void rejected(const http::Request& request, const http::Response& response,
-                std::string_view reason) override;
+  void refuse(http::Exchange& exchange, http::Refusal refusal) override;
   void cut(std::string_view reason) override;
   void connections(std::size_t open) override;
 
@@ -78,7 +77,8 @@ class Dispatcher final : public http::Application {
   // The same for a request that has found `part` before, of which it must not see another
   // generation.
   Found look_from(const PartPtr& part, const http::Request& request, const Site& site) const;
-  std::string allow(const http::Request& request) const;
+  std::string allow(const http::Request& request) const { return allow(request, request.path); }
+  std::string allow(const http::Request& request, std::string_view path) const;
 
   // How a request comes to what is next: on a thread that may wait; with a streamed body.
   struct Way {
@@ -86,6 +86,11 @@ class Dispatcher final : public http::Application {
   };
   // Why no new work is taken; nothing if it is.
   std::optional<Status> refusal() const;
+  // Answers with an error that comes before the service has a say. It passes the service's
+  // middleware in hooks, so that a browser may read it (CORS); middleware that may wait is passed
+  // over, for nothing waits here.
+  void refuse(const PartPtr& part, const std::shared_ptr<Ledger>& ledger,
+              const http::Refusal& refusal);
   void enter(const PartPtr& part, std::size_t step, const std::shared_ptr<Ledger>& ledger,
              http::Exchange& exchange, const std::shared_ptr<const void>& outer, Way way);
   void arrive(const PartPtr& part, const std::shared_ptr<Ledger>& ledger, http::Exchange& exchange,
@@ -94,6 +99,12 @@ class Dispatcher final : public http::Application {
   // For a path without a target: 404, 405, or the answer to OPTIONS.
   void answer_unrouted(RequestContext& request, bool is_hidden);
   void refuse_method(RequestContext& request, const std::string& allowed);
+  // What an app says that is mounted over routes: it knows nothing of their methods, nor of a route
+  // that differs in the slash at its end.
+  void add_routes_beside(const RequestContext& request, http::Response& response) const;
+  // To the route whose path has a slash at its end in place of none, or the other way round;
+  // nothing if there is none.
+  std::optional<http::Response> redirect(const http::Request& request) const;
 
   Environment& environment_;
   RouteLabels labels_;

@@ -3,6 +3,8 @@
 
 #include <atomic>
 #include <cstddef>
+#include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/memory_budget.h"
@@ -23,6 +25,7 @@ struct Environment {
   bool debug = false;                                 // the details of 500s go to the client too
   std::size_t max_in_flight = 4096;                   // slots, of requests to services; beyond: 503
   ThreadPool* threads = nullptr;  // for handlers; null: they run where they are called (tests)
+  std::vector<std::string> admin_hosts = {};  // see check_operator()
   MemoryBudget* body_memory = nullptr;  // of the bodies of all requests; null: there is no bound
   Background* background = nullptr;     // null: there are no background tasks (tests)
   std::atomic<bool> stopping = false;   // readyz says so

@@ -32,6 +32,7 @@ class Held final : public http::Exchange {
   // http::Exchange
   const http::Request& request() const override { return request_; }
   std::string take_body() override { return std::exchange(request_.body, {}); }
+  std::size_t body_bytes() const override { return outer_.body_bytes(); }
   void respond(http::Response response) override { outer_.respond(std::move(response)); }
   void allow_stream() override { outer_.allow_stream(); }
   Result<http::ReceivedBody> receive() override;

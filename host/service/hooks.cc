@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "http/problem.h"
+#include "http/response_writer.h"
 #include "http/syntax.h"
 #include "service/held.h"
 
@@ -48,7 +49,8 @@ Hooks::Hooks(Environment& environment, Ledger& ledger, http::Exchange& exchange,
       row_(row),
       root_path_(service == nullptr ? std::string_view() : service->prefix()),
       context_(environment, ledger, exchange),
-      states_(row.size(), nullptr) {
+      states_(row.size(), nullptr),
+      is_outermost_(&exchange == &ledger) {
   static const bento_exchange kTable = make_exchange();
   context_.set_service(service, root_path_);
   context_.forbid_calls();
@@ -57,7 +59,10 @@ Hooks::Hooks(Environment& environment, Ledger& ledger, http::Exchange& exchange,
   table_.exchange.ctx = &context_;
 }
 
-Hooks::~Hooks() { end(); }
+Hooks::~Hooks() {
+  if (is_outermost_) ledger_.show_late_to(nullptr);
+  end();
+}
 
 bento_exchange Hooks::make_exchange() {
   bento_exchange table{};
@@ -143,25 +148,42 @@ bool Hooks::enter(bool streamed) {
     return false;
   }
   at_ = At::kElsewhere;
+  if (is_outermost_) {
+    ledger_.show_late_to(
+        [this](http::Response& response) { (void)show_response(response, false); });
+  }
   return true;
 }
 
 // What a hook failed with is the answer, seen by those outside of it.
-void Hooks::refuse(const Status& status) { respond(context_.problem_of(status, request().path)); }
+void Hooks::refuse(const Status& status) {
+  respond(context_.problem_of(context_.as_answer(status), request().path));
+}
 
 std::string Hooks::take_body() { return edited_ ? std::move(edited_->body) : outer_.take_body(); }
 
+// The hooks are shown one answer. The loop may give one in place of a handler on a thread: whoever
+// is first claims the request, and then has the hooks to itself.
+bool Hooks::begin_answer() {
+  is_late_ = is_late_ || (is_outermost_ && !ledger_.begin_answer());
+  return !is_late_;
+}
+
 void Hooks::respond(http::Response response) {
-  (void)show_response(response, false);
+  if (begin_answer()) (void)show_response(response, false);
   outer_.respond(std::move(response));
 }
 
 Status Hooks::start(http::Response response) {
-  if (Status status = show_response(response, true); !status.ok()) return status;
-  return outer_.start(std::move(response));
+  if (!begin_answer()) return outer_.start(std::move(response));
+  Status status = show_response(response, true);
+  if (status.ok()) return outer_.start(std::move(response));
+  if (is_outermost_) ledger_.take_back_answer();
+  return status;
 }
 
 Status Hooks::write(std::string_view bytes, bool more) {
+  if (is_late_) return outer_.write(bytes, more);
   if (!is_cut_ && show_piece(bytes, more).ok()) return outer_.write(bytes, more);
   // Not before its last piece: until then those inside may look at the request.
   is_cut_ = true;
@@ -332,13 +354,9 @@ Status Hooks::answer(const bento_event& event) {
   if (at_ != At::kRequest) return misuse("a hook answers in on_request");
   if (answer_) return misuse("it was answered already");
   if (event.status < 200 || event.status > 599) return misuse("a status is between 200 and 599");
-  for (std::size_t i = 0; i < event.headers.len; ++i) {
-    const bento_pair& header = event.headers.ptr[i];
-    if (!http::is_token(to_view(header.name)) || !http::is_field_value(to_view(header.value))) {
-      return not_a_header(to_view(header.name));
-    }
-  }
-  answer_ = response_of(event);
+  http::Response answer = response_of(event);
+  if (Status status = http::check_sendable(answer); !status.ok()) return status;
+  answer_ = std::move(answer);
   return {};
 }
 
@@ -356,7 +374,7 @@ bento_str Hooks::response_header(std::string_view name, std::size_t nth) {
 
 Status Hooks::set_response_header(std::string_view name, bento_str value, bool in_place) {
   if (at_ != At::kResponse) return misuse("the response's headers are changed in on_response");
-  if (!http::is_token(name) || !http::is_field_value(to_view(value))) return not_a_header(name);
+  if (Status status = http::check_header(name, to_view(value)); !status.ok()) return status;
   if (http::equals_ignoring_case(name, "content-type")) {
     response_->content_type = value.ptr == nullptr ? std::string_view() : to_view(value);
     return {};

@@ -38,6 +38,7 @@ class Hooks final : public http::Exchange, public std::enable_shared_from_this<H
   // http::Exchange
   const http::Request& request() const override { return edited_ ? *edited_ : outer_.request(); }
   std::string take_body() override;
+  std::size_t body_bytes() const override { return outer_.body_bytes(); }
   void respond(http::Response response) override;
   void allow_stream() override { outer_.allow_stream(); }
   Result<http::ReceivedBody> receive() override;
@@ -64,9 +65,10 @@ class Hooks final : public http::Exchange, public std::enable_shared_from_this<H
   Status call(std::size_t index, Hook hook);
   Call note(std::size_t index) const;
   Status fail(std::size_t index, const Status& status);
+  bool begin_answer();
   Status show_response(http::Response& response, bool more);
   Status show_piece(std::string_view& bytes, bool more);
-  void refuse(const Status& status);
+  void refuse(const Status& original);
   void end();
 
   // What the hooks call.
@@ -102,6 +104,8 @@ class Hooks final : public http::Exchange, public std::enable_shared_from_this<H
   std::string piece_, passing_;           // what a hook has put in place of it, and before
   bool has_piece_ = false;
   bool is_cut_ = false;
+  const bool is_outermost_;  // and so shows what the ledger answers by itself
+  bool is_late_ = false;     // the ledger has: what comes now is in vain, and nobody is shown it
 };
 
 }  // namespace bentohost::service

@@ -134,10 +134,16 @@ Status Ledger::defer(const std::shared_ptr<const LiveService>& service,
   return tasks_->add(task);
 }
 
-// False when late() was first.
 bool Ledger::begin_answer() {
-  is_in_vain_ = has_begun_.exchange(true);
-  return !is_in_vain_;
+  if (is_begun_) return true;
+  is_begun_ = !has_begun_.exchange(true);
+  is_in_vain_ = !is_begun_;
+  return is_begun_;
+}
+
+void Ledger::take_back_answer() {
+  is_begun_ = false;
+  has_begun_ = false;
 }
 
 // The one from further in: by then the handler has returned, or is at work.
@@ -159,7 +165,7 @@ Status Ledger::start(http::Response response) {
   streamed_bytes_ = response.body.size();
   Status status = front_.start(std::move(response));
   // What could not be started can still be answered otherwise.
-  if (!status.ok() && status.code() != BENTO_CANCELLED) has_begun_ = false;
+  if (!status.ok() && status.code() != BENTO_CANCELLED) take_back_answer();
   return status;
 }
 
@@ -181,6 +187,7 @@ std::optional<http::Response> Ledger::late() {
       has_work_begun_ ? "a handler has not answered by the request's deadline" : status.message(),
       {{"path", request().path}, {"request_id", request_id_}});
   http::Response response = http::problem(504, status.message(), request().path, request_id_);
+  if (show_late_) show_late_(response);
   response.headers.push_back({"X-Request-Id", request_id_});
   note_end(response.status, response.body.size());
   return response;
@@ -191,10 +198,12 @@ void Ledger::note_end(int status, std::size_t response_bytes) {
   const http::Request& from = request();
   const Duration took = environment_.clock.now() - from.arrived;
   const RouteLabel& label = *label_.load();
-  label.metrics->observe(from.method, status, took, from.body_bytes, response_bytes);
+  const std::size_t request_bytes = front_.body_bytes();
+  if (http::is_bodiless(from.method, status)) response_bytes = 0;
+  label.metrics->observe(from.method, status, took, request_bytes, response_bytes);
   if (environment_.access_log != nullptr) {
     environment_.access_log->write({from.client, from.method, from.path, label.route, request_id_,
-                                    status, from.body_bytes, response_bytes, took});
+                                    status, request_bytes, response_bytes, took});
   }
   if (lease_ != nullptr) environment_.unanswered.fetch_sub(1);
 }

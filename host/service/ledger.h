@@ -67,6 +67,13 @@ class Ledger final : public http::Exchange, public http::LateAnswer {
   // [loop] It will be answered 504 if nobody has begun to by kLateGrace after its deadline. `self`
   // is this one.
   void answer_by_deadline(std::shared_ptr<Ledger> self);
+  // [loop] What is answered in place of a handler is shown to `f` first, which may change it.
+  // Whoever shows answers to hooks says begin_answer() before, so that one of the two does it.
+  void show_late_to(std::function<void(http::Response&)> f) { show_late_ = std::move(f); }
+  // Whoever answers is the first, and begins now. False: late() was.
+  bool begin_answer();
+  // ... and has come to nothing.
+  void take_back_answer();
   // Before the last piece of the answer: a task for after it. RESOURCE_EXHAUSTED when too many
   // wait; what the task holds is then the caller's still.
   Status defer(const std::shared_ptr<const LiveService>& service, const BackgroundTask& task);
@@ -74,6 +81,7 @@ class Ledger final : public http::Exchange, public http::LateAnswer {
   // http::Exchange
   const http::Request& request() const override { return front_.request(); }
   std::string take_body() override { return front_.take_body(); }
+  std::size_t body_bytes() const override { return front_.body_bytes(); }
   void respond(http::Response response) override;
   void allow_stream() override { front_.allow_stream(); }
   Result<http::ReceivedBody> receive() override { return front_.receive(); }
@@ -92,7 +100,6 @@ class Ledger final : public http::Exchange, public http::LateAnswer {
   TimePoint on_whole_body(TimePoint now) override;
 
  private:
-  bool begin_answer();
   void end_answer(int status, std::size_t response_bytes);
   void note_end(int status, std::size_t response_bytes);
   bool bring_forward(TimePoint when);
@@ -107,8 +114,10 @@ class Ledger final : public http::Exchange, public http::LateAnswer {
   std::shared_ptr<const LiveService> lease_;  // null: none
   std::atomic<bool> has_begun_ = false;       // somebody answers: a handler, or late()
   std::atomic<bool> has_work_begun_ = false;
+  bool is_begun_ = false;       // by a handler
   bool is_in_vain_ = false;     // late() was first, and this answer goes nowhere
   std::atomic<int> holds_ = 1;  // of its slot: the answer's, and of those at work
+  std::function<void(http::Response&)> show_late_;
   int streamed_status_ = 0;
   std::size_t streamed_bytes_ = 0;
   std::shared_ptr<BackgroundRow> tasks_;

@@ -1,4 +1,3 @@
-#include <rapidjson/error/en.h>
 #include <rapidjson/memorystream.h>
 #include <rapidjson/reader.h>
 
@@ -86,15 +85,6 @@ struct Events : rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Events> {
   NdarrayBuilder& builder;
 };
 
-// "Missing a comma or ']' after an array element." as the middle of a sentence.
-std::string describe(rapidjson::ParseErrorCode code) {
-  std::string text = rapidjson::GetParseError_En(code);
-  std::erase(text, '\'');
-  if (text.ends_with('.')) text.pop_back();
-  text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
-  return text;
-}
-
 Status parse_strictly(std::string_view json, NdarrayBuilder& builder) {
   // To RapidJSON's streams a NUL is the end: what follows it would be dropped without a word.
   if (const std::size_t nul = json.find('\0'); nul != json.npos) {
@@ -108,7 +98,11 @@ Status parse_strictly(std::string_view json, NdarrayBuilder& builder) {
   Events events(builder);
   const rapidjson::ParseResult result = reader.Parse<kFlags>(stream, events);
   if (!builder.error().ok()) return builder.error();
-  if (result.IsError()) return json_error(json, result.Offset(), describe(result.Code()));
+  if (result.IsError()) {
+    const bool at_end = result.Offset() >= json.size();
+    return json_error(json, result.Offset(),
+                      bento::detail::json_fault_words(result.Code(), at_end));
+  }
   return {};
 }
 

@@ -39,6 +39,7 @@ class Passage final : public http::Exchange {
   // http::Exchange
   const http::Request& request() const override { return request_; }
   std::string take_body() override { return {}; }  // it is streamed
+  std::size_t body_bytes() const override { return outer_.body_bytes(); }
   void respond(http::Response response) override;
   void allow_stream() override {}  // it always may
   Result<http::ReceivedBody> receive() override;

@@ -1,18 +1,18 @@
 #include "service/request.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/log.h"
 #include "http/problem.h"
+#include "http/response_writer.h"
+#include "http/syntax.h"
 
 namespace bentohost::service {
 namespace {
 
-bool is_header_safe(std::string_view text) {
-  return std::none_of(text.begin(), text.end(),
-                      [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
-}
+constexpr std::uint32_t kClientLeft = 499;  // http_from_code(BENTO_CANCELLED)
 
 }  // namespace
 
@@ -50,11 +50,20 @@ void RequestContext::add_set(http::Response& response) {
 
 void RequestContext::answer(http::Response response) {
   add_set(response);
-  has_ended_ = true;
-  exchange_.respond(std::move(response));
+  respond(std::move(response));
 }
 
-void RequestContext::fail(const Status& status) {
+Status RequestContext::as_answer(const Status& status) const {
+  if (status.http_status() != kClientLeft || is_gone()) return status;
+  if (environment_.draining.load()) return Status(BENTO_UNAVAILABLE, "the server is shutting down");
+  if (environment_.clock.now() >= ledger_.deadline()) {
+    return Status(BENTO_DEADLINE_EXCEEDED, "the request's deadline has passed");
+  }
+  return Status(BENTO_INTERNAL, "cancelled, but not by its client: " + status.message());
+}
+
+void RequestContext::fail(const Status& original) {
+  const Status status = as_answer(original);
   const auto code = static_cast<int>(status.http_status());
   if (code < 500) return fail(code, status.message());
   // What is answered in vain was told of when the client was.
@@ -62,9 +71,7 @@ void RequestContext::fail(const Status& status) {
     log(code == 500 ? LogLevel::kError : LogLevel::kWarning, status.message(),
         {{"status", code}, {"path", request().path}, {"request_id", request_id()}});
   }
-  http::Response response = problem_of(status, request().path);
-  has_ended_ = true;
-  exchange_.respond(std::move(response));
+  respond(problem_of(status, request().path));
 }
 
 http::Response RequestContext::problem_of(const Status& status, std::string_view path) const {
@@ -84,6 +91,24 @@ http::Response RequestContext::problem_of(const Status& status, std::string_view
 void RequestContext::fail(int http_status, std::string_view detail, http::Headers headers) {
   http::Response response = http::problem(http_status, detail, request().path, request_id());
   for (http::Header& header : headers) response.headers.push_back(std::move(header));
+  if (http_status == 401) keep_own("www-authenticate", response);
+  if (http_status == 405) keep_own("allow", response);
+  respond(std::move(response));
+}
+
+// What a handler has set is dropped with its answer, but for what belongs to the error: how to
+// authenticate with 401, and what is allowed with 405 (RFC 9110 15.5.2 and 15.5.6).
+void RequestContext::keep_own(std::string_view name, http::Response& response) const {
+  const auto is_it = [name](const http::Header& header) {
+    return http::equals_ignoring_case(header.name, name);
+  };
+  if (std::none_of(headers_.begin(), headers_.end(), is_it)) return;
+  std::erase_if(response.headers, is_it);
+  std::copy_if(headers_.begin(), headers_.end(), std::back_inserter(response.headers), is_it);
+}
+
+void RequestContext::respond(http::Response response) {
+  if (amend_) amend_(response);
   has_ended_ = true;
   exchange_.respond(std::move(response));
 }
@@ -134,12 +159,7 @@ Status RequestContext::set_status(std::uint32_t status) {
 }
 
 Status RequestContext::add_header(std::string_view name, std::string_view value) {
-  if (name.empty() || !is_header_safe(name) || !is_header_safe(value) ||
-      name.find_first_of(": \t") != std::string_view::npos) {
-    return Status(BENTO_INVALID_ARGUMENT,
-                  "header \"" + std::string(name) +
-                      "\": a name without blanks and colons, and no line breaks");
-  }
+  if (Status status = http::check_header(name, value); !status.ok()) return status;
   headers_.push_back({std::string(name), std::string(value)});
   return {};
 }

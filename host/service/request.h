@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -51,6 +52,8 @@ class RequestContext final : public bento_ctx {
   }
   // From now on submit() is refused: waiting for its result would hold up an event loop.
   void forbid_calls() { may_call_ = false; }
+  // What is answered is shown to `amend` first, streamed answers aside.
+  void set_amend(std::function<void(http::Response&)> amend) { amend_ = std::move(amend); }
   // The answer is out: nothing is deferred any more.
   void set_ended() { has_ended_ = true; }
 
@@ -62,11 +65,14 @@ class RequestContext final : public bento_ctx {
   runner::Client::Wanted wanted() const { return {ledger_.deadline(), gone_}; }
   // [worker] (waits) For a streamed body.
   Result<http::ReceivedBody> receive();
+  // What to answer for `status`. Of a request whose client has left, CANCELLED is for the log; one
+  // that waits is told why its request was cancelled: 499 is nothing that a server answers.
+  Status as_answer(const Status& status) const;
 
   // Exactly one of these, once; the exchange is over after it. answer() adds the status and headers
   // that the handler set; fail() writes a problem and logs what the client is not told.
   void answer(http::Response response);
-  void fail(const Status& status);
+  void fail(const Status& original);
   void fail(int http_status, std::string_view detail, http::Headers headers = {});
   // Whichever of these is still due, also when the answer is out, or is being written.
   void give_up(const Status& why);
@@ -95,6 +101,8 @@ class RequestContext final : public bento_ctx {
 
  private:
   void add_set(http::Response& response);
+  void keep_own(std::string_view name, http::Response& response) const;
+  void respond(http::Response response);
 
   Environment& environment_;
   Ledger& ledger_;
@@ -108,6 +116,7 @@ class RequestContext final : public bento_ctx {
   const bool is_head_;
   bool is_streaming_ = false, may_call_ = true, is_on_thread_ = false, has_ended_ = false;
 
+  std::function<void(http::Response&)> amend_;
   int status_ = 0;         // set by the handler
   http::Headers headers_;  // set by the handler
   std::vector<bento_pair> path_params_;

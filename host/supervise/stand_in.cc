@@ -29,7 +29,9 @@ class StandIn::Answers final : public http::Application {
     response.close = true;
     exchange.respond(std::move(response));
   }
-  void rejected(const http::Request&, const http::Response&, std::string_view) override {}
+  void refuse(http::Exchange& exchange, http::Refusal refusal) override {
+    exchange.respond(http::problem(refusal, exchange.request().path));
+  }
   void cut(std::string_view) override {}
   void connections(std::size_t) override {}
 };

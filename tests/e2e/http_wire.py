@@ -4,6 +4,7 @@ import concurrent.futures
 import itertools
 import socket
 import ssl
+import struct
 from dataclasses import dataclass, field
 
 from harness import SLOW
@@ -164,6 +165,12 @@ def connect(port):
     connection = socket.create_connection(("127.0.0.1", port), timeout=10 * SLOW)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return connection
+
+
+def reset(connection):
+    """Ends it as a crashed client's system does."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
 
 
 def run_all(cases, run):

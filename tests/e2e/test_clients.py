@@ -4,7 +4,6 @@ import json
 import re
 import resource
 import socket
-import struct
 import threading
 import time
 from datetime import datetime
@@ -12,7 +11,7 @@ from pathlib import Path
 
 from harness import AT_ONCE, SLOW, Client, HostTest, eventually, main
 from http_cases.case import get, head, post, sized
-from http_wire import Wire, connect
+from http_wire import Wire, connect, reset
 
 
 
@@ -36,15 +35,14 @@ class Clients(HostTest):
         return host.metrics()["bentohost_http_requests_in_flight"] - 1  # its own
 
 
-def reset(connection):
-    """Ends it as a crashed client's system does."""
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    connection.close()
-
-
 class Leaving(Clients):
     def test_calls_that_still_queue_are_dropped(self):
-        host = self.start()
+        self.drops(self.start(), (reset,))
+
+    def test_where_a_half_close_means_so_all_are_dropped(self):
+        self.drops(self.start("--half-close", "drop"), (reset, socket.socket.close, half_close))
+
+    def drops(self, host, leave):
         depth = 'bentohost_queue_depth{method="nap",runner="worker",service="lab"}'
         batches = 'bentohost_batch_size_count{method="nap",runner="worker",service="lab"}'
         failed = 'bentohost_runner_calls_total{method="nap",result="error",runner="worker",service="lab"}'
@@ -55,19 +53,23 @@ class Leaving(Clients):
         staying = self.ask(host, sized("[[1]]", to="/nap"))
         eventually(lambda: host.metrics()[depth] == 9)
         for i, wire in enumerate(leaving):
-            (reset if i % 2 else socket.socket.close)(wire.connection)
+            leave[i % len(leave)](wire.connection)
         eventually(lambda: host.metrics()[depth] == 1, what="the end of what nobody waits for")
         self.assertEqual(self.in_flight(host), 2)
         self.assertEqual(host.metrics()[failed], 8)
         self.assertEqual([self.status_in_access_log(host, f"leaving-{i}") for i in range(8)],
                          [499] * 8)
+        for wire in leaving:
+            if wire.connection.fileno() >= 0:  # it half-closed: not a word for it
+                self.assertEqual(wire.to_the_end(), b"")
         self.assertEqual([busy.answer().status, staying.answer().status], [200, 200])
         self.assertEqual(host.metrics()[batches], 2)
 
     def test_handlers_see_it_at_once(self):
-        host = self.start()
-        for name, leave in (("one", socket.socket.close), ("two", reset),
-                            ("three", lambda connection: connection.shutdown(socket.SHUT_WR))):
+        answering, dropping = self.start(), self.start("--half-close", "drop")
+        for host, name, leave in ((answering, "one", reset), (dropping, "two", reset),
+                                  (dropping, "three", socket.socket.close),
+                                  (dropping, "four", half_close)):
             wire = self.ask(host, sized(name, to="/patient"))
             host.log_line(f"{name} waits")
             left = time.time()
@@ -75,13 +77,14 @@ class Leaving(Clients):
             line = host.log_line(f"{name} is cancelled")
             seen = datetime.fromisoformat(line.split()[0].replace("Z", "+00:00")).timestamp()
             self.assertLess(seen - left, AT_ONCE)
-        eventually(lambda: self.in_flight(host) == 0)
+        for host in (answering, dropping):
+            eventually(lambda: self.in_flight(host) == 0)
 
     def test_handlers_see_it_behind_requests_that_were_sent_ahead(self):
         host = self.start()
         wire = self.ask(host, sized("name", to="/patient") + get() * 3)
         host.log_line("name waits")
-        wire.connection.close()
+        reset(wire.connection)
         host.log_line("name is cancelled")
 
     def test_handlers_of_streams_end(self):
@@ -113,7 +116,46 @@ class Leaving(Clients):
         self.assertEqual(host.post("/echo", [[1]]).json(), [[1]])
 
 
+def rest(wire):
+    """The number of bytes that still come, and the last of them."""
+    size, tail = len(wire.unread), wire.unread
+    while piece := wire.connection.recv(1 << 20):
+        size, tail = size + len(piece), (tail + piece)[-100:]
+    return size, tail
+
+
+def half_close(connection):
+    connection.shutdown(socket.SHUT_WR)
+
+
 class HalfClosing(Clients):
+    def test_who_ends_its_half_while_it_waits_gets_all_of_its_answer(self):
+        host = self.start()
+        depth = 'bentohost_queue_depth{method="nap",runner="worker"}'
+        size = 200 << 20
+        busy = self.ask(host, sized(f"[[{int(500 * SLOW)}]]", to="/nap"))
+        queued = self.ask(host, sized("[[1]]", to="/nap"))
+        eventually(lambda: host.metrics()[depth] == 1)
+        slow = self.ask(host, sized("[[300]]", to="/slow"))
+        large = self.ask(host, get(f"/download/{size}?sized"))
+        large.until(b"\r\n\r\n")
+        chunked = self.ask(host, get(f"/download/{size >> 4}"))
+        chunked.until(b"\r\n\r\n")
+        events = self.ask(host, sized("for ever", to="/beats"))
+        events.until(b"tick\n")
+        for wire in (busy, queued, slow, large, chunked, events):
+            half_close(wire.connection)
+        for _ in range(100):
+            events.until(b"tick\n")
+        self.assertEqual(rest(large)[0], size)
+        self.assertTrue(rest(chunked)[1].endswith(b"x\r\n0\r\n\r\n"))
+        for wire, body in ((busy, b"[["), (queued, b"1"), (slow, b"300")):
+            answer = wire.answer()
+            self.assertEqual((answer.status, wire.to_the_end()), (200, b""))
+            self.assertIn(body, answer.body)
+        reset(events.connection)
+        host.log_line("nobody listens to the ticks")
+
     def test_who_ends_its_half_together_with_the_request_is_answered(self):
         host = self.start()
         for path, body, expected in (("/echo", "[[1]]", b"[[1]]"), ("/nap", "[[100]]", b"[[100]]"),

@@ -4,6 +4,8 @@ import socket
 import time
 
 from harness import SLOW, HostTest, eventually, main, raw_exchange
+from http_cases.case import head, post, sized
+from http_wire import Wire, connect, reset
 
 
 class Errors(HostTest):
@@ -44,10 +46,22 @@ class Errors(HostTest):
         self.assertEqual(self.host.request("OPTIONS", "*").header("allow"), "GET, HEAD, POST, DELETE, OPTIONS")
 
     def test_a_path_is_matched_as_it_is(self):
-        for path in ("//echo", "/echo/", "/ECHO", "/../echo", "/echo%00"):
+        for path in ("//echo", "//echo/", "/ECHO", "/../echo", "/echo%00", "/nowhere/"):
             self.assertIn(self.host.post(path, "[1]").status, (400, 404), path)
         for path in ("/%65cho", "/./echo", "/x/%2e%2e/echo"):
             self.assertEqual(self.host.post(path, "[[1]]").status, 200, path)
+
+    def test_a_slash_too_many_or_too_few_at_the_end_is_redirected(self):
+        reply = self.host.post("/echo/?a=%20b", "[[1]]")
+        self.assertEqual((reply.status, reply.header("location"), reply.body),
+                         (307, "../echo?a=%20b", b""))
+        self.assertEqual(self.host.get("/models/a%20b/1:show/").header("location"), "../1%3Ashow")
+        self.assertEqual(self.host.get("/echo/").status, 307)  # where it is a 405
+
+    def test_an_escaped_slash_in_a_path_is_a_slash(self):
+        self.assertEqual(self.host.request("DELETE", "/models/a").body, b"no more a")
+        self.assertEqual(self.host.request("DELETE", "/models/a%2Fb").status, 404)
+        self.assertEqual(self.host.get("/models%2Fa%2f1:show").body, b"a 1")
 
     def test_arrays_that_cannot_be_read_are_told_where(self):
         for body, words in (
@@ -172,6 +186,75 @@ class Deadline(HostTest):
         self.assertEqual(reply.status, 504, reply)
         self.assertGreater(time.monotonic() - began, 0.29 * SLOW)
         self.assertIn("deadline", reply.json()["detail"])
+
+
+class OfTheFront(HostTest):
+    """What is answered before a service has a say."""
+
+    def answer(self, host, data, then=lambda wire: None):
+        with connect(host.port) as connection:
+            wire = Wire(connection)
+            wire.send(data)
+            then(wire)
+            return wire.answer()
+
+    def test_all_refusals_have_an_id_that_is_in_the_log_and_the_members_of_problems(self):
+        host = self.start("--max-body", "100", "--max-head", "2k", "--max-request-line", "200",
+                          "--body-timeout", str(0.2 * SLOW), "--header-timeout", str(0.2 * SLOW))
+        nowhere = None  # there is no path in what has come
+        for status, path, data in (
+                (400, "/repeat", post("Content-Length: 1", "Content-Length: 2")),
+                (400, nowhere, b"hello\r\n\r\n"),
+                (400, "/repeat", post("Transfer-Encoding: chunked", body="zz\r\n")),
+                (408, "/repeat", post("Content-Length: 9", body="a")),
+                (408, nowhere, b"GET /livez HT"),
+                (413, "/repeat", sized("x" * 101)),
+                (414, nowhere, head("GET /" + "x" * 300 + " HTTP/1.1", "Host: x")),
+                (415, "/repeat", sized("x", "Content-Encoding: br")),
+                (431, nowhere, head("GET / HTTP/1.1", "Host: x", "X: " + "x" * 3000)),
+                (501, "/repeat", post("Transfer-Encoding: gzip, chunked")),
+                (505, nowhere, head("GET / HTTP/2.0", "Host: x"))):
+            answer = self.answer(host, data)
+            self.assertEqual((answer.status, answer.header("connection")), (status, "close"), data)
+            problem = json.loads(answer.body)
+            self.assertTrue(problem["title"] and problem["detail"])
+            self.assertEqual(problem["status"], status)
+            self.assertEqual(problem.get("instance"), path, data)
+            request_id = answer.header("x-request-id")
+            self.assertRegex(request_id, "^[0-9a-f]{16}$")
+            self.assertEqual(problem["request_id"], request_id)
+            line = eventually(lambda: next((line for line in host.stdout_lines
+                                            if request_id in line), None))
+            self.assertIn(f" {status} ", line)
+
+    def test_a_clients_id_is_kept_in_a_refusal(self):
+        host = self.start("--max-body", "100")
+        answer = self.answer(host, sized("x" * 101, "X-Request-Id: mine"))
+        self.assertEqual((answer.status, answer.header("x-request-id")), (413, "mine"))
+
+    def can_read(self, answer, status):
+        self.assertEqual((answer.status, answer.header("access-control-allow-origin")),
+                         (status, "http://page"))
+
+    def test_a_page_of_another_origin_can_read_what_is_answered_early(self):
+        cors = json.dumps({"access_control_allow_origins": ["http://page"]})
+        origin = "Origin: http://page"
+        host = self.start("--use", f"cors={cors}", "--max-body", "100", "--max-in-flight", "1",
+                          "--body-timeout", str(0.2 * SLOW))
+        for status, data in ((413, sized("x" * 101, origin)),
+                             (415, sized("x", origin, "Content-Encoding: br")),
+                             (400, post(origin, "Transfer-Encoding: chunked", body="zz\r\n")),
+                             (408, post(origin, "Content-Length: 9", body="a"))):
+            self.can_read(self.answer(host, data), status)
+        with connect(host.port) as busy:
+            busy.sendall(sized("busy", to="/patient"))
+            host.log_line("busy waits")
+            answer = self.answer(host, sized("x", origin))
+            self.can_read(answer, 503)
+            self.assertEqual(answer.header("retry-after"), "1")
+            reset(busy)
+        host = self.start("--use", f"cors={cors}", "--timeout", str(0.3 * SLOW))
+        self.can_read(self.answer(host, sized(f"[[{int(2000 * SLOW)}]]", origin, to="/slow")), 504)
 
 
 if __name__ == "__main__":

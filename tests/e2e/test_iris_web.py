@@ -54,6 +54,29 @@ class IrisWeb(HostTest):
         for path in ("/static/none", "/static/..%2flibiris_web.so", "/static/"):
             self.assertIn(self.host.get(path).status, (400, 404), path)
 
+    def test_apis_below_the_app_keep_their_methods(self):
+        self.assertEqual(self.host.request("OPTIONS", "/predict").header("allow"), "POST, OPTIONS")
+        for path, allow in (("/predict", "POST, OPTIONS"), ("/metadata", "GET, HEAD, OPTIONS")):
+            reply = self.host.request("PUT", path)
+            self.assertEqual((reply.status, reply.header("allow")), (405, allow))
+            problem = reply.json()
+            self.assertEqual(problem, {
+                "type": "about:blank", "title": "Method Not Allowed", "status": 405,
+                "detail": f"{path} takes {allow}, not PUT", "instance": path,
+                "request_id": reply.header("x-request-id")})
+
+    def test_a_slash_too_many_is_redirected(self):
+        for path, location in (("/predict/?a=1", "../predict?a=1"), ("/metadata/", "../metadata")):
+            reply = self.host.post(path, VIRGINICA)
+            self.assertEqual((reply.status, reply.header("location")), (307, location))
+        self.assertEqual(self.host.get("/none/").status, 404)
+
+    def test_broken_json_is_told_in_the_same_words_by_apis_and_apps(self):
+        for body in ("", "{", "[1,", '{"a" 1}', "nul", '{"a":"\n"}', "1e999", "[" * 1000, "{}\0"):
+            details = [self.host.post(path, body).json()["detail"] for path in PREDICTS[:2]]
+            self.assertEqual(details[0], details[1], body)
+            self.assertRegex(details[0], "^line 1 column [0-9]+: ")
+
     def test_the_pages_have_what_they_load(self):
         for path in ("/", "/live"):
             page = self.host.get(path)

@@ -5,10 +5,14 @@ import json
 import os
 import socket
 import stat
+import subprocess
 import sys
+import unittest
 from pathlib import Path
 
-from harness import LAB, Client, HostTest, Run, eventually, main
+from harness import EXE, LAB, SLOW, Client, HostTest, Run, eventually, main
+from http_cases.case import head
+from http_wire import Wire
 
 # Becomes the command in its arguments, with the sockets it was given as descriptors 3, 4, ... and
 # told of them as systemd does it.
@@ -36,6 +40,14 @@ def has_ipv6():
     return False
 
 
+# Becomes the command in its arguments, for which /etc/hosts is another file.
+WITH_HOSTS = 'mount --bind "$0" /etc/hosts && exec "$@"'
+
+
+def may_mount():
+    return subprocess.run(("unshare", "-m", "true"), capture_output=True, check=False).returncode == 0
+
+
 class Sockets(HostTest):
     def ask(self, url, method="GET", path="/livez", body=None):
         with Client(url) as client:
@@ -53,9 +65,19 @@ class Tcp(Sockets):
     def test_it_listens_wherever_it_is_bound_beside_host_and_port(self):
         host = self.start("--bind", "127.0.0.1:0", "--bind", "localhost:0", "--bind", ":0")
         self.assertEqual(len(host.urls), 4)
-        self.assertRegex(host.urls[3], r"^http://0\.0\.0\.0:\d+$")
+        self.assertRegex(host.urls[3], r"^http://(0\.0\.0\.0|\[::\]):\d+$")
         for url in host.urls:
             self.serves(url)
+
+    @unittest.skipUnless(has_ipv6() and may_mount(), "there is no IPv6, or no leave to name its addresses")
+    def test_a_name_is_all_addresses_that_it_has(self):
+        hosts = self.folder() / "hosts"
+        hosts.write_text("127.0.0.1 localhost\n127.0.0.2 localhost\n::1 localhost\n127.0.0.1 localhost\n")
+        host = self.start("--host", "localhost", launcher=("unshare", "-m", "sh", "-c", WITH_HOSTS, hosts))
+        self.assertEqual(len(host.urls), 1)
+        port = host.urls[0].rpartition(":")[2]
+        for name in ("127.0.0.1", "127.0.0.2", "[::1]"):
+            self.serves(f"http://{name}:{port}")
 
     def test_with_bind_alone_nothing_else_is_opened(self):
         host = self.start("--bind", "127.0.0.1:0", "--bind", "127.0.0.1:0", listen=())
@@ -108,6 +130,29 @@ class Tcp(Sockets):
                             code=2)
 
 
+class UnixFiles(Sockets):
+    def test_their_permissions_are_their_groups_or_as_told(self):
+        for arguments, mode in (((), 0o660), (("--unix-socket-mode", "600"), 0o600),
+                                (("--unix-socket-mode", "666"), 0o666)):
+            path = self.folder() / "x.sock"
+            self.start("--bind", f"unix:{path}", *arguments)
+            self.assertEqual(stat.S_IMODE(path.stat().st_mode), mode)
+        done = self.fails("--bind", f"unix:{path}", "--unix-socket-mode", "9")
+        self.assertIn("--unix-socket-mode 9: expected permissions in octal", done.stderr)
+
+    def test_a_health_check_may_ask_there(self):
+        path = self.folder() / "x.sock"
+        self.start("--bind", f"unix:{path}")
+
+        def check(where):
+            return subprocess.run([EXE, "healthcheck", where], capture_output=True, text=True, check=False)
+        done = check(f"unix:{path}")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        done = check(f"unix:{path}.none")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("no answer from unix:", done.stderr)
+
+
 class Unix(Sockets):
     def test_a_unix_socket_serves_and_is_gone_afterwards(self):
         path = self.folder() / "x.sock"
@@ -117,17 +162,6 @@ class Unix(Sockets):
         self.assertIn("client unix\n", self.ask(host.urls[0], "POST", "/seen", "").body.decode())
         self.assertEqual(host.stop(), 0)
         self.assertFalse(path.exists())
-
-    def test_its_mode_is_the_umasks_affair(self):
-        path = self.folder() / "x.sock"
-        for mask in (0o077, 0o007):
-            before = os.umask(mask)
-            try:
-                host = self.start("--bind", f"unix:{path}")
-            finally:
-                os.umask(before)
-            self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o777 & ~mask)
-            host.stop()
 
     def test_a_socket_that_a_dead_server_left_is_replaced(self):
         path = self.folder() / "x.sock"
@@ -241,6 +275,42 @@ class AdminDoor(Sockets):
         host.log_line(f"operators are answered at http://127.0.0.1:{admin}")
         self.shows_operators_what_is_theirs_alone(f"http://127.0.0.1:{admin}")
         self.serves(host.urls[0])
+
+    def asked(self, port, *headers, method="GET", path="/livez"):
+        with socket.create_connection(("127.0.0.1", port), timeout=10 * SLOW) as connection:
+            wire = Wire(connection)
+            wire.send(head(f"{method} {path} HTTP/1.1", "Connection: close", *headers))
+            return wire.answer()
+
+    def test_web_pages_are_refused(self):
+        host = self.start("--admin-bind", "127.0.0.1:0", "--admin-host", "metrics.example")
+        (port,) = set(host.listening_ports()) - {host.port}
+        here = f"127.0.0.1:{port}"
+        for headers, status in (
+                ((f"Host: {here}",), 200), (("Host: localhost",), 200), (("Host: [::1]:1",), 200),
+                (("Host: Metrics.Example:9090",), 200), ((f"Host: {here}", f"Origin: http://{here}"), 200),
+                (("Host: evil.example",), 403), ((f"Host: evil.example:{port}",), 403),
+                (("Host: 127.0.0.1.evil.example",), 403), (("Host: localhost.evil.example",), 403),
+                ((f"Host: {here}", "Origin: http://evil.example"), 403),
+                ((f"Host: {here}", "Origin: null"), 403),
+                ((f"Host: {here}", "Origin: http://127.0.0.1:1"), 403)):
+            answer = self.asked(port, *headers)
+            self.assertEqual(answer.status, status, headers)
+            answer = self.asked(port, *headers, method="POST", path="/plugins/none/reload")
+            self.assertEqual(answer.status, 404 if status == 200 else 403, headers)
+        self.assertIn(b"--admin-host", self.asked(port, "Host: evil.example").body)
+        self.assertEqual(self.asked(host.port, "Host: any.example", "Origin: null").status, 200)
+
+    def test_connections_are_bounded(self):
+        host = self.start("--admin-bind", "127.0.0.1:0")
+        (port,) = set(host.listening_ports()) - {host.port}
+        with contextlib.ExitStack() as held:
+            for _ in range(128):
+                held.enter_context(socket.create_connection(("127.0.0.1", port)))
+            self.assertEqual(self.asked(port, "Host: localhost").status, 503)
+            self.serves(host.urls[0])
+        eventually(lambda: self.asked(port, "Host: localhost").status == 200)
+        self.assertEqual(host.metrics()['bentohost_http_rejected_total{reason="admin_connections"}'] >= 1, True)
 
     def test_over_a_unix_socket(self):
         path = self.folder() / "admin.sock"

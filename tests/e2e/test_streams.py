@@ -178,6 +178,21 @@ class Downloads(StreamTest):
         self.assertEqual(client.request("GET", "/streaming").status, 200)
         self.wait_for_streams(0)
 
+    def test_bytes_are_counted_as_they_were_sent_and_none_that_were_not(self):
+        def counted(what, method, route):
+            return self.host.metrics().get(
+                f'bentohost_http_{what}_size_bytes_sum{{method="{method}",route="{route}"}}')
+
+        def logged(request_id):
+            return eventually(lambda: next((line for line in self.host.stdout_lines
+                                            if request_id in line), None))
+        self.host.post("/upload", b"x" * 1_000_000, {"X-Request-Id": "an-upload"})
+        self.assertEqual(counted("request", "POST", "/upload"), 1_000_000)
+        self.assertIn(" 1000000 ", logged("an-upload"))
+        for path, route in (("/download/5000", "/download/{bytes}"), ("/livez", "/livez")):
+            self.host.request("HEAD", path)
+            self.assertEqual(counted("response", "HEAD", route), 0)
+
     def test_a_client_that_leaves_ends_the_handler(self):
         connection = self.ask(f"GET /download/{self.SIZE} HTTP/1.1\nHost: x")
         connection.recv(1000)

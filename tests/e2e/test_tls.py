@@ -10,7 +10,8 @@ import subprocess
 import unittest
 
 from harness import LAB, SLOW, Client, HostTest, Run, eventually, main
-from http_wire import connect
+from http_cases.case import get, sized
+from http_wire import Wire, connect
 
 
 def openssl(*arguments):
@@ -69,10 +70,24 @@ class Https(Tls):
         plain = self.start()
         self.assertIn("scheme http\n", plain.post("/seen", "").body.decode())
 
-    def test_plain_http_on_its_port_ends_without_an_answer_and_harms_nobody(self):
+    def test_plain_http_on_its_port_is_told_so(self):
         host = self.start_https()
-        for sent in (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"\0" * 1000,
-                     b"\x16\x03\x01\xff\xff" + b"x" * 1000):
+        for sent in (get(), sized("x" * 500_000), b"DELETE / HTTP/1.0\r\n\r\n", b"G"):
+            with connect(host.port) as connection:
+                wire = Wire(connection)
+                wire.send(sent)
+                answer = wire.answer()
+                self.assertEqual((answer.status, answer.header("connection")), (400, "close"))
+                problem = json.loads(answer.body)
+                self.assertIn("https://", problem["detail"])
+                self.assertEqual(problem["request_id"], answer.header("x-request-id"))
+                self.assertEqual(wire.to_the_end(), b"")
+        self.assertEqual(host.get("/livez").status, 200)
+        eventually(lambda: host.metrics()["bentohost_http_connections"] == 1)
+
+    def test_what_is_neither_ends_without_an_answer_and_harms_nobody(self):
+        host = self.start_https()
+        for sent in (b"\0" * 1000, b"\x16\x03\x01\xff\xff" + b"x" * 1000):
             with connect(host.port) as connection:
                 connection.sendall(sent)
                 connection.shutdown(socket.SHUT_WR)

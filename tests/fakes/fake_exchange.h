@@ -23,6 +23,7 @@ class FakeExchange final : public http::Exchange {
     request_.client = "127.0.0.1:4711";
     request_.server = "127.0.0.1:3000";
     request_.body = std::move(body);
+    sent = request_.body.size();
   }
 
   const http::Request& request() const override { return request_; }
@@ -32,6 +33,7 @@ class FakeExchange final : public http::Exchange {
     responses.push_back(std::move(response));
     tell_sent();
   }
+  std::size_t body_bytes() const override { return sent; }
   std::shared_ptr<const void> take_target() override { return std::move(target); }
   void allow_stream() override { may_stream = true; }
   // The request's body, in pieces of `piece_size`.
@@ -79,6 +81,7 @@ class FakeExchange final : public http::Exchange {
   Status write_status;      // what start() and write() return
   bool hides_body = false;  // it is streamed: only receive() gives it
   std::size_t piece_size = std::string::npos;
+  std::size_t sent = 0;  // bytes of the body
   TimePoint late_at = kNoDeadline;
   std::shared_ptr<http::LateAnswer> late;
   const std::shared_ptr<std::atomic<bool>> is_gone = std::make_shared<std::atomic<bool>>(false);

@@ -231,9 +231,9 @@ TEST(FromJson, RefusesWhatIsNotJsonWith400) {
   for (const std::string_view broken :
        {"", " ", "{", R"({"length":1,"width":})", "{}{}", "{'length':1}", R"({"length":NaN})",
         R"({"length":1e400,"width":0})", "\xff", "{\"\xc3\":1}", "{\"a\":\"\n\"}"}) {
-    EXPECT_THAT(refusal<Size>(broken), StartsWith("400 broken JSON at byte ")) << broken;
+    EXPECT_THAT(refusal<Size>(broken), StartsWith("400 line 1 column ")) << broken;
   }
-  EXPECT_EQ(refusal<Size>(std::string_view("{}\0{}", 5)), "400 broken JSON at byte 2: a NUL");
+  EXPECT_EQ(refusal<Size>(std::string_view("{}\0{}", 5)), "400 line 1 column 3: a NUL byte");
 }
 
 TEST(FromJson, RefusesJsonThatIsNestedTooDeep) {

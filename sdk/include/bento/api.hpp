@@ -21,7 +21,8 @@
 namespace bento {
 
 struct ApiOptions {
-  std::string route = {};   // empty: "/" + name. May have parameters: "/models/{model}"
+  // Empty: "/" + name. May have parameters: "/models/{model}". The first slash may be left out.
+  std::string route = {};
   std::string method = {};  // "GET", "PUT", "PATCH" or "DELETE"; empty: "POST"
   std::string doc = {};
   std::uint64_t max_body = 0;  // bytes; 0: the host's --max-body
@@ -46,7 +47,7 @@ struct ApiRecord {
 
   ApiRecord(std::string_view api, const ApiOptions& options)
       : name(api),
-        route(options.route),
+        route(with_leading_slash(options.route)),
         http_method(options.method),
         doc(options.doc),
         in(options.input),

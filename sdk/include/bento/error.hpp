@@ -35,6 +35,11 @@ class Error : public std::runtime_error {
 
 namespace detail {
 
+// Of a route that is one.
+inline std::string with_leading_slash(std::string route) {
+  return route.empty() || route.starts_with('/') ? route : "/" + route;
+}
+
 inline bento_str str(std::string_view text) { return {text.data(), text.size()}; }
 inline std::string_view view(bento_str text) {
   return text.ptr == nullptr ? std::string_view() : std::string_view(text.ptr, text.len);

@@ -4,13 +4,13 @@
 #pragma once
 
 #include <rapidjson/document.h>
-#include <rapidjson/error/en.h>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
 #include <algorithm>
 #include <bento/described.hpp>
 #include <bento/error.hpp>
+#include <bento/json_parser.hpp>
 #include <bento/json_pointer.hpp>
 #include <bento/json_writer.hpp>
 #include <bento/text.hpp>
@@ -28,44 +28,10 @@ inline std::string_view view(const rapidjson::Value& string) {
   return {string.GetString(), string.GetStringLength()};
 }
 
-// The levels of arrays and objects in `json`; of broken JSON, those up to where it breaks at least.
-inline std::size_t count_levels(std::string_view json) {
-  std::size_t depth = 0, deepest = 0;
-  bool in_string = false;
-  for (std::size_t i = 0; i < json.size(); ++i) {
-    const char c = json[i];
-    if (in_string) {
-      if (c == '\\') ++i;
-      in_string = c != '"';
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '[' || c == '{') {
-      deepest = std::max(deepest, ++depth);
-    } else if ((c == ']' || c == '}') && depth > 0) {
-      --depth;
-    }
-  }
-  return deepest;
-}
-
 // Throws Error, 400, for what is not JSON as RFC 8259 has it, in UTF-8, or is nested too deep.
 inline void parse_json(std::string_view text, rapidjson::Document& document) {
-  constexpr unsigned kFlags = rapidjson::kParseIterativeFlag |
-                              rapidjson::kParseValidateEncodingFlag |
-                              rapidjson::kParseFullPrecisionFlag;
-  if (count_levels(text) > kMaxJsonDepth) {
-    throw Error(BENTO_INVALID_ARGUMENT, "JSON of more than " + std::to_string(kMaxJsonDepth) +
-                                            " levels of arrays and objects");
-  }
-  // RapidJSON would take a NUL for the end.
-  if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
-    throw Error(BENTO_INVALID_ARGUMENT, "broken JSON at byte " + std::to_string(nul) + ": a NUL");
-  }
-  document.Parse<kFlags>(text.data(), text.size());
-  if (document.HasParseError()) {
-    throw Error(BENTO_INVALID_ARGUMENT, "broken JSON at byte " +
-                                            std::to_string(document.GetErrorOffset()) + ": " +
-                                            rapidjson::GetParseError_En(document.GetParseError()));
+  if (const auto fault = find_json_fault(text, document)) {
+    throw Error(BENTO_INVALID_ARGUMENT, *fault);
   }
 }
 

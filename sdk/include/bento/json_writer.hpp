@@ -2,14 +2,13 @@
 // <bento/bento.hpp>; see <bento/fields.hpp>.
 #pragma once
 
-#include <rapidjson/memorystream.h>
-#include <rapidjson/reader.h>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
 #include <algorithm>
 #include <bento/described.hpp>
 #include <bento/error.hpp>
+#include <bento/json_parser.hpp>
 #include <bento/json_pointer.hpp>
 #include <charconv>
 #include <cmath>
@@ -20,22 +19,12 @@
 
 namespace bento::detail {
 
-inline constexpr std::size_t kMaxJsonDepth = 128;  // of arrays and objects within each other
-
 // Throws Error, INTERNAL, for a result that is not JSON, and so would be an answer that no client
 // can read.
 inline void check_json_result(std::string_view text) {
-  rapidjson::MemoryStream stream(text.data(), text.size());
-  rapidjson::Reader reader;
-  rapidjson::BaseReaderHandler<> nobody;
-  constexpr unsigned kFlags = rapidjson::kParseIterativeFlag |
-                              rapidjson::kParseValidateEncodingFlag |
-                              rapidjson::kParseNumbersAsStringsFlag;
-  const rapidjson::ParseResult parsed = reader.Parse<kFlags>(stream, nobody);
-  const std::size_t nul = text.find('\0');  // RapidJSON takes one for the end
-  if (!parsed.IsError() && nul == text.npos) return;
-  throw Error(BENTO_INTERNAL, "the result is not JSON: see its byte " +
-                                  std::to_string(std::min(nul, parsed.Offset())));
+  if (const auto fault = find_json_fault(text)) {
+    throw Error(BENTO_INTERNAL, "the result is not JSON: " + *fault);
+  }
 }
 
 // Throws Error, INTERNAL, for what JSON cannot hold.

@@ -3,6 +3,8 @@
 //   /flowers/new           that path
 //   /flowers/{id}          a parameter: one segment, which is not empty
 //   /static/{file:path}    at the end: all that is left, slashes and all, or nothing
+//
+// Paths come decoded: %2F is a slash like any other, and so ends a segment.
 #pragma once
 
 #include <algorithm>
@@ -20,8 +22,8 @@ class RoutePattern {
  public:
   // Throws Error for what is no pattern.
   explicit RoutePattern(std::string_view pattern) {
-    if (!pattern.starts_with('/')) refuse(pattern, "begins with a slash");
-    for (std::optional<std::string_view> rest = pattern.substr(1); rest;) {
+    if (pattern.starts_with('/')) pattern.remove_prefix(1);  // it may be left out
+    for (std::optional<std::string_view> rest = pattern; rest;) {
       const Segment segment = read_segment(pattern, take_segment(rest));
       if (segment.kind == Kind::kRest && rest) refuse(pattern, "has {name:path} only at its end");
       segments_.push_back(segment);

@@ -20,6 +20,7 @@
 // bento::Json, bento::Bytes, a bento::Response with a status and headers of its own, a
 // bento::TaskResponse of one of these, or nothing (204). What it throws is answered as an API's
 // errors are. GET answers HEAD; OPTIONS is answered, and a method that a path does not have is 405.
+// A path that is here but for the slash at its end is redirected there (307).
 //
 // Handlers are called by many threads at once. Routes are added before the router is mounted. Each
 // is a route of its own in metrics and the access log: "/web/flowers/{id}".
@@ -200,8 +201,9 @@ class Router {
   Router& del(std::string_view path, F handler) {
     return route("DELETE", path, std::move(handler));
   }
-  // Throws Error for a path that is no pattern, or that has this method already. Of two routes that
-  // match a path, the one with text where the other has a parameter is meant.
+  // Throws Error for a path that is no pattern, or that has this method already. Its first slash
+  // may be left out. Of two routes that match a path, the one with text where the other has a
+  // parameter is meant.
   template <typename F>
   Router& route(std::string_view method, std::string_view path, F handler) {
     add({std::string(method), std::string(path), detail::RoutePattern(path),
@@ -226,15 +228,19 @@ class Router {
     const std::string_view method = detail::view(scope.method);
     if (answer(method, path, ctx, stream)) return;
     if (method == "HEAD" && answer("GET", path, ctx, stream)) return;
-    const std::string allowed = allow(path);
-    if (allowed.empty()) throw Error(BENTO_NOT_FOUND, "there is nothing at this path");
-    Response response{.status = 204, .content_type = "", .headers = {{"Allow", allowed}}};
-    if (method != "OPTIONS") {
-      response.status = 405;
-      response.content_type = "application/problem+json";
-      response.body = R"({"type":"about:blank","title":"Method Not Allowed","status":405})";
+    const std::string whole(detail::view(scope.path)), allowed = allow(path);
+    if (allowed.empty()) {
+      if (redirect(path, detail::view(scope.query), stream)) return;
+      throw Error(BENTO_NOT_FOUND, "there is nothing at " + whole);
     }
-    detail::answer(stream, response);
+    if (method == "OPTIONS") {
+      stream.start(204, "", {{"Allow", allowed}});
+      stream.end();
+      return;
+    }
+    ctx.add_header("Allow", allowed);
+    throw Error(BENTO_UNIMPLEMENTED, whole + " takes " + allowed + ", not " + std::string(method),
+                405);
   }
 
  private:
@@ -274,6 +280,23 @@ class Router {
       }
     }
     return false;
+  }
+  // False: there is no such path with a slash at its end in place of none, or the other way round.
+  // Relative, so that it holds below any prefix and cannot lead to another host.
+  bool redirect(std::string_view path, std::string_view query, Stream& stream) const {
+    const bool has_slash = path.ends_with('/');
+    const std::string other(has_slash ? path.substr(0, path.size() - 1) : path);
+    if (path.size() < 2 || path.starts_with("//") ||
+        allow(has_slash ? other : other + "/").empty()) {
+      return false;
+    }
+    std::string location = has_slash ? "../" : "./";
+    location += detail::percent_encoded(std::string_view(other).substr(other.rfind('/') + 1));
+    location += has_slash ? "" : "/";
+    if (!query.empty()) location.append("?").append(query);
+    stream.start(307, "", {{"Location", location}});
+    stream.end();
+    return true;
   }
   // "GET, HEAD, OPTIONS"; empty if nothing is at this path.
   std::string allow(std::string_view path) const {

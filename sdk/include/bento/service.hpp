@@ -326,7 +326,7 @@ class Service {
   }
   detail::MountRecord& add_mount(std::string prefix) {
     detail::MountRecord& record = mounts_.emplace_back();
-    record.prefix = std::move(prefix);
+    record.prefix = detail::with_leading_slash(std::move(prefix));
     record.abi.size = sizeof record.abi;
     record.abi.prefix = detail::str(record.prefix);
     mount_pointers_.push_back(&record.abi);

@@ -32,6 +32,25 @@ inline std::string printable(std::string_view utf8, std::size_t max_bytes = 40) 
 }
 inline std::string quoted(std::string_view utf8) { return '"' + printable(utf8) + '"'; }
 
+// Of a path's segment, for a URL (RFC 3986 2.3).
+inline std::string percent_encoded(std::string_view text) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  std::string all;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool is_plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+                          (c >= 'A' && c <= 'Z') ||
+                          std::string_view("-._~").find(c) != std::string_view::npos;
+    if (is_plain) {
+      all += c;
+    } else {
+      (all += '%') += kDigits[byte >> 4];
+      all += kDigits[byte & 15];
+    }
+  }
+  return all;
+}
+
 // What a text may be beside itself.
 template <typename T>
 concept ReadFromText = Number<T> || DescribedEnum<T> || std::is_same_v<T, bool>;

@@ -13,7 +13,7 @@ namespace {
 struct Counter final : Application {
   BodyPlan plan(const Request&) override { return {}; }
   void handle(Exchange&) override {}
-  void rejected(const Request&, const Response&, std::string_view) override {}
+  void refuse(Exchange&, Refusal) override {}
   void cut(std::string_view) override {}
   void connections(std::size_t open) override { told.push_back(open); }
   std::vector<std::size_t> told;
@@ -28,17 +28,17 @@ Limits at_most(std::size_t per_client) {
 TEST(Front, CountsEachAddressByItself) {
   Counter counter;
   Front front(at_most(2), {}, counter);
-  EXPECT_TRUE(front.opened("10.0.0.1:1000"));
-  EXPECT_TRUE(front.opened("10.0.0.1:1001"));
-  EXPECT_FALSE(front.opened("10.0.0.1:1002"));
-  EXPECT_TRUE(front.opened("10.0.0.11:1000"));
-  EXPECT_TRUE(front.opened("[::1]:1000"));
-  EXPECT_TRUE(front.opened("[::1]:1001"));
-  EXPECT_FALSE(front.opened("[::1]:1002"));
+  EXPECT_EQ(front.opened("10.0.0.1:1000"), "");
+  EXPECT_EQ(front.opened("10.0.0.1:1001"), "");
+  EXPECT_EQ(front.opened("10.0.0.1:1002"), reason::kClientConnections);
+  EXPECT_EQ(front.opened("10.0.0.11:1000"), "");
+  EXPECT_EQ(front.opened("[::1]:1000"), "");
+  EXPECT_EQ(front.opened("[::1]:1001"), "");
+  EXPECT_EQ(front.opened("[::1]:1002"), reason::kClientConnections);
   EXPECT_EQ(front.open(), 5u);
   front.closed("10.0.0.1:1001");
-  EXPECT_TRUE(front.opened("10.0.0.1:1003"));
-  EXPECT_FALSE(front.opened("10.0.0.1:1004"));
+  EXPECT_EQ(front.opened("10.0.0.1:1003"), "");
+  EXPECT_EQ(front.opened("10.0.0.1:1004"), reason::kClientConnections);
   EXPECT_EQ(front.open(), 5u);
 }
 
@@ -46,8 +46,8 @@ TEST(Front, ForgetsAnAddressThatIsGone) {
   Counter counter;
   Front front(at_most(1), {}, counter);
   for (int i = 0; i < 3; ++i) {
-    EXPECT_TRUE(front.opened("10.0.0.1:1000"));
-    EXPECT_FALSE(front.opened("10.0.0.1:1001"));
+    EXPECT_EQ(front.opened("10.0.0.1:1000"), "");
+    EXPECT_EQ(front.opened("10.0.0.1:1001"), reason::kClientConnections);
     front.closed("10.0.0.1:1000");
   }
   EXPECT_EQ(front.open(), 0u);
@@ -56,16 +56,16 @@ TEST(Front, ForgetsAnAddressThatIsGone) {
 TEST(Front, ClientsOfUnixSocketsAreOne) {
   Counter counter;
   Front front(at_most(1), {}, counter);
-  EXPECT_TRUE(front.opened("unix"));
-  EXPECT_FALSE(front.opened("unix"));
+  EXPECT_EQ(front.opened("unix"), "");
+  EXPECT_EQ(front.opened("unix"), reason::kClientConnections);
   front.closed("unix");
-  EXPECT_TRUE(front.opened("unix"));
+  EXPECT_EQ(front.opened("unix"), "");
 }
 
 TEST(Front, WithoutALimitAnyNumberIsFine) {
   Counter counter;
   Front front(at_most(0), {}, counter);
-  for (int i = 0; i < 1000; ++i) EXPECT_TRUE(front.opened("10.0.0.1:1000"));
+  for (int i = 0; i < 1000; ++i) EXPECT_EQ(front.opened("10.0.0.1:1000"), "");
   for (int i = 0; i < 1000; ++i) front.closed("10.0.0.1:1000");
   EXPECT_EQ(front.open(), 0u);
 }
@@ -99,14 +99,14 @@ TEST(Front, CountsFromAnyThread) {
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&] {
       for (int j = 0; j < 1000; ++j) {
-        if (front.opened("10.0.0.1:1")) front.closed("10.0.0.1:1");
+        if (front.opened("10.0.0.1:1").empty()) front.closed("10.0.0.1:1");
       }
     });
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(front.open(), 0u);
-  for (int i = 0; i < 10; ++i) EXPECT_TRUE(front.opened("10.0.0.1:1"));
-  EXPECT_FALSE(front.opened("10.0.0.1:1"));
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(front.opened("10.0.0.1:1"), "");
+  EXPECT_EQ(front.opened("10.0.0.1:1"), reason::kClientConnections);
 }
 
 }  // namespace

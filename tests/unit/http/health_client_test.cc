@@ -56,7 +56,7 @@ TEST(HealthClient, DoesNotWaitForever) {
 }
 
 TEST(HealthClient, RefusesWhatIsNoUrl) {
-  for (const char* url : {"", "127.0.0.1:3000", "ftp://x/", "unix:/x"}) {
+  for (const char* url : {"", "127.0.0.1:3000", "ftp://x/"}) {
     EXPECT_EQ(check_health(url, 1s, true).code(), BENTO_INVALID_ARGUMENT) << url;
   }
 }

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netdb.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,11 +23,12 @@ std::string scratch_path() {
 TEST(Listener, SaysWhichPortIsTakenAndTheWayOut) {
   const auto first = listen_on({"127.0.0.1", 0, {}});
   ASSERT_TRUE(first.ok());
-  const Status status = listen_on({"127.0.0.1", first->address.port, {}}).status();
+  const Status status = listen_on({"127.0.0.1", (*first)[0].address.port, {}}).status();
   EXPECT_EQ(status.code(), BENTO_UNAVAILABLE);
-  EXPECT_EQ(status.message(), "cannot listen on 127.0.0.1:" + std::to_string(first->address.port) +
-                                  ": Address already in use; choose another with --port, or "
-                                  "--port 0 for any free one");
+  EXPECT_EQ(status.message(),
+            "cannot listen on 127.0.0.1:" + std::to_string((*first)[0].address.port) +
+                ": Address already in use; choose another with --port, or "
+                "--port 0 for any free one");
 }
 
 TEST(Listener, SaysWhichHostItCannotListenOn) {
@@ -39,9 +41,11 @@ TEST(Listener, SaysWhichHostItCannotListenOn) {
 TEST(Listener, NamesItsUrl) {
   auto listener = listen_on({"127.0.0.1", 0, {}});
   ASSERT_TRUE(listener.ok());
-  EXPECT_EQ(listener->url(), "http://127.0.0.1:" + std::to_string(listener->address.port));
-  listener->secure = true;
-  EXPECT_THAT(listener->url(), testing::StartsWith("https://"));
+  ASSERT_EQ(listener->size(), 1u);
+  Listener& one = (*listener)[0];
+  EXPECT_EQ(one.url(), "http://127.0.0.1:" + std::to_string(one.address.port));
+  one.secure = true;
+  EXPECT_THAT(one.url(), testing::StartsWith("https://"));
 }
 
 TEST(Listener, ListensOnAUnixSocketAndReplacesOneThatNobodyListensOn) {
@@ -49,9 +53,9 @@ TEST(Listener, ListensOnAUnixSocketAndReplacesOneThatNobodyListensOn) {
   {
     auto first = listen_on(address);
     ASSERT_TRUE(first.ok()) << first.status().message();
-    EXPECT_EQ(first->url(), "unix:" + address.path);
+    EXPECT_EQ((*first)[0].url(), "unix:" + address.path);
     EXPECT_THAT(listen_on(address).status().message(), HasSubstr("already in use"));
-    delete first->file.release();  // as if it had died
+    delete (*first)[0].file.release();  // as if it had died
   }
   EXPECT_EQ(access(address.path.c_str(), F_OK), 0);
   EXPECT_TRUE(listen_on(address).ok());
@@ -61,6 +65,47 @@ TEST(Listener, RemovesItsUnixSocketWithItself) {
   const Address address{{}, 0, scratch_path()};
   EXPECT_TRUE(listen_on(address).ok());
   EXPECT_NE(access(address.path.c_str(), F_OK), 0);
+}
+
+TEST(Listener, GivesItsUnixSocketTheModeThatItIsTold) {
+  const Address address{{}, 0, scratch_path()};
+  for (const unsigned mode : {kUnixSocketMode, 0600u, 0666u}) {
+    const auto listener = listen_on(address, mode);
+    ASSERT_TRUE(listener.ok());
+    struct stat info {};
+    ASSERT_EQ(stat(address.path.c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 0777, mode);
+  }
+  EXPECT_EQ(kUnixSocketMode, 0660u);
+}
+
+// Of 127.0.0.1 and ::1 those that this machine has: one port, which is free on both.
+TEST(Listener, ListensOnAllAddressesOfAName) {
+  const auto v6 = listen_on({"::1", 0, {}});
+  addrinfo* found = nullptr;
+  ASSERT_EQ(getaddrinfo("localhost", nullptr, nullptr, &found), 0);
+  bool names_v6 = false;
+  for (const addrinfo* each = found; each != nullptr; each = each->ai_next) {
+    names_v6 |= each->ai_family == AF_INET6;
+  }
+  freeaddrinfo(found);
+  const auto all = listen_on({"localhost", 0, {}});
+  ASSERT_TRUE(all.ok()) << all.status().message();
+  EXPECT_EQ(all->size(), v6.ok() && names_v6 ? 2u : 1u);
+  for (const Listener& each : *all) {
+    EXPECT_EQ(each.address.port, (*all)[0].address.port);
+    EXPECT_EQ(each.address.host, "localhost");
+  }
+  EXPECT_FALSE(listen_on({"localhost", (*all)[0].address.port, {}}).ok());
+}
+
+TEST(Listener, RefusesANameOfWhichOneAddressIsTaken) {
+  auto all = listen_on({"localhost", 0, {}});
+  ASSERT_TRUE(all.ok());
+  if (all->size() < 2) GTEST_SKIP() << "localhost has one address here";
+  const std::uint16_t port = (*all)[0].address.port;
+  all->pop_back();
+  EXPECT_FALSE(listen_on({"localhost", port, {}}).ok());
 }
 
 TEST(Listener, DoesNotReplaceAFileThatIsNoSocket) {

@@ -116,31 +116,31 @@ TEST(ResponseWriter, ANumberWithoutAPhraseIsAnError) {
 
 TEST(ResponseWriter, DoesNotSendWhatWouldBeMisread) {
   const std::string nul(1, '\0');
-  EXPECT_TRUE(is_sendable(Response::text(200, "\r\n\0")));
+  EXPECT_TRUE(check_sendable(Response::text(200, "\r\n\0")).ok());
   for (const int status : {-1, 0, 99, 100, 101, 199, 600, 1000}) {
-    EXPECT_FALSE(is_sendable(Response::text(status, ""))) << status;
+    EXPECT_FALSE(check_sendable(Response::text(status, "")).ok()) << status;
   }
   for (const int status : {200, 204, 304, 404, 599}) {
-    EXPECT_TRUE(is_sendable(Response::text(status, ""))) << status;
+    EXPECT_TRUE(check_sendable(Response::text(status, "")).ok()) << status;
   }
   for (const std::string& value : {std::string("a\r\nB: 1"), std::string("a\nb"),
                                    std::string("a\rb"), nul, "a" + nul, std::string("\x7f")}) {
     Response response;
     response.headers = {{"Good", "1"}, {"A", value}};
-    EXPECT_FALSE(is_sendable(response));
+    EXPECT_FALSE(check_sendable(response).ok());
     response.headers.clear();
     response.content_type = value;
-    EXPECT_FALSE(is_sendable(response));
+    EXPECT_FALSE(check_sendable(response).ok());
   }
   for (const std::string& name : {std::string(), std::string("A B"), std::string("A:"),
                                   std::string("A\r\nB"), std::string("\xc3\xa9"), nul}) {
     Response response;
     response.headers = {{name, "1"}};
-    EXPECT_FALSE(is_sendable(response));
+    EXPECT_FALSE(check_sendable(response).ok());
   }
   Response response;
   response.headers = {{"X-Name", "\xc3\xa9, \t\"q\""}};
-  EXPECT_TRUE(is_sendable(response));
+  EXPECT_TRUE(check_sendable(response).ok());
 }
 
 TEST(ResponseWriter, FindsTheLengthThatAHandlerGives) {
@@ -163,6 +163,24 @@ TEST(ResponseWriter, WritesChunksInHexadecimal) {
   append_chunk(std::string(0x1a, 'x'), out);
   out += kLastChunk;
   EXPECT_EQ(out, "5\r\nhello\r\n1a\r\n" + std::string(0x1a, 'x') + "\r\n0\r\n\r\n");
+}
+
+TEST(ResponseWriter, NamesTheHeaderThatCannotBeSent) {
+  EXPECT_THAT(check_header("X-Model", "iris\r\nSet-Cookie: a").message(),
+              HasSubstr("header \"X-Model\": its value has a line break or control byte"));
+  EXPECT_FALSE(check_header("X-Model", "a\x01").ok());
+  EXPECT_FALSE(check_header("X-Model", "a\x7f").ok());
+  EXPECT_THAT(check_header("X Model", "iris").message(), HasSubstr("header \"X Model\": its name"));
+  EXPECT_TRUE(check_header("X-Model", "iris\tand \xc3\xa9").ok());
+}
+
+// RFC 9110 15.3.6.
+TEST(ResponseWriter, WritesNoLengthButZeroForAResetContent) {
+  Response response = Response::text(205, "four");
+  response.headers = {{"Content-Length", "10"}};
+  for (const BodyFraming framing : {BodyFraming::kSized, BodyFraming::kGiven}) {
+    EXPECT_THAT(lines_of(response, {.framing = framing}), testing::Contains("Content-Length: 0"));
+  }
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <fstream>
 #include <functional>
+#include <future>
 #include <string>
 #include <thread>
 
@@ -73,20 +74,34 @@ std::string unchunk(std::string_view text) {
 
 // RFC 9110 6.4.1: whatever is written, the next response begins behind the head.
 TEST(ServerStream, SendsNoBodyWithAStatusThatHasNone) {
-  StreamServer server([](Exchange& exchange) {
+  std::atomic<int> bare = 0;
+  StreamServer server([&](Exchange& exchange) {
     Response response;
-    response.status = exchange.request().path == "/last" ? 200 : 204;
+    response.status = exchange.request().path == "/last" ? 200 : bare.load();
     EXPECT_TRUE(exchange.start(std::move(response)).ok());
     EXPECT_TRUE(exchange.write("bytes", true).ok());
     EXPECT_TRUE(exchange.write({}, false).ok());
   });
+  for (const int status : {204, 205, 304}) {
+    bare = status;
+    RawClient client(server.port());
+    client.send(std::string(kGet) + "GET /last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    const std::string all = client.read_to_end();
+    const std::size_t end = all.find("\r\n\r\n");
+    EXPECT_THAT(all, HasSubstr("HTTP/1.1 " + std::to_string(status)));
+    EXPECT_THAT(all.substr(0, end), Not(HasSubstr("Transfer-Encoding")));
+    EXPECT_THAT(all.substr(end + 4), testing::StartsWith("HTTP/1.1 200 "));
+  }
+}
+
+// RFC 9110 15.3.6.
+TEST(ServerStream, SendsNoBodyWithAWholeResetContent) {
+  StreamServer server([](Exchange& exchange) { exchange.respond(Response::text(205, "body")); });
   RawClient client(server.port());
-  client.send(std::string(kGet) + "GET /last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  client.send("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
   const std::string all = client.read_to_end();
-  const std::size_t end = all.find("\r\n\r\n");
-  EXPECT_THAT(all, HasSubstr("HTTP/1.1 204 "));
-  EXPECT_THAT(all.substr(0, end), Not(HasSubstr("Transfer-Encoding")));
-  EXPECT_THAT(all.substr(end + 4), testing::StartsWith("HTTP/1.1 200 "));
+  EXPECT_THAT(all, HasSubstr("Content-Length: 0\r\n"));
+  EXPECT_TRUE(all.ends_with("\r\n\r\n")) << all;
 }
 
 TEST(ServerStream, GivesASmallBodyInOnePiece) {
@@ -298,40 +313,55 @@ TEST(ServerStream, NoticesAClientThatLeavesWhileItsHandlerWaits) {
   auto client = std::make_unique<RawClient>(server.port());
   client->send(kGet);
   while (!arrived) std::this_thread::yield();
-  client.reset();
+  client->reset();
   const TimePoint left = SteadyClock().now();
   while (!noticed) std::this_thread::yield();
   EXPECT_LT(SteadyClock().now() - left, std::chrono::seconds(10));
 }
 
-TEST(ServerStream, ShowsAClientThatOnlyEndedItsSideThatTheResponseIsNotWhole) {
+// All loops have seen what was sent before this.
+void let_loops_turn(const StreamServer& server) {
+  for (int i = 0; i < 4; ++i) {
+    RawClient other(server.port());
+    other.send("GET / HTTP/1.1\r\n\r\n");  // no Host: refused without a handler
+    EXPECT_THAT(other.read_to_end(), HasSubstr("HTTP/1.1 400"));
+  }
+}
+
+TEST(ServerStream, SendsAllToAClientThatEndedItsSide) {
   for (const bool has_length : {false, true}) {
+    std::promise<void> has_ended;
+    std::atomic<bool> is_gone = true;
     StreamServer server([&](Exchange& exchange) {
       Response response = Response::text(200, "one");
       if (has_length) response.headers.push_back({"Content-Length", "6"});
       EXPECT_TRUE(exchange.start(std::move(response)).ok());
-      while (!*exchange.gone()) std::this_thread::yield();
-      EXPECT_EQ(exchange.write("two", true).code(), BENTO_CANCELLED);
-      (void)exchange.write({}, false);
+      has_ended.get_future().wait();
+      is_gone = exchange.gone()->load();
+      EXPECT_TRUE(exchange.write("two", true).ok());
+      EXPECT_TRUE(exchange.write({}, false).ok());
     });
     RawClient client(server.port());
     client.send(kGet);
     EXPECT_THAT(client.read_until("one"), HasSubstr("HTTP/1.1 200"));
     client.end_sending();
-    EXPECT_THAT(client.read_to_end(), Not(HasSubstr("0\r\n\r\n")));
+    let_loops_turn(server);
+    has_ended.set_value();
+    EXPECT_THAT(client.read_to_end(), testing::EndsWith(has_length ? "two" : "two\r\n0\r\n\r\n"));
+    EXPECT_FALSE(is_gone);
   }
 }
 
 TEST(ServerStream, AnswersWhatWasAskedBeforeTheClientEndedItsSide) {
+  std::promise<void> has_ended;
   std::atomic<int> asked = 0, noticed = 0;
   StreamServer server([&](Exchange& exchange) {
-    const auto gone = exchange.gone();
     if (++asked == 1) {
-      while (!*gone) std::this_thread::yield();
-      ++noticed;
+      has_ended.get_future().wait();
+      noticed += exchange.gone()->load() ? 1 : 0;
       return exchange.respond(Response::text(200, "one"));
     }
-    noticed += *gone ? 1 : 0;
+    noticed += exchange.gone()->load() ? 1 : 0;
     EXPECT_TRUE(exchange.start(Response::text(200, "two")).ok());
     EXPECT_TRUE(exchange.write({}, false).ok());
   });
@@ -339,9 +369,27 @@ TEST(ServerStream, AnswersWhatWasAskedBeforeTheClientEndedItsSide) {
   client.send(std::string(kGet) + std::string(kGet));
   while (asked == 0) std::this_thread::yield();
   client.end_sending();
+  let_loops_turn(server);
+  has_ended.set_value();
   EXPECT_EQ(client.reply().body, "one");
   EXPECT_THAT(client.read_to_end(), HasSubstr("two\r\n0\r\n\r\n"));
-  EXPECT_EQ(noticed, 1);
+  EXPECT_EQ(noticed, 0);
+}
+
+TEST(ServerStream, TakesAClientThatEndedItsSideForGoneWhereItIsToldTo) {
+  Limits limits;
+  limits.half_close = HalfClose::kDrop;
+  StreamServer server(
+      [&](Exchange& exchange) {
+        while (!*exchange.gone()) std::this_thread::yield();
+        exchange.respond(Response::text(499, "for nobody"));
+      },
+      limits);
+  RawClient client(server.port());
+  client.send(kGet);
+  let_loops_turn(server);
+  client.end_sending();
+  EXPECT_EQ(client.read_to_end(), "");
 }
 
 TEST(ServerStream, NoticesAClientThatLeavesWhileItIsWrittenTo) {

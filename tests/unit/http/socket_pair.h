@@ -30,15 +30,16 @@ inline SocketPair unix_pair() {
 
 // Over loopback: `theirs` blocks, as a client's does.
 inline SocketPair tcp_pair() {
-  Result<Listener> listener = listen_on({"127.0.0.1", 0, {}});
-  EXPECT_TRUE(listener.ok()) << listener.status().message();
+  auto opened = listen_on({"127.0.0.1", 0, {}});
+  EXPECT_TRUE(opened.ok()) << opened.status().message();
+  const Listener& listener = (*opened)[0];
   sockaddr_in address{};
   address.sin_family = AF_INET;
-  address.sin_port = htons(listener->address.port);
+  address.sin_port = htons(listener.address.port);
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   UniqueFd theirs(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   EXPECT_EQ(connect(theirs.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-  UniqueFd ours(accept4(listener->fd.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  UniqueFd ours(accept4(listener.fd.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
   EXPECT_TRUE(ours);
   return {std::move(ours), std::move(theirs)};
 }

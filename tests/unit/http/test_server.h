@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "http/problem.h"
 #include "http/server.h"
 
 namespace bentohost::http {
@@ -75,12 +76,16 @@ class TestServer final : private Application {
  private:
   BodyPlan plan(const Request& request) override { return planner_(request); }
   void handle(Exchange& exchange) override { handler_(exchange); }
-  void rejected(const Request& request, const Response& response,
-                std::string_view reason) override {
-    const std::lock_guard lock(mutex_);
-    refused_.push_back({request.method, request.path, response.status});
-    refused_clients_.push_back(request.client);
-    reasons_.emplace_back(reason);
+  void refuse(Exchange& exchange, Refusal refusal) override {
+    const Request& request = exchange.request();
+    Response response = problem(refusal, request.path);
+    {
+      const std::lock_guard lock(mutex_);
+      refused_.push_back({request.method, request.path, response.status});
+      refused_clients_.push_back(request.client);
+      reasons_.emplace_back(refusal.reason);
+    }
+    exchange.respond(std::move(response));
   }
   void cut(std::string_view reason) override {
     const std::lock_guard lock(mutex_);

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "wire/value.h"
 
 namespace bentohost::plugin {
@@ -158,8 +160,18 @@ TEST_F(DescribeTest, RefusesReservedNamesAndRoutes) {
   EXPECT_THAT(refusal(), HasSubstr("healthz is a reserved name"));
 }
 
+TEST_F(DescribeTest, TakesARouteWithoutItsFirstSlash) {
+  raw_.route = to_bento("v1/models/iris_classifier/predict");
+  const auto spec = describe(&service_);
+  ASSERT_TRUE(spec.ok()) << spec.status().message();
+  const auto has_it = [](const ApiSpec& api) {
+    return api.route == "/v1/models/iris_classifier/predict";
+  };
+  EXPECT_EQ(std::count_if(spec->apis.begin(), spec->apis.end(), has_it), 1);
+}
+
 TEST_F(DescribeTest, RefusesRoutesThatAreNone) {
-  for (const char* route : {"x", "/a b", "/{id", "/a/../b"}) {
+  for (const char* route : {"a b", "/a b", "/{id", "/a/../b"}) {
     raw_.route = to_bento(route);
     EXPECT_THAT(refusal(), HasSubstr("api stream: ")) << route;
   }

@@ -205,5 +205,15 @@ TEST_F(ChannelTest, AnswersWithWhatTheHandlerFailedWith) {
   EXPECT_EQ(exchange_.response().status, 404);
 }
 
+TEST_F(ChannelTest, NamesAHeaderThatCannotBeSentAndFailsWithIt) {
+  EXPECT_EQ(start(200, {header("X-Fine", "1"), header("X-Model", "a\nb")}),
+            BENTO_FAILED_PRECONDITION);
+  EXPECT_THAT(error_.message, HasSubstr("header \"X-Model\""));
+  testing::internal::CaptureStderr();
+  channel_.finish({});
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("X-Model"));
+  EXPECT_EQ(exchange_.response().status, 500);
+}
+
 }  // namespace
 }  // namespace bentohost::service

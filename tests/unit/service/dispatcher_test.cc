@@ -345,11 +345,44 @@ TEST_F(DispatcherTest, AnswersARawApiThatSaysNothingWith500) {
   EXPECT_EQ(ask("POST", "/raw").status, 500);
 }
 
-TEST_F(DispatcherTest, CountsWhatTheFrontRefused) {
+TEST_F(DispatcherTest, AnswersWhatTheFrontRefusesWithAnIdAndCountsIt) {
+  ASSERT_TRUE(serve().ok());
   fakes::FakeExchange exchange("POST", "/echo");
-  dispatcher_.rejected(exchange.request(), http::Response::text(413, "no"), "body_size");
-  EXPECT_THAT(metrics_.text(), HasSubstr("code=\"413\""));
-  EXPECT_THAT(metrics_.text(), HasSubstr("bentohost_http_rejected_total{reason=\"body_size\"} 1"));
+  exchange.target = dispatcher_.plan(exchange.request()).target;
+  dispatcher_.refuse(exchange, {Status::with_http(415, BENTO_INVALID_ARGUMENT, "no such coding"),
+                                {{"Accept-Encoding", "gzip"}},
+                                "other"});
+  const http::Response response = exchange.response();
+  EXPECT_EQ(response.status, 415);
+  EXPECT_EQ(http::find_header(response.headers, "Accept-Encoding"), "gzip");
+  const std::string_view id = http::find_header(response.headers, "X-Request-Id");
+  EXPECT_EQ(id.size(), 16u);
+  EXPECT_THAT(response.body, HasSubstr("\"detail\":\"no such coding\",\"instance\":\"/echo\""));
+  EXPECT_THAT(response.body, HasSubstr(std::string("\"request_id\":\"") + std::string(id)));
+  EXPECT_THAT(metrics_.text(), HasSubstr("code=\"415\",method=\"POST\",route=\"/echo\""));
+  EXPECT_THAT(metrics_.text(), HasSubstr("bentohost_http_rejected_total{reason=\"other\"} 1"));
+  EXPECT_EQ(metrics_.in_flight().Value(), 0);
+}
+
+TEST_F(DispatcherTest, RefusesWhatIsNoRequestWithAnIdAlone) {
+  fakes::FakeExchange exchange("", "");
+  dispatcher_.refuse(exchange, {Status::with_http(431, BENTO_INVALID_ARGUMENT, "large"), {}, "x"});
+  EXPECT_EQ(exchange.response().status, 431);
+  EXPECT_EQ(http::find_header(exchange.response().headers, "X-Request-Id").size(), 16u);
+  EXPECT_THAT(metrics_.text(), HasSubstr("route=\"__unmatched__\""));
+}
+
+TEST_F(DispatcherTest, CountsTheBytesOfABodyAsTheyWereSentAndNoneThatWereNot) {
+  plugin_.echo.http_method = to_bento("GET");
+  ASSERT_TRUE(serve().ok());
+  fakes::FakeExchange exchange("HEAD", "/echo", "abc");
+  exchange.sent = 1000;
+  fakes::ask(dispatcher_, exchange);
+  EXPECT_EQ(exchange.response().body, "abc") << "for the front to leave out";
+  EXPECT_THAT(metrics_.text(),
+              HasSubstr("request_size_bytes_sum{method=\"HEAD\",route=\"/echo\"} 1000"));
+  EXPECT_THAT(metrics_.text(),
+              HasSubstr("response_size_bytes_sum{method=\"HEAD\",route=\"/echo\"} 0"));
 }
 
 }  // namespace

@@ -297,10 +297,10 @@ TEST(NdarrayParse, NamesTheLineAndColumnOfBrokenJson) {
   } cases[] = {
       {"[1, 2 3]", "line 1 column 7: missing a comma or ] after an array element"},
       {"[[1,2],\n [3 4]]", "line 2 column 5: missing a comma or ] after an array element"},
-      {"", "line 1 column 1: "},
+      {"", "line 1 column 1: the document is empty"},
       {"   ", "line 1 column 4: "},
       {"[", "line 1 column 2: "},
-      {"[1,", "line 1 column 4: "},
+      {"[1,", "line 1 column 5: the document ends too early"},
       {"[1,]", "line 1 column 4: "},
       {"[,1]", "line 1 column 2: "},
       {"[1]]", "line 1 column 4: "},

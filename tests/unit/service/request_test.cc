@@ -98,9 +98,47 @@ TEST_F(RequestTest, RefusesStatusesAndHeadersThatAreNone) {
   using Pair = std::pair<std::string, std::string>;
   for (const auto& [name, value] :
        {Pair{"", "x"}, Pair{"a b", "x"}, Pair{"a:", "x"}, Pair{"a\n", "x"}, Pair{"a", "x\r\ny"},
-        Pair{"a", std::string("\0", 1)}}) {
-    EXPECT_FALSE(context().add_header(name, value).ok()) << name;
+        Pair{"a", std::string("\0", 1)}, Pair{"a", "\x01"}, Pair{"a", "\x7f"}}) {
+    const Status status = context().add_header(name, value);
+    EXPECT_THAT(status.message(), HasSubstr("header \"" + name + "\": its ")) << value;
   }
+}
+
+TEST_F(RequestTest, AsksWhoeverIsNotAuthenticatedToBeSo) {
+  context().fail(Status(BENTO_UNAUTHENTICATED, "who are you?"));
+  EXPECT_EQ(exchange_.response().status, 401);
+  EXPECT_EQ(header("WWW-Authenticate"), "Bearer");
+}
+
+TEST_F(RequestTest, AsksInTheHandlersOwnWay) {
+  EXPECT_TRUE(context().add_header("www-authenticate", "Basic realm=\"iris\"").ok());
+  context().fail(Status(BENTO_UNAUTHENTICATED, "who are you?"));
+  EXPECT_EQ(header("www-authenticate"), "Basic realm=\"iris\"");
+  EXPECT_EQ(header("WWW-Authenticate"), "");
+}
+
+TEST_F(RequestTest, Answers499ToNobodyThatListens) {
+  context().fail(Status(BENTO_CANCELLED, "no more"));
+  EXPECT_EQ(exchange_.response().status, 500);
+}
+
+TEST_F(RequestTest, TellsThatItWasCancelledByItsDeadline) {
+  (void)ledger();
+  clock_.advance(environment_.timeout);
+  context().fail(Status(BENTO_CANCELLED, "no more"));
+  EXPECT_EQ(exchange_.response().status, 504);
+}
+
+TEST_F(RequestTest, TellsThatItWasCancelledByTheEndOfTheServer) {
+  environment_.draining = true;
+  context().fail(Status(BENTO_CANCELLED, "no more"));
+  EXPECT_EQ(exchange_.response().status, 503);
+}
+
+TEST_F(RequestTest, Logs499ForAClientThatHasLeft) {
+  exchange_.is_gone->store(true);
+  context().fail(Status(BENTO_CANCELLED, "no more"));
+  EXPECT_EQ(exchange_.response().status, 499);
 }
 
 TEST_F(RequestTest, KeepsTheWordsOfA500ToTheLog) {

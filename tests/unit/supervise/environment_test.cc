@@ -52,15 +52,15 @@ TEST(Resumed, IsForThisProcessAloneAndTakenOnce) {
 }
 
 TEST(Sockets, GoThroughAnEnvironmentUnchanged) {
-  auto opened = http::listen_on({"localhost", 0, {}});
+  auto opened = http::listen_on({"127.0.0.1", 0, {}});
   const std::string path = "/tmp/bentohost test " + std::to_string(::getpid());
   auto local = http::listen_on({{}, 0, path});
   ASSERT_TRUE(opened.ok() && local.ok());
-  local->door = http::Door::kAdmin;
-  local->inherited = true;
+  (*local)[0].door = http::Door::kAdmin;
+  (*local)[0].inherited = true;
   std::vector<http::Listener> listeners;
-  listeners.push_back(*std::move(opened));
-  listeners.push_back(*std::move(local));
+  listeners.push_back(std::move((*opened)[0]));
+  listeners.push_back(std::move((*local)[0]));
   for (const std::string& each : socket_variables(listeners)) {
     EXPECT_TRUE(is_socket_variable(each));
     set(each);
@@ -113,8 +113,7 @@ TEST(Environment, OfChildrenHasNothingThatIsForUsAlone) {
 TEST(ServingProcess, IsToldWhatToDoAndWhatToServe) {
   auto listener = http::listen_on({"127.0.0.1", 0, {}});
   ASSERT_TRUE(listener.ok());
-  std::vector<http::Listener> listeners;
-  listeners.push_back(*std::move(listener));
+  const std::vector<http::Listener> listeners = *std::move(listener);
   // Its exit code says whether it has both, and the descriptor.
   const Program program{"/bin/sh",
                         {"sh", "-c",

@@ -10,8 +10,7 @@ namespace {
 TEST(StandIn, AnswersEachRequestWith503AndLeavesTheSocketsAsTheyWere) {
   auto opened = http::listen_on({"127.0.0.1", 0, {}});
   ASSERT_TRUE(opened.ok());
-  std::vector<http::Listener> listeners;
-  listeners.push_back(*std::move(opened));
+  const std::vector<http::Listener> listeners = *std::move(opened);
   const std::uint16_t port = listeners[0].address.port;
   http::RawClient early(port);  // connected while nobody accepts
   {

@@ -23,11 +23,15 @@ namespace bento::testing::internal {
 }
 
 inline void check_header(std::string_view name, std::string_view value) {
-  if (name.empty() || name.find_first_of(": \t\r\n") != name.npos ||
-      std::any_of(value.begin(), value.end(),
-                  [](unsigned char c) { return (c < ' ' && c != '\t') || c == 0x7f; })) {
-    misuse("header \"" + std::string(name) +
-           "\": its name is none, or its value has a control byte");
+  const auto is_control = [](unsigned char c) { return (c < ' ' && c != '\t') || c == 0x7f; };
+  const auto refuse = [name](const char* why) {
+    misuse("header \"" + std::string(name) + "\": " + why);
+  };
+  if (name.empty() || name.find_first_of(": \t\r\n") != name.npos) {
+    refuse("its name is not made of letters, digits, '-' and the like");
+  }
+  if (std::any_of(value.begin(), value.end(), is_control)) {
+    refuse("its value has a line break or control byte");
   }
 }
 

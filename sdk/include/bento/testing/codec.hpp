@@ -52,7 +52,7 @@ inline std::unique_ptr<Value> decode(std::string_view body, std::string_view con
   auto value = std::make_unique<Value>();
   if (io.kind == BENTO_TENSOR || io.kind == BENTO_JSON) {
     rapidjson::Document json;
-    parse_json(body, json);
+    detail::parse_json(body, json);
     if (io.kind == BENTO_TENSOR) {
       NdarrayReader::read(json, io, *value);
     } else {

@@ -3,15 +3,14 @@
 #pragma once
 
 #include <rapidjson/document.h>
-#include <rapidjson/memorystream.h>
 #include <rapidjson/pointer.h>
-#include <rapidjson/reader.h>
 #include <rapidjson/schema.h>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
 #include <algorithm>
 #include <bento/error.hpp>
+#include <bento/json_reader.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -20,76 +19,13 @@
 
 namespace bento::testing::internal {
 
-inline const char* parse_fault(rapidjson::ParseErrorCode code, bool at_end) {
-  using namespace rapidjson;
-  switch (code) {
-    case kParseErrorDocumentEmpty:
-      return at_end ? "the document is empty" : "expected a value";
-    case kParseErrorDocumentRootNotSingular:
-      return "something follows the end of the document";
-    case kParseErrorValueInvalid:
-      return at_end ? "the document ends too early" : "invalid value";
-    case kParseErrorObjectMissName:
-      return "missing a name for an object member";
-    case kParseErrorObjectMissColon:
-      return "missing a colon after the name of an object member";
-    case kParseErrorObjectMissCommaOrCurlyBracket:
-      return "missing a comma or } after an object member";
-    case kParseErrorArrayMissCommaOrSquareBracket:
-      return "missing a comma or ] after an array element";
-    case kParseErrorStringUnicodeEscapeInvalidHex:
-      return "incorrect hex digit after \\u";
-    case kParseErrorStringUnicodeSurrogateInvalid:
-      return "invalid surrogate pair in a string";
-    case kParseErrorStringEscapeInvalid:
-      return "invalid escape character in a string";
-    case kParseErrorStringMissQuotationMark:
-      return "missing a closing quotation mark";
-    case kParseErrorStringInvalidEncoding:
-      return "invalid UTF-8 or control byte in a string";
-    case kParseErrorNumberTooBig:
-      return "number too big for a double";
-    case kParseErrorNumberMissFraction:
-      return "missing digits after the point of a number";
-    case kParseErrorNumberMissExponent:
-      return "missing digits in the exponent of a number";
-    default:
-      return "syntax error";
-  }
-}
+using detail::parse_json;
 
-[[noreturn]] inline void refuse_json(std::string_view text, std::size_t offset,
-                                     const std::string& what) {
-  const std::string_view before = text.substr(0, offset);
-  const auto line = 1 + std::count(before.begin(), before.end(), '\n');
-  const std::size_t last = before.rfind('\n');
-  const std::size_t column = last == before.npos ? before.size() + 1 : before.size() - last;
-  throw Error(BENTO_INVALID_ARGUMENT,
-              "line " + std::to_string(line) + " column " + std::to_string(column) + ": " + what);
-}
-inline void check_parsed(std::string_view text, const rapidjson::ParseResult& parsed) {
-  if (const std::size_t nul = text.find('\0'); nul != text.npos) {
-    refuse_json(text, nul, "a NUL byte");
-  }
-  if (!parsed.IsError()) return;
-  refuse_json(text, parsed.Offset(), parse_fault(parsed.Code(), parsed.Offset() >= text.size()));
-}
-
-inline void parse_json(std::string_view text, rapidjson::Document& out) {
-  constexpr unsigned kFlags = rapidjson::kParseIterativeFlag |
-                              rapidjson::kParseValidateEncodingFlag |
-                              rapidjson::kParseFullPrecisionFlag;
-  out.Parse<kFlags>(text.data(), text.size());
-  check_parsed(text, out);
-}
-// Whether it is JSON, nested as deep as it may be.
+// Throws Error for what is not JSON, of any depth.
 inline void check_json(std::string_view text) {
-  constexpr unsigned kFlags = rapidjson::kParseIterativeFlag |
-                              rapidjson::kParseValidateEncodingFlag |
-                              rapidjson::kParseNumbersAsStringsFlag;
-  rapidjson::MemoryStream stream(text.data(), text.size());
-  rapidjson::BaseReaderHandler<> nobody;
-  check_parsed(text, rapidjson::Reader().Parse<kFlags>(stream, nobody));
+  if (auto fault = detail::find_json_fault(text)) {
+    throw Error(BENTO_INVALID_ARGUMENT, *std::move(fault));
+  }
 }
 
 // What a value must be to satisfy one keyword of a schema.

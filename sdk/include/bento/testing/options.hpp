@@ -29,10 +29,10 @@ inline void add_defaults(const rapidjson::Value& schema, rapidjson::Document& op
 // Throws Error, INVALID_ARGUMENT, for options that the schema does not have, or not so.
 inline std::string merge_options(std::string_view schema, std::string_view given) {
   rapidjson::Document options, described;
-  parse_json(given, options);
+  detail::parse_json(given, options);
   if (!options.IsObject()) throw Error(BENTO_INVALID_ARGUMENT, "options are a JSON object");
   if (!schema.empty()) {
-    parse_json(schema, described);
+    detail::parse_json(schema, described);
     add_defaults(described, options);
     check_schema(options, schema, 400);
   }

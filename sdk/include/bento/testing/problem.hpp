@@ -22,7 +22,7 @@ inline std::uint32_t http_status(const Error& error) {
   if (error.http_status() != 0) return error.http_status();
   switch (error.code()) {
     case BENTO_CANCELLED:
-      return 499;
+      return 500;  // its client waits: somebody else must have cancelled it
     case BENTO_INVALID_ARGUMENT:
     case BENTO_FAILED_PRECONDITION:
       return 400;
@@ -107,6 +107,16 @@ inline Problem make_problem(const Error& error, RequestState& state) {
   problem.body = text.GetString();
   if (problem.head.status >= 500) state.log(Log::kError, error.what());
   if (problem.head.status == 503) problem.head.headers.add("Retry-After", "1");
+  // Of what the handler has set, what belongs to the error.
+  const std::string_view own = problem.head.status == 401   ? "WWW-Authenticate"
+                               : problem.head.status == 405 ? "Allow"
+                                                            : "";
+  for (const auto& [name, value] : state.headers) {
+    if (!own.empty() && detail::same_name(name, own)) problem.head.headers.add(name, value);
+  }
+  if (problem.head.status == 401 && !problem.head.headers.has(own)) {
+    problem.head.headers.add(own, "Bearer");
+  }
   return problem;
 }
 
