@@ -36,8 +36,10 @@ class Error : public std::runtime_error {
 namespace detail {
 
 // Of a route that is one.
-inline std::string with_leading_slash(std::string route) {
-  return route.empty() || route.starts_with('/') ? route : "/" + route;
+inline std::string with_leading_slash(std::string_view route) {
+  std::string slashed;
+  if (!route.empty() && !route.starts_with('/')) slashed += '/';
+  return slashed.append(route);
 }
 
 inline bento_str str(std::string_view text) { return {text.data(), text.size()}; }

@@ -107,7 +107,7 @@ TEST_F(ClientTest, RefusesASplitCallForWhichThereIsNoRoomNowWithAllItsParts) {
   Caller waiting, next;
   ASSERT_TRUE(submit_value(waiting, make_rows(counting(20))).ok());  // 5 of 8 places
   EXPECT_EQ(submit_value(next, make_rows(counting(16))).http_status(), 503u);
-  EXPECT_EQ(metrics_.runner_method("clf", "safe", 4).queue_depth->Value(), 5);
+  EXPECT_EQ(metrics_.runner_method({"svc", "clf"}, "safe", 4).queue_depth->Value(), 5);
   EXPECT_TRUE(submit_value(next, make_rows(counting(12))).ok());
   make_ready();
   echo_all();
@@ -124,7 +124,7 @@ class FewBytesTest : public ClientTest {
 };
 
 TEST_F(FewBytesTest, RefusesMoreBytesThanMayWaitAndTakesThemWhenThereIsRoom) {
-  const auto metrics = metrics_.runner_method("clf", "safe", 4);
+  const auto metrics = metrics_.runner_method({"svc", "clf"}, "safe", 4);
   Caller a, b, c;
   ASSERT_TRUE(submit_value(a, make_rows(counting(4))).ok());
   ASSERT_TRUE(submit_value(b, make_rows(counting(6))).ok());  // split in two

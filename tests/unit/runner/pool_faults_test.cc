@@ -447,7 +447,7 @@ TEST_F(UndyingTest, IsLeftBehindAtTheEndAndItsCallFails) {
   EXPECT_EQ(running.status.http_status(), 503u);
   EXPECT_THAT(running.status.message(), HasSubstr("its process does not die"));
   EXPECT_TRUE(puppet().told_to_end());
-  EXPECT_EQ(metrics_.runner_up("clf", 0).Value(), 0);
+  EXPECT_EQ(metrics_.runner_up({"svc", "clf"}, 0).Value(), 0);
   const auto weak = let_go();
   turn();
   EXPECT_TRUE(weak.expired());
