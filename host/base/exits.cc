@@ -62,22 +62,22 @@ void end_process(int code) { go_on(reals().underscore, code); }
 
 extern "C" {
 
-[[noreturn]] void exit(int code) noexcept {
+void exit(int code) noexcept {
   bentohost::tell("exit()", code);
   bentohost::go_on(bentohost::reals().exit, code);
 }
 
-[[noreturn]] void quick_exit(int code) noexcept {
+void quick_exit(int code) noexcept {
   bentohost::tell("quick_exit()", code);
   bentohost::go_on(bentohost::reals().quick_exit, code);
 }
 
-[[noreturn]] void _exit(int code) {
+void _exit(int code) {
   bentohost::tell("_exit()", code);
   bentohost::go_on(bentohost::reals().underscore, code);
 }
 
-[[noreturn]] void _Exit(int code) noexcept {
+void _Exit(int code) noexcept {
   bentohost::tell("_Exit()", code);
   bentohost::go_on(bentohost::reals().underscore, code);
 }

@@ -63,7 +63,7 @@ class TlsTransport final : public Transport {
   std::string failure() const override { return failure_; }
 
  private:
-  // Whether a first byte has come; it is looked at where it is.
+  // Whether a first byte has come; it is looked at where it is. A socket that has failed is broken.
   bool has_begun();
   bool is_established();
   // Whether `result` of a call asks for nothing but patience. If not, the connection is broken.
@@ -87,6 +87,7 @@ Received TlsTransport::read(char* to, std::size_t size) {
   if (broken_) return {Kind::kBroken};
   // A TLS handshake begins with byte 22 (RFC 8446 5.1), a method with a letter.
   if (first_ == 0 && has_begun() && first_ >= 'A' && first_ <= 'Z') return {Kind::kPlain};
+  if (broken_) return {Kind::kBroken};
   ERR_clear_error();
   // An answer from OpenSSL's own memory tells nothing of the socket, where bytes may have come
   // whose event is over.
@@ -123,7 +124,14 @@ Sent TlsTransport::write(std::string_view first, std::string_view second) {
   return sent;
 }
 
-bool TlsTransport::has_begun() { return recv(fd_.get(), &first_, 1, MSG_PEEK | MSG_DONTWAIT) == 1; }
+bool TlsTransport::has_begun() {
+  const ssize_t n = recv(fd_.get(), &first_, 1, MSG_PEEK | MSG_DONTWAIT);
+  if (n < 0 && errno != EAGAIN && errno != EINTR) {  // a socket tells of its error only once
+    broken_ = true;
+    failure_ = std::generic_category().message(errno);
+  }
+  return n == 1;
+}
 
 void TlsTransport::shutdown_writing() {
   if ((SSL_get_shutdown(ssl_.get()) & SSL_SENT_SHUTDOWN) != 0) return;

@@ -127,7 +127,8 @@ class Apps(AroundTest):
         self.assertEqual(reply.header("connection"), "close")
         self.assertTrue(reply.header("x-request-id"))
         host.log_line("has not answered by the request's deadline")
-        self.assertIn("bentohost_http_requests_in_flight 1\n", host.get("/metrics").body.decode(), "this alone")
+        self.assertIn("bentohost_http_requests_in_flight 2\n", host.get("/metrics").body.decode(),
+                      "this one, and that whose handler has not returned")
         self.assertEqual(host.get("/release").body, b"released")
         self.assertEqual(host.post("/echo", "x").body, b"x")
 

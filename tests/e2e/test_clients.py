@@ -131,7 +131,7 @@ def half_close(connection):
 class HalfClosing(Clients):
     def test_who_ends_its_half_while_it_waits_gets_all_of_its_answer(self):
         host = self.start()
-        depth = 'bentohost_queue_depth{method="nap",runner="worker"}'
+        depth = 'bentohost_queue_depth{method="nap",runner="worker",service="lab"}'
         size = 200 << 20
         busy = self.ask(host, sized(f"[[{int(500 * SLOW)}]]", to="/nap"))
         queued = self.ask(host, sized("[[1]]", to="/nap"))

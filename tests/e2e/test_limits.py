@@ -387,7 +387,7 @@ class Overload(Limits):
 
 
 class Files(Limits):
-    FILES = 64
+    FILES = 128
 
     def start_with_few_files(self):
         return self.start(launcher=(sys.executable, "-c", WITH_FILES, str(self.FILES)))

@@ -69,7 +69,7 @@ class Refusals(ReloadUnderLoad):
         self.takes_a_better_one()
 
     def test_runners_that_do_not_warm_up(self):
-        self.begin("--reload-timeout", str(1 * SLOW))
+        self.begin("--reload-timeout", str(5 * SLOW))
         self.refuses("runner_create_fails", "runners", "model", "the model is not here", status=409)
         self.refuses("runner_crashes", "runners", "model", "SIGSEGV", status=409)
         self.refuses("runner_hangs", "runners", "model", "--reload-timeout", status=409)

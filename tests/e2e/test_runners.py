@@ -158,14 +158,14 @@ class Deaths(HostTest):
         host = self.start("--set", f"lab.useless_without={needed}")
         needed.unlink()
         self.kill(host)
-        eventually(lambda: "failed for good" in host.get("/readyz").json().get("detail", ""))
+        eventually(lambda: b"failed for good" in host.get("/readyz").body)
         self.assertEqual(host.post("/echo", [[1]]).status, 503)
         self.assertEqual(host.metrics()['bentohost_runner_restarts_total{reason="exit_78",runner="worker",service="lab"}'], 1)
         eventually(lambda: "worker" not in host.runners())
         old = host.serving_pid
         os.kill(old, signal.SIGKILL)  # nor does that end what once could start
         eventually(lambda: host.serving_pids() not in ([], [old]), what="another serving process")
-        eventually(lambda: "failed for good" in host.get("/readyz").json().get("detail", ""))
+        eventually(lambda: b"failed for good" in host.get("/readyz").body)
 
     def test_what_happens_to_a_plugins_file_does_not_touch_its_runners(self):
         whole = self.folder() / "liblab.so"

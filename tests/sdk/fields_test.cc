@@ -247,8 +247,8 @@ TEST(FromJson, RefusesJsonThatIsNestedTooDeep) {
   std::size_t depth = 0;
   for (const Tree* at = &tree; !at->children.empty(); at = &at->children[0]) ++depth;
   EXPECT_EQ(depth, 63u);
-  EXPECT_THAT(refusal<Tree>(nested(65)), HasSubstr("more than 128 levels"));
-  EXPECT_THAT(refusal<Tree>(std::string(1'000'000, '[')), HasSubstr("more than 128 levels"));
+  EXPECT_THAT(refusal<Tree>(nested(65)), HasSubstr("deeper than 128 levels"));
+  EXPECT_THAT(refusal<Tree>(std::string(1'000'000, '[')), HasSubstr("deeper than 128 levels"));
   EXPECT_EQ(
       from_json<Size>(R"({"length":1,"width":2,"text":"\")" + std::string(200, '[') + "\"}").width,
       2)

@@ -100,7 +100,7 @@ TEST_F(RouterTest, FindsARouteByMethodAndPath) {
   EXPECT_EQ(ask("DELETE", "/a/b").body, "del");
   EXPECT_EQ(ask("PURGE", "/a/b/").body, "purge");
   for (const std::string_view path : {"/a", "/a/", "/a/b/c", "//", "/A/b", "x"}) {
-    EXPECT_EQ(error("GET", path), "404 there is nothing at this path") << path;
+    EXPECT_EQ(error("GET", path), "404 there is nothing at " + std::string(path)) << path;
   }
 }
 
@@ -116,8 +116,8 @@ TEST_F(RouterTest, TellsTheHostOfTheRouteThatAnswers) {
   app_.get("/flowers/{id}", [] { return "flower"; }).post("/flowers/{id}", [] { return "posted"; });
   EXPECT_EQ(get("/flowers/7"), "flower");
   EXPECT_EQ(ask("HEAD", "/flowers/8").status, 200u);
-  EXPECT_EQ(ask("DELETE", "/flowers/8").status, 405u);
-  EXPECT_EQ(error("GET", "/nowhere"), "404 there is nothing at this path");
+  EXPECT_THAT(error("DELETE", "/flowers/8"), HasSubstr("405 "));
+  EXPECT_EQ(error("GET", "/nowhere"), "404 there is nothing at /nowhere");
   EXPECT_THAT(host_.routes, ElementsAre("/flowers/{id}", "/flowers/{id}"));
 }
 
@@ -138,10 +138,10 @@ TEST_F(RouterTest, HandsOverWhatThePathHas) {
   EXPECT_EQ(
       error("GET", "/users/ann/items/4x"),
       "422 path parameter id: expected an integer from -2147483648 to 2147483647, got \"4x\"");
-  EXPECT_EQ(error("GET", "/users//items/4"), "404 there is nothing at this path");
+  EXPECT_EQ(error("GET", "/users//items/4"), "404 there is nothing at /users//items/4");
   EXPECT_EQ(get("/tree/a/b//c"), "a/b//c");
   EXPECT_EQ(get("/tree/"), "");
-  EXPECT_EQ(error("GET", "/tree"), "404 there is nothing at this path");
+  EXPECT_EQ(ask("GET", "/tree").status, 307) << "a slash behind it is what is there";
 }
 
 TEST_F(RouterTest, PrefersTextToAParameterFromLeftToRight) {
@@ -390,7 +390,7 @@ TEST_F(FilesTest, AreOnlyThoseOfTheFolder) {
   }
   EXPECT_EQ(error("GET", std::string_view("/static/style.css\0.html", 23)),
             "404 there is no such file");
-  EXPECT_EQ(ask("POST", "/static/style.css").status, 405u);
+  EXPECT_THAT(error("POST", "/static/style.css"), HasSubstr("405 "));
 }
 
 TEST(Files, OfTheRootAndOfAFolderBesideThePlugin) {

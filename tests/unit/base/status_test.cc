@@ -112,6 +112,7 @@ TEST(Status, IsA500WhereAPluginsErrorHasAStatusThatIsNone) {
 // The host of authors' unit tests has a copy of the table: it cannot include this one.
 TEST(Status, HasTheHttpStatusThatTheSdksTestHostSays) {
   for (bento_code code = 1; code < 20; ++code) {
+    if (code == BENTO_CANCELLED) continue;  // 499 is for the log: it is on no wire
     EXPECT_EQ(http_from_code(code), bento::testing::internal::http_status(bento::Error(code, "")))
         << code;
   }

@@ -300,7 +300,7 @@ TEST(NdarrayParse, NamesTheLineAndColumnOfBrokenJson) {
       {"", "line 1 column 1: the document is empty"},
       {"   ", "line 1 column 4: "},
       {"[", "line 1 column 2: "},
-      {"[1,", "line 1 column 5: the document ends too early"},
+      {"[1,", "line 1 column 4: the document ends too early"},
       {"[1,]", "line 1 column 4: "},
       {"[,1]", "line 1 column 2: "},
       {"[1]]", "line 1 column 4: "},
