@@ -446,6 +446,7 @@ TEST_F(MiddlewareTest, ShowsHooksWhatIsAnsweredInPlaceOfALateHandlerAndNothingAf
   };
   ASSERT_TRUE(serve().ok());
   fakes::FakeExchange exchange("POST", "/echo", "abc");
+  exchange.request().arrived = clock_.now();
   fakes::ask(dispatcher_, exchange);
   begun.get_future().wait();
   const std::optional<http::Response> late = exchange.late->late();
