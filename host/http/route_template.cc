@@ -88,7 +88,7 @@ Status check_route(std::string_view route) {
 
 std::string with_leading_slash(std::string_view route) {
   std::string text;
-  if (!route.starts_with('/')) text.push_back('/');
+  if (!route.empty() && !route.starts_with('/')) text.push_back('/');
   return text.append(route);
 }
 

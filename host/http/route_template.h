@@ -20,7 +20,8 @@ inline constexpr std::size_t kMaxParameters = 8;  // of one route
 Status check_route(std::string_view route);
 // The same for a prefix, of a mount or a service: it has no parameters either.
 Status check_prefix(std::string_view prefix);
-// With a slash in front, where there is none: "v1/predict", as BentoML has it, is "/v1/predict".
+// With a slash in front, where there is none: "v1/predict", as BentoML has it, is "/v1/predict". ""
+// stays what it is: no route.
 std::string with_leading_slash(std::string_view route);
 
 struct Segment {

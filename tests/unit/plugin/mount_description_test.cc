@@ -79,7 +79,7 @@ TEST_F(MountTest, RefusesFilesThatAreNone) {
 }
 
 TEST_F(MountTest, RefusesPrefixesThatAreNone) {
-  for (const char* prefix : {"/a/../b", "/a/{b}", "/metrics", "/metrics/", "/docs"}) {
+  for (const char* prefix : {"", "/a/../b", "/a/{b}", "/metrics", "/metrics/", "/docs"}) {
     EXPECT_FALSE(describe(prefix, R"({"kind":"files","folder":"www"})").ok()) << prefix;
   }
 }
