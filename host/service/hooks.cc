@@ -59,10 +59,7 @@ Hooks::Hooks(Environment& environment, Ledger& ledger, http::Exchange& exchange,
   table_.exchange.ctx = &context_;
 }
 
-Hooks::~Hooks() {
-  if (is_outermost_) ledger_.show_late_to(nullptr);
-  end();
-}
+Hooks::~Hooks() { end(); }
 
 bento_exchange Hooks::make_exchange() {
   bento_exchange table{};
@@ -149,8 +146,10 @@ bool Hooks::enter(bool streamed) {
   }
   at_ = At::kElsewhere;
   if (is_outermost_) {
-    ledger_.show_late_to(
-        [this](http::Response& response) { (void)show_response(response, false); });
+    // The handler may return meanwhile, on its thread, and let go of this.
+    ledger_.show_late_to([weak = weak_from_this()](http::Response& response) {
+      if (const auto self = weak.lock()) (void)self->show_response(response, false);
+    });
   }
   return true;
 }
