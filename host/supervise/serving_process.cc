@@ -2,9 +2,6 @@
 
 #include <signal.h>
 #include <spawn.h>
-extern "C" {  // glibc 2.36 forgot it in the header
-#include <sys/pidfd.h>
-}
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -128,12 +125,6 @@ Result<ServingProcess> start_serving(const Program& program,
   if (error != 0) {
     return Status(BENTO_UNAVAILABLE,
                   "cannot start " + program.exe + ": " + std::generic_category().message(error));
-  }
-  process.pidfd.reset(::pidfd_open(process.pid, 0));
-  if (!process.pidfd) {
-    ::kill(process.pid, SIGKILL);
-    ::waitpid(process.pid, nullptr, 0);
-    return Status(BENTO_RESOURCE_EXHAUSTED, "no descriptor left for a serving process");
   }
   process.control = std::move(control);
   process.started = process.beat_at = now;

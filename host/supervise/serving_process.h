@@ -26,7 +26,6 @@ struct Program {
 
 struct ServingProcess {
   pid_t pid = -1;
-  UniqueFd pidfd;  // readable when it has ended
   Control control;
   TimePoint started{}, ready_at = kNoDeadline;
   TimePoint beat_at{};         // of its last sign of life

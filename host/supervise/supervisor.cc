@@ -3,9 +3,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-extern "C" {  // glibc 2.36 forgot it in the header
-#include <sys/pidfd.h>
-}
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -65,7 +62,6 @@ class Supervisor {
     if (!resumed) return start_current();
     ServingProcess process;
     process.pid = resumed->serving;
-    process.pidfd.reset(::pidfd_open(process.pid, 0));
     process.control = Control(UniqueFd(resumed->control));
     process.started = process.ready_at = process.beat_at = clock_.now();
     ::fcntl(resumed->control, F_SETFD, FD_CLOEXEC);
@@ -90,8 +86,7 @@ class Supervisor {
   void turn() {
     std::vector<pollfd> fds{{signals_.get(), POLLIN, 0}};
     for (const ServingProcess* process : all()) {
-      fds.push_back({process->pidfd.get(), POLLIN, 0});
-      // At its end the pidfd tells more.
+      // Of its end SIGCHLD tells.
       fds.push_back({process->control.has_ended() ? -1 : process->control.fd(), POLLIN, 0});
     }
     if (::poll(fds.data(), fds.size(), timeout_ms()) < 0 && errno != EINTR) return;
