@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "app/admin.h"
+#include "app/ready_line.h"
 #include "app/signals.h"
 #include "base/clean_pages.h"
 #include "base/crash_report.h"
@@ -370,21 +371,8 @@ class Lifecycle {
 
   // One line on stdout, whatever the log level: people and scripts wait for it.
   void announce() {
-    const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(clock_.now() - begun_);
-    std::string line;
-    if (config_.log_format == LogFormat::kJson) {
-      line = "{\"time\":\"";
-      append_timestamp(line);
-      line += "\",\"level\":\"info\",\"message\":\"ready\",\"url\":\"";
-      append_json_escaped(line, urls());
-      line += "\",\"services\":\"";
-      append_json_escaped(line, fleet_.names());
-      line += "\",\"took_ms\":" + std::to_string(took.count()) + "}\n";
-    } else {
-      append_printable(line, "bentohost " BENTO_VERSION " serves " + fleet_.names() + " at " +
-                                 urls() + " (ready in " + std::to_string(took.count()) + " ms)");
-      line += '\n';
-    }
+    const std::string line =
+        ready_line(config_.log_format, fleet_.names(), urls(), clock_.now() - begun_);
     [[maybe_unused]] const ssize_t n = ::write(output_.out_fd(), line.data(), line.size());
   }
 
