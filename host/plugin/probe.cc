@@ -102,7 +102,7 @@ class Watched {
     status_ = reap_by(pid_, pidfd_, std::chrono::steady_clock::now() + kKillGrace);
     if (!status_) {
       log_error("the process that tries a plugin out does not die of SIGKILL and is left behind",
-                {{"pid", std::to_string(pid_)}});
+                {{"pid", pid_}});
     }
     read();
     return end;

@@ -59,9 +59,9 @@ void copy_outcome(const Outcome& outcome, WaitingTicket::State& state) {
   Status status = outcome.status;
   std::vector<wire::Value> values;
   for (const bento_value& view : outcome.values) {
-    auto value = wire::Value::copy(view);
+    auto value = copy_result(view);
     if (!value.ok()) {
-      status = Status(BENTO_INTERNAL, value.status().message());
+      status = std::move(value).take_status();
       break;
     }
     values.push_back(*std::move(value));
@@ -105,9 +105,9 @@ class Joiner {
   void keep_locked(std::size_t part, const Outcome& outcome) {
     status_ = outcome.status;
     for (std::size_t i = 0; status_.ok() && i < outcome.values.size(); ++i) {
-      auto value = wire::Value::copy(outcome.values[i]);
+      auto value = copy_result(outcome.values[i]);
       if (!value.ok()) {
-        status_ = Status(BENTO_INTERNAL, value.status().message());
+        status_ = std::move(value).take_status();
       } else {
         parts_[part].push_back(*std::move(value));
       }
@@ -251,6 +251,12 @@ Result<std::vector<CallPtr>> submit_admitted(const Target& target, std::vector<w
 }
 
 }  // namespace
+
+Result<wire::Value> copy_result(const bento_value& value) {
+  auto copy = wire::Value::copy(value);
+  if (copy.ok() || copy.status().code() == BENTO_RESOURCE_EXHAUSTED) return copy;
+  return Status(BENTO_INTERNAL, copy.status().message());
+}
 
 Result<Target> Client::find(std::string_view runner, std::string_view method) const {
   for (Pool* pool : pools_) {

@@ -22,6 +22,10 @@ struct Target {
   const plugin::MethodSpec& spec() const { return pool->spec().methods[method]; }
 };
 
+// A copy of what a runner returned. INTERNAL, for that is the runner's mistake, unless there is no
+// memory for it: then RESOURCE_EXHAUSTED.
+Result<wire::Value> copy_result(const bento_value& value);
+
 class Client {
  public:
   // The pools must outlive the client.

@@ -444,9 +444,7 @@ void Pool::report_undying_locked(Worker& worker, TimePoint now) {
   log_error(
       "a runner process does not die of SIGKILL: it hangs in the kernel, as in a file system "
       "or a driver; it is replaced when it has died",
-      {{"runner", spec_.name},
-       {"worker", std::to_string(worker.index)},
-       {"pid", std::to_string(worker.pid)}});
+      {{"runner", spec_.name}, {"worker", worker.index}, {"pid", worker.pid}});
 }
 
 }  // namespace bentohost::runner

@@ -396,9 +396,7 @@ void Pool::leave_behind() {
       unwatch(*worker);
       if (worker->was_up) deps_.metrics.runner_up(name(), worker->index).Decrement();
       log_error("a runner process does not die of SIGKILL and is left behind",
-                {{"runner", spec_.name},
-                 {"worker", std::to_string(worker->index)},
-                 {"pid", std::to_string(worker->pid)}});
+                {{"runner", spec_.name}, {"worker", worker->index}, {"pid", worker->pid}});
       reap_later(deps_.loop, worker->pid, std::move(worker->pidfd));
     }
   }

@@ -77,7 +77,7 @@ Status Channel::start(const bento_event& event) {
     const std::string_view name = to_view(event.headers.ptr[i].name);
     const std::string_view value = to_view(event.headers.ptr[i].value);
     if (Status status = http::check_header(name, value); !status.ok()) {
-      return misuse(status.message().c_str());
+      return misuse(status.message());
     }
     if (http::equals_ignoring_case(name, "content-type")) {
       response.content_type = value;

@@ -90,11 +90,8 @@ void Endpoint::answer_with_copies(const RequestPtr& request, std::span<const ben
                                   Environment& environment) const {
   auto copies = std::make_shared<std::vector<wire::Value>>();
   for (const bento_value& value : values) {
-    auto copy = wire::Value::copy(value);
-    if (!copy.ok() && copy.status().code() == BENTO_RESOURCE_EXHAUSTED) {
-      return request->fail(copy.status());
-    }
-    if (!copy.ok()) return request->fail(Status(BENTO_INTERNAL, copy.status().message()));
+    auto copy = runner::copy_result(value);
+    if (!copy.ok()) return request->fail(copy.status());
     copies->push_back(*std::move(copy));
   }
   run_for(request, environment, [this, request, copies] {
