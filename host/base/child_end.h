@@ -14,8 +14,8 @@ namespace bentohost {
 
 class EventLoop;
 
-// [any] Readable when the child has ended. Where the kernel or a sandbox refuses pidfd_open(2)
-// there is none, which the log says once: the end is then noticed later, by those below.
+// [any] A descriptor that is readable when the child has ended. It is empty where the kernel or a
+// sandbox refuses pidfd_open(2), which the log says once: then only reap() and has_ended() tell.
 UniqueFd open_pidfd(pid_t child);
 
 // What reap() says of a process that is no child of ours, or no more: others reap, too.

@@ -2,8 +2,8 @@
 // defines these functions, and what is loaded into it calls them here, before a destructor or an
 // atexit handler has run beside threads that still serve. (Handlers of atexit() alone would not do:
 // they run after those that were registered later, a plugin's own among them, and not for _exit().
-// One of them catches what calls exit() within libc, error(3) for example.) Who is no plugin's
-// code, a child of fork() among them, exits as ever.
+// One of them catches what calls exit() within libc, error(3) for example.) The host's own code,
+// and children of fork(), exit without a report.
 #pragma once
 
 namespace bentohost {

@@ -24,8 +24,8 @@ class [[nodiscard]] Status {
     status.http_status_ = http_status;
     return status;
   }
-  // What a plugin left in `error`, for a call that returned `code`. An HTTP status that is none of
-  // an error's is the plugin's mistake: 500.
+  // What a plugin left in `error`, for a call that returned `code`. An HTTP status outside of 400
+  // to 599 is the plugin's mistake, and becomes 500.
   static Status from_plugin(bento_code code, const bento_error& error);
 
   bool ok() const { return code_ == BENTO_OK; }

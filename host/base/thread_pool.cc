@@ -74,6 +74,7 @@ struct ThreadPool::State : std::enable_shared_from_this<State> {
   int call_for_a_thread();
   int add_thread();
   bool has_room_for(const Job& job) const;
+  bool may_look_through();
   std::vector<JobPtr> take_unwanted();
   void drop_all(std::unique_lock<std::mutex>& lock);
 
@@ -83,6 +84,7 @@ struct ThreadPool::State : std::enable_shared_from_this<State> {
   std::condition_variable thread_ended;
   std::deque<Waiting> jobs;
   std::size_t waiting_bytes = 0;
+  TimePoint looked_through{};
   std::ptrdiff_t free_seats;  // below zero: more run than should
   std::size_t threads = 0;
   std::size_t idle = 0;
@@ -191,6 +193,14 @@ bool ThreadPool::State::has_room_for(const Job& job) const {
          job.bytes() <= options.max_waiting_bytes - waiting_bytes;
 }
 
+// In an overload each refusal would look through the whole queue.
+bool ThreadPool::State::may_look_through() {
+  const TimePoint now = SteadyClock().now();
+  if (now - looked_through < kPatience) return false;
+  looked_through = now;
+  return true;
+}
+
 std::vector<JobPtr> ThreadPool::State::take_unwanted() {
   std::vector<JobPtr> unwanted;
   std::deque<Waiting> kept;
@@ -243,7 +253,7 @@ Status ThreadPool::take(std::unique_ptr<Job> job, bool has_to_run) {
   {
     std::lock_guard lock(state_->mutex);
     const auto is_refused = [&] { return !has_to_run && !state_->has_room_for(*job); };
-    if (is_refused()) unwanted = state_->take_unwanted();
+    if (is_refused() && state_->may_look_through()) unwanted = state_->take_unwanted();
     if (is_refused()) {
       status =
           Status(BENTO_RESOURCE_EXHAUSTED,

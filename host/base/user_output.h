@@ -54,7 +54,7 @@ class UserOutput {
 
   std::array<Stream, 2> streams_{Stream("stdout"), Stream("stderr")};
   UniqueFd wake_;
-  // Held by whoever reads from the pipes: the thread, or a crash, which keeps it.
+  // Set while a thread reads from the pipes. A crash sets it for good.
   std::atomic_flag is_reading_;
   std::atomic<bool> is_ending_ = false, is_crashing_ = false;
   std::thread thread_;

@@ -14,7 +14,7 @@ namespace bentohost::http {
 // read (RFC 9112 9.6), or may be gone: TCP does not tell which until something is sent to it.
 enum class HalfClose {
   kAnswer,  // they are answered; the client is gone when it resets, or a write fails
-  kDrop,    // it is taken for gone: what it has asked for is dropped
+  kDrop,    // the client counts as gone: its connection is closed, its queued work dropped
 };
 
 struct Limits {
