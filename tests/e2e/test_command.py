@@ -192,9 +192,9 @@ class Streams(HostTest):
         host = self.start(launcher=closing, ready=False).find_port()
         self.assertEqual([os.readlink(f"/proc/{host.pid}/fd/{fd}") for fd in range(3)], ["/dev/null"] * 3)
         # What plugins print is read there; it ends in the log, and so nowhere.
+        eventually(lambda: host.get("/readyz").status == 200)
         serving = [os.readlink(f"/proc/{host.serving_pid}/fd/{fd}").split(":")[0] for fd in range(3)]
         self.assertEqual(serving, ["/dev/null", "pipe", "pipe"])
-        eventually(lambda: host.get("/readyz").status == 200)
         self.assertEqual(host.post("/echo", [[1]]).json(), [[1]])
 
 

@@ -1,6 +1,7 @@
 """Request targets: their four forms, escapes, and dot segments."""
 from .case import NO_ASTERISK, Case, closes, get, goes_on, head, sized
 
+TELLS_NOTHING = "says nothing of the path without a slash"
 MERGES = "merges slashes unless told not to"
 TAKES_ANY_BYTE = "takes any byte above the blank but DEL"
 
@@ -15,7 +16,7 @@ ORIGIN_FORM = [
     Case("paths are case-sensitive", "3986 6.2.2.1",
          get("/LIVEZ"), goes_on(404)),
     Case("a slash behind a path makes another path, and is told of", "3986 3.3",
-         get("/livez/"), goes_on(307)),
+         get("/livez/"), goes_on(307), nginx=goes_on(404), why=TELLS_NOTHING),
     Case("two slashes in front make another path", "3986 3.3",
          get("//livez"), goes_on(404), nginx=goes_on(200), why=MERGES),
     Case("parameters of a segment are part of it", "3986 3.3",
@@ -69,7 +70,7 @@ DOT_SEGMENTS = [
     Case("the handler sees the path that was routed", "3986 5.2.4",
          sized("", to="/a/%2E./seen"), goes_on(200), shows="POST /seen\n"),
     Case("a dot segment at the end leaves its slash", "3986 5.2.4",
-         get("/livez/."), goes_on(307)),
+         get("/livez/."), goes_on(307), nginx=goes_on(404), why=TELLS_NOTHING),
     Case("a dot-dot segment at the end leaves the slash before it", "3986 5.2.4",
          get("/livez/.."), goes_on(404)),
     Case("an empty segment is one that a dot-dot segment takes away", "3986 5.2.4",
