@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "base/exits.h"
+#include "base/host_thread.h"
 #include "base/log.h"
 #include "base/signal_handlers.h"
 
@@ -126,7 +127,7 @@ int wait_for_signal(Duration longest) {
 
 ExitOnSignal::ExitOnSignal() : over_(::eventfd(0, EFD_CLOEXEC)) {
   if (!over_) return;
-  watcher_ = std::thread([over = over_.get()] {
+  watcher_ = start_host_thread("signals", [over = over_.get()] {
     while (true) {
       pollfd fds[] = {{over, POLLIN, 0}, {reading.get(), POLLIN, 0}};
       ::poll(fds, 2, -1);
@@ -148,7 +149,7 @@ ExitOnSignal::~ExitOnSignal() {
 }
 
 void prepare_exit() {
-  std::thread([] {
+  start_host_thread("exit-watch", [] {
     exit_watch().armed.acquire();
     const Duration at_latest = exit_watch().at_latest;
     const SteadyClock clock;

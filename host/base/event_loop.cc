@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "base/host_thread.h"
-#include "base/signal_stack.h"
 
 namespace bentohost {
 namespace {
@@ -43,9 +42,7 @@ EventLoop::EventLoop(const Clock& clock)
 EventLoop::~EventLoop() { stop(); }
 
 void EventLoop::start() {
-  thread_ = std::thread([this] {
-    const HostThread mark;
-    const SignalStack for_crashes;
+  thread_ = start_host_thread("event-loop", [this] {
     current_loop = this;
     while (!stopping_.load()) step(Duration::max());
     run_posted();

@@ -2,7 +2,14 @@
 // brought. Any thread.
 #pragma once
 
+#include <pthread.h>
 #include <sys/types.h>
+
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "base/signal_stack.h"
 
 namespace bentohost {
 
@@ -17,5 +24,18 @@ class HostThread {
 
 // The main thread is one, too.
 bool is_host_thread(pid_t tid);
+
+// Starts a thread that is marked as the host's, has a stack for the report of its crash, and bears
+// `name` in `ps -L` and in a debugger (at most 15 characters). Throws std::system_error where the
+// system has no thread to give.
+template <typename Body>
+std::thread start_host_thread(std::string name, Body body) {
+  return std::thread([name = std::move(name), body = std::move(body)]() mutable {
+    const HostThread mark;
+    const SignalStack for_crashes;
+    ::pthread_setname_np(::pthread_self(), name.c_str());
+    body();
+  });
+}
 
 }  // namespace bentohost

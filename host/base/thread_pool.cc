@@ -237,6 +237,7 @@ void* ThreadPool::thread_main(void* argument) {
   const std::unique_ptr<std::shared_ptr<State>> state(
       static_cast<std::shared_ptr<State>*>(argument));
   const SignalStack for_crashes;
+  ::pthread_setname_np(::pthread_self(), "thread-pool");
   (*state)->work();
   return nullptr;
 }

@@ -16,7 +16,6 @@
 #include "base/host_thread.h"
 #include "base/log.h"
 #include "base/signal_safe_line.h"
-#include "base/signal_stack.h"
 
 // A sanitizer's, where there is one: its reports are not for a log.
 extern "C" [[gnu::weak]] void __sanitizer_set_report_fd(void* fd);
@@ -78,13 +77,8 @@ void UserOutput::start() {
   sigfillset(&all);
   for (const int number : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT}) sigdelset(&all, number);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  thread_ = std::thread([this] {
-    const HostThread mark;
-    const SignalStack for_crashes;
-    run();
-  });
+  thread_ = start_host_thread("user-output", [this] { run(); });
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  ::pthread_setname_np(thread_.native_handle(), "user-output");
 }
 
 void UserOutput::end() {

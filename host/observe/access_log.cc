@@ -97,11 +97,11 @@ void clear(std::string& buffer) {
 
 // Signals are for the threads that wait for them; and a reader that has gone is EPIPE, not SIGPIPE.
 template <typename Body>
-std::thread thread_without_signals(Body body) {
+std::thread start_without_signals(Body body) {
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  std::thread thread(std::move(body));
+  std::thread thread = start_host_thread("access-log", std::move(body));
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   return thread;
 }
@@ -111,11 +111,7 @@ std::thread thread_without_signals(Body body) {
 struct AccessLog::Impl {
   Impl(int output, LogFormat line_format, std::function<void(std::size_t)> on_dropped)
       : format(line_format), dropped(std::move(on_dropped)), out(output) {
-    thread = thread_without_signals([this] {
-      const HostThread mark;
-      run();
-    });
-    pthread_setname_np(thread.native_handle(), "access-log");
+    thread = start_without_signals([this] { run(); });
   }
   ~Impl() {
     {

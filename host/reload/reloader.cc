@@ -14,10 +14,7 @@ constexpr const char* kStopping = "the server is shutting down";
 }  // namespace
 
 void Reloader::start() {
-  thread_ = std::thread([this] {
-    const HostThread mark;
-    run();
-  });
+  thread_ = start_host_thread("reloader", [this] { run(); });
 }
 
 void Reloader::request(std::string service, bool force, Done done) {

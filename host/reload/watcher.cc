@@ -35,10 +35,7 @@ Status Watcher::start() {
                       " (sysctl fs.inotify.max_user_instances)");
   }
   if (Status status = watch_folders(); !status.ok()) return status;
-  thread_ = std::thread([this] {
-    const HostThread mark;
-    run();
-  });
+  thread_ = start_host_thread("plugin-watcher", [this] { run(); });
   return {};
 }
 

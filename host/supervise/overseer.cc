@@ -201,12 +201,7 @@ void Overseer::start(std::function<void(int)> request) {
   thread_->sockets = sockets_;
   thread_->files = files_;
   thread_->request = std::move(request);
-  std::thread runner([thread = thread_] {
-    const HostThread mark;
-    thread->run();
-  });
-  ::pthread_setname_np(runner.native_handle(), "overseer");
-  runner.detach();
+  start_host_thread("overseer", [thread = thread_] { thread->run(); }).detach();
 }
 
 void Overseer::watch(const Loops& loops) {

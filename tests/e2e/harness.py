@@ -28,8 +28,9 @@ LAB = str(PLUGINS / "liblab.so")
 for sanitizer in ("ASAN", "TSAN"):
     os.environ[sanitizer + "_OPTIONS"] = ":".join(
         filter(None, (os.environ.get(sanitizer + "_OPTIONS"), "handle_segv=0", "handle_abort=0")))
+IS_SANITIZED = "BENTO_SANITIZE:STRING=\n" not in (BUILD / "CMakeCache.txt").read_text()
 # Sanitized builds are several times slower.
-SLOW = 5 if "BENTO_SANITIZE:STRING=\n" not in (BUILD / "CMakeCache.txt").read_text() else 1
+SLOW = 5 if IS_SANITIZED else 1
 # Seconds that "at once" may take on a machine that has other things to do. What it is held against, a
 # timeout or a handler that hangs, takes longer still.
 AT_ONCE = 10 * SLOW

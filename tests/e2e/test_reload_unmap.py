@@ -1,8 +1,9 @@
 """--reload-unmap: what can be closed safely is, what cannot stays mapped with the reason, and nobody dies of either."""
 import subprocess
 import unittest
+from pathlib import Path
 
-from harness import PLUGINS, eventually, main
+from harness import IS_SANITIZED, PLUGINS, eventually, main
 from reload_case import ReloadTest
 
 
@@ -92,6 +93,20 @@ class Unmap(ReloadTest):
             self.reloads("better" if i % 2 == 0 else "good")
             self.ends_as(i + 1, "unmapped")
         self.assertEqual(self.mapped_copies(), {"6/libbad.so"})
+
+
+class Threads(ReloadTest):
+    @unittest.skipIf(IS_SANITIZED, "sanitizers have threads of their own")
+    def test_of_the_host_are_known_by_their_names(self):
+        """What start_host_thread() starts has a name; another would be taken for a thread of the plugin's."""
+        self.begin("--reload", "--reload-unmap", "--watchdog", "10", plugin="runner_echoes")
+        self.reloads("better")
+        pid = self.host.serving_pid
+        names = {task.name: (task / "comm").read_text().strip()
+                 for task in Path(f"/proc/{pid}/task").iterdir()}
+        self.assertEqual(names.pop(str(pid)), "bentohost")
+        self.assertGreater(len(names), 3)
+        self.assertNotIn("bentohost", names.values())
 
 
 class WithoutUnmap(ReloadTest):
