@@ -25,7 +25,8 @@ namespace {
 // What has come, in its order, in a pipe: a byte for each, the signal's number, with this bit if
 // the supervisor requested it.
 constexpr unsigned char kRequested = 0x80;
-UniqueFd reading, writing;
+// Never closed: signals, and threads that wait for them, may outlive static destructors.
+int reading = -1, writing = -1;
 
 bool is_supervised = false;
 // The end began with a SIGTERM to this process, perhaps to its whole group: then the supervisor's
@@ -48,12 +49,12 @@ struct Arrival {
 
 // [signal handler] A pipe that is full holds signals enough.
 void write_down(unsigned char byte) {
-  [[maybe_unused]] const ssize_t n = ::write(writing.get(), &byte, 1);
+  [[maybe_unused]] const ssize_t n = ::write(writing, &byte, 1);
 }
 
 Arrival read_one() {
   unsigned char byte = 0;
-  if (::read(reading.get(), &byte, 1) != 1) return {};
+  if (::read(reading, &byte, 1) != 1) return {};
   return {byte & ~kRequested, (byte & kRequested) != 0};
 }
 
@@ -69,7 +70,7 @@ Arrival take_one(Duration longest) {
       if (left == Duration::zero()) return {};
       timeout = static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(left).count());
     }
-    pollfd fd{reading.get(), POLLIN, 0};
+    pollfd fd{reading, POLLIN, 0};
     ::poll(&fd, 1, timeout);
   }
 }
@@ -92,8 +93,8 @@ void take_signals(bool supervised) {
   if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) {
     throw std::system_error(errno, std::generic_category(), "cannot make a pipe for signals");
   }
-  reading.reset(ends[0]);
-  writing.reset(ends[1]);
+  reading = ends[0];
+  writing = ends[1];
   // Whoever started us may ignore it, and then the kernel reaps our children before we hear how
   // they ended.
   ::signal(SIGCHLD, SIG_DFL);
@@ -129,7 +130,7 @@ ExitOnSignal::ExitOnSignal() : over_(::eventfd(0, EFD_CLOEXEC)) {
   if (!over_) return;
   watcher_ = start_host_thread("signals", [over = over_.get()] {
     while (true) {
-      pollfd fds[] = {{over, POLLIN, 0}, {reading.get(), POLLIN, 0}};
+      pollfd fds[] = {{over, POLLIN, 0}, {reading, POLLIN, 0}};
       ::poll(fds, 2, -1);
       while (true) {
         const Arrival arrival = read_one();

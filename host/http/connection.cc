@@ -239,11 +239,13 @@ void Connection::advance() {
 }
 
 // The reader takes what it can of the bytes. One body without memory for it is that request's
-// failure alone.
+// failure alone. The stream counts a body that it hands on; its handler, on a thread, may have the
+// request meanwhile.
 Result<std::size_t> Connection::feed() {
   try {
     Result<std::size_t> taken = reader_.feed(unread_, request_);
-    if (taken.ok() && !body_memory_.grow_to(request_.body.size())) return no_body_memory();
+    if (!taken.ok() || stream_ != nullptr) return taken;
+    if (!body_memory_.grow_to(request_.body.size())) return no_body_memory();
     return taken;
   } catch (const std::bad_alloc&) {
     return Status::with_http(503, BENTO_RESOURCE_EXHAUSTED,

@@ -111,6 +111,7 @@ TEST_F(UndyingTest, IsLeftBehindAtTheEndAndItsCallFails) {
   });
   while (!stopped) turn();
   stopper.join();
+  turn();  // this thread may have been slower than stop() is patient
   EXPECT_EQ(running.status.http_status(), 503u);
   EXPECT_THAT(running.status.message(), HasSubstr("its process does not die"));
   EXPECT_TRUE(puppet().told_to_end());
