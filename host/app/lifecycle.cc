@@ -316,7 +316,7 @@ class Lifecycle {
     for (const UseArg& use : config_.uses) {
       options.seats.push_back({"lib" + use.name + ".so", "", true, use.service, use.name});
     }
-    options.stage.exe = kOwnProgram;
+    options.stage.exe = own_program();
     options.stage.host_version = BENTO_VERSION;
     options.stage.settings = [this](const std::string& service) {
       return settings_json(config_.settings, service);
@@ -326,7 +326,7 @@ class Lifecycle {
     };
     options.stage.quiet = reload::Watcher::kQuiet;
     options.plugin_folders = reload::plugin_folders(exe_, BENTO_PLUGIN_SUBDIR);
-    options.runners = {kOwnProgram, config_.runner_workers, config_.runner_workers_of,
+    options.runners = {own_program(), config_.runner_workers, config_.runner_workers_of,
                        config_.max_queue, config_.max_queue_bytes};
     options.copy_dir = config_.copy_dir;
     options.start_limit = config_.reload_timeout;

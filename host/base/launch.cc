@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
 #include <system_error>
 
 namespace bentohost {
@@ -33,7 +34,22 @@ void prepare_child() {
 // It outlives no library: this is the program's own.
 const int is_registered = ::pthread_atfork(nullptr, nullptr, &prepare_child);
 
+// Valgrind and emulators answer readlink() as if there were none of them, and nothing else.
+std::string find_own_program() {
+  const std::string link = "/proc/self/exe";
+  std::error_code ignored;
+  const std::string path = std::filesystem::read_symlink(link, ignored).string();
+  const bool is_another = std::filesystem::exists(path, ignored) &&
+                          !std::filesystem::equivalent(path, link, ignored) && !ignored;
+  return is_another ? path : link;
+}
+
 }  // namespace
+
+const std::string& own_program() {
+  static const auto* const found = new std::string(find_own_program());
+  return *found;
+}
 
 pid_t launch(const std::string& exe, const std::vector<std::string>& arguments, Poco::Pipe& in,
              Poco::Pipe& out, Poco::Pipe& err) {

@@ -14,9 +14,11 @@ class Pipe;
 
 namespace bentohost {
 
-// This program, whatever has become of its file: it may have been removed, or replaced by another
-// version, which would not understand us. The kernel leads a child of fork() to the very same file.
-inline constexpr const char* kOwnProgram = "/proc/self/exe";
+// What to launch() for another process of this program, whatever has become of its file: it may
+// have been removed, or replaced by another version, which would not understand us. That is
+// /proc/self/exe, by which the kernel leads a child of fork() to the very same file; under valgrind
+// or an emulator, whose own program that is, the path. Any thread.
+const std::string& own_program();
 
 // The child's stdin, stdout and stderr are the pipes, and it has no other descriptor. Signals are
 // blocked in it, so that one to the whole group of processes does not end it before it has

@@ -163,7 +163,7 @@ class Watched {
 };
 
 struct Outcome {
-  std::string last_step, error;
+  std::string last_step = "its start", error;
   bool has_report = false;
   ProbeReport report;
 };

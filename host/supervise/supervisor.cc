@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "base/clean_pages.h"
+#include "base/launch.h"
 #include "base/log.h"
 #include "base/process_exit.h"
 #include "supervise/notify.h"
@@ -159,7 +160,10 @@ class Supervisor {
     orders.take_over = take_over;
     orders.beat = watch_.beat();
     orders.restarts = restarts_;
-    return start_serving(options_.program, listeners_, orders, clock_.now());
+    // Only an upgrade starts what is at the path by now; a crash is no time for another version.
+    return start_serving(
+        {take_over ? options_.program.exe : own_program(), options_.program.arguments}, listeners_,
+        orders, clock_.now());
   }
 
   void back_off(Duration delay) {

@@ -95,6 +95,20 @@ class Upgrade(SupervisorTest):
         host.log_line("upgraded;")
         self.assertNotIn("cut", host.stderr())
 
+    def test_a_crash_is_none_whatever_is_at_the_path_by_then(self):
+        program = self.folder() / "bentohost"
+        shutil.copy(EXE, program)
+        inode = program.stat().st_ino
+        host = self.start_copy(program)
+        new = program.with_name("new")
+        new.write_bytes(b"half of a release")
+        new.rename(program)
+        os.kill(host.serving_pid, signal.SIGKILL)
+        eventually(lambda: host.serving_pids(), what="the next serving process")
+        self.assertEqual(host.post("/echo", "[[7]]").status, 200)
+        self.assertEqual(os.stat(f"/proc/{host.serving_pid}/exe").st_ino, inode)
+        self.assertEqual(Path(f"/proc/{host.serving_pid}/comm").read_text(), "bentohost\n")
+
     def test_the_program_that_is_there_by_then_serves_and_supervises(self):
         program = self.folder() / "bentohost"
         shutil.copy(EXE, program)

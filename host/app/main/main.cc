@@ -3,6 +3,7 @@
 // starts itself as a child, not for people; and so is a `bentohost --plugin ...` whose environment
 // says that it is supervised.
 #include <sys/auxv.h>
+#include <sys/prctl.h>
 
 #include <cstdio>
 #include <filesystem>
@@ -85,6 +86,7 @@ int main(int argc, char** argv) try {
     return bentohost::app::supervise_service(line->config, path_as_started(exe),
                                              {argv, argv + argc});
   }
+  ::prctl(PR_SET_NAME, "bentohost");  // a supervisor starts it as "exe" (base/launch.h)
   return bentohost::app::serve(line->config, exe, overseer);
 } catch (const std::system_error& e) {
   std::fprintf(stderr, "bentohost: the system has no thread or descriptor left for it: %s\n",

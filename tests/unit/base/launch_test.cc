@@ -29,6 +29,10 @@ std::string told_by(const std::string& script) {
   return text;
 }
 
+TEST(OwnProgram, IsTheFileThatRunsAndNotWhatIsAtItsPath) {
+  EXPECT_EQ(own_program(), "/proc/self/exe");
+}
+
 TEST(Launch, ItsChildHasItsPipesAndNoOtherDescriptor) {
   int ends[2];  // without O_CLOEXEC
   ASSERT_EQ(::pipe(ends), 0);
