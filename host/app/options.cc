@@ -82,8 +82,7 @@ std::vector<OptionEntry> service_options() {
        true, apply_runner_workers},
       {"start-timeout", "SECONDS",
        "longest wait for the runners at the first start (600); they are started again, with "
-       "pauses, "
-       "until then. Exit code 78 when it is over, or a runner says that it is useless",
+       "pauses, until then. Exit code 78 when it is over, or a runner says that it is useless",
        false,
        store(
            parse_seconds, [](Config & c) -> auto& { return c.start_timeout; })},

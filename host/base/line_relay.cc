@@ -54,7 +54,9 @@ void LineRelay::report_suppressed() {
 }
 
 void LineRelay::say(LogLevel level, std::string_view text) const {
-  if (worker_) return log(level, text, {{"runner", origin_}, {"worker", *worker_}});
+  if (worker_) {
+    return log(level, text, {{"service", service_}, {"runner", origin_}, {"worker", *worker_}});
+  }
   log(level, text, {{"stream", origin_}});
 }
 

@@ -23,9 +23,9 @@ class LineRelay {
   static constexpr std::size_t kLongestLine = 4096;
   static constexpr std::size_t kKeptLines = 20;
 
-  // Lines have the fields "runner" and "worker", or "stream".
-  LineRelay(std::string runner, std::uint32_t worker)
-      : origin_(std::move(runner)), worker_(worker) {}
+  // Lines have the fields "service", "runner" and "worker", or "stream".
+  LineRelay(std::string service, std::string runner, std::uint32_t worker)
+      : service_(std::move(service)), origin_(std::move(runner)), worker_(worker) {}
   explicit LineRelay(std::string stream) : origin_(std::move(stream)) {}
 
   void feed(std::string_view bytes, TimePoint now);
@@ -40,7 +40,7 @@ class LineRelay {
   void report_suppressed();
   void say(LogLevel level, std::string_view text) const;
 
-  std::string origin_, partial_;
+  std::string service_, origin_, partial_;
   std::optional<std::uint32_t> worker_;
   std::deque<std::string> kept_;
   TimePoint window_{};

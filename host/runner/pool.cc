@@ -444,7 +444,10 @@ void Pool::report_undying_locked(Worker& worker, TimePoint now) {
   log_error(
       "a runner process does not die of SIGKILL: it hangs in the kernel, as in a file system "
       "or a driver; it is replaced when it has died",
-      {{"runner", spec_.name}, {"worker", worker.index}, {"pid", worker.pid}});
+      {{"service", options_.service},
+       {"runner", spec_.name},
+       {"worker", worker.index},
+       {"pid", worker.pid}});
 }
 
 }  // namespace bentohost::runner

@@ -66,12 +66,13 @@ void Pool::on_spawned(std::uint32_t index, Result<Child> child) {
     fail_queues_if_hopeless_locked(failures);
     lock.unlock();
     log_error("cannot start a runner process: " + child.status().message(),
-              {{"runner", spec_.name}});
+              {{"service", options_.service}, {"runner", spec_.name}});
     complete(failures);
     worker_gone_.notify_all();
     return;
   }
-  slot.worker = std::make_shared<Worker>(deps_.loop, spec_.name, index, *std::move(child));
+  slot.worker =
+      std::make_shared<Worker>(deps_.loop, options_.service, spec_.name, index, *std::move(child));
   const WorkerPtr worker = slot.worker;
   const TimePoint now = deps_.clock.now();
   if (worker->is_gentle) worker->less_gentle_at = now + kGentleTime;
@@ -189,7 +190,7 @@ void Pool::on_ready(const WorkerPtr& worker) {
   if (std::exchange(worker->is_gentle, false)) end_gentleness(worker->pid);
   deps_.metrics.runner_up(name(), worker->index).Increment();
   log(again ? LogLevel::kInfo : LogLevel::kDebug, again ? "runner serves again" : "runner is ready",
-      {{"runner", spec_.name}, {"worker", worker->index}});
+      {{"service", options_.service}, {"runner", spec_.name}, {"worker", worker->index}});
   if (dispatch) send(dispatch);
   complete(failures);
 }
@@ -282,7 +283,8 @@ void Pool::on_stderr(const WorkerPtr& worker) {
 }
 
 void Pool::on_protocol_error(const WorkerPtr& worker, const std::string& what) {
-  log_error("runner broke the protocol: " + what, {{"runner", spec_.name}});
+  log_error("runner broke the protocol: " + what,
+            {{"service", options_.service}, {"runner", spec_.name}});
   worker->broke_protocol = true;
   end_at_once(worker, "it broke the protocol: " + what);
 }
@@ -368,7 +370,8 @@ void Pool::on_death(const WorkerPtr& worker) {
     deps_.metrics.count_runner_restart(name(), reason);
     const std::string last_lines = worker->stderr_relay.last_lines();
     log_error("runner ended: it " + end,
-              {{"runner", spec_.name},
+              {{"service", options_.service},
+               {"runner", spec_.name},
                {"worker", worker->index},
                {"pid", worker->pid},
                {"last_output", last_lines.empty() ? "none" : last_lines}});
@@ -396,7 +399,10 @@ void Pool::leave_behind() {
       unwatch(*worker);
       if (worker->was_up) deps_.metrics.runner_up(name(), worker->index).Decrement();
       log_error("a runner process does not die of SIGKILL and is left behind",
-                {{"runner", spec_.name}, {"worker", worker->index}, {"pid", worker->pid}});
+                {{"service", options_.service},
+                 {"runner", spec_.name},
+                 {"worker", worker->index},
+                 {"pid", worker->pid}});
       reap_later(deps_.loop, worker->pid, std::move(worker->pidfd));
     }
   }

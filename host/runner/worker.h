@@ -56,7 +56,7 @@ class Outlet {
 struct Worker {
   enum class State { kStarting, kIdle, kBusy, kEnding };
 
-  Worker(EventLoop& loop, std::string runner, std::uint32_t i, Child child)
+  Worker(EventLoop& loop, std::string service, std::string runner, std::uint32_t i, Child child)
       : index(i),
         pid(child.pid),
         to(loop, std::move(child.to)),
@@ -64,7 +64,7 @@ struct Worker {
         err(std::move(child.err)),
         pidfd(std::move(child.pidfd)),
         is_gentle(child.is_gentle),
-        stderr_relay(std::move(runner), i) {}
+        stderr_relay(std::move(service), std::move(runner), i) {}
 
   // SIGKILL; `why` goes into the report of its death.
   void kill(TimePoint now, std::string why);

@@ -26,13 +26,13 @@ class LineRelayTest : public testing::Test {
   }
   static auto lines_in(const std::string& log) { return std::count(log.begin(), log.end(), '\n'); }
 
-  LineRelay relay_{"clf", 3};
+  LineRelay relay_{"iris", "clf", 3};
 };
 
 TEST_F(LineRelayTest, LogsEachLineWithItsWorker) {
   const std::string log = logged([&] { relay_.feed("one\ntwo\n", kNow); });
-  EXPECT_THAT(log, HasSubstr("INFO  [host] one runner=clf worker=3\n"));
-  EXPECT_THAT(log, EndsWith("INFO  [host] two runner=clf worker=3\n"));
+  EXPECT_THAT(log, HasSubstr("INFO  [host] one service=iris runner=clf worker=3\n"));
+  EXPECT_THAT(log, EndsWith("INFO  [host] two service=iris runner=clf worker=3\n"));
 }
 
 TEST_F(LineRelayTest, LogsEachLineWithItsStream) {
@@ -42,7 +42,7 @@ TEST_F(LineRelayTest, LogsEachLineWithItsStream) {
 
 TEST_F(LineRelayTest, PutsALineTogetherFromItsPieces) {
   EXPECT_EQ(logged([&] { relay_.feed("load", kNow); }), "");
-  EXPECT_THAT(logged([&] { relay_.feed("ing\n", kNow); }), HasSubstr("] loading runner="));
+  EXPECT_THAT(logged([&] { relay_.feed("ing\n", kNow); }), HasSubstr("] loading service="));
 }
 
 TEST_F(LineRelayTest, LogsTheLastLineWithoutItsNewline) {
@@ -67,8 +67,8 @@ TEST_F(LineRelayTest, CutsALineThatIsTooLong) {
     for (int i = 0; i < 10; ++i) relay_.feed(std::string(1000, 'x'), kNow);
     relay_.feed("end\nnext\n", kNow);
   });
-  EXPECT_THAT(log, HasSubstr(" " + std::string(LineRelay::kLongestLine, 'x') + " runner"));
-  EXPECT_THAT(log, EndsWith("] next runner=clf worker=3\n"));
+  EXPECT_THAT(log, HasSubstr(" " + std::string(LineRelay::kLongestLine, 'x') + " service"));
+  EXPECT_THAT(log, EndsWith("] next service=iris runner=clf worker=3\n"));
 }
 
 TEST_F(LineRelayTest, LeavesOutWhatIsTooMuchAndSaysHowMuch) {
