@@ -136,11 +136,11 @@ TEST_F(ApiTest, AnArrayThatDoesNotFitIs400AndTheMessageSaysWhy) {
   refused("/twice", "[[1,2],[3]]", "ragged");
   refused("/twice", "[[1,2],3]", "ragged");
   refused("/twice", "[[1,[2]]]", "ragged");
-  refused("/twice", "[[1,\"2\"]]", "numbers");
+  refused("/twice", "[[1,\"2\"]]", "expected float64, got a string at [0][1]");
   refused("/twice", "[[1,2]", "line 1 column 7: missing a comma or ] after an array element");
-  refused("/ints", "[300]", "cannot hold");
-  refused("/ints", "[0.5]", "cannot hold");
-  refused("/bools", "[2]", "cannot hold");
+  refused("/ints", "[300]", "expected int8, got 300 at [0]");
+  refused("/ints", "[0.5]", "expected int8, got 0.5 at [0]");
+  refused("/bools", "[2]", "expected bool, got 2 at [0]");
 }
 
 TEST_F(ApiTest, AnInputThatTheRunnerDoesNotTakeIsTheHandlersMistake) {

@@ -99,49 +99,115 @@ inline std::optional<std::pair<std::string, std::string>> difference(const bento
   return std::pair("shape " + shape_text({io.shape, io.ndim}), shape_text(shape));
 }
 
+// By the host's rules, and in its words; but a number is quoted as it was understood, not as it
+// was written.
 class NdarrayReader {
  public:
   // Throws Error, INVALID_ARGUMENT, for what is no array, or not as `io` demands it.
   static void read(const rapidjson::Value& json, const bento_io& io, Value& out) {
-    NdarrayReader reader;
-    reader.collect(json, 0);
-    std::vector<std::int64_t> shape = reader.shape_;
+    NdarrayReader reader(io);
+    reader.dtype_ = io.dtype != 0 ? io.dtype : suggest_dtype(json);
+    reader.collect(json);
+    std::vector<std::int64_t> shape = reader.extents_;
     if (!shape.empty() && shape.back() == 0) add_missing_extents(io, shape);
     if (!fits_shape(shape, io)) {
-      throw Error(BENTO_INVALID_ARGUMENT, "expected an array of shape " +
-                                              shape_text({io.shape, io.ndim}) + ", got " +
-                                              shape_text(reader.shape_));
+      fail("expected an array of shape " + shape_text({io.shape, io.ndim}) + ", got " +
+           shape_text(reader.extents_));
     }
-    const std::uint32_t dtype = io.dtype != 0 ? io.dtype : reader.suggest_dtype();
-    char* to = out.set_tensor(dtype, shape);
-    with_dtype(dtype, [&]<typename T>(T) {
-      for (const rapidjson::Value* element : reader.elements_) {
-        const T number = as<T>(*element);
-        std::memcpy(to, &number, sizeof number);
-        to += sizeof number;
-      }
-    });
+    char* const to = out.set_tensor(reader.dtype_, shape);
+    if (!reader.bytes_.empty()) std::memcpy(to, reader.bytes_.data(), reader.bytes_.size());
   }
 
  private:
-  void collect(const rapidjson::Value& json, std::size_t depth) {
-    if (!json.IsArray()) {
-      if (!json.IsNumber() && !json.IsBool()) {
-        throw Error(BENTO_INVALID_ARGUMENT, "expected an array of numbers, got something else");
-      }
-      if (depth != shape_.size()) throw Error(BENTO_INVALID_ARGUMENT, "ragged array");
-      elements_.push_back(&json);
-      is_shape_known_ = true;
-      return;
+  static constexpr std::size_t kMaxDims = 32;
+
+  explicit NdarrayReader(const bento_io& io) : io_(io) {}
+
+  [[noreturn]] static void fail(const std::string& what) {
+    throw Error(BENTO_INVALID_ARGUMENT, what);
+  }
+
+  void collect(const rapidjson::Value& json) {
+    if (json.IsArray()) return collect_array(json);
+    if (!json.IsNumber() && !json.IsBool()) {
+      fail("expected " + expected() + ", got " +
+           (json.IsString()   ? "a string"
+            : json.IsObject() ? "an object"
+                              : "null") +
+           at_place());
     }
-    const auto extent = static_cast<std::int64_t>(json.Size());
-    if (depth == shape_.size() && !is_shape_known_) {
-      shape_.push_back(extent);
-    } else if (depth >= shape_.size() || shape_[depth] != extent) {
-      throw Error(BENTO_INVALID_ARGUMENT, "ragged array");
+    if (!ndim_) ndim_ = depth();
+    if (depth() != *ndim_) fail_depth("a number", "an array");
+    with_dtype(dtype_, [&]<typename T>(T) {
+      const std::optional<T> number = as<T>(json);
+      if (!number) fail("expected " + dtype_name(dtype_) + ", got " + text_of(json) + at_place());
+      const char* const bytes = reinterpret_cast<const char*>(&*number);
+      bytes_.insert(bytes_.end(), bytes, bytes + sizeof(T));
+    });
+  }
+
+  void collect_array(const rapidjson::Value& json) {
+    if (depth() == kMaxDims) {
+      fail("an array of more than " + std::to_string(kMaxDims) + " dimensions");
     }
-    if (extent == 0) is_shape_known_ = true;
-    for (const rapidjson::Value& element : json.GetArray()) collect(element, depth + 1);
+    const std::size_t at = depth();
+    if (ndim_ == at) {
+      if (extents_[at - 1] != 0) fail_depth("an array", "a number");
+      fail("ragged array: " + place(at - 1) + " has elements where " + origin(at - 1) +
+           " has none");
+    }
+    if (extents_.size() == at) extents_.push_back(-1);
+    index_.push_back(0);
+    for (const rapidjson::Value& element : json.GetArray()) {
+      collect(element);
+      ++index_.back();
+    }
+    index_.pop_back();
+    const auto n = static_cast<std::int64_t>(json.Size());
+    if (extents_[at] < 0) {
+      extents_[at] = n;
+      if (n == 0) ndim_ = at + 1;
+    } else if (extents_[at] != n) {
+      fail("ragged array: " + place(at) + " has " + std::to_string(n) +
+           (n == 1 ? " element" : " elements") + " where " + origin(at) + " has " +
+           std::to_string(extents_[at]));
+    }
+  }
+
+  [[noreturn]] void fail_depth(const char* is, const char* where) const {
+    fail("ragged array: " + place(depth()) + " is " + is + " where " + origin(depth()) + " is " +
+         where);
+  }
+
+  // "[1][0]": of the element at that depth that is being read, and of the first there.
+  std::string place(std::size_t depth) const {
+    std::string text;
+    for (std::size_t d = 0; d < depth; ++d) text += '[' + std::to_string(index_[d]) + ']';
+    return text;
+  }
+  static std::string origin(std::size_t depth) {
+    std::string text;
+    for (std::size_t d = 0; d < depth; ++d) text += "[0]";
+    return text;
+  }
+  std::string at_place() const { return depth() == 0 ? "" : " at " + place(depth()); }
+  std::size_t depth() const { return index_.size(); }
+
+  // What belongs where the reader stands: an element inside of an array, the whole outside.
+  std::string expected() const {
+    if (depth() > 0) return io_.dtype == 0 ? "a number" : dtype_name(io_.dtype);
+    if ((io_.flags & BENTO_IO_ENFORCE_SHAPE) != 0) {
+      return "an array of shape " + shape_text({io_.shape, io_.ndim});
+    }
+    return "an array of " + (io_.dtype == 0 ? "numbers" : dtype_name(io_.dtype));
+  }
+
+  static std::string text_of(const rapidjson::Value& json) {
+    if (json.IsBool()) return json.GetBool() ? "true" : "false";
+    if (json.IsUint64()) return std::to_string(json.GetUint64());
+    if (json.IsInt64()) return std::to_string(json.GetInt64());
+    char text[32];
+    return {text, std::to_chars(text, text + sizeof text, json.GetDouble()).ptr};
   }
 
   // JSON cannot show the extents inside of an empty array; the declaration can.
@@ -153,18 +219,25 @@ class NdarrayReader {
   }
 
   // As NumPy: float64 where there is a fraction, or nothing; else int64; bool of literals alone.
-  std::uint32_t suggest_dtype() const {
-    bool has_numbers = false;
-    for (const rapidjson::Value* element : elements_) {
-      if (element->IsDouble()) return BENTO_F64;
-      has_numbers |= element->IsNumber();
+  static std::uint32_t suggest_dtype(const rapidjson::Value& json) {
+    if (json.IsBool()) return BENTO_BOOL;
+    if (json.IsDouble()) return BENTO_F64;
+    if (json.IsNumber()) return BENTO_I64;
+    if (!json.IsArray()) return BENTO_F64;
+    bool has_integers = false, has_literals = false;
+    for (const rapidjson::Value& element : json.GetArray()) {
+      if (element.IsArray() && element.Empty()) continue;
+      const std::uint32_t dtype = suggest_dtype(element);
+      if (dtype == BENTO_F64) return BENTO_F64;
+      has_integers |= dtype == BENTO_I64;
+      has_literals |= dtype == BENTO_BOOL;
     }
-    return elements_.empty() ? BENTO_F64 : has_numbers ? BENTO_I64 : BENTO_BOOL;
+    return has_integers ? BENTO_I64 : has_literals ? BENTO_BOOL : BENTO_F64;
   }
 
   // Nothing is lost silently: 3.0 is an integer, 0.5 and what is out of range are not.
   template <typename T>
-  static T as(const rapidjson::Value& json) {
+  static std::optional<T> as(const rapidjson::Value& json) {
     if (json.IsBool()) return static_cast<T>(json.GetBool());
     if constexpr (std::is_floating_point_v<T>) {
       const T number = static_cast<T>(json.GetDouble());
@@ -185,12 +258,15 @@ class NdarrayReader {
         return static_cast<T>(number);
       }
     }
-    throw Error(BENTO_INVALID_ARGUMENT, "a number that the array's elements cannot hold");
+    return std::nullopt;
   }
 
-  std::vector<std::int64_t> shape_;
-  bool is_shape_known_ = false;
-  std::vector<const rapidjson::Value*> elements_;
+  const bento_io& io_;
+  std::uint32_t dtype_ = 0;
+  std::optional<std::size_t> ndim_;    // from the first element or the first empty array on
+  std::vector<std::int64_t> extents_;  // of the arrays at each depth; -1 until the first ends
+  std::vector<std::int64_t> index_;    // of the element that is being read, in each open array
+  std::vector<char> bytes_;
 };
 
 // The shortest text that reads back the same; floats keep their ".0". Throws for NaN and infinity.
