@@ -48,7 +48,7 @@ class Output(SupervisorTest):
     def test_a_runners_lines_are_there_when_they_have_been_printed(self):
         host = self.start()
         self.assertEqual(host.post("/run", [[1]]).json(), [[1]])
-        host.log_line("a runner prints runner=printer worker=0")
+        host.log_line("a runner prints service=prints runner=printer worker=0")
 
     def test_the_last_lines_before_a_crash_are_not_lost(self):
         host = self.start()
