@@ -55,7 +55,7 @@ address_sanitizer() {
 # What has threads in it, and the host as a whole. The sanitizer's shadow memory clashes with a
 # randomized address space on newer kernels, hence setarch, where it is permitted.
 threaded_suites='^base\.(EventLoop|ThreadPool|TimerQueue|Log)'
-threaded_suites+='|^http\.(Server|Stream|Front|Listener|Tls|PlainTransport|HealthClient|FileReader)'
+threaded_suites+='|^http\.(Server|Stream|Listener|Tls|PlainTransport|HealthClient|FileReader)'
 threaded_suites+='|^(runner|observe|service|reload)\.'
 threaded_suites+='|^e2e\.(Iris|Health|Errors|Runners|Shutdown|Http_cases|Around|Background|Reload)$'
 thread_sanitizer() {

@@ -12,7 +12,7 @@ namespace bentohost::app {
 namespace {
 
 // 422 for what is wrong with the plugin itself; 409 for what may be otherwise when tried again.
-int status_of(const reload::Outcome& outcome) {
+int status_of(const reload::ReloadResult& outcome) {
   if (outcome.status.ok()) return 200;
   if (outcome.result == "unknown") return 404;
   if (outcome.result == "stopping" || outcome.result == "busy") return 503;
@@ -28,7 +28,7 @@ double milliseconds(Duration duration) {
 
 // The outcome's members, onto those that are there.
 std::string with_outcome(std::string json, const std::string& service,
-                         const reload::Outcome& outcome) {
+                         const reload::ReloadResult& outcome) {
   auto doc = *parse_json(json);
   auto& memory = doc.GetAllocator();
   doc.AddMember("service", rapidjson::Value(service, memory), memory);
@@ -50,7 +50,7 @@ void reload(const service::RequestPtr& request, reload::Reloader& reloader) {
   const bento_pairs params = request->scope()->path_params;
   const std::string service(to_view(params.ptr[0].value));
   const bool force = request->request().query == "force=true";
-  reloader.request(service, force, [request, service](const reload::Outcome& outcome) {
+  reloader.request(service, force, [request, service](const reload::ReloadResult& outcome) {
     const int status = status_of(outcome);
     http::Response response = status == 200
                                   ? http::Response::json(200, "{}")
@@ -63,10 +63,10 @@ void reload(const service::RequestPtr& request, reload::Reloader& reloader) {
 
 }  // namespace
 
-void add_admin_pages(service::Dispatcher& dispatcher, reload::Fleet& fleet,
+void add_admin_pages(service::Dispatcher& dispatcher, reload::ServiceTable& services,
                      reload::Reloader& reloader) {
-  dispatcher.add_admin("GET", "/plugins", [&fleet](const service::RequestPtr& request) {
-    request->answer(http::Response::json(200, fleet.json()));
+  dispatcher.add_admin("GET", "/plugins", [&services](const service::RequestPtr& request) {
+    request->answer(http::Response::json(200, services.json()));
   });
   dispatcher.add_admin(
       "POST", "/plugins/{service}/reload",

@@ -1,18 +1,18 @@
-// The operators' door: what can be asked of the fleet there, beside health and metrics.
+// The operators' door: what can be asked of the service table there, beside health and metrics.
 //
 //   GET  /plugins                   generations, states, requests, build ids, times, the last error
 //   POST /plugins/{service}/reload  answers when done: 200, or 409 or 422 with the failed step;
 //                                   ?force=true also when the file is the one that serves
 #pragma once
 
-#include "reload/fleet.h"
 #include "reload/reloader.h"
+#include "reload/service_table.h"
 #include "service/dispatcher.h"
 
 namespace bentohost::app {
 
-// Before serving. Fleet and reloader outlive the dispatcher's last request.
-void add_admin_pages(service::Dispatcher& dispatcher, reload::Fleet& fleet,
+// Before serving. ServiceTable and reloader outlive the dispatcher's last request.
+void add_admin_pages(service::Dispatcher& dispatcher, reload::ServiceTable& services,
                      reload::Reloader& reloader);
 
 }  // namespace bentohost::app

@@ -24,12 +24,12 @@
 #include "base/log.h"
 #include "base/signal_stack.h"
 #include "base/user_output.h"
-#include "http/last_words.h"
+#include "http/crash_responses.h"
 #include "http/server.h"
 #include "observe/access_log.h"
 #include "observe/metrics.h"
-#include "reload/fleet.h"
 #include "reload/reloader.h"
+#include "reload/service_table.h"
 #include "reload/watcher.h"
 #include "service/background.h"
 #include "service/dispatcher.h"
@@ -72,24 +72,24 @@ void end_in_a_crash() {
 
 class Lifecycle {
  public:
-  Lifecycle(const Config& config, std::string exe, supervise::Overseer& overseer,
+  Lifecycle(const Config& config, std::string exe, supervise::SupervisorClient& supervisor,
             UserOutput& output)
       : config_(config),
         exe_(std::move(exe)),
-        overseer_(overseer),
+        supervisor_(supervisor),
         output_(output),
         metrics_(BENTO_VERSION),
         body_memory_(config.max_body_memory),
-        environment_{clock_, metrics_},
+        request_deps_{clock_, metrics_},
         background_({config.background_threads, config.max_background, config.timeout}, clock_,
                     metrics_),
-        dispatcher_(environment_),
+        dispatcher_(request_deps_),
         loops_(make_loops()),
         launcher_(std::make_shared<EventLoop>(clock_)),
-        fleet_(fleet_options(), {environment_, dispatcher_, loops_, launcher_, metrics_}),
-        reloader_(fleet_),
+        services_(fleet_options(), {request_deps_, dispatcher_, loops_, launcher_, metrics_}),
+        reloader_(services_),
         threads_({.max_threads = config.threads,
-                  .seats = std::thread::hardware_concurrency() + 2,
+                  .permits = std::thread::hardware_concurrency() + 2,
                   .max_waiting = config.max_handler_queue,
                   .max_waiting_bytes = config.max_handler_queue_bytes}) {
     if (config.access_log) {
@@ -98,19 +98,19 @@ class Lifecycle {
             metrics_.access_log_dropped().Increment(static_cast<double>(lines));
           });
     }
-    environment_.access_log = access_log_.get();
-    environment_.timeout = config.timeout;
-    environment_.body_timeout = config.limits.body_timeout;
-    environment_.debug = config.debug;
-    environment_.max_in_flight = config.max_in_flight;
-    environment_.admin_hosts = config.admin_hosts;
+    request_deps_.access_log = access_log_.get();
+    request_deps_.timeout = config.timeout;
+    request_deps_.body_timeout = config.limits.body_timeout;
+    request_deps_.debug = config.debug;
+    request_deps_.max_in_flight = config.max_in_flight;
+    request_deps_.admin_hosts = config.admin_hosts;
     for (const http::Address& address : config.admin_bind) {
-      environment_.admin_hosts.push_back(address.host);
+      request_deps_.admin_hosts.push_back(address.host);
     }
-    environment_.threads = &threads_;
-    environment_.background = &background_;
-    environment_.body_memory = &body_memory_;
-    for (const auto& [reason, count] : overseer.restarts()) {
+    request_deps_.threads = &threads_;
+    request_deps_.background = &background_;
+    request_deps_.body_memory = &body_memory_;
+    for (const auto& [reason, count] : supervisor.restarts()) {
       metrics_.serving_restarts(reason).Increment(count);
     }
   }
@@ -119,20 +119,21 @@ class Lifecycle {
   Status start(std::vector<http::Listener> listeners) {
     // The port first: it is the cheapest thing to find taken.
     if (Status status = open_server(std::move(listeners)); !status.ok()) return status;
-    add_admin_pages(dispatcher_, fleet_, reloader_);
-    if (Status status = fleet_.start(); !status.ok()) return status;
+    add_admin_pages(dispatcher_, services_, reloader_);
+    if (Status status = services_.start(); !status.ok()) return status;
     if (config_.watches) {
-      watcher_ = std::make_unique<reload::Watcher>(fleet_.files(), [this](const std::string& name) {
-        if (fleet_.has_changed(name)) reloader_.request(name, false);
-      });
+      watcher_ =
+          std::make_unique<reload::Watcher>(services_.files(), [this](const std::string& name) {
+            if (services_.has_changed(name)) reloader_.request(name, false);
+          });
       if (Status status = watcher_->start(); !status.ok()) return status;
     }
     launcher_->start();
     for (const auto& loop : loops_) loop->start();
     do_loops_run_ = true;
-    overseer_.watch(loops_);
+    supervisor_.watch(loops_);
     dispatcher_.set_started();
-    if (!overseer_.takes_over()) server_->serve();
+    if (!supervisor_.takes_over()) server_->serve();
     return {};
   }
 
@@ -140,7 +141,7 @@ class Lifecycle {
   // ready, or a plugin's on_ready has failed.
   Result<int> wait() {
     // Later, as after a crash, other services of the host are of use without this one.
-    const bool is_first = overseer_.restarts().empty() || overseer_.takes_over();
+    const bool is_first = supervisor_.restarts().empty() || supervisor_.takes_over();
     const TimePoint deadline = is_first ? clock_.now() + config_.start_timeout : kNoDeadline;
     Duration silence = kFirstSilence;
     TimePoint speak_at = clock_.now() + silence;
@@ -148,7 +149,7 @@ class Lifecycle {
     for (Status status = dispatcher_.readiness(); !status.ok(); status = dispatcher_.readiness()) {
       const TimePoint now = clock_.now();
       if (is_first) {
-        if (Status may = fleet_.may_get_ready(); !may.ok()) return give_up(std::move(may));
+        if (Status may = services_.may_get_ready(); !may.ok()) return give_up(std::move(may));
       }
       if (now >= deadline) {
         return give_up(std::move(status).prefixed(
@@ -166,16 +167,16 @@ class Lifecycle {
     }
     {
       const ExitOnSignal while_starting;
-      if (Status status = fleet_.ready(); !status.ok()) return status;
+      if (Status status = services_.ready(); !status.ok()) return status;
     }
     retake_signals();
     reloader_.start();
     drop_clean_pages();  // of the code that only the start needed
-    if (overseer_.takes_over()) server_->serve();
+    if (supervisor_.takes_over()) server_->serve();
     // Before people are told: they may send signals at once.
-    overseer_.ready("serving at " + urls());
+    supervisor_.ready("serving at " + urls());
     announce();
-    if (const std::string admin = urls(http::Door::kAdmin); !admin.empty()) {
+    if (const std::string admin = urls(http::ListenerRole::kAdmin); !admin.empty()) {
       log_info("operators are answered at " + admin);
     }
     if (is_hung_up) read_again();
@@ -188,8 +189,8 @@ class Lifecycle {
   int exit_code() const { return exit_code_; }
 
   void stop(int signal) {
-    fleet_.cancel_reloads();  // whoever waits for one is told, and holds up nothing
-    const bool hands_over = signal == supervise::Overseer::kHandOver;
+    services_.cancel_reloads();  // whoever waits for one is told, and holds up nothing
+    const bool hands_over = signal == supervise::SupervisorClient::kHandOver;
     const bool is_delayed = signal != 0 && !hands_over && config_.drain_delay > Duration::zero();
     const auto say_so = [&] {
       log_info(hands_over ? "handing over" : "stopping",
@@ -197,22 +198,22 @@ class Lifecycle {
                            : hands_over       ? "SIGUSR2"
                            : signal == SIGINT ? "SIGINT"
                                               : "SIGTERM"},
-                {"in_flight", environment_.unanswered.load()}});
+                {"in_flight", request_deps_.unanswered.load()}});
     };
     if (is_delayed) say_so();
     exit_on_next_signal(config_.drain_delay + config_.graceful_timeout + kLastGrace);
     if (!hands_over) begin_stop(is_delayed);
     const TimePoint deadline = clock_.now() + config_.graceful_timeout;
-    environment_.draining = !hands_over;
+    request_deps_.draining = !hands_over;
     if (hands_over) server_->stop_accepting();
     server_->drain();
     if (!is_delayed) say_so();  // now it is so, for whoever reads it
     if (hands_over) {
       await_last_requests(deadline - std::min(kStreamEndTime, config_.graceful_timeout / 2));
-      environment_.draining = true;
+      request_deps_.draining = true;
     }
     // The listener stays open while there is work, so that health probes see that we are going.
-    while (environment_.unanswered.load() != 0 && clock_.now() < deadline) {
+    while (request_deps_.unanswered.load() != 0 && clock_.now() < deadline) {
       std::this_thread::sleep_for(std::chrono::milliseconds(2));
     }
     if (const std::size_t cut = server_->stop(deadline); cut != 0) {
@@ -234,8 +235,8 @@ class Lifecycle {
   }
 
   void begin_stop(bool is_delayed) {
-    overseer_.stopping();
-    environment_.stopping = true;
+    supervisor_.stopping();
+    request_deps_.stopping = true;
     if (is_delayed) std::this_thread::sleep_for(config_.drain_delay);
   }
 
@@ -252,7 +253,7 @@ class Lifecycle {
     reloader_.stop();
     // What is posted to loops that never ran is not to wait for them.
     if (!do_loops_run_) stop_loops();
-    const bool ended = fleet_.stop(clock_.now() + kServiceExitTime, are_in_use);
+    const bool ended = services_.stop(clock_.now() + kServiceExitTime, are_in_use);
     stop_loops();
     return ended;
   }
@@ -288,7 +289,7 @@ class Lifecycle {
       if (!tls.ok()) return std::move(tls).take_status().prefixed("TLS: ");
       options.tls = tls_ = *std::move(tls);
     }
-    if (!overseer_.is_supervisor()) {
+    if (!supervisor_.is_supervisor()) {
       auto opened = http::open_listeners(config_.doors());
       if (!opened.ok()) return std::move(opened).take_status();
       listeners = *std::move(opened);
@@ -300,7 +301,7 @@ class Lifecycle {
 
   // SIGHUP.
   void read_again() {
-    for (const std::string& service : fleet_.services()) reloader_.request(service, false);
+    for (const std::string& service : services_.services()) reloader_.request(service, false);
     if (tls_ == nullptr) return log_info("SIGHUP: plugins whose files have changed are reloaded");
     if (Status status = tls_->reload(); !status.ok()) {
       return log_error("SIGHUP: the old certificate stays: " + status.message());
@@ -308,13 +309,13 @@ class Lifecycle {
     log_info("SIGHUP: new connections get the certificate as it is now");
   }
 
-  reload::FleetOptions fleet_options() const {
-    reload::FleetOptions options;
+  reload::ServiceTableOptions fleet_options() const {
+    reload::ServiceTableOptions options;
     for (const PluginArg& plugin : config_.plugins) {
-      options.seats.push_back({plugin.library, plugin.prefix, false, "", ""});
+      options.slots.push_back({plugin.library, plugin.prefix, false, "", ""});
     }
     for (const UseArg& use : config_.uses) {
-      options.seats.push_back({"lib" + use.name + ".so", "", true, use.service, use.name});
+      options.slots.push_back({"lib" + use.name + ".so", "", true, use.service, use.name});
     }
     options.stage.exe = own_program();
     options.stage.host_version = BENTO_VERSION;
@@ -335,7 +336,7 @@ class Lifecycle {
     return options;
   }
 
-  std::string urls(http::Door door = http::Door::kPublic) const {
+  std::string urls(http::ListenerRole door = http::ListenerRole::kPublic) const {
     std::string all;
     for (const std::string& url : server_->urls(door)) all += (all.empty() ? "" : ", ") + url;
     return all;
@@ -372,27 +373,27 @@ class Lifecycle {
   // One line on stdout, whatever the log level: people and scripts wait for it.
   void announce() {
     const std::string line =
-        ready_line(config_.log_format, fleet_.names(), urls(), clock_.now() - begun_);
+        ready_line(config_.log_format, services_.names(), urls(), clock_.now() - begun_);
     [[maybe_unused]] const ssize_t n = ::write(output_.out_fd(), line.data(), line.size());
   }
 
   const Config& config_;
   const std::string exe_;
-  supervise::Overseer& overseer_;
+  supervise::SupervisorClient& supervisor_;
   UserOutput& output_;
   SteadyClock clock_;
   const TimePoint begun_ = clock_.now();
   observe::Metrics metrics_;
   std::unique_ptr<observe::AccessLog> access_log_;
   MemoryBudget body_memory_;
-  service::Environment environment_;
+  service::RequestDeps request_deps_;
   service::Background background_;
   service::Dispatcher dispatcher_;
   const http::Server::Loops loops_;
   bool do_loops_run_ = false;
   int exit_code_ = kExitFailed;
   const std::shared_ptr<EventLoop> launcher_;  // of processes: a loop, for what it runs can wait
-  reload::Fleet fleet_;
+  reload::ServiceTable services_;
   reload::Reloader reloader_;
   std::unique_ptr<reload::Watcher> watcher_;  // null: --reload was not given
   std::shared_ptr<http::TlsContext> tls_;     // null: none
@@ -402,21 +403,21 @@ class Lifecycle {
 
 }  // namespace
 
-int serve(const Config& config, const std::string& exe, supervise::Overseer& overseer) {
-  take_signals(overseer.is_supervisor());
+int serve(const Config& config, const std::string& exe, supervise::SupervisorClient& supervisor) {
+  take_signals(supervisor.is_supervisor());
   prepare_exit();
   make_room_for(config.limits.max_connections + kOtherDescriptors);
   UserOutput output;
   configure_log(config.log_level, config.log_format, "host", output.err_fd());
   const SignalStack for_crashes;
-  http::prepare_last_words();
+  http::prepare_crash_responses();
   install_crash_report(
       config.log_format, "host",
-      {&http::speak_last_words, &supervise::Overseer::crashing, &end_in_a_crash, true});
-  auto listeners = overseer.take_listeners();
+      {&http::send_crash_responses, &supervise::SupervisorClient::crashing, &end_in_a_crash, true});
+  auto listeners = supervisor.take_listeners();
   output.start();
-  overseer.start(&request_signal);
-  Lifecycle lifecycle(config, exe, overseer, output);
+  supervisor.start(&request_signal);
+  Lifecycle lifecycle(config, exe, supervisor, output);
   Status status;
   {
     const ExitOnSignal while_starting;

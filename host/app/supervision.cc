@@ -12,7 +12,7 @@
 namespace bentohost::app {
 namespace {
 
-Result<http::ServerOptions> stand_in_options(const Config& config) {
+Result<http::ServerOptions> fallback_options(const Config& config) {
   http::ServerOptions options;
   options.limits = config.limits;
   options.proxies = config.forwarded_allow_ips;
@@ -47,7 +47,7 @@ int supervise_service(const Config& config, const std::string& exe,
     return 1;
   }
   return supervise::supervise(
-      {{exe, arguments}, [&config] { return stand_in_options(config); }, config.watchdog},
+      {{exe, arguments}, [&config] { return fallback_options(config); }, config.watchdog},
       *std::move(listeners), resumed);
 }
 

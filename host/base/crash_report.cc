@@ -9,15 +9,15 @@
 #include <atomic>
 #include <cerrno>
 
-#include "base/call.h"
 #include "base/code_names.h"
 #include "base/exits.h"
+#include "base/plugin_call_note.h"
 #include "base/signal_safe_line.h"
 #include "base/user_output.h"
 
 namespace bentohost {
 
-constinit thread_local const Call* current_call = nullptr;
+constinit thread_local const PluginCallNote* current_call = nullptr;
 
 namespace {
 
@@ -36,7 +36,7 @@ std::atomic<int> reporting_thread = 0;
 std::atomic<pid_t> hung_thread = 0;
 
 void add_call_fields(SignalSafeLine& line) {
-  const Call& call = *current_call;
+  const PluginCallNote& call = *current_call;
   line.field("service", call.service).field("plugin", call.plugin).field("call", call.what);
   line.field("method", call.method).field("path", call.path);
   line.field("request_id", call.request_id);

@@ -1,8 +1,8 @@
 // Crash report: what the log says when SIGSEGV, SIGBUS, SIGFPE, SIGILL or SIGABRT is about to end
 // this process, or exit() in code of a plugin's (base/exits.h): the signal, the address, the call
-// into a plugin that the thread was in (base/call.h) and a backtrace, a line each, in the log's own
-// format. Then the signal has its usual effect: a core dump, and an exit status that the parent
-// sees. Nothing in here allocates or locks.
+// into a plugin that the thread was in (base/plugin_call_note.h) and a backtrace, a line each, in
+// the log's own format. Then the signal has its usual effect: a core dump, and an exit status that
+// the parent sees. Nothing in here allocates or locks.
 #pragma once
 
 #include <sys/types.h>

@@ -7,8 +7,8 @@
 
 #include <atomic>
 
-#include "base/call.h"
 #include "base/host_thread.h"
+#include "base/plugin_call_note.h"
 
 namespace bentohost {
 namespace {

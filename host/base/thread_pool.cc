@@ -61,7 +61,7 @@ using JobPtr = std::unique_ptr<ThreadPool::Job>;
 // Shared with each thread, so that one that is left behind has it still.
 struct ThreadPool::State : std::enable_shared_from_this<State> {
   explicit State(const Options& its_options)
-      : options(its_options), free_seats(static_cast<std::ptrdiff_t>(its_options.seats)) {}
+      : options(its_options), free_permits(static_cast<std::ptrdiff_t>(its_options.permits)) {}
 
   struct Waiting {
     JobPtr job;
@@ -85,7 +85,7 @@ struct ThreadPool::State : std::enable_shared_from_this<State> {
   std::deque<Waiting> jobs;
   std::size_t waiting_bytes = 0;
   TimePoint looked_through{};
-  std::ptrdiff_t free_seats;  // below zero: more run than should
+  std::ptrdiff_t free_permits;  // below zero: more run than should
   std::size_t threads = 0;
   std::size_t idle = 0;
   std::size_t starting = 0;  // have not looked for a job yet
@@ -111,7 +111,7 @@ bool ThreadPool::State::await_job(std::unique_lock<std::mutex>& lock) {
       if (timed_out && jobs.empty() && threads > options.kept_threads) return false;
     } else {
       const TimePoint impatient_at = jobs.front().since + kPatience;
-      if (free_seats > 0 || stopping || clock.now() >= impatient_at) return true;
+      if (free_permits > 0 || stopping || clock.now() >= impatient_at) return true;
       changed.wait_until(lock, impatient_at);
     }
   }
@@ -136,7 +136,7 @@ void ThreadPool::State::work() {
     if (!has_job) break;
     {
       const JobPtr job = take_first();
-      --free_seats;
+      --free_permits;
       // Somebody has to watch over the jobs that still wait.
       if (!jobs.empty()) (void)call_for_a_thread();
       lock.unlock();
@@ -147,7 +147,7 @@ void ThreadPool::State::work() {
       }
     }  // what the job holds is released without the lock
     lock.lock();
-    ++free_seats;
+    ++free_permits;
   }
   --threads;
   // Whoever ends joins those that ended before, for their destructors of thread-local variables may
@@ -299,7 +299,7 @@ ThreadPool::Blocking::Blocking() {
   auto* state = static_cast<State*>(running_in);
   if (state == nullptr) return;
   std::lock_guard lock(state->mutex);
-  ++state->free_seats;
+  ++state->free_permits;
   // Where the system has no thread to give, the job waits for one of ours.
   if (!state->jobs.empty()) (void)state->call_for_a_thread();
 }
@@ -309,7 +309,7 @@ ThreadPool::Blocking::~Blocking() {
   if (state == nullptr) return;
   // Without waiting for one: it has waited already, and what it still has to do is short.
   std::lock_guard lock(state->mutex);
-  --state->free_seats;
+  --state->free_permits;
 }
 
 }  // namespace bentohost

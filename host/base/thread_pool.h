@@ -1,5 +1,5 @@
-// ThreadPool: runs jobs that may block for long. As many as there are seats run at once; one that
-// is about to wait (for a runner, a slow client) hands its seat on with a Blocking scope, and one
+// ThreadPool: runs jobs that may block for long. As many as there are permits run at once; one that
+// is about to wait (for a runner, a slow client) hands its permit on with a Blocking scope, and one
 // that waits without saying so loses it to a job that has been kept for kPatience. So there are as
 // many threads as jobs that wait, up to `max_threads`, and few that run. Threads start on demand
 // and end after ten idle seconds. The jobs that wait for a thread are bounded in number and in
@@ -43,19 +43,19 @@ class ThreadPool {
 
   struct Options {
     std::size_t max_threads = 1;
-    std::size_t seats = 1;
+    std::size_t permits = 1;
     std::size_t kept_threads = 0;  // started at once, and kept: for what must not lack one later
     // Of the jobs that wait for a thread.
     std::size_t max_waiting = std::numeric_limits<std::size_t>::max();
     std::size_t max_waiting_bytes = std::numeric_limits<std::size_t>::max();
   };
 
-  // How long a job is kept from running by others that hold all seats.
+  // How long a job is kept from running by others that hold all permits.
   static constexpr Duration kPatience = std::chrono::milliseconds(5);
 
   explicit ThreadPool(const Options& options);
-  ThreadPool(std::size_t max_threads, std::size_t seats)
-      : ThreadPool(Options{.max_threads = max_threads, .seats = seats}) {}
+  ThreadPool(std::size_t max_threads, std::size_t permits)
+      : ThreadPool(Options{.max_threads = max_threads, .permits = permits}) {}
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
@@ -78,7 +78,7 @@ class ThreadPool {
   // number. No run() afterwards.
   std::size_t stop(TimePoint deadline);
 
-  // While one lives, this thread's job has no seat. On other threads it does nothing.
+  // While one lives, this thread's job has no permit. On other threads it does nothing.
   class Blocking {
    public:
     Blocking();

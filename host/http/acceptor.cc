@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "base/log.h"
-#include "http/last_words.h"
+#include "http/crash_responses.h"
 #include "http/problem.h"
 #include "http/response_writer.h"
 #include "http/socket_name.h"
@@ -27,9 +27,9 @@ bool is_passing(int error) {
   return error == ECONNABORTED || error == EINTR || error == EPROTO || error == EPERM;
 }
 
-std::string too_many_connections(Door door) {
-  const Response response =
-      problem(503, door == Door::kAdmin ? "too many connections to the operators' door are open"
+std::string too_many_connections(ListenerRole door) {
+  const Response response = problem(
+      503, door == ListenerRole::kAdmin ? "too many connections to the operators' door are open"
                                         : "this client has too many connections open");
   std::string bytes;
   append_head(response, {.close = true}, bytes);
@@ -39,30 +39,31 @@ std::string too_many_connections(Door door) {
 }  // namespace
 
 Acceptor::Acceptor(std::vector<Listener> listeners, std::shared_ptr<TlsContext> tls,
-                   std::vector<std::shared_ptr<Reactor>> reactors)
+                   std::vector<std::shared_ptr<LoopConnections>> loops)
     : listeners_(std::move(listeners)),
       tls_(std::move(tls)),
-      reactors_(std::move(reactors)),
-      loop_(*reactors_.front()->loop()),
+      loops_(std::move(loops)),
+      loop_(*loops_.front()->loop()),
       resume_(loop_.timers(), *this),
-      farewells_(loop_) {}
+      rejected_(loop_) {}
 
 Acceptor::~Acceptor() = default;
 
-void Acceptor::start() { open_doors(Doors::kAll); }
+void Acceptor::start() { open_doors(AcceptMode::kAll); }
 
 void Acceptor::stop() {
   resume_.clear();
-  open_doors(Doors::kNone);
+  open_doors(AcceptMode::kNone);
 }
 
-void Acceptor::open_doors(Doors doors) {
-  const auto is_among = [](const Listener& listener, Doors these) {
-    return these == Doors::kAll || (these == Doors::kAdmin && listener.door == Door::kAdmin);
+void Acceptor::open_doors(AcceptMode doors) {
+  const auto is_among = [](const Listener& listener, AcceptMode these) {
+    return these == AcceptMode::kAll ||
+           (these == AcceptMode::kAdmin && listener.door == ListenerRole::kAdmin);
   };
   Status status;
   for (const Listener& listener : listeners_) {
-    const bool was = is_among(listener, doors_);
+    const bool was = is_among(listener, mode_);
     const bool is = is_among(listener, doors);
     if (is && !was && status.ok()) {
       status = loop_.watch(listener.fd.get(), EPOLLIN,
@@ -71,23 +72,23 @@ void Acceptor::open_doors(Doors doors) {
       loop_.unwatch(listener.fd.get());
     }
   }
-  doors_ = doors;
+  mode_ = doors;
   if (status.ok()) return;
   for (const Listener& listener : listeners_) loop_.unwatch(listener.fd.get());
-  doors_ = Doors::kNone;
+  mode_ = AcceptMode::kNone;
   resume_.set(loop_.now() + kPause);
   if (!is_due(warned_failed_at_)) return;
   log_error("connections wait: the listening sockets cannot be watched: " + status.message());
 }
 
-void Acceptor::pause(Doors but_for) {
+void Acceptor::pause(AcceptMode but_for) {
   open_doors(but_for);
   resume_.set(loop_.now() + kPause);
 }
 
 void Acceptor::on_timer() {
-  Front& front = *reactors_.front()->front();
-  if (front.open() >= front.limits.max_connections) return pause(Doors::kAdmin);
+  ServerState& server = *loops_.front()->server();
+  if (server.open() >= server.limits.max_connections) return pause(AcceptMode::kAdmin);
   start();
 }
 
@@ -98,27 +99,27 @@ bool Acceptor::is_due(TimePoint& warned_at) const {
 }
 
 void Acceptor::accept_from(const Listener& listener) {
-  Front& front = *reactors_.front()->front();
+  ServerState& server = *loops_.front()->server();
   for (int i = 0; i < kAcceptsPerTurn; ++i) {
-    if (are_last_words_spoken()) return stop();
-    if (listener.door == Door::kPublic && front.open() >= front.limits.max_connections) {
+    if (are_crash_responses_sent()) return stop();
+    if (listener.door == ListenerRole::kPublic && server.open() >= server.limits.max_connections) {
       if (is_due(warned_full_at_)) {
         log_warning("--max-connections are open; further ones wait until some close",
-                    {{"connections", front.open()}});
+                    {{"connections", server.open()}});
       }
-      return pause(Doors::kAdmin);
+      return pause(AcceptMode::kAdmin);
     }
     UniqueFd fd(accept4(listener.fd.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!fd) {
       const int error = errno;
       if (error == EAGAIN || is_passing(error)) return;
       if (error == EINVAL) return stop();  // it was told to listen no more
-      farewells_.close_all();
+      rejected_.close_all();
       if (is_due(warned_failed_at_)) {
         log_warning("accepting connections failed; trying again until it works",
                     {{"reason", std::generic_category().message(error)}});
       }
-      return pause(Doors::kNone);
+      return pause(AcceptMode::kNone);
     }
     take(listener, std::move(fd));
   }
@@ -130,17 +131,17 @@ void Acceptor::take(const Listener& listener, UniqueFd fd) {
     setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   }
   Peer peer{peer_name(fd.get()), local_name(fd.get()), listener.door};
-  Front& front = *reactors_.front()->front();
-  if (const auto too_many = front.opened(peer.client, listener.door); !too_many.empty()) {
-    front.application.cut(too_many);
-    if (!listener.secure) farewells_.say(std::move(fd), too_many_connections(listener.door));
+  ServerState& server = *loops_.front()->server();
+  if (const auto too_many = server.opened(peer.client, listener.door); !too_many.empty()) {
+    server.application.cut(too_many);
+    if (!listener.secure) rejected_.say(std::move(fd), too_many_connections(listener.door));
     return;
   }
   std::unique_ptr<Transport> transport =
       listener.secure ? tls_->accept(std::move(fd)) : plain_transport(std::move(fd));
-  if (transport == nullptr) return front.closed(peer.client, listener.door);
-  next_ = (next_ + 1) % reactors_.size();
-  reactors_[next_]->adopt(std::move(transport), std::move(peer));
+  if (transport == nullptr) return server.closed(peer.client, listener.door);
+  next_ = (next_ + 1) % loops_.size();
+  loops_[next_]->adopt(std::move(transport), std::move(peer));
 }
 
 }  // namespace bentohost::http

@@ -1,5 +1,5 @@
 // Acceptor: the listening sockets of a server, on one event loop: it takes connections from them
-// and deals them out to the reactors in turn. It stops listening, without spinning, while
+// and deals them out to the loops in turn. It stops listening, without spinning, while
 // descriptors have run out, and but for the operators' door while connections have; it goes on by
 // itself.
 #pragma once
@@ -13,9 +13,9 @@
 
 #include "base/event_loop.h"
 #include "base/unique_fd.h"
-#include "http/farewells.h"
 #include "http/listener.h"
-#include "http/reactor.h"
+#include "http/loop_connections.h"
+#include "http/rejected_connections.h"
 #include "http/tls_context.h"
 
 namespace bentohost::http {
@@ -24,7 +24,7 @@ class Acceptor final : private Timer::Owner {
  public:
   // Before the loop runs, or on it. `tls` may be null.
   Acceptor(std::vector<Listener> listeners, std::shared_ptr<TlsContext> tls,
-           std::vector<std::shared_ptr<Reactor>> reactors);
+           std::vector<std::shared_ptr<LoopConnections>> loops);
   ~Acceptor();
 
   // [loop]
@@ -35,21 +35,21 @@ class Acceptor final : private Timer::Owner {
   void on_timer() override;
   void accept_from(const Listener& listener);
   void take(const Listener& listener, UniqueFd fd);
-  enum class Doors { kNone, kAdmin, kAll };
-  void open_doors(Doors doors);
-  void pause(Doors but_for);
+  enum class AcceptMode { kNone, kAdmin, kAll };
+  void open_doors(AcceptMode doors);
+  void pause(AcceptMode but_for);
   // Whether to warn again; if so, this was it.
   bool is_due(TimePoint& warned_at) const;
 
   std::vector<Listener> listeners_;
   const std::shared_ptr<TlsContext> tls_;  // for those that are secure
-  const std::vector<std::shared_ptr<Reactor>> reactors_;
+  const std::vector<std::shared_ptr<LoopConnections>> loops_;
   EventLoop& loop_;
   Timer resume_;
   std::size_t next_ = 0;
-  Doors doors_ = Doors::kNone;
+  AcceptMode mode_ = AcceptMode::kNone;
   TimePoint warned_full_at_{}, warned_failed_at_{};  // the epoch: never
-  Farewells farewells_;
+  RejectedConnections rejected_;
 };
 
 }  // namespace bentohost::http

@@ -6,9 +6,9 @@
 #include <utility>
 
 #include "base/log.h"
-#include "http/last_words.h"
+#include "http/crash_responses.h"
+#include "http/loop_connections.h"
 #include "http/problem.h"
-#include "http/reactor.h"
 
 namespace bentohost::http {
 namespace {
@@ -46,17 +46,17 @@ std::string_view reason_of(std::uint32_t http_status) {
 
 }  // namespace
 
-Connection::Connection(std::shared_ptr<Reactor> reactor, std::unique_ptr<Transport> transport,
-                       Peer peer)
-    : reactor_(std::move(reactor)),
-      front_(*reactor_->front()),
-      loop_(*reactor_->loop()),
+Connection::Connection(std::shared_ptr<LoopConnections> loop_connections,
+                       std::unique_ptr<Transport> transport, Peer peer)
+    : loop_connections_(std::move(loop_connections)),
+      server_(*loop_connections_->server()),
+      loop_(*loop_connections_->loop()),
       transport_(std::move(transport)),
       timer_(loop_.timers(), *this),
       client_(std::move(peer.client)),
       scheme_(transport_->is_secure() ? "https" : "http"),
-      reader_(front_.limits.head),
-      body_memory_(front_.body_memory) {
+      reader_(server_.limits.head),
+      body_memory_(server_.body_memory) {
   request_.client = client_;
   request_.server = std::move(peer.server);
   request_.door = peer.door;
@@ -88,8 +88,8 @@ void Connection::close() {
   if (stream_) stream_->cancel();
   late_.reset();
   target_.reset();
-  tell_sent(sent_);
-  reactor_->forget(self, client_, request_.door);
+  run_after_sent(sent_);
+  loop_connections_->forget(self, client_, request_.door);
 }
 
 void Connection::end() {
@@ -106,7 +106,7 @@ void Connection::on_events(std::uint32_t epoll_events) {
     has_ended_ = true;
     if (phase_ == Phase::kHandling && is_reset) {
       lose_client();
-    } else if (phase_ == Phase::kHandling && front_.limits.half_close == HalfClose::kDrop &&
+    } else if (phase_ == Phase::kHandling && server_.limits.half_close == HalfClose::kDrop &&
                reader_.state() == RequestReader::State::kDone) {
       return close();
     }
@@ -115,7 +115,7 @@ void Connection::on_events(std::uint32_t epoll_events) {
 }
 
 void Connection::run() {
-  Connection* const outer = std::exchange(reactor_->at_work, this);
+  Connection* const outer = std::exchange(loop_connections_->at_work, this);
   for (int reads = 0; phase_ != Phase::kClosed;) {
     if (phase_ == Phase::kReading) advance();
     if (!flush()) break;
@@ -144,7 +144,7 @@ void Connection::run() {
     park();
     set_timer();
   }
-  reactor_->at_work = outer;
+  loop_connections_->at_work = outer;
 }
 
 bool Connection::wants_bytes() const {
@@ -164,7 +164,7 @@ bool Connection::wants_bytes() const {
 
 void Connection::read_once() {
   park();  // what is unread may lie where the next bytes come to lie
-  auto& buffer = reactor_->buffer();
+  auto& buffer = loop_connections_->buffer();
   const Received received = transport_->read(buffer.data(), buffer.size());
   switch (received.kind) {
     case Received::Kind::kAgain:
@@ -231,7 +231,7 @@ void Connection::advance() {
     } else if (state == RequestReader::State::kDone) {
       handle();
     } else if (state == RequestReader::State::kInflating) {
-      if (front_.threads != nullptr) return inflate_elsewhere();
+      if (server_.threads != nullptr) return inflate_elsewhere();
     } else {
       return;
     }
@@ -295,8 +295,8 @@ class Connection::InflateJob final : public ThreadPool::Job {
 
 void Connection::inflate_elsewhere() {
   is_inflating_ = true;
-  const Status status =
-      front_.threads->run(std::make_unique<InflateJob>(shared_from_this(), reader_.take_backlog()));
+  const Status status = server_.threads->run(
+      std::make_unique<InflateJob>(shared_from_this(), reader_.take_backlog()));
   if (status.ok()) return;
   is_inflating_ = false;
   refuse(Status::with_http(503, status.code(), status.message()), reason::kHandlerQueue);
@@ -322,10 +322,10 @@ void Connection::on_head() {
   body_bytes_ = 0;
   request_.client = client_;
   request_.scheme = scheme_;
-  apply_forwarded(front_.proxies, request_);
-  BodyPlan plan = front_.application.plan(request_);
+  apply_forwarded(server_.proxies, request_);
+  BodyPlan plan = server_.application.plan(request_);
   target_ = std::move(plan.target);
-  const std::size_t max_body = plan.max_body != 0 ? plan.max_body : front_.limits.max_body;
+  const std::size_t max_body = plan.max_body != 0 ? plan.max_body : server_.limits.max_body;
   is_streamed_ = plan.streamed;
   const Status status =
       reader_.begin_body(max_body, request_, is_streamed_ ? piece_ : request_.body);
@@ -335,7 +335,7 @@ void Connection::on_head() {
     out_.append("HTTP/1.1 100 Continue\r\n\r\n");
   }
   if (!is_streamed_) return;
-  stream_ = std::make_unique<Stream>(front_.body_memory);
+  stream_ = std::make_unique<Stream>(server_.body_memory);
   is_paused_ = false;
   if (has_body) {
     // What is here already comes first: a small body is one piece.
@@ -379,7 +379,7 @@ void Connection::handle() {
     is_awaited_ = true;
   }
   in_handler_ = true;
-  front_.application.handle(*this);
+  server_.application.handle(*this);
   in_handler_ = false;
   if (std::exchange(has_response_, false)) on_response();
 }

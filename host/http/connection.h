@@ -16,21 +16,21 @@
 #include <vector>
 
 #include "base/event_loop.h"
-#include "http/front.h"
 #include "http/message.h"
 #include "http/request_reader.h"
 #include "http/response_writer.h"
+#include "http/server_state.h"
 #include "http/stream.h"
 #include "http/transport.h"
 
 namespace bentohost::http {
 
-class Reactor;
+class LoopConnections;
 
 // Where a connection came from.
 struct Peer {
   std::string client, server;  // as in Request
-  Door door = Door::kPublic;
+  ListenerRole door = ListenerRole::kPublic;
 };
 
 class Connection final : public std::enable_shared_from_this<Connection>,
@@ -38,7 +38,8 @@ class Connection final : public std::enable_shared_from_this<Connection>,
                          private EventLoop::Watcher,
                          private Timer::Owner {
  public:
-  Connection(std::shared_ptr<Reactor> reactor, std::unique_ptr<Transport> transport, Peer peer);
+  Connection(std::shared_ptr<LoopConnections> loop_connections,
+             std::unique_ptr<Transport> transport, Peer peer);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -70,8 +71,8 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   Status write(std::string_view bytes, bool more) override;
   void cut() override;
   void after_sent(std::function<void()> f) override { after_sent_.push_back(std::move(f)); }
-  void answer_by(TimePoint when, std::shared_ptr<LateAnswer> late) override;
-  void hasten(TimePoint when) override;
+  void answer_by(TimePoint when, std::shared_ptr<DeadlineResponder> late) override;
+  void tighten_deadline(TimePoint when) override;
   std::shared_ptr<const std::atomic<bool>> gone() const override { return gone_; }
 
   void on_events(std::uint32_t epoll_events) override;
@@ -106,7 +107,7 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   void answer_late();
   void end_exchange();
   bool flush();
-  void tell_sent(std::vector<std::function<void()>>& whom);
+  void run_after_sent(std::vector<std::function<void()>>& whom);
   std::size_t unsent() const { return out_.size() - out_sent_ + out_body_.size() - body_sent_; }
   void linger();
   void lose_client();
@@ -117,9 +118,9 @@ class Connection final : public std::enable_shared_from_this<Connection>,
 
   class InflateJob;
 
-  const std::shared_ptr<Reactor> reactor_;
-  Front& front_;     // the reactor's
-  EventLoop& loop_;  // the reactor's
+  const std::shared_ptr<LoopConnections> loop_connections_;
+  ServerState& server_;  // the loop's connections'
+  EventLoop& loop_;      // the loop's connections'
   std::unique_ptr<Transport> transport_;
   Timer timer_;
   const std::string client_;  // a request's may be another's, behind a proxy
@@ -133,7 +134,7 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   std::size_t requests_ = 0;
 
   std::string in_;           // arrived, not taken yet, between two events
-  std::string_view unread_;  // the same during one: in in_ or in the reactor's buffer
+  std::string_view unread_;  // the same during one: in in_ or in the loop's buffer
   RequestReader reader_;
   Request request_;
   std::shared_ptr<const void> target_;  // BodyPlan's, until the handler takes it
@@ -157,7 +158,7 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   std::vector<std::function<void()>> after_sent_;  // of the exchange
   std::vector<std::function<void()>> sent_;        // of those whose last byte is to be sent
   TimePoint late_at_ = kNoDeadline;
-  std::shared_ptr<LateAnswer> late_;
+  std::shared_ptr<DeadlineResponder> late_;
 
   // From the handler's call to the end of the exchange; then whoever answers may be the last to
   // know this connection.
@@ -165,7 +166,7 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   bool in_handler_ = false;
   bool is_refused_ = false;  // by the front: its answer is the last
   bool has_response_ = false;
-  bool is_awaited_ = false;  // should we crash, it is answered: see last_words.h
+  bool is_awaited_ = false;  // should we crash, it is answered: see crash_responses.h
   Response response_;
   std::unique_ptr<Stream> stream_;
   BodyFraming stream_framing_ = BodyFraming::kChunked;

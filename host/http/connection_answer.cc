@@ -4,9 +4,9 @@
 
 #include "base/log.h"
 #include "http/connection.h"
-#include "http/last_words.h"
+#include "http/crash_responses.h"
+#include "http/loop_connections.h"
 #include "http/problem.h"
-#include "http/reactor.h"
 
 namespace bentohost::http {
 namespace {
@@ -37,7 +37,7 @@ void Connection::respond(Response response) {
   response_ = std::move(response);
   if (is_on_loop() && in_handler_) {
     has_response_ = true;
-  } else if (is_on_loop() && reactor_->at_work == nullptr) {
+  } else if (is_on_loop() && loop_connections_->at_work == nullptr) {
     on_response();
   } else {
     loop_.post([self = std::move(keep_)]() mutable {
@@ -102,7 +102,7 @@ void Connection::cut() {
   loop_.post([self = std::move(keep_)]() mutable {
     auto held = std::exchange(self, nullptr);
     if (held->phase_ == Phase::kHandling) held->close();  // else it was answered late
-    held->tell_sent(held->after_sent_);
+    held->run_after_sent(held->after_sent_);
   });
 }
 
@@ -134,11 +134,11 @@ void Connection::on_response() {
   const auto self = std::exchange(keep_, nullptr);
   if (phase_ != Phase::kHandling) {  // too late
     body_memory_.release();
-    return tell_sent(after_sent_);
+    return run_after_sent(after_sent_);
   }
   end_exchange();
   answer(std::move(response_));
-  if (reactor_->at_work != this) run();  // else it goes on by itself
+  if (loop_connections_->at_work != this) run();  // else it goes on by itself
 }
 
 void Connection::on_output() {
@@ -151,11 +151,11 @@ void Connection::on_output() {
 
 void Connection::on_last_output() {
   const auto self = std::exchange(keep_, nullptr);
-  if (phase_ != Phase::kHandling) return tell_sent(after_sent_);
+  if (phase_ != Phase::kHandling) return run_after_sent(after_sent_);
   // It is not whole, and must not look like it.
   if (stream_->is_cancelled()) {
     close();
-    return tell_sent(after_sent_);
+    return run_after_sent(after_sent_);
   }
   end_exchange();
   begin_stream();
@@ -214,7 +214,7 @@ void Connection::refuse(const Status& refusal, std::string_view reason) {
     told.headers.push_back({"Accept-Encoding", std::string(kAcceptedCodings)});
   }
   in_handler_ = true;
-  front_.application.refuse(*this, std::move(told));
+  server_.application.refuse(*this, std::move(told));
   in_handler_ = false;
   if (std::exchange(has_response_, false)) on_response();
 }
@@ -224,20 +224,20 @@ ResponseHead Connection::head_of(const Response& response, BodyFraming framing) 
   head.framing = framing;
   // Each of these ends a connection that the client wants to keep.
   const bool is_body_unread = reader_.state() != RequestReader::State::kDone;
-  const bool is_full = front_.limits.max_requests != 0 && requests_ >= front_.limits.max_requests;
+  const bool is_full = server_.limits.max_requests != 0 && requests_ >= server_.limits.max_requests;
   lingers_ = response.close || is_refused_ || is_body_unread || is_full ||
-             front_.mode() >= Mode::kDraining;
+             server_.mode() >= Mode::kDraining;
   head.close = lingers_ || !reader_.framing().keep_alive || framing == BodyFraming::kToClose;
   head.keep_alive = !head.close && request_.version == "HTTP/1.0";
   return head;
 }
 
-void Connection::answer_by(TimePoint when, std::shared_ptr<LateAnswer> late) {
+void Connection::answer_by(TimePoint when, std::shared_ptr<DeadlineResponder> late) {
   late_at_ = when;
   late_ = std::move(late);
 }
 
-void Connection::hasten(TimePoint when) {
+void Connection::tighten_deadline(TimePoint when) {
   const auto bring_forward = [when, request = requests_](Connection& self) {
     if (self.late_ == nullptr || self.requests_ != request) return;
     self.late_at_ = std::min(self.late_at_, when);
@@ -268,7 +268,7 @@ void Connection::end_exchange() {
   after_sent_.clear();
 }
 
-void Connection::tell_sent(std::vector<std::function<void()>>& whom) {
+void Connection::run_after_sent(std::vector<std::function<void()>>& whom) {
   for (const auto& f : std::exchange(whom, {})) f();
 }
 
@@ -325,7 +325,7 @@ bool Connection::flush() {
     write_since_ = {};
     if (stream_) stream_->set_unsent(0);
   }
-  if (!sent_.empty()) tell_sent(sent_);
+  if (!sent_.empty()) run_after_sent(sent_);
   return true;
 }
 
@@ -341,7 +341,7 @@ void Connection::linger() {
 // ---- deadlines -------------------------------------------------------------------------------
 
 Connection::Deadline Connection::deadline() const {
-  const Limits& limits = front_.limits;
+  const Limits& limits = server_.limits;
   if (write_since_ != TimePoint{}) {
     const TimePoint stalled = write_progress_ + limits.write_timeout;
     const TimePoint slow = too_slow_at(write_since_, written_, limits.min_rate);
@@ -363,7 +363,7 @@ Connection::Deadline Connection::deadline() const {
   if (phase_ != Phase::kReading) return of_handler;
   if (state == RequestReader::State::kHead) return {since_ + limits.header_timeout, Wait::kHead};
   const Mode last = requests_ > 0 ? Mode::kServing : Mode::kDraining;
-  if (front_.mode() > last) return {since_ + kPatience, Wait::kIdle};
+  if (server_.mode() > last) return {since_ + kPatience, Wait::kIdle};
   return {since_ + (requests_ > 0 ? limits.idle_timeout : limits.header_timeout), Wait::kIdle};
 }
 
@@ -386,10 +386,10 @@ void Connection::on_timer() {
     case Wait::kHandler:
       return answer_late();
     case Wait::kWrite:
-      front_.application.cut(reason::kWriteTimeout);
+      server_.application.cut(reason::kWriteTimeout);
       return close();
     case Wait::kWriteRate:
-      front_.application.cut(reason::kMinRate);
+      server_.application.cut(reason::kMinRate);
       return close();
     case Wait::kHead:
       return time_out("the request's head did not arrive in time", reason::kHeaderTimeout);
@@ -403,7 +403,7 @@ void Connection::on_timer() {
 void Connection::time_out(const char* what, std::string_view reason) {
   Status status = Status::with_http(408, BENTO_DEADLINE_EXCEEDED, what);
   if (phase_ == Phase::kHandling) {  // its handler waits for the body, and is told
-    front_.application.cut(reason);
+    server_.application.cut(reason);
     readable_ = false;
     is_paused_ = true;
     stream_->fail_body(std::move(status));

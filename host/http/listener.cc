@@ -249,15 +249,15 @@ Result<std::vector<Listener>> inherited_listeners() {
   return listeners;
 }
 
-Result<std::vector<Listener>> open_listeners(const Doors& doors) {
+Result<std::vector<Listener>> open_listeners(const ListenerSpecs& doors) {
   std::vector<Listener> listeners;
   if (doors.inherit) {
     auto inherited = inherited_listeners();
     if (!inherited.ok()) return std::move(inherited).take_status();
     listeners = *std::move(inherited);
   }
-  for (const Door door : {Door::kPublic, Door::kAdmin}) {
-    for (const Address& address : door == Door::kAdmin ? doors.admin : doors.open) {
+  for (const ListenerRole door : {ListenerRole::kPublic, ListenerRole::kAdmin}) {
+    for (const Address& address : door == ListenerRole::kAdmin ? doors.admin : doors.open) {
       auto opened = listen_on(address, doors.unix_mode);
       if (!opened.ok()) return std::move(opened).take_status();
       for (Listener& listener : *opened) {

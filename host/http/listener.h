@@ -32,7 +32,7 @@ using OwnedFile = std::unique_ptr<const std::string, RemoveFile>;
 struct Listener {
   UniqueFd fd;
   Address address;
-  Door door = Door::kPublic;
+  ListenerRole door = ListenerRole::kPublic;
   bool secure = false;     // TLS
   OwnedFile file = {};     // of a Unix socket that we made
   bool inherited = false;  // systemd has it as well
@@ -58,12 +58,12 @@ Result<std::vector<Listener>> inherited_listeners();
 bool has_inherited_listeners();
 
 // Opens all of them, or none: first those that systemd passes, then those of each door.
-struct Doors {
+struct ListenerSpecs {
   std::vector<Address> open, admin;  // "public" is a keyword
   bool inherit = false;              // also the sockets that systemd passes
   unsigned unix_mode = kUnixSocketMode;
 };
-Result<std::vector<Listener>> open_listeners(const Doors& doors);
+Result<std::vector<Listener>> open_listeners(const ListenerSpecs& doors);
 
 // "127.0.0.1:3000", "[::1]:3000".
 std::string authority(const std::string& host, std::uint16_t port);

@@ -36,7 +36,7 @@ bool is_bodiless(std::string_view method, int status);
 std::string joined_header(const Headers& headers, std::string_view name);
 
 // Where a request came in.
-enum class Door { kPublic, kAdmin };
+enum class ListenerRole { kPublic, kAdmin };
 
 struct Request {
   std::string method;   // as sent: "GET", "POST", ...
@@ -47,7 +47,7 @@ struct Request {
   std::string client;   // "127.0.0.1:51034"; "unix"
   std::string server;   // "127.0.0.1:3000", the local end
   std::string_view scheme = "http";
-  Door door = Door::kPublic;
+  ListenerRole door = ListenerRole::kPublic;
   Headers headers;
   std::string body;          // whole and de-chunked; empty for a streamed one
   TimePoint arrived;         // when the head was complete
@@ -80,7 +80,7 @@ struct ReceivedBody {
 };
 
 // What is to be answered when nobody else has answered in time.
-class LateAnswer {
+class DeadlineResponder {
  public:
   // [loop] The answer; nothing when there is one on its way.
   virtual std::optional<Response> late() = 0;
@@ -88,7 +88,7 @@ class LateAnswer {
   virtual TimePoint on_whole_body(TimePoint now) = 0;
 
  protected:
-  ~LateAnswer() = default;
+  ~DeadlineResponder() = default;
 };
 
 // One request on its way to one response, which is either whole (respond) or streamed (start, then
@@ -130,9 +130,9 @@ class Exchange {
   virtual void after_sent(std::function<void()> f) = 0;
   // [loop] From within the handler's call. An answer that has not begun by then is late's, and is
   // the connection's last. Whoever answers afterwards does so in vain, but has to, as ever.
-  virtual void answer_by(TimePoint when, std::shared_ptr<LateAnswer> late) = 0;
+  virtual void answer_by(TimePoint when, std::shared_ptr<DeadlineResponder> late) = 0;
   // [any] The same, but not later than that.
-  virtual void hasten(TimePoint when) = 0;
+  virtual void tighten_deadline(TimePoint when) = 0;
 
   // Turns true when the client is gone (see HalfClose), or was answered late, and then stays so. It
   // outlives the exchange.

@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "http/acceptor.h"
-#include "http/front.h"
-#include "http/reactor.h"
+#include "http/loop_connections.h"
+#include "http/server_state.h"
 
 namespace bentohost::http {
 namespace {
@@ -20,29 +20,29 @@ class Server::Impl {
  public:
   Impl(ServerOptions options, Application& application, Loops loops)
       : options_(std::move(options)),
-        front_(std::make_shared<Front>(options_.limits, options_.proxies, application,
-                                       options_.threads, options_.body_memory)) {
+        server_(std::make_shared<ServerState>(options_.limits, options_.proxies, application,
+                                              options_.threads, options_.body_memory)) {
     for (auto& loop : loops) {
-      reactors_.push_back(std::make_shared<Reactor>(std::move(loop), front_));
+      loops_.push_back(std::make_shared<LoopConnections>(std::move(loop), server_));
     }
   }
 
   void listen(std::vector<Listener> listeners) {
     for (Listener& listener : listeners) {
-      const bool is_public = listener.door == Door::kPublic;
+      const bool is_public = listener.door == ListenerRole::kPublic;
       listener.secure = is_public && options_.tls != nullptr && listener.address.path.empty();
       std::vector<std::string>& urls = is_public ? urls_ : admin_urls_;
       // A name may have several addresses.
       const bool is_told = std::find(urls.begin(), urls.end(), listener.url()) != urls.end();
       if (!is_told) urls.push_back(listener.url());
     }
-    acceptor_ = std::make_unique<Acceptor>(std::move(listeners), options_.tls, reactors_);
+    acceptor_ = std::make_unique<Acceptor>(std::move(listeners), options_.tls, loops_);
   }
 
-  const std::vector<std::string>& urls(Door door) const {
-    return door == Door::kAdmin ? admin_urls_ : urls_;
+  const std::vector<std::string>& urls(ListenerRole door) const {
+    return door == ListenerRole::kAdmin ? admin_urls_ : urls_;
   }
-  std::size_t open() const { return front_->open(); }
+  std::size_t open() const { return server_->open(); }
 
   void serve() {
     is_serving_ = true;
@@ -65,24 +65,24 @@ class Server::Impl {
     if (!std::exchange(is_serving_, false)) return 0;
     stop_accepting();
     enter(Mode::kStopping);
-    if (front_->wait_until_none(deadline)) return 0;
-    const std::size_t cut = front_->open();
-    for (const auto& reactor : reactors_) reactor->close_all();
-    front_->wait_until_none(SteadyClock().now() + kCutTime);
+    if (server_->wait_until_none(deadline)) return 0;
+    const std::size_t cut = server_->open();
+    for (const auto& loop_connections : loops_) loop_connections->close_all();
+    server_->wait_until_none(SteadyClock().now() + kCutTime);
     return cut;
   }
 
  private:
-  EventLoop& loop() { return *reactors_.front()->loop(); }
+  EventLoop& loop() { return *loops_.front()->loop(); }
 
   void enter(Mode mode) {
-    front_->enter(mode);
-    for (const auto& reactor : reactors_) reactor->tell_mode();
+    server_->enter(mode);
+    for (const auto& loop_connections : loops_) loop_connections->tell_mode();
   }
 
   const ServerOptions options_;
-  const std::shared_ptr<Front> front_;
-  std::vector<std::shared_ptr<Reactor>> reactors_;
+  const std::shared_ptr<ServerState> server_;
+  std::vector<std::shared_ptr<LoopConnections>> loops_;
   std::unique_ptr<Acceptor> acceptor_;
   std::vector<std::string> urls_, admin_urls_;
   bool is_serving_ = false;
@@ -94,7 +94,7 @@ Server::Server(ServerOptions options, Application& application, Loops loops)
 Server::~Server() { impl_->stop(TimePoint::min()); }
 
 void Server::listen(std::vector<Listener> listeners) { impl_->listen(std::move(listeners)); }
-std::vector<std::string> Server::urls(Door door) const { return impl_->urls(door); }
+std::vector<std::string> Server::urls(ListenerRole door) const { return impl_->urls(door); }
 void Server::serve() { impl_->serve(); }
 std::size_t Server::open_connections() const { return impl_->open(); }
 void Server::stop_accepting() { impl_->stop_accepting(); }

@@ -39,8 +39,8 @@ class Server {
 
   // What it will accept from: open_listeners()'s, as a rule.
   void listen(std::vector<Listener> listeners);
-  std::vector<std::string> urls(Door door = Door::kPublic) const;  // after listen()
-  void serve();                                                    // the loops run, or will soon
+  std::vector<std::string> urls(ListenerRole door = ListenerRole::kPublic) const;  // after listen()
+  void serve();  // the loops run, or will soon
   // Closes the listening sockets: whoever else has them accepts from now on. What is open goes on.
   void stop_accepting();
   std::size_t open_connections() const;

@@ -3,8 +3,8 @@
 #include <exception>
 #include <utility>
 
-#include "base/call.h"
 #include "base/log.h"
+#include "base/plugin_call_note.h"
 
 namespace bentohost::plugin {
 namespace {
@@ -12,7 +12,7 @@ namespace {
 // Nothing may be thrown across the ABI, but a plugin that does it all the same while it starts or
 // ends is not to take with it the host, and the generation that serves.
 template <typename F>
-Status call_guarded(const Call& call, F&& f) {
+Status call_guarded(const PluginCallNote& call, F&& f) {
   constexpr const char* kThrown = "an exception was thrown across the ABI";
   try {
     return call_plugin(call, std::forward<F>(f));

@@ -10,7 +10,7 @@
 #include <optional>
 #include <string>
 
-#include "base/call.h"
+#include "base/plugin_call_note.h"
 #include "base/status.h"
 #include "plugin/description.h"
 #include "plugin/host_table.h"
@@ -55,7 +55,9 @@ class Instance {
   Instance(PluginConfig config, HostTable::LogSink log)
       : config_(std::move(config)),
         table_(config_.host_version, config_.options_json, config_.file.dir(), std::move(log)) {}
-  Call note(const char* step) const { return {spec_.name, config_.file.path, step, {}, {}, {}}; }
+  PluginCallNote note(const char* step) const {
+    return {spec_.name, config_.file.path, step, {}, {}, {}};
+  }
   Status call(const char* step, bento_code (*hook)(void*, bento_error*));
 
   PluginConfig config_;

@@ -14,10 +14,10 @@
 
 #include "base/child_end.h"
 #include "base/child_stdio.h"
-#include "base/gentle.h"
 #include "base/json.h"
 #include "base/launch.h"
 #include "base/log.h"
+#include "base/low_priority.h"
 #include "base/process_exit.h"
 #include "base/signal_handlers.h"
 #include "plugin/description.h"
@@ -98,7 +98,7 @@ class Watched {
     const End end = watch(options);
     if (end == End::kEnded) return end;
     ::kill(pid_, SIGKILL);
-    if (options.is_gentle) end_gentleness(pid_);  // its end is waited for
+    if (options.is_low_priority) restore_priority(pid_);  // its end is waited for
     status_ = reap_by(pid_, pidfd_, std::chrono::steady_clock::now() + kKillGrace);
     if (!status_) {
       log_error("the process that tries a plugin out does not die of SIGKILL and is left behind",
@@ -114,7 +114,7 @@ class Watched {
  private:
   End watch(const ProbeOptions& options) {
     const TimePoint began = std::chrono::steady_clock::now(), deadline = began + options.time_limit;
-    TimePoint less_gentle_at = options.is_gentle ? began + kGentleTime : kNoDeadline;
+    TimePoint relax_priority_at = options.is_low_priority ? began + kLowPriorityTime : kNoDeadline;
     while (true) {
       status_ = reap(pid_);
       if (!read()) return End::kBabbling;
@@ -122,11 +122,11 @@ class Watched {
       const TimePoint now = std::chrono::steady_clock::now();
       if (options.cancelled != nullptr && *options.cancelled) return End::kCancelled;
       if (now >= deadline) return End::kLate;
-      if (now >= less_gentle_at) {
-        make_less_gentle(pid_);
-        less_gentle_at = kNoDeadline;
+      if (now >= relax_priority_at) {
+        relax_priority(pid_);
+        relax_priority_at = kNoDeadline;
       }
-      wait(std::min({deadline, less_gentle_at, now + kLook}) - now);
+      wait(std::min({deadline, relax_priority_at, now + kLook}) - now);
     }
   }
 
@@ -162,14 +162,14 @@ class Watched {
   std::optional<int> status_;
 };
 
-struct Outcome {
+struct ProbeOutput {
   std::string last_step = "its start", error;
   bool has_report = false;
   ProbeReport report;
 };
 
-Outcome parse_output(std::string_view output) {
-  Outcome outcome;
+ProbeOutput parse_output(std::string_view output) {
+  ProbeOutput outcome;
   while (!output.empty()) {
     const std::size_t end = std::min(output.find('\n'), output.size());
     auto line = parse_json(output.substr(0, end));
@@ -241,7 +241,7 @@ Result<ProbeReport> probe(const PluginFile& file, const ProbeOptions& options,
   try {
     pid = launch(options.exe, {"probe", path, file.mapped(), std::to_string(::getpid())}, in, out,
                  err);
-    if (options.is_gentle) make_gentle(pid, /*for_good=*/true);
+    if (options.is_low_priority) lower_priority(pid, /*for_good=*/true);
   } catch (const Poco::Exception& e) {
     return Status(BENTO_INTERNAL, "cannot start the probe of " + path + ": " + e.displayText());
   }
@@ -250,7 +250,7 @@ Result<ProbeReport> probe(const PluginFile& file, const ProbeOptions& options,
   std::string& errors = child.errors;
   const int status = child.status();
 
-  Outcome outcome = parse_output(child.output);
+  ProbeOutput outcome = parse_output(child.output);
   if (last_step != nullptr) *last_step = outcome.last_step;
   if (end == Watched::End::kCancelled) {
     return Status(BENTO_UNAVAILABLE, path + ": the server is shutting down");

@@ -27,7 +27,7 @@ int run_probe(const PluginFile& file, int parent_pid, const std::string& host_ve
 struct ProbeOptions {
   std::string exe;  // this program
   Duration time_limit = std::chrono::seconds(10);
-  bool is_gentle = false;                        // others serve meanwhile (base/gentle.h)
+  bool is_low_priority = false;                  // others serve meanwhile (base/low_priority.h)
   const std::atomic<bool>* cancelled = nullptr;  // null: nobody does
 };
 

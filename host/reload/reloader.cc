@@ -44,14 +44,14 @@ void Reloader::run() {
     if (stopping_) break;
     if (jobs_.empty()) {
       lock.unlock();
-      fleet_.look_after_draining();
+      services_.look_after_draining();
       lock.lock();
       continue;
     }
     const Job job = std::move(jobs_.front());
     jobs_.pop_front();
     lock.unlock();
-    const Outcome outcome = fleet_.reload(job.service, job.force);
+    const ReloadResult outcome = services_.reload(job.service, job.force);
     if (job.done) job.done(outcome);
     lock.lock();
   }
@@ -65,7 +65,7 @@ void Reloader::stop() {
     left.swap(jobs_);
     changed_.notify_all();
   }
-  fleet_.cancel_reloads();
+  services_.cancel_reloads();
   for (const Job& job : left) refuse(job, kStopping, "stopping");
   if (thread_.joinable()) thread_.join();
 }

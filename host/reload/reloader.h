@@ -9,15 +9,15 @@
 #include <string>
 #include <thread>
 
-#include "reload/fleet.h"
+#include "reload/service_table.h"
 
 namespace bentohost::reload {
 
 class Reloader {
  public:
-  using Done = std::function<void(const Outcome&)>;
+  using Done = std::function<void(const ReloadResult&)>;
 
-  explicit Reloader(Fleet& fleet) : fleet_(fleet) {}
+  explicit Reloader(ServiceTable& services) : services_(services) {}
   ~Reloader() { stop(); }
   Reloader(const Reloader&) = delete;
   Reloader& operator=(const Reloader&) = delete;
@@ -41,7 +41,7 @@ class Reloader {
   void run();
   static void refuse(const Job& job, const char* why, const char* result);
 
-  Fleet& fleet_;
+  ServiceTable& services_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Job> jobs_;   // guarded by mutex_

@@ -48,25 +48,25 @@ std::string generation_json(const Generation& generation) {
 
 }  // namespace
 
-std::string fleet_json(const std::vector<SeatReport>& seats) {
+std::string services_json(const std::vector<ServiceReport>& slots) {
   std::string out = "{\"plugins\":[";
-  for (const SeatReport& seat : seats) {
+  for (const ServiceReport& slot : slots) {
     if (out.back() != '[') out += ',';
     std::string one = "{";
-    member(one, "service", seat.service);
-    member(one, "kind", seat.is_around ? "middleware" : "service");
-    member(one, "file", seat.file);
-    member(one, "prefix", seat.prefix);
-    raw_member(one, "generation", std::to_string(seat.generations.back()->number));
+    member(one, "service", slot.service);
+    member(one, "kind", slot.is_around ? "middleware" : "service");
+    member(one, "file", slot.file);
+    member(one, "prefix", slot.prefix);
+    raw_member(one, "generation", std::to_string(slot.generations.back()->number));
     std::string generations = "[";
-    for (const GenerationPtr& generation : seat.generations) {
+    for (const GenerationPtr& generation : slot.generations) {
       if (generations.back() != '[') generations += ',';
       generations += generation_json(*generation);
     }
     raw_member(one, "generations", generations + "]");
-    raw_member(one, "reloads", std::to_string(seat.reloads));
-    raw_member(one, "failures", std::to_string(seat.failures));
-    raw_member(one, "last_error", seat.last_error.empty() ? "null" : seat.last_error);
+    raw_member(one, "reloads", std::to_string(slot.reloads));
+    raw_member(one, "failures", std::to_string(slot.failures));
+    raw_member(one, "last_error", slot.last_error.empty() ? "null" : slot.last_error);
     out += one + "}";
   }
   return out + "]}\n";

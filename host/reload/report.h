@@ -1,4 +1,4 @@
-// What operators are told of the fleet, as JSON. Pure but for what the generations are at.
+// What operators are told of the service table, as JSON. Pure but for what the generations are at.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace bentohost::reload {
 
-struct SeatReport {
+struct ServiceReport {
   std::string service, file, prefix;
   bool is_around;
   std::uint64_t reloads, failures;
@@ -19,7 +19,7 @@ struct SeatReport {
 };
 
 // {"plugins":[{"service":...,"generation":2,...,"generations":[...],"last_error":null}]}
-std::string fleet_json(const std::vector<SeatReport>& seats);
+std::string services_json(const std::vector<ServiceReport>& slots);
 
 // {"step":...,"message":...,"at":...}, of now.
 std::string error_json(std::string_view step, std::string_view message);

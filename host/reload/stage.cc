@@ -39,12 +39,13 @@ Result<Staged> copy_plugin(plugin::CopyFolder& folder, const std::string& path,
   return staged;
 }
 
-Status try_plugin(Staged& staged, const StageOptions& options, bool is_gentle, Progress& progress) {
+Status try_plugin(Staged& staged, const StageOptions& options, bool is_low_priority,
+                  Progress& progress) {
   progress.enter(Step::kProbe);
   std::string last_step;
-  auto report =
-      plugin::probe(staged.config.file,
-                    {options.exe, options.probe_limit, is_gentle, options.cancelled}, &last_step);
+  auto report = plugin::probe(
+      staged.config.file, {options.exe, options.probe_limit, is_low_priority, options.cancelled},
+      &last_step);
   if (!report.ok()) {
     if (last_step == plugin::kProbeAbi) progress.enter(Step::kAbi);
     return std::move(report).take_status();

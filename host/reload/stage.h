@@ -39,9 +39,10 @@ struct Staged {
 // The first half: only copies are made and looked at. Errors name the file; `progress` says where.
 Result<Staged> copy_plugin(plugin::CopyFolder& folder, const std::string& path,
                            const StageOptions& options, Progress& progress);
-// The second: the child process is started by this thread; it is gentle when others serve
+// The second: the child process is started by this thread; it is of low priority when others serve
 // meanwhile.
-Status try_plugin(Staged& staged, const StageOptions& options, bool is_gentle, Progress& progress);
+Status try_plugin(Staged& staged, const StageOptions& options, bool is_low_priority,
+                  Progress& progress);
 
 // Where bare plugin names are looked for: $BENTOHOST_PLUGIN_PATH (colons between), `subfolder` of
 // the build or installation that `exe` belongs to, the working directory.

@@ -20,13 +20,13 @@
 namespace bentohost::runner {
 
 // What becomes of a call. `values` are views that die when the callback returns.
-struct Outcome {
+struct CallResult {
   Status status;
   std::span<const bento_value> values;
 };
 
 // Called exactly once, on the runner's event loop or in a thread that submits; it must be brief.
-using Done = std::function<void(const Outcome&)>;
+using Done = std::function<void(const CallResult&)>;
 
 struct Call {
   std::vector<wire::Value> inputs;

@@ -55,7 +55,7 @@ class WaitingTicket final : public bento_ticket {
   std::vector<const bento_value*> pointers_;
 };
 
-void copy_outcome(const Outcome& outcome, WaitingTicket::State& state) {
+void copy_outcome(const CallResult& outcome, WaitingTicket::State& state) {
   Status status = outcome.status;
   std::vector<wire::Value> values;
   for (const bento_value& view : outcome.values) {
@@ -87,7 +87,7 @@ class Joiner {
     if (over_) call->abandoned = true;
   }
 
-  void arrived(std::size_t part, const Outcome& outcome) {
+  void arrived(std::size_t part, const CallResult& outcome) {
     {
       std::lock_guard lock(mutex_);
       if (over_) return;
@@ -102,7 +102,7 @@ class Joiner {
   }
 
  private:
-  void keep_locked(std::size_t part, const Outcome& outcome) {
+  void keep_locked(std::size_t part, const CallResult& outcome) {
     status_ = outcome.status;
     for (std::size_t i = 0; status_.ok() && i < outcome.values.size(); ++i) {
       auto value = copy_result(outcome.values[i]);
@@ -144,8 +144,8 @@ class Joiner {
   const Done done_;
 };
 
-CallPtr make_call(std::vector<wire::Value> inputs, std::uint32_t rows, const Client::Wanted& wanted,
-                  Done done) {
+CallPtr make_call(std::vector<wire::Value> inputs, std::uint32_t rows,
+                  const Client::CallLimits& wanted, Done done) {
   auto call = std::make_shared<Call>();
   call->inputs = std::move(inputs);
   call->rows = rows;
@@ -162,7 +162,7 @@ std::size_t parts_of(std::int64_t rows, const plugin::MethodSpec& method) {
 
 Result<std::vector<CallPtr>> submit_split(const Target& target,
                                           const std::vector<wire::Value>& inputs, std::int64_t rows,
-                                          const Client::Wanted& wanted, Done done) {
+                                          const Client::CallLimits& wanted, Done done) {
   const plugin::MethodSpec& method = target.spec();
   const std::int64_t part_rows = method.max_batch;
   const std::size_t parts = parts_of(rows, method);
@@ -177,7 +177,7 @@ Result<std::vector<CallPtr>> submit_split(const Target& target,
     }
     calls.push_back(
         make_call(std::move(slices), static_cast<std::uint32_t>(count), wanted,
-                  [joiner, part](const Outcome& outcome) { joiner->arrived(part, outcome); }));
+                  [joiner, part](const CallResult& outcome) { joiner->arrived(part, outcome); }));
     joiner->expect(calls.back());
     Status status = target.pool->submit(target.method, calls.back());
     if (status.ok()) continue;
@@ -237,7 +237,7 @@ Result<std::int64_t> admit(const Target& target, std::span<const bento_value> in
 }
 
 Result<std::vector<CallPtr>> submit_admitted(const Target& target, std::vector<wire::Value> inputs,
-                                             std::int64_t rows, const Client::Wanted& wanted,
+                                             std::int64_t rows, const Client::CallLimits& wanted,
                                              Done done) {
   const plugin::MethodSpec& method = target.spec();
   if (method.batchable && rows > method.max_batch) {
@@ -270,7 +270,7 @@ Result<Target> Client::find(std::string_view runner, std::string_view method) co
 }
 
 Result<std::vector<CallPtr>> Client::submit(const Target& target, std::vector<wire::Value> inputs,
-                                            const Wanted& wanted, Done done) {
+                                            const CallLimits& wanted, Done done) {
   std::array<bento_value, kFewInputs> few;
   std::vector<bento_value> many;
   std::span<bento_value> views(few.data(), std::min(inputs.size(), kFewInputs));
@@ -286,7 +286,7 @@ Result<std::vector<CallPtr>> Client::submit(const Target& target, std::vector<wi
 
 Result<std::unique_ptr<bento_ticket>> Client::submit(const Target& target,
                                                      std::span<const bento_value* const> inputs,
-                                                     const Wanted& wanted) {
+                                                     const CallLimits& wanted) {
   std::vector<bento_value> views;
   for (const bento_value* input : inputs) {
     if (Status status = wire::check_value(*input); !status.ok()) return status;
@@ -303,7 +303,7 @@ Result<std::unique_ptr<bento_ticket>> Client::submit(const Target& target,
   auto ticket = std::make_unique<WaitingTicket>();
   auto calls =
       submit_admitted(target, std::move(copies), *rows, wanted,
-                      [state = ticket->state](const Outcome& o) { copy_outcome(o, *state); });
+                      [state = ticket->state](const CallResult& o) { copy_outcome(o, *state); });
   if (!calls.ok()) return std::move(calls).take_status();
   ticket->calls = *std::move(calls);
   return std::unique_ptr<bento_ticket>(std::move(ticket));

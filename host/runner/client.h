@@ -35,7 +35,7 @@ class Client {
   Result<Target> find(std::string_view runner, std::string_view method) const;
 
   // For how long a call is wanted.
-  struct Wanted {
+  struct CallLimits {
     TimePoint deadline = kNoDeadline;
     std::shared_ptr<const std::atomic<bool>> cancelled;  // null: until then
   };
@@ -44,12 +44,12 @@ class Client {
   // that the method does not take, else what Pool::submit says. Returns the calls in flight: set
   // `abandoned` in them when nobody waits any more.
   static Result<std::vector<CallPtr>> submit(const Target& target, std::vector<wire::Value> inputs,
-                                             const Wanted& wanted, Done done);
+                                             const CallLimits& wanted, Done done);
 
   // [any] The same for one who will wait. Inputs are copied.
   static Result<std::unique_ptr<bento_ticket>> submit(const Target& target,
                                                       std::span<const bento_value* const> inputs,
-                                                      const Wanted& wanted);
+                                                      const CallLimits& wanted);
 
   // OK when every runner has a warm worker; else UNAVAILABLE with the reasons of all that have
   // none.

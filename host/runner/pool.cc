@@ -9,8 +9,8 @@
 #include <utility>
 
 #include "base/child_end.h"
-#include "base/gentle.h"
 #include "base/log.h"
+#include "base/low_priority.h"
 
 namespace bentohost::runner {
 namespace {
@@ -387,7 +387,7 @@ bool Pool::tick(TimePoint now) {
       if (slot.worker != nullptr) {
         tick_worker_locked(*slot.worker, now, failures);
         need = need || slot.worker->batch != nullptr || slot.worker->kill_at != kNoDeadline ||
-               slot.worker->less_gentle_at != kNoDeadline ||
+               slot.worker->relax_priority_at != kNoDeadline ||
                slot.worker->state == Worker::State::kEnding;
         // Nothing else tells of its end.
         if (!slot.worker->pidfd && slot.worker->state == Worker::State::kEnding &&
@@ -425,9 +425,9 @@ void Pool::tick_worker_locked(Worker& worker, TimePoint now, Failures& failures)
                                               " did not answer before the deadline"));
     }
   }
-  if (now >= worker.less_gentle_at) {
-    worker.less_gentle_at = kNoDeadline;
-    make_less_gentle(worker.pid);
+  if (now >= worker.relax_priority_at) {
+    worker.relax_priority_at = kNoDeadline;
+    relax_priority(worker.pid);
   }
   if (!worker.killed_for.empty()) return report_undying_locked(worker, now);
   if (now < worker.kill_at) return;

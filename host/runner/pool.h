@@ -31,9 +31,9 @@ struct PoolOptions {
   std::size_t max_queue = 1024;              // calls per method: beyond that 503
   std::size_t max_queue_bytes = 256u << 20;  // of their inputs, the same
   Duration kill_grace =
-      std::chrono::seconds(2);  // after the last deadline in a batch: then it is hung
-  std::string hello;            // the JSON that a worker is greeted with
-  bool starts_gently = false;   // the first process of each worker: others serve meanwhile
+      std::chrono::seconds(2);          // after the last deadline in a batch: then it is hung
+  std::string hello;                    // the JSON that a worker is greeted with
+  bool starts_at_low_priority = false;  // the first process of each worker: others serve meanwhile
 };
 
 class Pool final : private EventLoop::TurnEnd, public std::enable_shared_from_this<Pool> {

@@ -14,8 +14,8 @@
 #include <utility>
 
 #include "base/child_end.h"
-#include "base/gentle.h"
 #include "base/log.h"
+#include "base/low_priority.h"
 #include "base/process_exit.h"
 #include "runner/pool.h"
 
@@ -30,16 +30,16 @@ constexpr int kReadsPerEvent = 16;
 }  // namespace
 
 void Pool::spawn(std::uint32_t index) {
-  bool is_gentle = false;
+  bool is_low_priority = false;
   {
     std::lock_guard lock(mutex_);
     if (stopping_) return;
     Slot& slot = slots_[index];
-    is_gentle = options_.starts_gently && !std::exchange(slot.has_begun, true);
+    is_low_priority = options_.starts_at_low_priority && !std::exchange(slot.has_begun, true);
     slot.restart_at = {};
     slot.is_spawning = true;
   }
-  deps_.spawner.spawn(spec_.name, index, is_gentle,
+  deps_.spawner.spawn(spec_.name, index, is_low_priority,
                       [loop = &deps_.loop, index, weak = weak_from_this()](Result<Child> child) {
                         auto arrived = std::make_shared<Result<Child>>(std::move(child));
                         loop->post([arrived = std::move(arrived), loop, index, weak] {
@@ -48,7 +48,7 @@ void Pool::spawn(std::uint32_t index) {
                             return pool->on_spawned(index, std::move(*arrived));
                           }
                           if (!arrived->ok() || (*arrived)->pid <= 0) return;
-                          end_gentleness((*arrived)->pid);  // its end is waited for
+                          restore_priority((*arrived)->pid);  // its end is waited for
                           ::kill((*arrived)->pid, SIGKILL);
                           reap_later(*loop, (*arrived)->pid, std::move((*arrived)->pidfd));
                         });
@@ -75,7 +75,7 @@ void Pool::on_spawned(std::uint32_t index, Result<Child> child) {
       std::make_shared<Worker>(deps_.loop, options_.service, spec_.name, index, *std::move(child));
   const WorkerPtr worker = slot.worker;
   const TimePoint now = deps_.clock.now();
-  if (worker->is_gentle) worker->less_gentle_at = now + kGentleTime;
+  if (worker->is_low_priority) worker->relax_priority_at = now + kLowPriorityTime;
   const Status watched = watch(worker);
   if (!watched.ok() || stopping_) {
     end_locked(*worker);
@@ -181,13 +181,13 @@ void Pool::on_ready(const WorkerPtr& worker) {
   {
     std::lock_guard lock(mutex_);
     if (worker->state != Worker::State::kStarting) return;
-    worker->less_gentle_at = kNoDeadline;
+    worker->relax_priority_at = kNoDeadline;
     worker->state = Worker::State::kIdle;
     worker->was_up = true;
     again = !std::exchange(slots_[worker->index].last_end, {}).empty();
     dispatch = take_dispatch_locked(deps_.clock.now(), failures);
   }
-  if (std::exchange(worker->is_gentle, false)) end_gentleness(worker->pid);
+  if (std::exchange(worker->is_low_priority, false)) restore_priority(worker->pid);
   deps_.metrics.runner_up(name(), worker->index).Increment();
   log(again ? LogLevel::kInfo : LogLevel::kDebug, again ? "runner serves again" : "runner is ready",
       {{"service", options_.service}, {"runner", spec_.name}, {"worker", worker->index}});

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "base/child_end.h"
-#include "base/gentle.h"
 #include "base/launch.h"
+#include "base/low_priority.h"
 #include "plugin/private_copy.h"
 #include "runner/spawner.h"
 
@@ -24,17 +24,17 @@ UniqueFd keep(int fd) {
 }
 
 Result<Child> start(EventLoop& launcher, const std::string& exe,
-                    const std::vector<std::string>& arguments, bool is_gentle) {
+                    const std::vector<std::string>& arguments, bool is_low_priority) {
   try {
     Poco::Pipe in, out, err;
     const pid_t pid = launch(exe, arguments, in, out, err);
-    if (is_gentle) make_gentle(pid, /*for_good=*/false);
+    if (is_low_priority) lower_priority(pid, /*for_good=*/false);
     Child child{pid,
                 keep(in.writeHandle()),
                 keep(out.readHandle()),
                 keep(err.readHandle()),
                 open_pidfd(pid),
-                is_gentle};
+                is_low_priority};
     if (child.to && child.from && child.err) return child;
     ::kill(pid, SIGKILL);
     reap_later(launcher, pid, std::move(child.pidfd));
@@ -46,10 +46,10 @@ Result<Child> start(EventLoop& launcher, const std::string& exe,
 
 }  // namespace
 
-void ProcessSpawner::spawn(const std::string& runner, std::uint32_t worker, bool is_gentle,
+void ProcessSpawner::spawn(const std::string& runner, std::uint32_t worker, bool is_low_priority,
                            Done done) {
-  launcher_->post([launcher = launcher_.get(), exe = exe_, file = file_, runner, worker, is_gentle,
-                   done = std::move(done)] {
+  launcher_->post([launcher = launcher_.get(), exe = exe_, file = file_, runner, worker,
+                   is_low_priority, done = std::move(done)] {
     std::string image = file.mapped();
     if (file.copy != nullptr) {  // which a cleaner of temporary files may have taken
       auto restored = file.copy->restore();
@@ -59,7 +59,7 @@ void ProcessSpawner::spawn(const std::string& runner, std::uint32_t worker, bool
     done(start(
         *launcher, exe,
         {"runner", file.path, runner, std::to_string(worker), image, std::to_string(::getpid())},
-        is_gentle));
+        is_low_priority));
   });
 }
 

@@ -20,7 +20,7 @@ struct Child {
   UniqueFd from;   // its stdout: frames
   UniqueFd err;    // its stderr: lines
   UniqueFd pidfd;  // readable when it has ended; may be absent
-  bool is_gentle = false;
+  bool is_low_priority = false;
 };
 
 class Spawner {
@@ -28,8 +28,8 @@ class Spawner {
   virtual ~Spawner() = default;
   // Called once, on any thread: maybe that of spawn(), before it returns.
   using Done = std::function<void(Result<Child>)>;
-  // [any] `is_gentle`: others serve meanwhile (base/gentle.h).
-  virtual void spawn(const std::string& runner, std::uint32_t worker, bool is_gentle,
+  // [any] `is_low_priority`: others serve meanwhile (base/low_priority.h).
+  virtual void spawn(const std::string& runner, std::uint32_t worker, bool is_low_priority,
                      Done done) = 0;
 };
 
@@ -40,7 +40,8 @@ class ProcessSpawner final : public Spawner {
   // that it must live as long as the host.
   ProcessSpawner(std::string exe, plugin::PluginFile file, std::shared_ptr<EventLoop> launcher)
       : exe_(std::move(exe)), file_(std::move(file)), launcher_(std::move(launcher)) {}
-  void spawn(const std::string& runner, std::uint32_t worker, bool is_gentle, Done done) override;
+  void spawn(const std::string& runner, std::uint32_t worker, bool is_low_priority,
+             Done done) override;
 
  private:
   std::string exe_;

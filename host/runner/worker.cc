@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/gentle.h"
+#include "base/low_priority.h"
 
 namespace bentohost::runner {
 namespace {
@@ -82,7 +82,7 @@ class RowsOfCall {
 
 }  // namespace
 
-std::size_t Outlet::write_some(const char* data, std::size_t length) {
+std::size_t PipeWriter::write_some(const char* data, std::size_t length) {
   std::size_t sent = 0;
   while (sent < length) {
     const ssize_t n = ::write(fd_.get(), data + sent, length - sent);
@@ -94,14 +94,14 @@ std::size_t Outlet::write_some(const char* data, std::size_t length) {
   return sent;
 }
 
-Status Outlet::watch(std::function<void()> on_closed) {
+Status PipeWriter::watch(std::function<void()> on_closed) {
   return loop_.watch(fd_.get(), 0, [this, on_closed = std::move(on_closed)](std::uint32_t events) {
     if ((events & EPOLLERR) != 0) return on_closed();
     flush();
   });
 }
 
-void Outlet::send(const AlignedBuffer& frame) {
+void PipeWriter::send(const AlignedBuffer& frame) {
   std::lock_guard lock(mutex_);
   if (!fd_) return;
   const bool was_empty = rest_.empty();
@@ -110,7 +110,7 @@ void Outlet::send(const AlignedBuffer& frame) {
   if (was_empty && !rest_.empty()) loop_.set_events(fd_.get(), EPOLLOUT);
 }
 
-void Outlet::flush() {
+void PipeWriter::flush() {
   std::lock_guard lock(mutex_);
   if (!fd_) return;
   rest_sent_ += write_some(rest_.data() + rest_sent_, rest_.size() - rest_sent_);
@@ -120,7 +120,7 @@ void Outlet::flush() {
   loop_.set_events(fd_.get(), 0);
 }
 
-void Outlet::close() {
+void PipeWriter::close() {
   std::lock_guard lock(mutex_);
   if (!fd_) return;
   loop_.unwatch(fd_.get());
@@ -132,7 +132,7 @@ void Worker::kill(TimePoint now, std::string why) {
   killed_at = now;
   if (pid <= 0) return;
   ::kill(pid, SIGKILL);
-  if (is_gentle) end_gentleness(pid);  // its end is waited for
+  if (is_low_priority) restore_priority(pid);  // its end is waited for
 }
 
 bool encode_batch(const Batch& batch, std::int32_t axis, AlignedBuffer& out) {

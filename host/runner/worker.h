@@ -2,7 +2,7 @@
 // come back. Its legal states: starting -> idle <-> busy, and from each of them to ending, in which
 // it gets no more work.
 //
-// Threads: `state`, `served`, `batch` and `kill_at` are guarded by the pool's mutex; an Outlet
+// Threads: `state`, `served`, `batch` and `kill_at` are guarded by the pool's mutex; an PipeWriter
 // locks for itself, as whoever has work for an idle worker writes to it; the rest is the event
 // loop's.
 #pragma once
@@ -29,10 +29,10 @@ namespace bentohost::runner {
 // the loop says that it does. A broken pipe swallows what is written: the worker's death is noticed
 // where its answers are read. Its lock may be followed by the loop's: who sends must not meet
 // another descriptor under a number that was this one's.
-class Outlet {
+class PipeWriter {
  public:
   // The loop must outlive it.
-  Outlet(EventLoop& loop, UniqueFd fd) : loop_(loop), fd_(std::move(fd)) {}
+  PipeWriter(EventLoop& loop, UniqueFd fd) : loop_(loop), fd_(std::move(fd)) {}
 
   // [loop] From now on what is left is sent as the pipe takes it; `on_closed` is called when nobody
   // reads it any more. On error nothing is watched.
@@ -63,7 +63,7 @@ struct Worker {
         from(std::move(child.from)),
         err(std::move(child.err)),
         pidfd(std::move(child.pidfd)),
-        is_gentle(child.is_gentle),
+        is_low_priority(child.is_low_priority),
         stderr_relay(std::move(service), std::move(runner), i) {}
 
   // SIGKILL; `why` goes into the report of its death.
@@ -73,10 +73,10 @@ struct Worker {
 
   const std::uint32_t index;
   const int pid;  // -1: there is no process behind the pipes (tests)
-  Outlet to;
+  PipeWriter to;
   UniqueFd from, err, pidfd;
-  bool is_gentle;                          // while it starts
-  TimePoint less_gentle_at = kNoDeadline;  // while it starts
+  bool is_low_priority;                       // while it starts
+  TimePoint relax_priority_at = kNoDeadline;  // while it starts
 
   State state = State::kStarting;
   bool was_up = false;                 // it has said ready

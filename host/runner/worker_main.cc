@@ -10,10 +10,10 @@
 #include <utility>
 #include <vector>
 
-#include "base/call.h"
 #include "base/child_stdio.h"
 #include "base/crash_report.h"
 #include "base/json.h"
+#include "base/plugin_call_note.h"
 #include "base/signal_handlers.h"
 #include "base/signal_stack.h"
 #include "plugin/context.h"
@@ -48,9 +48,9 @@ void log_to_host(LogLevel level, std::string_view message, std::span<const LogFi
 }
 
 // The blocking ends of the pipes, seen as frames.
-class Link {
+class FramePipe {
  public:
-  explicit Link(ChildPipes pipes) : pipes_(std::move(pipes)) {}
+  explicit FramePipe(ChildPipes pipes) : pipes_(std::move(pipes)) {}
 
   // The next frame, or nothing at the end of stdin. The frame dies with the next call.
   Result<std::optional<wire::FrameReader::Frame>> read() {
@@ -84,7 +84,8 @@ class Link {
 
 class WorkerProcess {
  public:
-  WorkerProcess(const WorkerConfig& config, Link link) : config_(config), link_(std::move(link)) {}
+  WorkerProcess(const WorkerConfig& config, FramePipe link)
+      : config_(config), pipe_(std::move(link)) {}
 
   int run() {
     if (Status status = load(); !status.ok()) {
@@ -96,9 +97,9 @@ class WorkerProcess {
       return status.code() == BENTO_INVALID_ARGUMENT ? kExitConfig : kExitRetry;
     }
     (void)wire::FrameWriter(out_, wire::FrameType::kReady, 0, 0).finish();
-    bool more = link_.write(out_);
+    bool more = pipe_.write(out_);
     while (more) {
-      auto frame = link_.read();
+      auto frame = pipe_.read();
       if (!frame.ok()) {
         log_to_host(LogLevel::kError, "the host broke the protocol: " + frame.status().message(),
                     {});
@@ -113,7 +114,7 @@ class WorkerProcess {
 
  private:
   Status load() {
-    auto hello = link_.read();
+    auto hello = pipe_.read();
     if (!hello.ok()) return hello.status();
     if (!(*hello).has_value() || (**hello).header.type != wire::FrameType::kHello) {
       return Status(BENTO_UNAVAILABLE, "the host went away");
@@ -147,7 +148,7 @@ class WorkerProcess {
     });
   }
 
-  Call note_of(std::string_view what) const {
+  PluginCallNote note_of(std::string_view what) const {
     return {spec_.name, config_.file.path, what, {}, {}, {}};
   }
 
@@ -167,7 +168,7 @@ class WorkerProcess {
     if (!result.finish()) {
       return send_error(call.id, Status(BENTO_INTERNAL, "the result is too large to be sent"));
     }
-    return link_.write(out_);
+    return pipe_.write(out_);
   }
 
   Status compute(const wire::FrameReader::Frame& frame) {
@@ -214,11 +215,11 @@ class WorkerProcess {
     wire::FrameWriter frame(out_, wire::FrameType::kError, id, 0);
     frame.error(status);
     (void)frame.finish();  // its message was cut to what fits
-    return link_.write(out_);
+    return pipe_.write(out_);
   }
 
   const WorkerConfig& config_;
-  Link link_;
+  FramePipe pipe_;
   std::unique_ptr<plugin::HostTable> table_;
   plugin::ServiceSpec spec_;
   const plugin::RunnerSpec* runner_ = nullptr;
@@ -243,7 +244,7 @@ int run_worker(const WorkerConfig& config) {
   const SignalStack for_crashes;
   auto pipes = take_stdio();
   if (!pipes.ok()) return kExitRetry;
-  return WorkerProcess(config, Link(*std::move(pipes))).run();
+  return WorkerProcess(config, FramePipe(*std::move(pipes))).run();
 }
 
 }  // namespace bentohost::runner

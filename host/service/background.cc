@@ -7,8 +7,8 @@
 #include <chrono>
 #include <utility>
 
-#include "base/call.h"
 #include "base/log.h"
+#include "base/plugin_call_note.h"
 #include "service/live_service.h"
 
 namespace bentohost::service {

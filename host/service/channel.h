@@ -62,7 +62,7 @@ class Channel {
 template <typename F>
 void answer_through_channel(RequestContext& request, std::string_view who, std::string_view what,
                             F&& f) {
-  const Ledger::AtWork at_work(request.ledger());
+  const TrackedExchange::AtWork at_work(request.tracked());
   Channel channel(request);
   const bento_call call{sizeof call, 0, &request, request.scope(), channel.get()};
   channel.finish(

@@ -8,9 +8,9 @@
 #include "http/problem.h"
 #include "http/redirect.h"
 #include "http/syntax.h"
-#include "service/around.h"
-#include "service/held.h"
-#include "service/hooks.h"
+#include "service/blocking_middleware.h"
+#include "service/buffered_exchange.h"
+#include "service/hooked_exchange.h"
 #include "service/operator_check.h"
 #include "service/work.h"
 
@@ -44,17 +44,16 @@ std::string wrong_method(const http::Request& from, const std::string& allowed) 
 }
 
 // What holds the part as well.
-std::shared_ptr<const LiveService> service_of(const PartPtr& part) {
-  return {part, &part->service()};
+std::shared_ptr<const LiveService> service_of(const ServiceRoutesPtr& routes) {
+  return {routes, &routes->service()};
 }
 
 }  // namespace
 
-Dispatcher::Dispatcher(Environment& environment)
-    : environment_(environment), labels_(environment.metrics) {
+Dispatcher::Dispatcher(RequestDeps& deps) : deps_(deps), labels_(deps.metrics) {
   add_builtin_routes();
-  auto empty = make_site({});
-  site_ = *std::move(empty);  // of our own pages, which do not collide
+  auto empty = make_snapshot({});
+  snapshot_ = *std::move(empty);  // of our own pages, which do not collide
 }
 
 Route& Dispatcher::own_route(std::string_view method, const std::string& path,
@@ -91,90 +90,93 @@ void Dispatcher::add_builtin_routes() {
     show_load();
     http::Response response;
     response.content_type = observe::kMetricsContentType;
-    response.body = environment_.metrics.text();
+    response.body = deps_.metrics.text();
     request->answer(std::move(response));
   });
 }
 
 // What is asked for when somebody looks, rather than told at each change.
 void Dispatcher::show_load() {
-  const observe::LoadMetrics& load = environment_.metrics.load();
-  if (environment_.threads != nullptr) {
-    const ThreadPool::Load now = environment_.threads->load();
+  const observe::LoadMetrics& load = deps_.metrics.load();
+  if (deps_.threads != nullptr) {
+    const ThreadPool::Load now = deps_.threads->load();
     load.threads->Set(static_cast<double>(now.threads));
     load.waiting->Set(static_cast<double>(now.waiting));
     load.waiting_bytes->Set(static_cast<double>(now.waiting_bytes));
   }
-  if (environment_.body_memory != nullptr) {
-    load.body_memory->Set(static_cast<double>(environment_.body_memory->used()));
+  if (deps_.body_memory != nullptr) {
+    load.body_memory->Set(static_cast<double>(deps_.body_memory->used()));
   }
 }
 
-SitePtr Dispatcher::site() const {
+RoutingSnapshotPtr Dispatcher::snapshot() const {
   std::lock_guard lock(mutex_);
-  return site_;
+  return snapshot_;
 }
 
-void Dispatcher::publish(SitePtr site) {
+void Dispatcher::publish(RoutingSnapshotPtr snapshot) {
   {
     std::lock_guard lock(mutex_);
-    site_.swap(site);
+    snapshot_.swap(snapshot);
   }
   // The old one goes here, outside of the lock, unless somebody is just routing by it.
 }
 
-Dispatcher::Found Dispatcher::look(const http::Request& request, const Site& site) const {
-  if (request.door == http::Door::kAdmin) {
+Dispatcher::RouteMatch Dispatcher::find_route(const http::Request& request,
+                                              const RoutingSnapshot& snapshot) const {
+  if (request.door == http::ListenerRole::kAdmin) {
     return {admin_router_.find(request.method, request.path), nullptr, false};
   }
-  Found found{site.find(request.method, request.path), nullptr, false};
-  if (found.match.target != nullptr && (*found.match.target)->part != nullptr) {
-    found.part = site.hold(*(*found.match.target)->part);
+  RouteMatch found{snapshot.find(request.method, request.path), nullptr, false};
+  if (found.match.target != nullptr && (*found.match.target)->service_routes != nullptr) {
+    found.routes = snapshot.hold(*(*found.match.target)->service_routes);
   }
   return found;
 }
 
-Dispatcher::Found Dispatcher::look_from(const PartPtr& part, const http::Request& request,
-                                        const Site& site) const {
-  if (part == nullptr || site.hold(*part) != nullptr) return look(request, site);
+Dispatcher::RouteMatch Dispatcher::find_pinned_route(const ServiceRoutesPtr& routes,
+                                                     const http::Request& request,
+                                                     const RoutingSnapshot& snapshot) const {
+  if (routes == nullptr || snapshot.hold(*routes) != nullptr) return find_route(request, snapshot);
   // A reload has replaced it: it has its own routes still, and of others what there is now.
-  Found found{part->find(request.method, request.path), part, false};
+  RouteMatch found{routes->find(request.method, request.path), routes, false};
   if (found.match.target != nullptr) return found;
-  found = look(request, site);
-  if (found.part != nullptr && found.part->service().spec().name == part->service().spec().name) {
+  found = find_route(request, snapshot);
+  if (found.routes != nullptr &&
+      found.routes->service().spec().name == routes->service().spec().name) {
     return {{}, nullptr, true};
   }
   return found;
 }
 
 std::string Dispatcher::allow(const http::Request& request, std::string_view path) const {
-  if (request.door == http::Door::kAdmin) return admin_router_.allow(path);
-  return site()->allow(path);
+  if (request.door == http::ListenerRole::kAdmin) return admin_router_.allow(path);
+  return snapshot()->allow(path);
 }
 
 http::BodyPlan Dispatcher::plan(const http::Request& request) {
-  const SitePtr now = site();
-  const Found found = look(request, *now);
-  const Route* route = found.part != nullptr ? *found.match.target : nullptr;
+  const RoutingSnapshotPtr now = snapshot();
+  const RouteMatch found = find_route(request, *now);
+  const Route* route = found.routes != nullptr ? *found.match.target : nullptr;
   http::BodyPlan plan = route != nullptr ? route->plan : http::BodyPlan();
-  if (const PartPtr wrapped = now->around(request, found.match)) {
+  if (const ServiceRoutesPtr wrapped = now->around(request, found.match)) {
     // A middleware that may wait has the body, and the answer, as they come.
     plan.streamed |= wrapped->has_around();
-    plan.target =
-        std::shared_ptr<const Route>(wrapped, route != nullptr ? route : &wrapped->elsewhere());
+    plan.target = std::shared_ptr<const Route>(
+        wrapped, route != nullptr ? route : &wrapped->fallback_route());
   } else if (route != nullptr) {
-    plan.target = std::shared_ptr<const Route>(found.part, route);
+    plan.target = std::shared_ptr<const Route>(found.routes, route);
   }
   return plan;
 }
 
 std::optional<Status> Dispatcher::refusal() const {
-  if (environment_.draining.load(std::memory_order_relaxed)) {
+  if (deps_.draining.load(std::memory_order_relaxed)) {
     return Status(BENTO_UNAVAILABLE, "the server is shutting down");
   }
-  if (environment_.slots.load(std::memory_order_relaxed) >= environment_.max_in_flight) {
+  if (deps_.slots.load(std::memory_order_relaxed) >= deps_.max_in_flight) {
     return Status(BENTO_UNAVAILABLE,
-                  "the server is overloaded: " + std::to_string(environment_.max_in_flight) +
+                  "the server is overloaded: " + std::to_string(deps_.max_in_flight) +
                       " requests are in flight");
   }
   return std::nullopt;
@@ -183,34 +185,34 @@ std::optional<Status> Dispatcher::refusal() const {
 void Dispatcher::handle(http::Exchange& exchange) {
   // In one piece of memory, for most requests need no more.
   struct First {
-    First(Environment& environment, http::Exchange& front)
-        : ledger(environment, front), context(environment, ledger, ledger) {}
-    Ledger ledger;
+    First(RequestDeps& deps, http::Exchange& front)
+        : tracked(deps, front), context(deps, tracked, tracked) {}
+    TrackedExchange tracked;
     RequestContext context;
   };
   const http::Request& from = exchange.request();
   const auto target = std::static_pointer_cast<const Route>(exchange.take_target());
-  const auto first = std::make_shared<First>(environment_, exchange);
-  const std::shared_ptr<Ledger> ledger(first, &first->ledger);
+  const auto first = std::make_shared<First>(deps_, exchange);
+  const std::shared_ptr<TrackedExchange> tracked(first, &first->tracked);
   if (target == nullptr) {  // the host's pages, or nothing, when its head came
-    first->ledger.set_label(labels_.unmatched());
-    return arrive(nullptr, ledger, *ledger, first, {false, false});
+    first->tracked.set_label(labels_.unmatched());
+    return dispatch(nullptr, tracked, *tracked, first, {false, false});
   }
-  const PartPtr part(target, target->part);
-  first->ledger.set_label(target->label);
+  const ServiceRoutesPtr routes(target, target->service_routes);
+  first->tracked.set_label(target->label);
   const bool is_work = target->call != nullptr;
   if (is_work) {
-    if (auto status = refusal()) return refuse(part, ledger, {*std::move(status), {}, {}});
+    if (auto status = refusal()) return refuse(routes, tracked, {*std::move(status), {}, {}});
   }
-  first->ledger.lease(service_of(part));
-  if (!part->steps().empty()) {
-    return enter(part, 0, ledger, *ledger, first,
-                 {false, part->has_around() || target->plan.streamed});
+  first->tracked.lease(service_of(routes));
+  if (!routes->steps().empty()) {
+    return run_middleware(routes, 0, tracked, *tracked, first,
+                          {false, routes->has_around() || target->plan.streamed});
   }
-  ledger->answer_by_deadline(ledger);
+  tracked->answer_by_deadline(tracked);
   const Route* const route_of_part = target.get();
-  Found found{{}, part, false};
-  if (target->has_parameters) found.match = part->find(from.method, from.path);
+  RouteMatch found{{}, routes, false};
+  if (target->has_parameters) found.match = routes->find(from.method, from.path);
   found.match.target = &route_of_part;
   route(RequestPtr(first, &first->context), found);
 }
@@ -218,99 +220,103 @@ void Dispatcher::handle(http::Exchange& exchange) {
 void Dispatcher::refuse(http::Exchange& exchange, http::Refusal refusal) {
   cut(refusal.reason);
   const auto target = std::static_pointer_cast<const Route>(exchange.take_target());
-  const auto ledger = std::make_shared<Ledger>(environment_, exchange);
-  ledger->set_label(target != nullptr ? target->label : labels_.unmatched());
-  refuse(target != nullptr ? PartPtr(target, target->part) : nullptr, ledger, refusal);
+  const auto tracked = std::make_shared<TrackedExchange>(deps_, exchange);
+  tracked->set_label(target != nullptr ? target->label : labels_.unmatched());
+  refuse(target != nullptr ? ServiceRoutesPtr(target, target->service_routes) : nullptr, tracked,
+         refusal);
 }
 
-void Dispatcher::refuse(const PartPtr& part, const std::shared_ptr<Ledger>& ledger,
+void Dispatcher::refuse(const ServiceRoutesPtr& routes,
+                        const std::shared_ptr<TrackedExchange>& tracked,
                         const http::Refusal& refusal) {
-  http::Exchange* exchange = ledger.get();
-  std::shared_ptr<const void> outer = ledger;
-  if (part != nullptr) {
-    ledger->lease(service_of(part));
-    for (const MiddlewareStep& step : part->steps()) {
+  http::Exchange* exchange = tracked.get();
+  std::shared_ptr<const void> outer = tracked;
+  if (routes != nullptr) {
+    tracked->lease(service_of(routes));
+    for (const MiddlewareStep& step : routes->steps()) {
       if (step.is_around) continue;
-      const auto hooks = std::make_shared<Hooks>(environment_, *ledger, *exchange, outer, step.row,
-                                                 service_of(part));
-      if (!hooks->enter(true)) return;
-      exchange = hooks.get();
-      outer = hooks;
+      const auto hooked = std::make_shared<HookedExchange>(deps_, *tracked, *exchange, outer,
+                                                           step.row, service_of(routes));
+      if (!hooked->enter(true)) return;
+      exchange = hooked.get();
+      outer = hooked;
     }
   }
-  exchange->respond(http::problem(refusal, exchange->request().path, ledger->request_id()));
+  exchange->respond(http::problem(refusal, exchange->request().path, tracked->request_id()));
 }
 
 // From the `step`th on inwards.
-void Dispatcher::enter(const PartPtr& part, std::size_t step, const std::shared_ptr<Ledger>& ledger,
-                       http::Exchange& exchange, const std::shared_ptr<const void>& outer,
-                       Way way) {
-  if (!way.is_on_thread) ledger->answer_by_deadline(ledger);
-  if (step == part->steps().size()) return arrive(part, ledger, exchange, outer, way);
-  const MiddlewareStep& here = part->steps()[step];
+void Dispatcher::run_middleware(const ServiceRoutesPtr& routes, std::size_t step,
+                                const std::shared_ptr<TrackedExchange>& tracked,
+                                http::Exchange& exchange, const std::shared_ptr<const void>& outer,
+                                EntryMode mode) {
+  if (!mode.is_on_thread) tracked->answer_by_deadline(tracked);
+  if (step == routes->steps().size()) return dispatch(routes, tracked, exchange, outer, mode);
+  const MiddlewareStep& here = routes->steps()[step];
   if (!here.is_around) {
-    const auto hooks =
-        std::make_shared<Hooks>(environment_, *ledger, exchange, outer, here.row, service_of(part));
-    if (!hooks->enter(way.is_streamed)) return;
-    return enter(part, step + 1, ledger, *hooks, hooks, way);
+    const auto hooked = std::make_shared<HookedExchange>(deps_, *tracked, exchange, outer, here.row,
+                                                         service_of(routes));
+    if (!hooked->enter(mode.is_streamed)) return;
+    return run_middleware(routes, step + 1, tracked, *hooked, hooked, mode);
   }
-  const auto run = [this, part, step, ledger, &exchange, outer, &here] {
-    run_around(environment_, *ledger, exchange, outer, here.row.front(), service_of(part),
-               [&](const std::shared_ptr<Passage>& passage) {
-                 enter(part, step + 1, ledger, *passage, passage, {true, true});
-               });
+  const auto run = [this, routes, step, tracked, &exchange, outer, &here] {
+    run_blocking(
+        deps_, *tracked, exchange, outer, here.row.front(), service_of(routes),
+        [&](const std::shared_ptr<InnerExchange>& inner_exchange) {
+          run_middleware(routes, step + 1, tracked, *inner_exchange, inner_exchange, {true, true});
+        });
   };
-  if (way.is_on_thread) return run();
-  run_for(ledger, exchange.request().body.size(), environment_, run,
-          [this, ledger, &exchange, outer](const Status& status) {
-            RequestContext(environment_, *ledger, exchange, outer).fail(status);
+  if (mode.is_on_thread) return run();
+  run_for(tracked, exchange.request().body.size(), deps_, run,
+          [this, tracked, &exchange, outer](const Status& status) {
+            RequestContext(deps_, *tracked, exchange, outer).fail(status);
           });
 }
 
 // Inside of all middleware. Its path may be another by now, and so may be what is there.
-void Dispatcher::arrive(const PartPtr& part, const std::shared_ptr<Ledger>& ledger,
-                        http::Exchange& exchange, const std::shared_ptr<const void>& outer,
-                        Way way) {
+void Dispatcher::dispatch(const ServiceRoutesPtr& routes,
+                          const std::shared_ptr<TrackedExchange>& tracked, http::Exchange& exchange,
+                          const std::shared_ptr<const void>& outer, EntryMode mode) {
   const http::Request& from = exchange.request();
-  const SitePtr now = site();
-  const Found found = look_from(part, from, *now);
-  ledger->set_label(from.door == http::Door::kAdmin && found.match.target != nullptr
-                        ? (*found.match.target)->label
-                        : now->label_of(found.match));
-  if (part == nullptr && found.part != nullptr) {  // it was not there when the head came
+  const RoutingSnapshotPtr now = snapshot();
+  const RouteMatch found = find_pinned_route(routes, from, *now);
+  tracked->set_label(from.door == http::ListenerRole::kAdmin && found.match.target != nullptr
+                         ? (*found.match.target)->label
+                         : now->label_of(found.match));
+  if (routes == nullptr && found.routes != nullptr) {  // it was not there when the head came
     if (const auto status = refusal()) {
-      RequestContext(environment_, *ledger, exchange, outer).fail(503, status->message());
+      RequestContext(deps_, *tracked, exchange, outer).fail(503, status->message());
       return;
     }
-    ledger->lease(service_of(found.part));
-    ledger->answer_by_deadline(ledger);
+    tracked->lease(service_of(found.routes));
+    tracked->answer_by_deadline(tracked);
   }
-  if (from.door == http::Door::kAdmin) {
-    if (const Status status = check_operator(from, environment_.admin_hosts); !status.ok()) {
-      RequestContext(environment_, *ledger, exchange, outer).fail(status);
+  if (from.door == http::ListenerRole::kAdmin) {
+    if (const Status status = check_operator(from, deps_.admin_hosts); !status.ok()) {
+      RequestContext(deps_, *tracked, exchange, outer).fail(status);
       return;
     }
   }
   const bool has_target = found.match.target != nullptr;
   const http::BodyPlan plan = has_target ? (*found.match.target)->plan : http::BodyPlan();
-  if (has_target && way.is_streamed && !plan.streamed) {
-    const auto held = std::make_shared<Held>(exchange, outer, environment_.body_memory);
-    const auto request = std::make_shared<RequestContext>(environment_, *ledger, *held, held);
-    if (way.is_on_thread) request->set_on_thread();
-    return run_for(request, environment_, [this, part, held, plan, request] {
+  if (has_target && mode.is_streamed && !plan.streamed) {
+    const auto buffered = std::make_shared<BufferedExchange>(exchange, outer, deps_.body_memory);
+    const auto request = std::make_shared<RequestContext>(deps_, *tracked, *buffered, buffered);
+    if (mode.is_on_thread) request->set_on_thread();
+    return run_for(request, deps_, [this, routes, buffered, plan, request] {
       request->set_on_thread();
-      Status status = held->read_whole_body(plan.max_body);
+      Status status = buffered->read_whole_body(plan.max_body);
       if (!status.ok()) return request->fail(status);
-      route(request, look_from(part, held->request(), *site()));
+      route(request, find_pinned_route(routes, buffered->request(), *snapshot()));
     });
   }
-  if (plan.streamed && !way.is_streamed) exchange.allow_stream();
-  const auto request = std::make_shared<RequestContext>(environment_, *ledger, exchange, outer);
-  if (way.is_on_thread) request->set_on_thread();
+  if (plan.streamed && !mode.is_streamed) exchange.allow_stream();
+  const auto request = std::make_shared<RequestContext>(deps_, *tracked, exchange, outer);
+  if (mode.is_on_thread) request->set_on_thread();
   route(request, found);
 }
 
-void Dispatcher::route(const RequestPtr& request, const Found& found) {
+void Dispatcher::route(const RequestPtr& request, const RouteMatch& found) {
   if (found.match.target == nullptr) return answer_unrouted(*request, found.is_hidden);
   const Route& route = **found.match.target;
   const http::Request& from = request->request();
@@ -323,8 +329,8 @@ void Dispatcher::route(const RequestPtr& request, const Found& found) {
     });
   }
   request->set_path_params(found.match.parameters);
-  if (found.part != nullptr) {
-    request->set_service(service_of(found.part), route.root_path);
+  if (found.routes != nullptr) {
+    request->set_service(service_of(found.routes), route.root_path);
   }
   route.call(request);
 }
@@ -333,8 +339,8 @@ void Dispatcher::answer_unrouted(RequestContext& request, bool is_hidden) {
   const http::Request& from = request.request();
   const std::string allowed = is_hidden ? std::string() : allow(from);
   if (allowed.empty()) {
-    auto elsewhere = is_hidden ? std::nullopt : redirect(from);
-    if (elsewhere) return request.answer(*std::move(elsewhere));
+    auto fallback_route = is_hidden ? std::nullopt : redirect(from);
+    if (fallback_route) return request.answer(*std::move(fallback_route));
     return request.fail(404, "there is nothing at " + from.path);
   }
   refuse_method(request, allowed);
@@ -353,8 +359,8 @@ void Dispatcher::add_routes_beside(const RequestContext& request, http::Response
   if (response.status != 404 && response.status != 405 && !is_options) return;
   const std::string here = allow(from);
   if (here.empty()) {
-    auto elsewhere = response.status == 404 ? redirect(from) : std::nullopt;
-    if (elsewhere) response = *std::move(elsewhere);
+    auto fallback_route = response.status == 404 ? redirect(from) : std::nullopt;
+    if (fallback_route) response = *std::move(fallback_route);
     return;
   }
   const auto allow_header = std::find_if(
@@ -388,22 +394,22 @@ std::optional<http::Response> Dispatcher::redirect(const http::Request& request)
   return response;
 }
 
-void Dispatcher::cut(std::string_view reason) { environment_.metrics.count_http_rejected(reason); }
+void Dispatcher::cut(std::string_view reason) { deps_.metrics.count_http_rejected(reason); }
 
 void Dispatcher::connections(std::size_t open) {
-  environment_.metrics.connections().Set(static_cast<double>(open));
+  deps_.metrics.connections().Set(static_cast<double>(open));
 }
 
 Status Dispatcher::readiness() const {
-  if (environment_.stopping || environment_.draining) {
+  if (deps_.stopping || deps_.draining) {
     return Status(BENTO_UNAVAILABLE, "shutting down");
   }
   if (!started_) return Status(BENTO_UNAVAILABLE, "starting");
   std::string reasons;
-  for (const PartPtr& part : site()->parts()) {
-    if (Status status = part->service().runners().readiness(); !status.ok()) {
+  for (const ServiceRoutesPtr& routes : snapshot()->services()) {
+    if (Status status = routes->service().runners().readiness(); !status.ok()) {
       reasons +=
-          (reasons.empty() ? "" : "; ") + part->service().spec().name + ": " + status.message();
+          (reasons.empty() ? "" : "; ") + routes->service().spec().name + ": " + status.message();
     }
   }
   return reasons.empty() ? Status() : Status(BENTO_UNAVAILABLE, std::move(reasons));

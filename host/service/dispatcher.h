@@ -1,7 +1,7 @@
-// Dispatcher: the handler of all requests: from the front through the host's duties (the ledger)
-// and the service's middleware to a route: an API, a mount, or one of the host's own endpoints.
-// What there is at the moment is a Site; a request begins with its head, and goes on to its end
-// with the part that it found then.
+// Dispatcher: the handler of all requests: from the front through the host's duties (the tracked
+// exchange) and the service's middleware to a route: an API, a mount, or one of the host's own
+// endpoints. What there is at the moment is a RoutingSnapshot; a request begins with its head, and
+// goes on to its end with the part that it found then.
 #pragma once
 
 #include <atomic>
@@ -15,36 +15,37 @@
 #include <vector>
 
 #include "http/router.h"
-#include "service/ledger.h"
-#include "service/part.h"
-#include "service/passage.h"
+#include "service/inner_exchange.h"
 #include "service/request.h"
 #include "service/route_labels.h"
-#include "service/site.h"
+#include "service/routing_snapshot.h"
+#include "service/service_routes.h"
+#include "service/tracked_exchange.h"
 
 namespace bentohost::service {
 
 class Dispatcher final : public http::Application {
  public:
-  explicit Dispatcher(Environment& environment);
+  explicit Dispatcher(RequestDeps& deps);
   Dispatcher(const Dispatcher&) = delete;
   Dispatcher& operator=(const Dispatcher&) = delete;
 
-  // [before serving] A page of the host's for the operators' door alone.
+  // [before serving] A page of the host's for the operators' listener alone.
   void add_admin(std::string_view method, const std::string& path,
                  std::function<void(const RequestPtr&)> call);
 
   // [any] The part for a service that is started, and a site of all parts: see there.
-  Result<PartPtr> make_part(std::shared_ptr<const LiveService> service,
-                            std::vector<std::shared_ptr<const LiveService>> around = {}) {
-    return Part::create(environment_, labels_, std::move(service), std::move(around));
+  Result<ServiceRoutesPtr> make_routes(
+      std::shared_ptr<const LiveService> service,
+      std::vector<std::shared_ptr<const LiveService>> around = {}) {
+    return ServiceRoutes::create(deps_, labels_, std::move(service), std::move(around));
   }
-  Result<SitePtr> make_site(std::vector<PartPtr> parts) const {
-    return Site::create(own_, labels_, std::move(parts));
+  Result<RoutingSnapshotPtr> make_snapshot(std::vector<ServiceRoutesPtr> services) const {
+    return RoutingSnapshot::create(own_, labels_, std::move(services));
   }
   // [any] From now on all requests that come are routed there. Until the first, there are only the
   // host's pages.
-  void publish(SitePtr site);
+  void publish(RoutingSnapshotPtr snapshot);
   // From now on readyz asks the services, not only whether we have begun.
   void set_started() { started_ = true; }
   bool has_started() const { return started_; }
@@ -60,28 +61,30 @@ class Dispatcher final : public http::Application {
   Status readiness() const;
 
  private:
-  using Match = Part::Match;
-  // What a request is for. `part` is the match's, and held; null for the host's pages and nothing.
-  struct Found {
+  using Match = ServiceRoutes::Match;
+  // What a request is for. `routes` are the match's, and held; null for the host's pages and
+  // nothing.
+  struct RouteMatch {
     Match match;
-    PartPtr part;
+    ServiceRoutesPtr routes;
     bool is_hidden = false;  // there is something, of a generation that it must not see
   };
 
-  SitePtr site() const;
+  RoutingSnapshotPtr snapshot() const;
   void add_builtin_routes();
   void show_load();
   Route& own_route(std::string_view method, const std::string& path,
                    std::function<void(const RequestPtr&)> call);
-  Found look(const http::Request& request, const Site& site) const;
-  // The same for a request that has found `part` before, of which it must not see another
+  RouteMatch find_route(const http::Request& request, const RoutingSnapshot& snapshot) const;
+  // The same for a request that has found `routes` before, of which it must not see another
   // generation.
-  Found look_from(const PartPtr& part, const http::Request& request, const Site& site) const;
+  RouteMatch find_pinned_route(const ServiceRoutesPtr& routes, const http::Request& request,
+                               const RoutingSnapshot& snapshot) const;
   std::string allow(const http::Request& request) const { return allow(request, request.path); }
   std::string allow(const http::Request& request, std::string_view path) const;
 
   // How a request comes to what is next: on a thread that may wait; with a streamed body.
-  struct Way {
+  struct EntryMode {
     bool is_on_thread, is_streamed;
   };
   // Why no new work is taken; nothing if it is.
@@ -89,13 +92,14 @@ class Dispatcher final : public http::Application {
   // Answers with an error that comes before the service has a say. It passes the service's
   // middleware in hooks, so that a browser may read it (CORS); middleware that may wait is passed
   // over, for nothing waits here.
-  void refuse(const PartPtr& part, const std::shared_ptr<Ledger>& ledger,
+  void refuse(const ServiceRoutesPtr& routes, const std::shared_ptr<TrackedExchange>& tracked,
               const http::Refusal& refusal);
-  void enter(const PartPtr& part, std::size_t step, const std::shared_ptr<Ledger>& ledger,
-             http::Exchange& exchange, const std::shared_ptr<const void>& outer, Way way);
-  void arrive(const PartPtr& part, const std::shared_ptr<Ledger>& ledger, http::Exchange& exchange,
-              const std::shared_ptr<const void>& outer, Way way);
-  void route(const RequestPtr& request, const Found& found);
+  void run_middleware(const ServiceRoutesPtr& routes, std::size_t step,
+                      const std::shared_ptr<TrackedExchange>& tracked, http::Exchange& exchange,
+                      const std::shared_ptr<const void>& outer, EntryMode mode);
+  void dispatch(const ServiceRoutesPtr& routes, const std::shared_ptr<TrackedExchange>& tracked,
+                http::Exchange& exchange, const std::shared_ptr<const void>& outer, EntryMode mode);
+  void route(const RequestPtr& request, const RouteMatch& found);
   // For a path without a target: 404, 405, or the answer to OPTIONS.
   void answer_unrouted(RequestContext& request, bool is_hidden);
   void refuse_method(RequestContext& request, const std::string& allowed);
@@ -106,13 +110,13 @@ class Dispatcher final : public http::Application {
   // nothing if there is none.
   std::optional<http::Response> redirect(const http::Request& request) const;
 
-  Environment& environment_;
+  RequestDeps& deps_;
   RouteLabels labels_;
   std::deque<Route> own_routes_;
   std::vector<const Route*> own_;            // of the public door
   http::Router<const Route*> admin_router_;  // of the other one
   mutable std::mutex mutex_;
-  SitePtr site_;  // guarded by mutex_
+  RoutingSnapshotPtr snapshot_;  // guarded by mutex_
   std::atomic<bool> started_ = false;
 };
 

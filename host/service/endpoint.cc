@@ -33,47 +33,45 @@ http::BodyPlan Endpoint::plan() const {
   return {api_.max_body, api_.form == plugin::ApiSpec::Form::kRaw};
 }
 
-void Endpoint::call(const RequestPtr& request, Environment& environment) const {
+void Endpoint::call(const RequestPtr& request, RequestDeps& deps) const {
   switch (api_.form) {
     case plugin::ApiSpec::Form::kDirect: {
       if (request->is_on_thread()) {
         return guard(request, [this, &request] { call_and_wait(*request); });
       }
       const bool is_large = request->request().body.size() > kMaxOnLoop;
-      if (!is_large) return call_direct(request, environment);
-      return run_for(request, environment,
-                     [this, request, &environment] { call_direct(request, environment); });
+      if (!is_large) return call_direct(request, deps);
+      return run_for(request, deps, [this, request, &deps] { call_direct(request, deps); });
     }
     case plugin::ApiSpec::Form::kInvoke:
       if (api_.is_quick && request->request().body.size() <= kMaxOnLoop) {
         request->forbid_calls();
         return guard(request, [this, &request] { call_invoke(*request); });
       }
-      return run_for(request, environment, [this, request] { call_invoke(*request); });
+      return run_for(request, deps, [this, request] { call_invoke(*request); });
     case plugin::ApiSpec::Form::kRaw:
-      return run_for(request, environment, [this, request] { call_raw(*request); });
+      return run_for(request, deps, [this, request] { call_raw(*request); });
   }
 }
 
-void Endpoint::call_direct(const RequestPtr& request, Environment& environment) const {
+void Endpoint::call_direct(const RequestPtr& request, RequestDeps& deps) const {
   auto value = decoder_.decode(request->request());
   if (!value.ok()) return request->fail(value.status());
   std::vector<wire::Value> inputs;
   inputs.push_back(*std::move(value));
-  auto calls =
-      runner::Client::submit(target_, std::move(inputs), request->wanted(),
-                             [this, request, &environment](const runner::Outcome& outcome) {
-                               answer_call(request, outcome, environment);
-                             });
+  auto calls = runner::Client::submit(target_, std::move(inputs), request->wanted(),
+                                      [this, request, &deps](const runner::CallResult& outcome) {
+                                        answer_call(request, outcome, deps);
+                                      });
   if (!calls.ok()) request->fail(calls.status());
 }
 
-void Endpoint::answer_call(const RequestPtr& request, const runner::Outcome& outcome,
-                           Environment& environment) const {
+void Endpoint::answer_call(const RequestPtr& request, const runner::CallResult& outcome,
+                           RequestDeps& deps) const {
   if (!outcome.status.ok()) return request->fail(outcome.status);
   guard(request, [&] {
     if (size_of(outcome.values) > kMaxOnLoop) {
-      return answer_with_copies(request, outcome.values, environment);
+      return answer_with_copies(request, outcome.values, deps);
     }
     answer_with(*request, outcome.values);
   });
@@ -87,14 +85,14 @@ void Endpoint::answer_with(RequestContext& request, std::span<const bento_value>
 
 // The same on a thread: the values die with the callback that got them, so they are copied.
 void Endpoint::answer_with_copies(const RequestPtr& request, std::span<const bento_value> values,
-                                  Environment& environment) const {
+                                  RequestDeps& deps) const {
   auto copies = std::make_shared<std::vector<wire::Value>>();
   for (const bento_value& value : values) {
     auto copy = runner::copy_result(value);
     if (!copy.ok()) return request->fail(copy.status());
     copies->push_back(*std::move(copy));
   }
-  run_for(request, environment, [this, request, copies] {
+  run_for(request, deps, [this, request, copies] {
     std::vector<bento_value> views;
     for (const wire::Value& value : *copies) views.push_back(value.view());
     answer_with(*request, views);

@@ -22,18 +22,18 @@ class Endpoint {
 
   http::BodyPlan plan() const;
   // [loop] Answers now or later; what may block or take long goes to the environment's threads.
-  void call(const RequestPtr& request, Environment& environment) const;
+  void call(const RequestPtr& request, RequestDeps& deps) const;
 
  private:
-  void call_direct(const RequestPtr& request, Environment& environment) const;
-  void answer_call(const RequestPtr& request, const runner::Outcome& outcome,
-                   Environment& environment) const;
+  void call_direct(const RequestPtr& request, RequestDeps& deps) const;
+  void answer_call(const RequestPtr& request, const runner::CallResult& outcome,
+                   RequestDeps& deps) const;
   void call_and_wait(RequestContext& request) const;
   void call_invoke(RequestContext& request) const;
   void call_raw(RequestContext& request) const;
   void answer_with(RequestContext& request, std::span<const bento_value> values) const;
   void answer_with_copies(const RequestPtr& request, std::span<const bento_value> values,
-                          Environment& environment) const;
+                          RequestDeps& deps) const;
 
   const LiveService& service_;
   const plugin::ApiSpec& api_;

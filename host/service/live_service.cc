@@ -49,7 +49,7 @@ void LiveService::start_runners(const RunnerOptions& options, const RunnerDeps& 
     pool.workers = options.workers_for(spec().name, runner.name);
     pool.max_queue = options.max_queue;
     pool.max_queue_bytes = options.max_queue_bytes;
-    pool.starts_gently = options.starts_gently;
+    pool.starts_at_low_priority = options.starts_at_low_priority;
     pool.hello = instance_->config().options_json;
     pools_.push_back(
         std::make_shared<runner::Pool>(runner, std::move(pool),

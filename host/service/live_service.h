@@ -26,7 +26,7 @@ struct RunnerOptions {
   std::map<std::string, std::uint32_t> workers_of;  // by SERVICE.RUNNER, or by RUNNER
   std::size_t max_queue = 1024;
   std::size_t max_queue_bytes = 256u << 20;
-  bool starts_gently = false;  // another generation serves meanwhile
+  bool starts_at_low_priority = false;  // another generation serves meanwhile
 
   std::uint32_t workers_for(const std::string& service, const std::string& runner) const;
 };

@@ -1,5 +1,5 @@
-// Who may speak at the operators' door: programs and people, and not the web pages that are open in
-// an operator's browser. Pure; any thread.
+// Who may speak at the operators' listener: programs and people, and not the web pages that are
+// open in an operator's browser. Pure; any thread.
 #pragma once
 
 #include <string>

@@ -16,18 +16,18 @@ constexpr std::uint32_t kClientLeft = 499;  // http_from_code(BENTO_CANCELLED)
 
 }  // namespace
 
-RequestContext::RequestContext(Environment& environment, Ledger& ledger, http::Exchange& exchange,
-                               std::shared_ptr<const void> outer)
-    : environment_(environment),
-      ledger_(ledger),
+RequestContext::RequestContext(RequestDeps& deps, TrackedExchange& tracked,
+                               http::Exchange& exchange, std::shared_ptr<const void> outer)
+    : deps_(deps),
+      tracked_(tracked),
       exchange_(exchange),
       outer_(std::move(outer)),
       gone_(exchange.gone()),
       is_head_(request().method == "HEAD") {}
 
-Call RequestContext::note(std::string_view what) const {
+PluginCallNote RequestContext::note(std::string_view what) const {
   const http::Request& from = request();
-  Call call{{}, {}, what, from.method, from.path, request_id()};
+  PluginCallNote call{{}, {}, what, from.method, from.path, request_id()};
   if (service_ == nullptr) return call;
   call.service = service_->spec().name;
   call.plugin = service_->instance().config().file.path;
@@ -55,8 +55,8 @@ void RequestContext::answer(http::Response response) {
 
 Status RequestContext::as_answer(const Status& status) const {
   if (status.http_status() != kClientLeft || is_gone()) return status;
-  if (environment_.draining.load()) return Status(BENTO_UNAVAILABLE, "the server is shutting down");
-  if (environment_.clock.now() >= ledger_.deadline()) {
+  if (deps_.draining.load()) return Status(BENTO_UNAVAILABLE, "the server is shutting down");
+  if (deps_.clock.now() >= tracked_.deadline()) {
     return Status(BENTO_DEADLINE_EXCEEDED, "the request's deadline has passed");
   }
   return Status(BENTO_INTERNAL, "cancelled, but not by its client: " + status.message());
@@ -67,7 +67,7 @@ void RequestContext::fail(const Status& original) {
   const auto code = static_cast<int>(status.http_status());
   if (code < 500) return fail(code, status.message());
   // What is answered in vain was told of when the client was.
-  if (!ledger_.has_answer()) {
+  if (!tracked_.has_answer()) {
     log(code == 500 ? LogLevel::kError : LogLevel::kWarning, status.message(),
         {{"status", code}, {"path", request().path}, {"request_id", request_id()}});
   }
@@ -78,7 +78,7 @@ http::Response RequestContext::problem_of(const Status& status, std::string_view
   const auto code = static_cast<int>(status.http_status());
   // A 500 is a plugin's failure in its own words, which are not for strangers. The other 5xx are
   // the host's words, and tell a client whether to try again.
-  const bool secret = code == 500 && !environment_.debug;
+  const bool secret = code == 500 && !deps_.debug;
   http::Response response = http::problem(
       code,
       secret ? "the service failed on this request; its log says why, under the request id"
@@ -143,7 +143,7 @@ void RequestContext::cut(const Status& why) {
 
 const bento_scope* RequestContext::scope() {
   if (!scope_.is_filled()) {
-    scope_.fill(request(), root_path_, request_id(), ledger_.deadline(),
+    scope_.fill(request(), root_path_, request_id(), tracked_.deadline(),
                 {path_params_.data(), path_params_.size()});
   }
   return scope_.abi();
@@ -173,14 +173,14 @@ Status RequestContext::set_route(std::string_view route) {
     return Status(BENTO_INVALID_ARGUMENT,
                   "a route is /SEGMENTS of visible characters, 256 bytes at most");
   }
-  ledger_.set_label(label);
+  tracked_.set_label(label);
   return {};
 }
 
 bool RequestContext::cancelled() const {
   if (is_gone()) return true;
-  if (is_streaming_) return is_head_ || environment_.draining.load();
-  return environment_.clock.now() >= ledger_.deadline();
+  if (is_streaming_) return is_head_ || deps_.draining.load();
+  return deps_.clock.now() >= tracked_.deadline();
 }
 
 Result<std::unique_ptr<bento_ticket>> RequestContext::submit(
@@ -201,7 +201,7 @@ Status RequestContext::defer(bento_code (*task)(void*, bento_ctx*, bento_error*)
     return Status(BENTO_FAILED_PRECONDITION, "the answer is out: a task is left before its end");
   }
   if (service_ == nullptr) return Status(BENTO_FAILED_PRECONDITION, "there is no service here");
-  return ledger_.defer(service_, {task, arg, drop});
+  return tracked_.defer(service_, {task, arg, drop});
 }
 
 }  // namespace bentohost::service

@@ -1,6 +1,6 @@
 // RequestContext: a request as a handler, an app or a middleware has it: the bento_ctx behind its
-// calls, what it says of the answer, and the way out for that. The host's duties are the ledger's,
-// further out.
+// calls, what it says of the answer, and the way out for that. The host's duties are the tracked
+// exchange's, further out.
 #pragma once
 
 #include <atomic>
@@ -11,28 +11,28 @@
 #include <utility>
 #include <vector>
 
-#include "base/call.h"
 #include "base/clock.h"
+#include "base/plugin_call_note.h"
 #include "base/status.h"
 #include "http/message.h"
 #include "http/route_table.h"
 #include "plugin/context.h"
-#include "service/environment.h"
-#include "service/ledger.h"
 #include "service/live_service.h"
+#include "service/request_deps.h"
 #include "service/route_labels.h"
 #include "service/scope.h"
+#include "service/tracked_exchange.h"
 
 namespace bentohost::service {
 
 class RequestContext final : public bento_ctx {
  public:
-  // Answers go to `exchange`: the ledger, or what is between. `outer` keeps both alive.
-  RequestContext(Environment& environment, Ledger& ledger, http::Exchange& exchange,
+  // Answers go to `exchange`: the tracked exchange, or what is between. `outer` keeps both alive.
+  RequestContext(RequestDeps& deps, TrackedExchange& tracked, http::Exchange& exchange,
                  std::shared_ptr<const void> outer = nullptr);
 
   const http::Request& request() const { return exchange_.request(); }
-  std::string_view request_id() const override { return ledger_.request_id(); }
+  std::string_view request_id() const override { return tracked_.request_id(); }
 
   void set_path_params(const http::Parameters& parameters);  // of this request's path
   // Whose runners it may call, and what of the path leads to it. `root_path` must outlive this.
@@ -41,7 +41,7 @@ class RequestContext final : public bento_ctx {
     root_path_ = root_path;
   }
   // The same for the report of a crash in `what`, which must outlive it.
-  Call note(std::string_view what) const;
+  PluginCallNote note(std::string_view what) const;
   // It is handled on a thread already, which may wait.
   void set_on_thread() { is_on_thread_ = true; }
   bool is_on_thread() const { return is_on_thread_; }
@@ -59,10 +59,10 @@ class RequestContext final : public bento_ctx {
 
   // The client is gone: an answer is of no use.
   bool is_gone() const { return gone_->load(std::memory_order_relaxed); }
-  Ledger& ledger() { return ledger_; }
+  TrackedExchange& tracked() { return tracked_; }
   bool is_head() const { return is_head_; }
   // For how long runner calls of this request are wanted.
-  runner::Client::Wanted wanted() const { return {ledger_.deadline(), gone_}; }
+  runner::Client::CallLimits wanted() const { return {tracked_.deadline(), gone_}; }
   // [worker] (waits) For a streamed body.
   Result<http::ReceivedBody> receive();
   // What to answer for `status`. Of a request whose client has left, CANCELLED is for the log; one
@@ -104,8 +104,8 @@ class RequestContext final : public bento_ctx {
   void keep_own(std::string_view name, http::Response& response) const;
   void respond(http::Response response);
 
-  Environment& environment_;
-  Ledger& ledger_;
+  RequestDeps& deps_;
+  TrackedExchange& tracked_;
   http::Exchange& exchange_;
   const std::shared_ptr<const void> outer_;
   std::shared_ptr<const LiveService> service_;

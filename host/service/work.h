@@ -10,8 +10,8 @@
 
 #include "base/status.h"
 #include "base/thread_pool.h"
-#include "service/environment.h"
 #include "service/request.h"
+#include "service/request_deps.h"
 
 namespace bentohost::service {
 
@@ -19,10 +19,11 @@ namespace bentohost::service {
 // once with 503 when too many wait or there is no thread to be had, later with why nobody wants it
 // any more. Calls it here when the request is on a thread already, or there are no threads.
 // std::bad_alloc out of `f` fails the request alone.
-void run_for(const RequestPtr& request, Environment& environment, std::function<void()> f);
+void run_for(const RequestPtr& request, RequestDeps& deps, std::function<void()> f);
 
-// The same where there is no RequestContext yet. `fail` answers the exchange; `ledger` is kept.
-void run_for(const std::shared_ptr<Ledger>& ledger, std::size_t bytes, Environment& environment,
+// The same where there is no RequestContext yet. `fail` answers the exchange; `tracked exchange` is
+// kept.
+void run_for(const std::shared_ptr<TrackedExchange>& tracked, std::size_t bytes, RequestDeps& deps,
              std::function<void()> f, std::function<void(const Status&)> fail);
 
 Status out_of_memory();

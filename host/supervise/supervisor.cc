@@ -19,9 +19,9 @@
 #include "base/launch.h"
 #include "base/log.h"
 #include "base/process_exit.h"
+#include "supervise/fallback_server.h"
 #include "supervise/notify.h"
 #include "supervise/orphans.h"
-#include "supervise/stand_in.h"
 #include "supervise/watch.h"
 
 namespace bentohost::supervise {
@@ -169,9 +169,9 @@ class Supervisor {
   void back_off(Duration delay) {
     start_at_ = clock_.now() + delay;
     if (delay == Duration::zero() || stand_in_ != nullptr) return;
-    auto options = options_.stand_in();
+    auto options = options_.fallback();
     if (options.ok()) {
-      stand_in_ = std::make_unique<StandIn>(*std::move(options), listeners_);
+      stand_in_ = std::make_unique<FallbackServer>(*std::move(options), listeners_);
     } else {
       log_error("nobody answers until the next attempt: " + options.status().message());
     }
@@ -394,7 +394,7 @@ class Supervisor {
   std::optional<ServingProcess> current_;  // none: it is about to be started
   std::optional<ServingProcess> next_;     // of an upgrade, until it is ready
   std::list<ServingProcess> leaving_;      // have handed over, or are about to die
-  std::unique_ptr<StandIn> stand_in_;
+  std::unique_ptr<FallbackServer> stand_in_;
   RestartPolicy policy_;
   RestartCounts restarts_;
   TimePoint start_at_ = kNoDeadline, kill_at_ = kNoDeadline;

@@ -23,7 +23,7 @@ namespace bentohost::supervise {
 struct SupervisorOptions {
   Program program;
   // How its stand-in answers during a crash loop; an error, and clients wait.
-  std::function<Result<http::ServerOptions>()> stand_in;
+  std::function<Result<http::ServerOptions>()> fallback;
   // A serving process whose event loops have not turned for so long is replaced; zero: it is not.
   Duration watchdog{};
 };

@@ -58,13 +58,13 @@ class FakeExchange final : public http::Exchange {
     tell_sent();
   }
   void after_sent(std::function<void()> f) override { waiting_.push_back(std::move(f)); }
-  void answer_by(TimePoint when, std::shared_ptr<http::LateAnswer> its_late) override {
+  void answer_by(TimePoint when, std::shared_ptr<http::DeadlineResponder> its_late) override {
     late_at = when;
     late = std::move(its_late);
   }
   std::shared_ptr<const std::atomic<bool>> gone() const override { return is_gone; }
 
-  void hasten(TimePoint when) override { late_at = std::min(late_at, when); }
+  void tighten_deadline(TimePoint when) override { late_at = std::min(late_at, when); }
 
   // The one that there should be; an empty one of status 0 if there are none or several.
   http::Response response() const {
@@ -83,7 +83,7 @@ class FakeExchange final : public http::Exchange {
   std::size_t piece_size = std::string::npos;
   std::size_t sent = 0;  // bytes of the body
   TimePoint late_at = kNoDeadline;
-  std::shared_ptr<http::LateAnswer> late;
+  std::shared_ptr<http::DeadlineResponder> late;
   const std::shared_ptr<std::atomic<bool>> is_gone = std::make_shared<std::atomic<bool>>(false);
 
  private:

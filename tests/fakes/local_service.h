@@ -30,13 +30,13 @@ inline std::shared_ptr<const service::LiveService> start(std::unique_ptr<plugin:
 // Serves these, and nothing else.
 inline Status serve(service::Dispatcher& dispatcher,
                     const std::vector<std::shared_ptr<const service::LiveService>>& services) {
-  std::vector<service::PartPtr> parts;
+  std::vector<service::ServiceRoutesPtr> parts;
   for (const auto& service : services) {
-    auto part = dispatcher.make_part(service);
+    auto part = dispatcher.make_routes(service);
     if (!part.ok()) return std::move(part).take_status();
     parts.push_back(*std::move(part));
   }
-  auto site = dispatcher.make_site(std::move(parts));
+  auto site = dispatcher.make_snapshot(std::move(parts));
   if (!site.ok()) return std::move(site).take_status();
   dispatcher.publish(*std::move(site));
   return {};

@@ -20,7 +20,7 @@
 #include "base/child_stdio.h"
 #include "plugin/probe.h"
 #include "runner/worker_main.h"
-#include "supervise/overseer.h"
+#include "supervise/supervisor_client.h"
 
 namespace {
 
@@ -81,13 +81,13 @@ int main(int argc, char** argv) try {
       break;
   }
   const std::string exe = std::filesystem::read_symlink("/proc/self/exe").string();
-  bentohost::supervise::Overseer overseer;
-  if (line->config.supervisor && !overseer.is_supervisor()) {
+  bentohost::supervise::SupervisorClient supervisor;
+  if (line->config.supervisor && !supervisor.is_supervisor()) {
     return bentohost::app::supervise_service(line->config, path_as_started(exe),
                                              {argv, argv + argc});
   }
   ::prctl(PR_SET_NAME, "bentohost");  // a supervisor starts it as "exe" (base/launch.h)
-  return bentohost::app::serve(line->config, exe, overseer);
+  return bentohost::app::serve(line->config, exe, supervisor);
 } catch (const std::system_error& e) {
   std::fprintf(stderr, "bentohost: the system has no thread or descriptor left for it: %s\n",
                e.what());

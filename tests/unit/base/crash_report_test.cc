@@ -6,9 +6,9 @@
 
 #include <cstdlib>
 
-#include "base/call.h"
 #include "base/event_loop.h"
 #include "base/exits.h"
+#include "base/plugin_call_note.h"
 #include "base/signal_safe_line.h"
 #include "base/signal_stack.h"
 #include "base/thread_pool.h"
@@ -30,7 +30,9 @@ auto died_of(int number) {
 
 void say_goodbye() { [[maybe_unused]] const auto n = ::write(STDERR_FILENO, "goodbye\n", 8); }
 
-Call a_call() { return {"iris", "/p/libiris.so", "api classify", "POST", "/classify", "r 1"}; }
+PluginCallNote a_call() {
+  return {"iris", "/p/libiris.so", "api classify", "POST", "/classify", "r 1"};
+}
 
 void install(LogFormat format) {
   install_crash_report(format, "host", {&say_goodbye, nullptr, nullptr});
@@ -41,7 +43,7 @@ TEST(CrashReport, NamesTheCallBeforeTheSignalTakesItsCourse) {
   EXPECT_EXIT(
       {
         install(LogFormat::kText);
-        const Call call = a_call();
+        const PluginCallNote call = a_call();
         (void)call_plugin(call, [](bento_error*) -> bento_code {
           ::raise(SIGABRT);
           return BENTO_OK;
@@ -71,7 +73,7 @@ TEST(CrashReport, NamesTheCallThatExits) {
         {
           std::atexit([] { say_goodbye(); });
           install_crash_report(LogFormat::kText, "host", {nullptr, nullptr, nullptr, is_crash});
-          const Call call = a_call();
+          const PluginCallNote call = a_call();
           (void)call_plugin(call, &exits);
         },
         testing::ExitedWithCode(3),
@@ -90,7 +92,7 @@ TEST(CrashReport, LetsTheHostExitAsItLikes) {
   EXPECT_EXIT(
       {
         install(LogFormat::kText);
-        const Call call = a_call();
+        const PluginCallNote call = a_call();
         const CallScope scope(call);
         end_process(5);
       },
@@ -127,7 +129,7 @@ TEST(CrashReport, WorksOnTheThreadsThatTheHostMakes) {
 
 TEST(CallScope, IsTheInnermostAndEndsWithTheCall) {
   EXPECT_EQ(current_call, nullptr);
-  const Call outer{"a", {}, {}, {}, {}, {}}, inner{"b", {}, {}, {}, {}, {}};
+  const PluginCallNote outer{"a", {}, {}, {}, {}, {}}, inner{"b", {}, {}, {}, {}, {}};
   {
     const CallScope one(outer);
     {

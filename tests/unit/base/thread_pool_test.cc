@@ -143,7 +143,7 @@ TEST(ThreadPool, BeginsNoJobOnceItStops) {
 TEST(ThreadPool, RefusesJobsBeyondItsBounds) {
   CountedJob::Counts counts;
   ThreadPool pool(ThreadPool::Options{
-      .max_threads = 1, .seats = 1, .max_waiting = 3, .max_waiting_bytes = 100});
+      .max_threads = 1, .permits = 1, .max_waiting = 3, .max_waiting_bytes = 100});
   Busy busy(pool);
   EXPECT_TRUE(pool.run(std::make_unique<CountedJob>(counts, 60)).ok());
   EXPECT_EQ(pool.run(std::make_unique<CountedJob>(counts, 41)).code(), BENTO_RESOURCE_EXHAUSTED);
@@ -160,7 +160,7 @@ TEST(ThreadPool, RefusesJobsBeyondItsBounds) {
 TEST(ThreadPool, MakesRoomByDroppingWhatNobodyWants) {
   CountedJob::Counts unwanted, wanted;
   unwanted.is_wanted = false;
-  ThreadPool pool(ThreadPool::Options{.max_threads = 1, .seats = 1, .max_waiting = 1});
+  ThreadPool pool(ThreadPool::Options{.max_threads = 1, .permits = 1, .max_waiting = 1});
   Busy busy(pool);
   EXPECT_TRUE(pool.run(std::make_unique<CountedJob>(unwanted)).ok());
   EXPECT_TRUE(pool.run(std::make_unique<CountedJob>(wanted)).ok());
@@ -208,7 +208,7 @@ TEST(ThreadPool, GivesAJobTheStackOfAnyThread) {
 }
 
 TEST(ThreadPool, KeepsThreadsForWhatMustNotLackOne) {
-  ThreadPool pool(ThreadPool::Options{.max_threads = 4, .seats = 4, .kept_threads = 2});
+  ThreadPool pool(ThreadPool::Options{.max_threads = 4, .permits = 4, .kept_threads = 2});
   EXPECT_EQ(pool.load().threads, 2u);
   EXPECT_EQ(pool.stop(in_ten_seconds()), 0u);
 }

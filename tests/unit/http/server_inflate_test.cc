@@ -60,7 +60,7 @@ TEST(ServerInflate, DoesWithoutThreads) {
 }
 
 TEST(ServerInflate, RefusesWhatNoThreadCanTake) {
-  ThreadPool threads(ThreadPool::Options{.max_threads = 1, .seats = 1, .max_waiting = 0});
+  ThreadPool threads(ThreadPool::Options{.max_threads = 1, .permits = 1, .max_waiting = 0});
   std::latch begun(1), release(1);
   threads.run([&] {
     begun.count_down();

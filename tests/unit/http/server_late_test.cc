@@ -19,7 +19,7 @@ using testing::HasSubstr;
 constexpr std::string_view kGet = "GET /a HTTP/1.1\r\nHost: x\r\n\r\n";
 
 // Answers 504, unless it is told that there is an answer.
-class Late final : public LateAnswer {
+class Late final : public DeadlineResponder {
  public:
   std::optional<Response> late() override {
     ++calls;

@@ -11,13 +11,13 @@ namespace {
 TEST(Reloader, RefusesMoreThanMayWait) {
   const SteadyClock clock;
   observe::Metrics metrics("test");
-  service::Environment environment{clock, metrics};
+  service::RequestDeps environment{clock, metrics};
   service::Dispatcher dispatcher(environment);
   const std::vector<std::shared_ptr<EventLoop>> loops = {std::make_shared<EventLoop>(clock)};
-  Fleet fleet({}, {environment, dispatcher, loops, loops[0], metrics});
-  Reloader reloader(fleet);  // not started: all wait
+  ServiceTable services({}, {environment, dispatcher, loops, loops[0], metrics});
+  Reloader reloader(services);  // not started: all wait
   std::vector<std::string> results;
-  const auto note = [&results](const Outcome& outcome) {
+  const auto note = [&results](const ReloadResult& outcome) {
     EXPECT_EQ(outcome.status.code(), BENTO_UNAVAILABLE);
     results.push_back(outcome.result);
   };

@@ -1,4 +1,4 @@
-// What operators read of the fleet.
+// What operators read of the service table.
 #include "reload/report.h"
 
 #include <gmock/gmock.h>
@@ -20,15 +20,15 @@ GenerationPtr generation(std::uint64_t number, State state) {
 }
 
 TEST(FleetJson, TellsOfEachGeneration) {
-  const auto doc =
-      parse_json(fleet_json({{"iris",
-                              "/x/libiris.so",
-                              "/p",
-                              false,
-                              3,
-                              1,
-                              error_json("elf", "not \"ELF\""),
-                              {generation(1, State::kDraining), generation(2, State::kServing)}}}));
+  const auto doc = parse_json(
+      services_json({{"iris",
+                      "/x/libiris.so",
+                      "/p",
+                      false,
+                      3,
+                      1,
+                      error_json("elf", "not \"ELF\""),
+                      {generation(1, State::kDraining), generation(2, State::kServing)}}}));
   ASSERT_TRUE(doc.ok()) << doc.status().message();
   const auto& plugin = (*doc)["plugins"][0];
   EXPECT_STREQ(plugin["service"].GetString(), "iris");
@@ -48,7 +48,7 @@ TEST(FleetJson, TellsOfEachGeneration) {
 }
 
 TEST(FleetJson, HasNoErrorUntilThereIsOne) {
-  const auto doc = parse_json(fleet_json(
+  const auto doc = parse_json(services_json(
       {{"cors", "/x/libcors.so", "", true, 0, 0, "", {generation(1, State::kServing)}}}));
   ASSERT_TRUE(doc.ok());
   EXPECT_TRUE((*doc)["plugins"][0]["last_error"].IsNull());

@@ -29,14 +29,14 @@ class ClientTest : public PoolFixture {
   Status submit_value(Caller& caller, wire::Value input) {
     std::vector<wire::Value> inputs;
     inputs.push_back(std::move(input));
-    auto calls = Client::submit(safe(), std::move(inputs), Client::Wanted(), caller.hear());
+    auto calls = Client::submit(safe(), std::move(inputs), Client::CallLimits(), caller.hear());
     caller.expected = calls.ok() ? 1 : 0;
     return calls.status();
   }
   Result<std::unique_ptr<bento_ticket>> ticket_for(const wire::Value& input) {
     const bento_value view = input.view();
     const bento_value* const inputs[] = {&view};
-    return Client::submit(safe(), inputs, Client::Wanted());
+    return Client::submit(safe(), inputs, Client::CallLimits());
   }
   void echo_all() {
     while (!receive_call().empty()) answer();
@@ -53,7 +53,7 @@ TEST_F(ClientTest, FindsMethodsAndNamesWhatThereIsNot) {
 
 TEST_F(ClientTest, RefusesInputsThatTheMethodDoesNotTake) {
   Caller caller;
-  EXPECT_EQ(Client::submit(safe(), {}, Client::Wanted(), caller.hear()).status().code(),
+  EXPECT_EQ(Client::submit(safe(), {}, Client::CallLimits(), caller.hear()).status().code(),
             BENTO_INVALID_ARGUMENT);
   wire::Value json;
   json.kind = BENTO_JSON;
@@ -71,7 +71,7 @@ TEST_F(ClientTest, RefusesInputsThatDisagreeInRows) {
   inputs.push_back(make_rows({1, 2}));
   inputs.push_back(make_rows({1}));
   Caller caller;
-  const auto calls = Client::submit(safe(), std::move(inputs), Client::Wanted(), caller.hear());
+  const auto calls = Client::submit(safe(), std::move(inputs), Client::CallLimits(), caller.hear());
   EXPECT_THAT(calls.status().message(), HasSubstr("2 and 1 rows"));
 }
 

@@ -72,7 +72,7 @@ struct Caller {
   Caller(const Caller&) = delete;
   ~Caller() {
     EXPECT_EQ(answers, expected) << status.message();
-    if (call) call->done = [](const Outcome&) {};
+    if (call) call->done = [](const CallResult&) {};
   }
 
   int expected = 0, answers = 0;
@@ -81,7 +81,7 @@ struct Caller {
   CallPtr call;
 
   Done hear() {
-    return [this](const Outcome& outcome) {
+    return [this](const CallResult& outcome) {
       ++answers;
       status = outcome.status;
       for (const bento_value& value : outcome.values) values = values_of(value);

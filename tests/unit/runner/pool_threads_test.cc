@@ -40,7 +40,7 @@ void work(Puppet& puppet) {
 class Answers {
  public:
   Done hear(std::int64_t sent) {
-    return [this, sent](const Outcome& outcome) {
+    return [this, sent](const CallResult& outcome) {
       std::lock_guard lock(mutex_);
       ++heard_;
       if (outcome.status.ok() && values_of(outcome.values[0]) == Values{sent}) ++good_;

@@ -51,7 +51,7 @@ class BatchTest : public testing::Test {
     auto call = std::make_shared<Call>();
     call->rows = rows;
     call->inputs = std::move(inputs);
-    call->done = [&heard = heard_.emplace_back()](const Outcome& outcome) {
+    call->done = [&heard = heard_.emplace_back()](const CallResult& outcome) {
       ++heard.times;
       for (const bento_value& value : outcome.values) {
         heard.shapes.push_back(shape(value));
@@ -213,7 +213,7 @@ class OutletTest : public testing::Test {
   fakes::FakeClock clock_;
   EventLoop loop_{clock_};
   UniqueFd reading_;
-  std::optional<Outlet> outlet_;
+  std::optional<PipeWriter> outlet_;
   int closed_ = 0, outlet_number_ = -1;
 };
 

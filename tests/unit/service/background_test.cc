@@ -31,17 +31,17 @@ class BackgroundTest : public testing::Test {
   }
   // A task that calls `f`, and counts its drop.
   BackgroundTask task(std::function<bento_code(bento_ctx*, bento_error*)> f) {
-    struct Held {
+    struct BufferedExchange {
       std::function<bento_code(bento_ctx*, bento_error*)> f;
       BackgroundTest* test;
     };
     return {[](void* arg, bento_ctx* ctx, bento_error* error) {
-              return static_cast<Held*>(arg)->f(ctx, error);
+              return static_cast<BufferedExchange*>(arg)->f(ctx, error);
             },
-            new Held{std::move(f), this},
+            new BufferedExchange{std::move(f), this},
             [](void* arg) {
-              const std::unique_ptr<Held> held(static_cast<Held*>(arg));
-              ++held->test->drops_;
+              const std::unique_ptr<BufferedExchange> buffered(static_cast<BufferedExchange*>(arg));
+              ++buffered->test->drops_;
             }};
   }
   BackgroundTask note(int number) {

@@ -16,7 +16,7 @@ class ChannelTest : public testing::Test {
  protected:
   ChannelTest() {
     error_.size = sizeof error_;
-    ledger_.set_label(&label_);
+    tracked_.set_label(&label_);
   }
   ~ChannelTest() override { EXPECT_EQ(metrics_.in_flight().Value(), 0); }
 
@@ -50,11 +50,11 @@ class ChannelTest : public testing::Test {
 
   fakes::FakeClock clock_;
   observe::Metrics metrics_{"test"};
-  Environment environment_{clock_, metrics_};
+  RequestDeps deps_{clock_, metrics_};
   fakes::FakeExchange exchange_{"POST", "/raw", "question"};
   const RouteLabel label_{metrics_.route("/raw"), "/raw"};
-  Ledger ledger_{environment_, exchange_};
-  RequestContext request_{environment_, ledger_, ledger_};
+  TrackedExchange tracked_{deps_, exchange_};
+  RequestContext request_{deps_, tracked_, tracked_};
   Channel channel_{request_};
   bento_event event_{};
   bento_error error_{};
@@ -119,11 +119,11 @@ TEST_F(ChannelTest, CutsAStreamThatItsHandlerLeavesUnfinished) {
 
 TEST_F(ChannelTest, StreamsOnPastTheDeadlineButNotPastTheHostsEnd) {
   EXPECT_EQ(start(200), BENTO_OK);
-  clock_.advance(environment_.timeout * 2);
+  clock_.advance(deps_.timeout * 2);
   EXPECT_TRUE(request_.cancelled());
   EXPECT_EQ(body("a", true), BENTO_OK);
   EXPECT_FALSE(request_.cancelled());
-  environment_.draining = true;
+  deps_.draining = true;
   EXPECT_TRUE(request_.cancelled());
   EXPECT_EQ(body("b"), BENTO_OK);
 }
@@ -131,9 +131,9 @@ TEST_F(ChannelTest, StreamsOnPastTheDeadlineButNotPastTheHostsEnd) {
 TEST_F(ChannelTest, EndsAStreamToHeadAfterItsHead) {
   fakes::FakeExchange exchange("HEAD", "/raw");
   exchange.request().arrived = clock_.now();
-  Ledger ledger(environment_, exchange);
-  ledger.set_label(&label_);
-  RequestContext request(environment_, ledger, ledger);
+  TrackedExchange tracked(deps_, exchange);
+  tracked.set_label(&label_);
+  RequestContext request(deps_, tracked, tracked);
   Channel channel(request);
   bento_event event{};
   event.size = sizeof event;
@@ -163,7 +163,7 @@ TEST_F(ChannelTest, RefusesEventsOutOfOrder) {
 }
 
 TEST_F(ChannelTest, Answers500ToAResponseThatWasStartedTwice) {
-  environment_.debug = true;
+  deps_.debug = true;
   EXPECT_EQ(start(200), BENTO_OK);
   EXPECT_EQ(start(200), BENTO_FAILED_PRECONDITION);
   EXPECT_EQ(body("x"), BENTO_FAILED_PRECONDITION);
@@ -193,7 +193,7 @@ TEST_F(ChannelTest, RefusesWhatIsNoResponse) {
 }
 
 TEST_F(ChannelTest, Answers500ForAHandlerThatSaysNothing) {
-  environment_.debug = true;
+  deps_.debug = true;
   channel_.finish({});
   EXPECT_EQ(exchange_.response().status, 500);
   EXPECT_THAT(exchange_.response().body, HasSubstr("without an answer"));

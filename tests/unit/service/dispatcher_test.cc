@@ -37,16 +37,16 @@ class DispatcherTest : public testing::Test {
     fakes::ask(dispatcher_, exchange);
     EXPECT_EQ(exchange.responses.size(), 1u);
     EXPECT_EQ(metrics_.in_flight().Value(), 0);
-    EXPECT_EQ(environment_.slots, 0u);
+    EXPECT_EQ(deps_.slots, 0u);
     return exchange.response();
   }
 
   fakes::FakeClock clock_;
   observe::Metrics metrics_{"test"};
-  Environment environment_{clock_, metrics_};
+  RequestDeps deps_{clock_, metrics_};
   fakes::FakePlugin plugin_;
   std::shared_ptr<const LiveService> service_;
-  Dispatcher dispatcher_{environment_};
+  Dispatcher dispatcher_{deps_};
 };
 
 TEST_F(DispatcherTest, SaysThatItLives) {
@@ -60,7 +60,7 @@ TEST_F(DispatcherTest, IsReadyFromItsStartUntilItDrains) {
   EXPECT_EQ(ask("GET", "/readyz").status, 503);
   dispatcher_.set_started();
   EXPECT_EQ(ask("GET", "/readyz").status, 200);
-  environment_.draining = true;
+  deps_.draining = true;
   const http::Response response = ask("GET", "/readyz");
   EXPECT_EQ(response.status, 503);
   EXPECT_THAT(response.body, HasSubstr("shutting down"));
@@ -144,7 +144,7 @@ TEST_F(DispatcherTest, TakesAnApisOwnLimitOfTheBody) {
 
 TEST_F(DispatcherTest, CallsAQuickHandlerAtOnceAndOthersOnAThread) {
   ThreadPool threads(1, 1);
-  environment_.threads = &threads;
+  deps_.threads = &threads;
   std::promise<std::thread::id> caller;
   plugin_.on_invoke = [&](bento_ctx*, const bento_value& in, bento_sink* sink, bento_error* error) {
     caller.set_value(std::this_thread::get_id());
@@ -167,7 +167,7 @@ TEST_F(DispatcherTest, CallsAQuickHandlerAtOnceAndOthersOnAThread) {
 
 TEST_F(DispatcherTest, CallsNoHandlerOfARequestThatIsOver) {
   ThreadPool threads(1, 1);
-  environment_.threads = &threads;
+  deps_.threads = &threads;
   int calls = 0;
   plugin_.on_invoke = [&](bento_ctx*, const bento_value& in, bento_sink* sink, bento_error* error) {
     ++calls;
@@ -180,7 +180,7 @@ TEST_F(DispatcherTest, CallsNoHandlerOfARequestThatIsOver) {
       in_time("POST", "/echo", "in time");
   for (fakes::FakeExchange* exchange : {&late, &gone, &in_time}) {
     exchange->request().arrived = clock_.now();
-    if (exchange == &late) exchange->request().arrived -= environment_.timeout;
+    if (exchange == &late) exchange->request().arrived -= deps_.timeout;
     fakes::ask(dispatcher_, *exchange);
   }
   gone.is_gone->store(true);
@@ -193,14 +193,14 @@ TEST_F(DispatcherTest, CallsNoHandlerOfARequestThatIsOver) {
   EXPECT_EQ(late.response().status, 504);
   EXPECT_THAT(late.response().body, HasSubstr("no thread was free before"));
   EXPECT_EQ(in_time.response().body, "in time");
-  EXPECT_EQ(environment_.slots, 0u);
-  EXPECT_EQ(environment_.unanswered, 0u);
+  EXPECT_EQ(deps_.slots, 0u);
+  EXPECT_EQ(deps_.unanswered, 0u);
 }
 
 TEST_F(DispatcherTest, KeepsTheSlotOfARequestUntilItsHandlerHasReturned) {
   ThreadPool threads(1, 1);
-  environment_.threads = &threads;
-  environment_.max_in_flight = 1;
+  deps_.threads = &threads;
+  deps_.max_in_flight = 1;
   std::latch begun(1), release(1);
   plugin_.on_invoke = [&](bento_ctx*, const bento_value& in, bento_sink* sink, bento_error* error) {
     begun.count_down();
@@ -212,18 +212,18 @@ TEST_F(DispatcherTest, KeepsTheSlotOfARequestUntilItsHandlerHasReturned) {
   hangs.request().arrived = clock_.now();
   fakes::ask(dispatcher_, hangs);
   begun.wait();
-  EXPECT_EQ(hangs.late_at, clock_.now() + environment_.timeout + Ledger::kLateGrace);
-  clock_.advance(environment_.timeout);
+  EXPECT_EQ(hangs.late_at, clock_.now() + deps_.timeout + TrackedExchange::kLateGrace);
+  clock_.advance(deps_.timeout);
   ASSERT_TRUE(hangs.late->late().has_value());
-  EXPECT_EQ(environment_.unanswered, 0u);
-  EXPECT_EQ(environment_.slots, 1u);
+  EXPECT_EQ(deps_.unanswered, 0u);
+  EXPECT_EQ(deps_.slots, 1u);
   fakes::FakeExchange other("POST", "/echo", "x");
   other.request().arrived = clock_.now();
   fakes::ask(dispatcher_, other);
   EXPECT_EQ(other.response().status, 503);
   release.count_down();
   threads.stop(kNoDeadline);
-  EXPECT_EQ(environment_.slots, 0u);
+  EXPECT_EQ(deps_.slots, 0u);
 }
 
 TEST_F(DispatcherTest, LetsAQuickHandlerCallNoRunner) {
@@ -273,7 +273,7 @@ TEST_F(DispatcherTest, RefusesTwoServicesOnTemplatesOfOneShape) {
 
 TEST_F(DispatcherTest, TakesNoNewWorkWhileDraining) {
   ASSERT_TRUE(serve().ok());
-  environment_.draining = true;
+  deps_.draining = true;
   EXPECT_EQ(ask("POST", "/echo", "x").status, 503);
 }
 
@@ -281,7 +281,7 @@ TEST_F(DispatcherTest, AnswersWhatAHandlerReturns) {
   ASSERT_TRUE(serve().ok());
   plugin_.on_invoke = [this](bento_ctx* ctx, const bento_value& in, bento_sink* sink,
                              bento_error* error) {
-    EXPECT_EQ(environment_.slots, 1u);
+    EXPECT_EQ(deps_.slots, 1u);
     EXPECT_EQ(plugin_.host->set_status(ctx, 202, error), BENTO_OK);
     return sink->value(sink, &in, error);
   };

@@ -48,7 +48,7 @@ class FileMountTest : public testing::Test {
     exchange.write_status = write_status_;
     fakes::ask(dispatcher_, exchange);
     EXPECT_EQ(metrics_.in_flight().Value(), 0);
-    EXPECT_EQ(environment_.slots, 0u);
+    EXPECT_EQ(deps_.slots, 0u);
     was_streamed_ = exchange.started.has_value();
     EXPECT_EQ(exchange.responses.size() + (was_streamed_ ? 1 : 0), 1u);
     EXPECT_EQ(exchange.is_complete, was_streamed_);
@@ -64,12 +64,12 @@ class FileMountTest : public testing::Test {
   std::string process_;
   fakes::FakeClock clock_;
   observe::Metrics metrics_{"test"};
-  Environment environment_{clock_, metrics_};
+  RequestDeps deps_{clock_, metrics_};
   fakes::FakePlugin plugin_;
   bento_mount mount_{};
   const bento_mount* mounts_[1] = {&mount_};
   std::vector<std::shared_ptr<const LiveService>> services_;
-  Dispatcher dispatcher_{environment_};
+  Dispatcher dispatcher_{deps_};
   Status write_status_;
   bool was_streamed_ = false;
 };
@@ -180,7 +180,7 @@ TEST_F(FileMountTest, RefusesTwoServicesAtOnePrefix) {
 
 TEST_F(FileMountTest, TakesNoNewWorkWhileDraining) {
   ASSERT_TRUE(serve().ok());
-  environment_.draining = true;
+  deps_.draining = true;
   EXPECT_EQ(ask("GET", "/files/a.txt").status, 503);
 }
 

@@ -112,7 +112,7 @@ class MiddlewareTest : public testing::Test {
     fakes::ask(dispatcher_, exchange);
     EXPECT_EQ(exchange.responses.size() + (exchange.started ? 1 : 0), 1u);
     EXPECT_EQ(metrics_.in_flight().Value(), 0);
-    EXPECT_EQ(environment_.slots, 0u);
+    EXPECT_EQ(deps_.slots, 0u);
     return exchange.started ? *exchange.started : exchange.response();
   }
   FakeMiddleware::Hook note(std::string what) {
@@ -128,11 +128,11 @@ class MiddlewareTest : public testing::Test {
 
   fakes::FakeClock clock_;
   observe::Metrics metrics_{"test"};
-  Environment environment_{clock_, metrics_};
+  RequestDeps deps_{clock_, metrics_};
   std::deque<FakeMiddleware> middlewares_;
   fakes::FakePlugin plugin_;
   std::shared_ptr<const LiveService> service_;
-  Dispatcher dispatcher_{environment_};
+  Dispatcher dispatcher_{deps_};
   std::vector<std::string> steps_;
 };
 

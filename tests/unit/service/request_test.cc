@@ -22,12 +22,12 @@ class RequestTest : public testing::Test {
     exchange_.request().query = "a=1";
   }
 
-  Ledger& ledger() {
-    if (!ledger_) ledger_.emplace(environment_, exchange_).set_label(&label_);
-    return *ledger_;
+  TrackedExchange& tracked() {
+    if (!tracked_) tracked_.emplace(deps_, exchange_).set_label(&label_);
+    return *tracked_;
   }
   RequestContext& context() {
-    if (!context_) context_.emplace(environment_, ledger(), ledger());
+    if (!context_) context_.emplace(deps_, tracked(), tracked());
     return *context_;
   }
   std::string header(std::string_view name) const {
@@ -39,10 +39,10 @@ class RequestTest : public testing::Test {
 
   fakes::FakeClock clock_;
   observe::Metrics metrics_{"test"};
-  Environment environment_{clock_, metrics_};
+  RequestDeps deps_{clock_, metrics_};
   fakes::FakeExchange exchange_{"POST", "/classify", "[1]"};
   const RouteLabel label_{metrics_.route("/classify"), "/classify"};
-  std::optional<Ledger> ledger_;
+  std::optional<TrackedExchange> tracked_;
   std::optional<RequestContext> context_;
 };
 
@@ -56,19 +56,19 @@ TEST_F(RequestTest, MakesAnIdInPlaceOfOneThatIsNot) {
   for (const std::string& id : {std::string(), std::string("a b"), std::string("a\"b"),
                                 std::string("a\r\nSet-Cookie: x"), std::string(129, 'a')}) {
     exchange_.request().headers = {{"x-request-id", id}};
-    const Ledger ledger(environment_, exchange_);
-    EXPECT_THAT(std::string(ledger.request_id()), MatchesRegex("[0-9a-f]{16}")) << id;
+    const TrackedExchange tracked(deps_, exchange_);
+    EXPECT_THAT(std::string(tracked.request_id()), MatchesRegex("[0-9a-f]{16}")) << id;
   }
 }
 
 TEST_F(RequestTest, MakesADifferentIdForEach) {
-  const Ledger a(environment_, exchange_), b(environment_, exchange_);
+  const TrackedExchange a(deps_, exchange_), b(deps_, exchange_);
   EXPECT_NE(a.request_id(), b.request_id());
 }
 
 TEST_F(RequestTest, HasItsTimeFromItsArrivalOn) {
-  environment_.timeout = 10s;
-  EXPECT_EQ(ledger().deadline(), clock_.now() + 10s);
+  deps_.timeout = 10s;
+  EXPECT_EQ(tracked().deadline(), clock_.now() + 10s);
   clock_.advance(10s - 1ns);
   EXPECT_FALSE(context().cancelled());
   clock_.advance(1ns);
@@ -123,14 +123,14 @@ TEST_F(RequestTest, Answers499ToNobodyThatListens) {
 }
 
 TEST_F(RequestTest, TellsThatItWasCancelledByItsDeadline) {
-  (void)ledger();
-  clock_.advance(environment_.timeout);
+  (void)tracked();
+  clock_.advance(deps_.timeout);
   context().fail(Status(BENTO_CANCELLED, "no more"));
   EXPECT_EQ(exchange_.response().status, 504);
 }
 
 TEST_F(RequestTest, TellsThatItWasCancelledByTheEndOfTheServer) {
-  environment_.draining = true;
+  deps_.draining = true;
   context().fail(Status(BENTO_CANCELLED, "no more"));
   EXPECT_EQ(exchange_.response().status, 503);
 }
@@ -152,7 +152,7 @@ TEST_F(RequestTest, KeepsTheWordsOfA500ToTheLog) {
 }
 
 TEST_F(RequestTest, TellsTheWordsOfA500WhenDebugging) {
-  environment_.debug = true;
+  deps_.debug = true;
   context().fail(Status(BENTO_INTERNAL, "index 7 is out of range"));
   EXPECT_THAT(exchange_.response().body, HasSubstr("index 7 is out of range"));
 }
@@ -199,7 +199,7 @@ TEST_F(RequestTest, DescribesItselfToAPlugin) {
   ASSERT_EQ(scope->headers.len, 2u);
   EXPECT_EQ(to_view(scope->headers.ptr[1].value), "b");
   EXPECT_EQ(scope->deadline_ns,
-            static_cast<std::uint64_t>(ledger().deadline().time_since_epoch().count()));
+            static_cast<std::uint64_t>(tracked().deadline().time_since_epoch().count()));
 }
 
 }  // namespace

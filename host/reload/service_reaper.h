@@ -1,0 +1,34 @@
+// ServiceReaper: ends services that nobody holds any more, on threads of its own: on_shutdown,
+// destroy, close; then the image stays mapped, or is unmapped if that is wanted. A plugin that does
+// not return from them holds up nothing but its own end.
+#pragma once
+
+#include <memory>
+
+#include "base/clock.h"
+#include "base/thread_pool.h"
+#include "observe/metrics.h"
+#include "reload/generation.h"
+
+namespace bentohost::reload {
+
+class ServiceReaper {
+ public:
+  // After the last call: what the runners get to end by themselves.
+  static constexpr Duration kRunnerExitTime = std::chrono::seconds(2);
+
+  ServiceReaper(const Clock& clock, observe::Metrics& metrics, bool unmaps);
+
+  // A pointer whose last copy, wherever that goes, ends the service. It tells `generation` of it.
+  std::shared_ptr<service::LiveService> adopt(std::unique_ptr<service::LiveService> service,
+                                              GenerationPtr generation);
+  // Waits until `deadline` for the ends that are under way. False: a plugin does not return.
+  bool stop(TimePoint deadline);
+
+ private:
+  // Shared with the pointers, which may go later than this.
+  struct Shared;
+  std::shared_ptr<Shared> shared_;
+};
+
+}  // namespace bentohost::reload

@@ -1,0 +1,211 @@
+#include "service/tracked_exchange.h"
+
+#include <prometheus/gauge.h>
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+#include <random>
+#include <utility>
+
+#include "base/log.h"
+#include "http/problem.h"
+#include "service/live_service.h"
+
+namespace bentohost::service {
+namespace {
+
+// SplitMix64 (Steele, Lea, Flood 2014), seeded by the system for each thread: ids need to be
+// unlikely to repeat, not unguessable.
+std::uint64_t next_id() {
+  thread_local std::uint64_t state = [] {
+    std::random_device device;
+    return (std::uint64_t{device()} << 32) ^ device();
+  }();
+  std::uint64_t z = (state += 0x9E3779B97F4A7C15u);
+  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+  z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+  return z ^ (z >> 31);
+}
+
+std::string hex16(std::uint64_t value) {
+  std::string text(16, '0');
+  for (auto digit = text.rbegin(); digit != text.rend(); ++digit, value >>= 4) {
+    *digit = "0123456789abcdef"[value & 15];
+  }
+  return text;
+}
+
+// A client's id is taken over when it is short and can neither break a log line nor a header.
+bool is_usable_id(std::string_view id) {
+  return !id.empty() && id.size() <= 128 && std::all_of(id.begin(), id.end(), [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
+           c == '_' || c == '.';
+  });
+}
+
+// While a streamed body is on its way, nobody knows when the handler will have all of it.
+TimePoint due(const http::Request& request, const RequestDeps& deps) {
+  if (request.is_arriving) {
+    return request.arrived + deps.body_timeout + deps.timeout;
+  }
+  return std::max(request.arrived, request.completed) + deps.timeout;
+}
+
+}  // namespace
+
+TrackedExchange::TrackedExchange(RequestDeps& deps, http::Exchange& front)
+    : deps_(deps),
+      front_(front),
+      gone_(front.gone()),
+      deadline_(due(front.request(), deps).time_since_epoch().count()) {
+  const std::string_view given = http::find_header(request().headers, "x-request-id");
+  request_id_ = is_usable_id(given) ? std::string(given) : hex16(next_id());
+  deps_.metrics.in_flight().Increment();
+}
+
+TrackedExchange::~TrackedExchange() {
+  if (lease_ != nullptr) lease_->leases.fetch_sub(1, std::memory_order_relaxed);
+}
+
+void TrackedExchange::release_hold() {
+  if (--holds_ != 0) return;
+  deps_.metrics.in_flight().Decrement();
+  if (lease_ != nullptr) deps_.slots.fetch_sub(1);
+}
+
+bool TrackedExchange::is_over() const {
+  return gone_->load(std::memory_order_relaxed) || deps_.clock.now() >= deadline();
+}
+
+Status TrackedExchange::over() const {
+  if (deps_.clock.now() >= deadline()) {
+    return Status(BENTO_DEADLINE_EXCEEDED,
+                  has_work_begun_ ? "the request's deadline has passed"
+                                  : "no thread was free before the request's deadline");
+  }
+  if (gone_->load()) return Status(BENTO_CANCELLED, "the client is gone");
+  return {};
+}
+
+void TrackedExchange::lease(std::shared_ptr<const LiveService> service) {
+  lease_ = std::move(service);
+  lease_->leases.fetch_add(1, std::memory_order_relaxed);
+  deps_.slots.fetch_add(1);
+  deps_.unanswered.fetch_add(1);
+}
+
+void TrackedExchange::tighten_deadline(std::uint64_t deadline_ns) {
+  if (deadline_ns == 0 || deadline_ns > std::uint64_t{std::numeric_limits<Duration::rep>::max()}) {
+    return;
+  }
+  const TimePoint when{Duration(static_cast<Duration::rep>(deadline_ns))};
+  if (bring_forward(when)) front_.tighten_deadline(when + kLateGrace);
+}
+
+bool TrackedExchange::bring_forward(TimePoint when) {
+  const Duration::rep ticks = when.time_since_epoch().count();
+  Duration::rep present = deadline_;
+  while (ticks < present) {
+    if (deadline_.compare_exchange_weak(present, ticks)) return true;
+  }
+  return false;
+}
+
+TimePoint TrackedExchange::on_whole_body(TimePoint now) {
+  (void)bring_forward(now + deps_.timeout);
+  return deadline() + kLateGrace;
+}
+
+void TrackedExchange::answer_by_deadline(std::shared_ptr<TrackedExchange> self) {
+  front_.answer_by(deadline() + kLateGrace, std::move(self));
+}
+
+Status TrackedExchange::defer(const std::shared_ptr<const LiveService>& service,
+                              const BackgroundTask& task) {
+  if (deps_.background == nullptr) {
+    return Status(BENTO_UNIMPLEMENTED, "there are no background tasks here");
+  }
+  if (tasks_ == nullptr) {
+    tasks_ = std::make_shared<BackgroundRow>(*deps_.background, service, request_id_,
+                                             request().method, request().path);
+    front_.after_sent([row = tasks_] { row->begin(row); });
+  }
+  return tasks_->add(task);
+}
+
+bool TrackedExchange::begin_answer() {
+  if (is_begun_) return true;
+  is_begun_ = !has_begun_.exchange(true);
+  is_in_vain_ = !is_begun_;
+  return is_begun_;
+}
+
+void TrackedExchange::take_back_answer() {
+  is_begun_ = false;
+  has_begun_ = false;
+}
+
+// The one from further in: by then the handler has returned, or is at work.
+void TrackedExchange::end_answer(int status, std::size_t response_bytes) {
+  if (!is_in_vain_) note_end(status, response_bytes);
+  release_hold();
+}
+
+void TrackedExchange::respond(http::Response response) {
+  if (begin_answer()) response.headers.push_back({"X-Request-Id", request_id_});
+  end_answer(response.status, response.body.size());
+  front_.respond(std::move(response));
+}
+
+Status TrackedExchange::start(http::Response response) {
+  if (!begin_answer()) return Status(BENTO_CANCELLED, "the request was answered 504 before");
+  response.headers.push_back({"X-Request-Id", request_id_});
+  streamed_status_ = response.status;
+  streamed_bytes_ = response.body.size();
+  Status status = front_.start(std::move(response));
+  // What could not be started can still be answered otherwise.
+  if (!status.ok() && status.code() != BENTO_CANCELLED) take_back_answer();
+  return status;
+}
+
+Status TrackedExchange::write(std::string_view bytes, bool more) {
+  streamed_bytes_ += bytes.size();
+  if (!more) end_answer(streamed_status_, streamed_bytes_);
+  return front_.write(bytes, more);
+}
+
+void TrackedExchange::cut() {
+  end_answer(streamed_status_, streamed_bytes_);
+  front_.cut();
+}
+
+std::optional<http::Response> TrackedExchange::late() {
+  if (has_begun_.exchange(true)) return std::nullopt;
+  const Status status = over();
+  log_warning(
+      has_work_begun_ ? "a handler has not answered by the request's deadline" : status.message(),
+      {{"path", request().path}, {"request_id", request_id_}});
+  http::Response response = http::problem(504, status.message(), request().path, request_id_);
+  if (show_late_) show_late_(response);
+  response.headers.push_back({"X-Request-Id", request_id_});
+  note_end(response.status, response.body.size());
+  return response;
+}
+
+// Before the exchange is: then its request may be gone.
+void TrackedExchange::note_end(int status, std::size_t response_bytes) {
+  const http::Request& from = request();
+  const Duration took = deps_.clock.now() - from.arrived;
+  const RouteLabel& label = *label_.load();
+  const std::size_t request_bytes = front_.body_bytes();
+  if (http::is_bodiless(from.method, status)) response_bytes = 0;
+  label.metrics->observe(from.method, status, took, request_bytes, response_bytes);
+  if (deps_.access_log != nullptr) {
+    deps_.access_log->write({from.client, from.method, from.path, label.route, request_id_, status,
+                             request_bytes, response_bytes, took});
+  }
+  if (lease_ != nullptr) deps_.unanswered.fetch_sub(1);
+}
+
+}  // namespace bentohost::service

@@ -1,0 +1,26 @@
+// FallbackServer: answers while nobody else does: each request with 503 and Retry-After, on copies
+// of the listening sockets, until it is destroyed; then the sockets are as they were. It has a
+// thread of its own, an event loop's: no process is started while it lives.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "http/listener.h"
+#include "http/server.h"
+
+namespace bentohost::supervise {
+
+class FallbackServer {
+ public:
+  FallbackServer(http::ServerOptions options, const std::vector<http::Listener>& listeners);
+  ~FallbackServer();
+
+ private:
+  class Answers;
+  std::unique_ptr<Answers> answers_;
+  std::shared_ptr<EventLoop> loop_;
+  std::unique_ptr<http::Server> server_;
+};
+
+}  // namespace bentohost::supervise

@@ -1,0 +1,81 @@
+// The end of services: on threads of the reaper's own, so that whoever lets go of one last, or
+// ends the host, does not wait for a plugin.
+#include "reload/service_reaper.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <future>
+
+#include "fakes/fake_plugin.h"
+
+namespace bentohost::reload {
+namespace {
+
+using namespace std::chrono_literals;
+
+std::promise<void>* may_end = nullptr;
+
+class RetirerTest : public testing::Test {
+ protected:
+  RetirerTest() {
+    generation_->service = "fake";
+    may_end = &may_end_;
+  }
+
+  std::shared_ptr<service::LiveService> adopt(bool created = true) {
+    auto live = std::make_unique<service::LiveService>(*plugin_.instance(), "");
+    if (created) {
+      EXPECT_TRUE(live->create().ok());
+    }
+    return retirer_.adopt(std::move(live), generation_);
+  }
+  // As a plugin that waits for something in destroy.
+  void hold_its_end() {
+    plugin_.service.destroy = [](void*) { may_end->get_future().wait(); };
+  }
+  TimePoint in(Duration duration) const { return clock_.now() + duration; }
+
+  SteadyClock clock_;
+  observe::Metrics metrics_{"1.0"};
+  fakes::FakePlugin plugin_;
+  std::promise<void> may_end_;
+  GenerationPtr generation_ = std::make_shared<Generation>();
+  ServiceReaper retirer_{clock_, metrics_, false};
+};
+
+TEST_F(RetirerTest, EndsAServiceThatNobodyHoldsAnyMore) {
+  auto live = adopt();
+  auto other = live;
+  live.reset();
+  EXPECT_EQ(plugin_.steps.back(), "create");
+  other.reset();
+  EXPECT_TRUE(retirer_.stop(in(10s)));
+  EXPECT_EQ(plugin_.steps.back(), "close");
+  EXPECT_EQ(generation_->state, State::kRetired);
+}
+
+TEST_F(RetirerTest, KeepsNothingOfAGenerationThatHasEnded) {
+  auto live = adopt();
+  generation_->live = live;
+  live.reset();
+  EXPECT_TRUE(retirer_.stop(in(10s)));
+  EXPECT_EQ(generation_.use_count(), 1);
+}
+
+TEST_F(RetirerTest, DoesNotDestroyWhatWasNotCreated) {
+  adopt(false).reset();
+  EXPECT_TRUE(retirer_.stop(in(10s)));
+  EXPECT_THAT(plugin_.steps, testing::ElementsAre("open", "close"));
+}
+
+TEST_F(RetirerTest, HoldsUpNeitherTheLastHolderNorTheEndOfTheHost) {
+  hold_its_end();
+  adopt().reset();
+  EXPECT_FALSE(retirer_.stop(in(20ms)));
+  may_end_.set_value();
+  while (generation_->state != State::kRetired) std::this_thread::yield();
+}
+
+}  // namespace
+}  // namespace bentohost::reload
