@@ -82,7 +82,9 @@ struct Config {
   // Where the public door is: --host and --port beside --bind, and by themselves when there is
   // neither --bind nor a socket that systemd passes.
   std::vector<http::Address> addresses() const;
-  http::ListenerSpecs doors() const { return {addresses(), admin_bind, true, unix_socket_mode}; }
+  http::ListenerSpecs listeners() const {
+    return {addresses(), admin_bind, true, unix_socket_mode};
+  }
 };
 
 // Pure parts, each INVALID_ARGUMENT with what was expected.

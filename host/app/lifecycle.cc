@@ -86,7 +86,8 @@ class Lifecycle {
         dispatcher_(request_deps_),
         loops_(make_loops()),
         launcher_(std::make_shared<EventLoop>(clock_)),
-        services_(fleet_options(), {request_deps_, dispatcher_, loops_, launcher_, metrics_}),
+        services_(service_table_options(),
+                  {request_deps_, dispatcher_, loops_, launcher_, metrics_}),
         reloader_(services_),
         threads_({.max_threads = config.threads,
                   .permits = std::thread::hardware_concurrency() + 2,
@@ -189,7 +190,7 @@ class Lifecycle {
   int exit_code() const { return exit_code_; }
 
   void stop(int signal) {
-    services_.cancel_reloads();  // whoever waits for one is told, and holds up nothing
+    services_.cancel_reloads();  // requests that wait for a reload are answered, and end
     const bool hands_over = signal == supervise::SupervisorClient::kHandOver;
     const bool is_delayed = signal != 0 && !hands_over && config_.drain_delay > Duration::zero();
     const auto say_so = [&] {
@@ -290,7 +291,7 @@ class Lifecycle {
       options.tls = tls_ = *std::move(tls);
     }
     if (!supervisor_.is_supervisor()) {
-      auto opened = http::open_listeners(config_.doors());
+      auto opened = http::open_listeners(config_.listeners());
       if (!opened.ok()) return std::move(opened).take_status();
       listeners = *std::move(opened);
     }
@@ -309,7 +310,7 @@ class Lifecycle {
     log_info("SIGHUP: new connections get the certificate as it is now");
   }
 
-  reload::ServiceTableOptions fleet_options() const {
+  reload::ServiceTableOptions service_table_options() const {
     reload::ServiceTableOptions options;
     for (const PluginArg& plugin : config_.plugins) {
       options.slots.push_back({plugin.library, plugin.prefix, false, "", ""});
@@ -336,9 +337,9 @@ class Lifecycle {
     return options;
   }
 
-  std::string urls(http::ListenerRole door = http::ListenerRole::kPublic) const {
+  std::string urls(http::ListenerRole role = http::ListenerRole::kPublic) const {
     std::string all;
-    for (const std::string& url : server_->urls(door)) all += (all.empty() ? "" : ", ") + url;
+    for (const std::string& url : server_->urls(role)) all += (all.empty() ? "" : ", ") + url;
     return all;
   }
 

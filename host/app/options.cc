@@ -206,8 +206,8 @@ std::vector<OptionEntry> general_options() {
 const std::vector<OptionEntry>& all_options() {
   static const std::vector<OptionEntry> kAll = [] {
     std::vector<OptionEntry> all;
-    for (auto routes : {service_options(), http_options(), reload_options(), general_options()}) {
-      for (OptionEntry& entry : routes) all.push_back(std::move(entry));
+    for (auto section : {service_options(), http_options(), reload_options(), general_options()}) {
+      for (OptionEntry& entry : section) all.push_back(std::move(entry));
     }
     return all;
   }();

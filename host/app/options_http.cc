@@ -159,8 +159,8 @@ std::vector<OptionEntry> tls_options() {
 
 std::vector<OptionEntry> http_options() {
   std::vector<OptionEntry> all;
-  for (auto routes : {socket_options(), limit_options(), tls_options()}) {
-    for (OptionEntry& entry : routes) all.push_back(std::move(entry));
+  for (auto section : {socket_options(), limit_options(), tls_options()}) {
+    for (OptionEntry& entry : section) all.push_back(std::move(entry));
   }
   return all;
 }

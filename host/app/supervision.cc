@@ -25,7 +25,7 @@ Result<http::ServerOptions> fallback_options(const Config& config) {
 }
 
 Result<std::vector<http::Listener>> listeners_of(const Config& config, bool is_resumed) {
-  if (!is_resumed) return http::open_listeners(config.doors());
+  if (!is_resumed) return http::open_listeners(config.listeners());
   auto listeners = supervise::take_sockets();
   if (!listeners.ok()) return listeners;
   for (http::Listener& each : *listeners) {

@@ -26,7 +26,7 @@ namespace {
 constexpr std::size_t kAtOnce = 16u << 10;
 // Of each stream, at the end and in a crash: somebody may go on printing.
 constexpr int kMostReads = 64;
-// How long a crash waits until the reading thread has logged what it has read.
+// A crash report waits at most so long for the reading thread to log the output it has read.
 constexpr int kReaderMs = 100;
 
 std::atomic<UserOutput*> the_one = nullptr;

@@ -27,9 +27,9 @@ bool is_passing(int error) {
   return error == ECONNABORTED || error == EINTR || error == EPROTO || error == EPERM;
 }
 
-std::string too_many_connections(ListenerRole door) {
+std::string too_many_connections(ListenerRole role) {
   const Response response = problem(
-      503, door == ListenerRole::kAdmin ? "too many connections to the operators' door are open"
+      503, role == ListenerRole::kAdmin ? "too many connections to the operators' door are open"
                                         : "this client has too many connections open");
   std::string bytes;
   append_head(response, {.close = true}, bytes);
@@ -49,22 +49,22 @@ Acceptor::Acceptor(std::vector<Listener> listeners, std::shared_ptr<TlsContext> 
 
 Acceptor::~Acceptor() = default;
 
-void Acceptor::start() { open_doors(AcceptMode::kAll); }
+void Acceptor::start() { set_mode(AcceptMode::kAll); }
 
 void Acceptor::stop() {
   resume_.clear();
-  open_doors(AcceptMode::kNone);
+  set_mode(AcceptMode::kNone);
 }
 
-void Acceptor::open_doors(AcceptMode doors) {
+void Acceptor::set_mode(AcceptMode mode) {
   const auto is_among = [](const Listener& listener, AcceptMode these) {
     return these == AcceptMode::kAll ||
-           (these == AcceptMode::kAdmin && listener.door == ListenerRole::kAdmin);
+           (these == AcceptMode::kAdmin && listener.role == ListenerRole::kAdmin);
   };
   Status status;
   for (const Listener& listener : listeners_) {
     const bool was = is_among(listener, mode_);
-    const bool is = is_among(listener, doors);
+    const bool is = is_among(listener, mode);
     if (is && !was && status.ok()) {
       status = loop_.watch(listener.fd.get(), EPOLLIN,
                            [this, &listener](std::uint32_t) { accept_from(listener); });
@@ -72,7 +72,7 @@ void Acceptor::open_doors(AcceptMode doors) {
       loop_.unwatch(listener.fd.get());
     }
   }
-  mode_ = doors;
+  mode_ = mode;
   if (status.ok()) return;
   for (const Listener& listener : listeners_) loop_.unwatch(listener.fd.get());
   mode_ = AcceptMode::kNone;
@@ -82,7 +82,7 @@ void Acceptor::open_doors(AcceptMode doors) {
 }
 
 void Acceptor::pause(AcceptMode but_for) {
-  open_doors(but_for);
+  set_mode(but_for);
   resume_.set(loop_.now() + kPause);
 }
 
@@ -102,7 +102,7 @@ void Acceptor::accept_from(const Listener& listener) {
   ServerState& server = *loops_.front()->server();
   for (int i = 0; i < kAcceptsPerTurn; ++i) {
     if (are_crash_responses_sent()) return stop();
-    if (listener.door == ListenerRole::kPublic && server.open() >= server.limits.max_connections) {
+    if (listener.role == ListenerRole::kPublic && server.open() >= server.limits.max_connections) {
       if (is_due(warned_full_at_)) {
         log_warning("--max-connections are open; further ones wait until some close",
                     {{"connections", server.open()}});
@@ -130,16 +130,16 @@ void Acceptor::take(const Listener& listener, UniqueFd fd) {
   if (listener.address.path.empty()) {
     setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   }
-  Peer peer{peer_name(fd.get()), local_name(fd.get()), listener.door};
+  Peer peer{peer_name(fd.get()), local_name(fd.get()), listener.role};
   ServerState& server = *loops_.front()->server();
-  if (const auto too_many = server.opened(peer.client, listener.door); !too_many.empty()) {
+  if (const auto too_many = server.opened(peer.client, listener.role); !too_many.empty()) {
     server.application.cut(too_many);
-    if (!listener.secure) rejected_.say(std::move(fd), too_many_connections(listener.door));
+    if (!listener.secure) rejected_.say(std::move(fd), too_many_connections(listener.role));
     return;
   }
   std::unique_ptr<Transport> transport =
       listener.secure ? tls_->accept(std::move(fd)) : plain_transport(std::move(fd));
-  if (transport == nullptr) return server.closed(peer.client, listener.door);
+  if (transport == nullptr) return server.closed(peer.client, listener.role);
   next_ = (next_ + 1) % loops_.size();
   loops_[next_]->adopt(std::move(transport), std::move(peer));
 }

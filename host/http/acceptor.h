@@ -36,7 +36,7 @@ class Acceptor final : private Timer::Owner {
   void accept_from(const Listener& listener);
   void take(const Listener& listener, UniqueFd fd);
   enum class AcceptMode { kNone, kAdmin, kAll };
-  void open_doors(AcceptMode doors);
+  void set_mode(AcceptMode mode);
   void pause(AcceptMode but_for);
   // Whether to warn again; if so, this was it.
   bool is_due(TimePoint& warned_at) const;

@@ -59,7 +59,7 @@ Connection::Connection(std::shared_ptr<LoopConnections> loop_connections,
       body_memory_(server_.body_memory) {
   request_.client = client_;
   request_.server = std::move(peer.server);
-  request_.door = peer.door;
+  request_.role = peer.role;
   request_.scheme = scheme_;
 }
 
@@ -89,7 +89,7 @@ void Connection::close() {
   late_.reset();
   target_.reset();
   run_after_sent(sent_);
-  loop_connections_->forget(self, client_, request_.door);
+  loop_connections_->forget(self, client_, request_.role);
 }
 
 void Connection::end() {

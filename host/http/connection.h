@@ -30,7 +30,7 @@ class LoopConnections;
 // Where a connection came from.
 struct Peer {
   std::string client, server;  // as in Request
-  ListenerRole door = ListenerRole::kPublic;
+  ListenerRole role = ListenerRole::kPublic;
 };
 
 class Connection final : public std::enable_shared_from_this<Connection>,

@@ -249,19 +249,19 @@ Result<std::vector<Listener>> inherited_listeners() {
   return listeners;
 }
 
-Result<std::vector<Listener>> open_listeners(const ListenerSpecs& doors) {
+Result<std::vector<Listener>> open_listeners(const ListenerSpecs& specs) {
   std::vector<Listener> listeners;
-  if (doors.inherit) {
+  if (specs.inherit) {
     auto inherited = inherited_listeners();
     if (!inherited.ok()) return std::move(inherited).take_status();
     listeners = *std::move(inherited);
   }
-  for (const ListenerRole door : {ListenerRole::kPublic, ListenerRole::kAdmin}) {
-    for (const Address& address : door == ListenerRole::kAdmin ? doors.admin : doors.open) {
-      auto opened = listen_on(address, doors.unix_mode);
+  for (const ListenerRole role : {ListenerRole::kPublic, ListenerRole::kAdmin}) {
+    for (const Address& address : role == ListenerRole::kAdmin ? specs.admin : specs.open) {
+      auto opened = listen_on(address, specs.unix_mode);
       if (!opened.ok()) return std::move(opened).take_status();
       for (Listener& listener : *opened) {
-        listener.door = door;
+        listener.role = role;
         listeners.push_back(std::move(listener));
       }
     }

@@ -32,7 +32,7 @@ using OwnedFile = std::unique_ptr<const std::string, RemoveFile>;
 struct Listener {
   UniqueFd fd;
   Address address;
-  ListenerRole door = ListenerRole::kPublic;
+  ListenerRole role = ListenerRole::kPublic;
   bool secure = false;     // TLS
   OwnedFile file = {};     // of a Unix socket that we made
   bool inherited = false;  // systemd has it as well
@@ -63,7 +63,7 @@ struct ListenerSpecs {
   bool inherit = false;              // also the sockets that systemd passes
   unsigned unix_mode = kUnixSocketMode;
 };
-Result<std::vector<Listener>> open_listeners(const ListenerSpecs& doors);
+Result<std::vector<Listener>> open_listeners(const ListenerSpecs& specs);
 
 // "127.0.0.1:3000", "[::1]:3000".
 std::string authority(const std::string& host, std::uint16_t port);

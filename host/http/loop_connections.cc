@@ -33,9 +33,9 @@ void LoopConnections::close_all() {
 }
 
 void LoopConnections::forget(const std::shared_ptr<Connection>& connection, std::string_view client,
-                             ListenerRole door) {
+                             ListenerRole role) {
   connections_.erase(connection);
-  server_->closed(client, door);
+  server_->closed(client, role);
 }
 
 }  // namespace bentohost::http

@@ -33,7 +33,7 @@ class LoopConnections : public std::enable_shared_from_this<LoopConnections> {
   std::array<char, kBufferSize>& buffer() { return buffer_; }
   // `client` and `door` are what it was counted as when it was opened.
   void forget(const std::shared_ptr<Connection>& connection, std::string_view client,
-              ListenerRole door);
+              ListenerRole role);
 
   // The connection whose bytes lie in buffer(), or null.
   Connection* at_work = nullptr;

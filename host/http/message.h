@@ -47,7 +47,7 @@ struct Request {
   std::string client;   // "127.0.0.1:51034"; "unix"
   std::string server;   // "127.0.0.1:3000", the local end
   std::string_view scheme = "http";
-  ListenerRole door = ListenerRole::kPublic;
+  ListenerRole role = ListenerRole::kPublic;
   Headers headers;
   std::string body;          // whole and de-chunked; empty for a streamed one
   TimePoint arrived;         // when the head was complete

@@ -29,7 +29,7 @@ class Server::Impl {
 
   void listen(std::vector<Listener> listeners) {
     for (Listener& listener : listeners) {
-      const bool is_public = listener.door == ListenerRole::kPublic;
+      const bool is_public = listener.role == ListenerRole::kPublic;
       listener.secure = is_public && options_.tls != nullptr && listener.address.path.empty();
       std::vector<std::string>& urls = is_public ? urls_ : admin_urls_;
       // A name may have several addresses.
@@ -39,8 +39,8 @@ class Server::Impl {
     acceptor_ = std::make_unique<Acceptor>(std::move(listeners), options_.tls, loops_);
   }
 
-  const std::vector<std::string>& urls(ListenerRole door) const {
-    return door == ListenerRole::kAdmin ? admin_urls_ : urls_;
+  const std::vector<std::string>& urls(ListenerRole role) const {
+    return role == ListenerRole::kAdmin ? admin_urls_ : urls_;
   }
   std::size_t open() const { return server_->open(); }
 
@@ -94,7 +94,7 @@ Server::Server(ServerOptions options, Application& application, Loops loops)
 Server::~Server() { impl_->stop(TimePoint::min()); }
 
 void Server::listen(std::vector<Listener> listeners) { impl_->listen(std::move(listeners)); }
-std::vector<std::string> Server::urls(ListenerRole door) const { return impl_->urls(door); }
+std::vector<std::string> Server::urls(ListenerRole role) const { return impl_->urls(role); }
 void Server::serve() { impl_->serve(); }
 std::size_t Server::open_connections() const { return impl_->open(); }
 void Server::stop_accepting() { impl_->stop_accepting(); }

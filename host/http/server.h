@@ -39,7 +39,7 @@ class Server {
 
   // What it will accept from: open_listeners()'s, as a rule.
   void listen(std::vector<Listener> listeners);
-  std::vector<std::string> urls(ListenerRole door = ListenerRole::kPublic) const;  // after listen()
+  std::vector<std::string> urls(ListenerRole role = ListenerRole::kPublic) const;  // after listen()
   void serve();  // the loops run, or will soon
   // Closes the listening sockets: whoever else has them accepts from now on. What is open goes on.
   void stop_accepting();

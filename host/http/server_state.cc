@@ -7,9 +7,9 @@ std::string_view address_of(std::string_view client) { return client.substr(0, c
 
 }  // namespace
 
-std::string_view ServerState::opened(std::string_view client, ListenerRole door) {
+std::string_view ServerState::opened(std::string_view client, ListenerRole role) {
   const std::lock_guard lock(mutex_);
-  const bool is_operator = door == ListenerRole::kAdmin;
+  const bool is_operator = role == ListenerRole::kAdmin;
   if (is_operator && open_to_operators_ >= limits.max_admin_connections) {
     return reason::kAdminConnections;
   }
@@ -23,9 +23,9 @@ std::string_view ServerState::opened(std::string_view client, ListenerRole door)
   return {};
 }
 
-void ServerState::closed(std::string_view client, ListenerRole door) {
+void ServerState::closed(std::string_view client, ListenerRole role) {
   const std::lock_guard lock(mutex_);
-  if (door == ListenerRole::kAdmin) --open_to_operators_;
+  if (role == ListenerRole::kAdmin) --open_to_operators_;
   if (const auto it = clients_.find(address_of(client));
       it != clients_.end() && --it->second == 0) {
     clients_.erase(it);

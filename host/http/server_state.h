@@ -47,8 +47,8 @@ class ServerState {
 
   // A connection is open from opened() to closed(). `client` is its "address:port". What it returns
   // is empty, or the reason why there are as many as may be: a label.
-  std::string_view opened(std::string_view client, ListenerRole door = ListenerRole::kPublic);
-  void closed(std::string_view client, ListenerRole door = ListenerRole::kPublic);
+  std::string_view opened(std::string_view client, ListenerRole role = ListenerRole::kPublic);
+  void closed(std::string_view client, ListenerRole role = ListenerRole::kPublic);
   std::size_t open() const { return open_.load(std::memory_order_relaxed); }
   bool wait_until_none(TimePoint deadline) {
     std::unique_lock lock(mutex_);

@@ -187,7 +187,7 @@ Status ServiceTable::ready() {
   return {};
 }
 
-// ---- parts and site ----
+// ---- routes and snapshot ----
 
 // What goes around `service`, with the candidate's in place of that of the slot `but`.
 std::vector<std::shared_ptr<const service::LiveService>> ServiceTable::around(

@@ -425,4 +425,18 @@ void Pool::rescue_locked(const Batch& batch, const Status& status, Failures& fai
   fail_later_locked(failures, method, std::move(lost), status);
 }
 
+// Its place stays empty until it has died: it may hold what the next one would need, and there
+// would be no end of such processes.
+void Pool::report_undying_locked(Worker& worker, TimePoint now) {
+  if (worker.is_undying || now - worker.killed_at < options_.kill_grace) return;
+  worker.is_undying = true;
+  log_error(
+      "a runner process does not die of SIGKILL: it hangs in the kernel, as in a file system "
+      "or a driver; it is replaced when it has died",
+      {{"service", options_.service},
+       {"runner", spec_.name},
+       {"worker", worker.index},
+       {"pid", worker.pid}});
+}
+
 }  // namespace bentohost::runner

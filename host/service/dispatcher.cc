@@ -43,7 +43,7 @@ std::string wrong_method(const http::Request& from, const std::string& allowed) 
   return from.path + " takes " + allowed + ", not " + from.method;
 }
 
-// What holds the part as well.
+// The service, by a pointer that holds its routes as well.
 std::shared_ptr<const LiveService> service_of(const ServiceRoutesPtr& routes) {
   return {routes, &routes->service()};
 }
@@ -124,7 +124,7 @@ void Dispatcher::publish(RoutingSnapshotPtr snapshot) {
 
 Dispatcher::RouteMatch Dispatcher::find_route(const http::Request& request,
                                               const RoutingSnapshot& snapshot) const {
-  if (request.door == http::ListenerRole::kAdmin) {
+  if (request.role == http::ListenerRole::kAdmin) {
     return {admin_router_.find(request.method, request.path), nullptr, false};
   }
   RouteMatch found{snapshot.find(request.method, request.path), nullptr, false};
@@ -150,7 +150,7 @@ Dispatcher::RouteMatch Dispatcher::find_pinned_route(const ServiceRoutesPtr& rou
 }
 
 std::string Dispatcher::allow(const http::Request& request, std::string_view path) const {
-  if (request.door == http::ListenerRole::kAdmin) return admin_router_.allow(path);
+  if (request.role == http::ListenerRole::kAdmin) return admin_router_.allow(path);
   return snapshot()->allow(path);
 }
 
@@ -280,7 +280,7 @@ void Dispatcher::dispatch(const ServiceRoutesPtr& routes,
   const http::Request& from = exchange.request();
   const RoutingSnapshotPtr now = snapshot();
   const RouteMatch found = find_pinned_route(routes, from, *now);
-  tracked->set_label(from.door == http::ListenerRole::kAdmin && found.match.target != nullptr
+  tracked->set_label(from.role == http::ListenerRole::kAdmin && found.match.target != nullptr
                          ? (*found.match.target)->label
                          : now->label_of(found.match));
   if (routes == nullptr && found.routes != nullptr) {  // it was not there when the head came
@@ -291,7 +291,7 @@ void Dispatcher::dispatch(const ServiceRoutesPtr& routes,
     tracked->lease(service_of(found.routes));
     tracked->answer_by_deadline(tracked);
   }
-  if (from.door == http::ListenerRole::kAdmin) {
+  if (from.role == http::ListenerRole::kAdmin) {
     if (const Status status = check_operator(from, deps_.admin_hosts); !status.ok()) {
       RequestContext(deps_, *tracked, exchange, outer).fail(status);
       return;
@@ -339,8 +339,8 @@ void Dispatcher::answer_unrouted(RequestContext& request, bool is_hidden) {
   const http::Request& from = request.request();
   const std::string allowed = is_hidden ? std::string() : allow(from);
   if (allowed.empty()) {
-    auto fallback_route = is_hidden ? std::nullopt : redirect(from);
-    if (fallback_route) return request.answer(*std::move(fallback_route));
+    auto redirection = is_hidden ? std::nullopt : redirect(from);
+    if (redirection) return request.answer(*std::move(redirection));
     return request.fail(404, "there is nothing at " + from.path);
   }
   refuse_method(request, allowed);
@@ -359,8 +359,8 @@ void Dispatcher::add_routes_beside(const RequestContext& request, http::Response
   if (response.status != 404 && response.status != 405 && !is_options) return;
   const std::string here = allow(from);
   if (here.empty()) {
-    auto fallback_route = response.status == 404 ? redirect(from) : std::nullopt;
-    if (fallback_route) response = *std::move(fallback_route);
+    auto redirection = response.status == 404 ? redirect(from) : std::nullopt;
+    if (redirection) response = *std::move(redirection);
     return;
   }
   const auto allow_header = std::find_if(

@@ -1,7 +1,7 @@
 // Dispatcher: the handler of all requests: from the front through the host's duties (the tracked
 // exchange) and the service's middleware to a route: an API, a mount, or one of the host's own
 // endpoints. What there is at the moment is a RoutingSnapshot; a request begins with its head, and
-// goes on to its end with the part that it found then.
+// goes on to its end with the routes that it found then.
 #pragma once
 
 #include <atomic>
@@ -34,7 +34,7 @@ class Dispatcher final : public http::Application {
   void add_admin(std::string_view method, const std::string& path,
                  std::function<void(const RequestPtr&)> call);
 
-  // [any] The part for a service that is started, and a site of all parts: see there.
+  // [any] The routes of a service that is started, and a snapshot of all services' routes.
   Result<ServiceRoutesPtr> make_routes(
       std::shared_ptr<const LiveService> service,
       std::vector<std::shared_ptr<const LiveService>> around = {}) {

@@ -40,7 +40,7 @@ Status InnerExchange::take(const bento_scope& scope) {
   request_.target = from.target;
   request_.version = from.version;
   request_.server = from.server;
-  request_.door = from.door;
+  request_.role = from.role;
   request_.arrived = from.arrived;
   return {};
 }

@@ -33,7 +33,7 @@ const RouteLabel* RoutingSnapshot::label_of(const Match& match) const {
 }
 
 ServiceRoutesPtr RoutingSnapshot::around(const http::Request& request, const Match& match) const {
-  if (!has_middleware_ || request.door == http::ListenerRole::kAdmin) return nullptr;
+  if (!has_middleware_ || request.role == http::ListenerRole::kAdmin) return nullptr;
   const ServiceRoutes* owner = match.target != nullptr ? (*match.target)->service_routes : nullptr;
   if (owner == nullptr) {  // a page of the host's, or nothing: whose part of the paths it is in
     for (const ServiceRoutesPtr& routes : services_) {

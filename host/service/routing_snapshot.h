@@ -1,6 +1,6 @@
 // RoutingSnapshot: all that is served at one moment: the host's own pages, and a part for each
 // service. Immutable; a reload makes another and puts it in its place. It is held only while a
-// request is routed: afterwards the request holds its part.
+// request is routed: afterwards the request holds the routes of its service.
 #pragma once
 
 #include <functional>

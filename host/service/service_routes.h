@@ -53,7 +53,7 @@ class ServiceRoutes {
   const MiddlewareSteps& steps() const { return steps_; }
   bool has_around() const { return has_around_; }
   const std::deque<Route>& routes() const { return routes_; }
-  // A route without a call: all that is asked for in its part of the paths and is not there.
+  // A route without a call: for paths below the service's prefix at which there is nothing.
   const Route& fallback_route() const { return fallback_; }
 
   using Match = http::Router<const Route*>::Match;

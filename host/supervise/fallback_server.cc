@@ -44,7 +44,7 @@ FallbackServer::FallbackServer(http::ServerOptions options,
   std::vector<http::Listener> copies;
   for (const http::Listener& each : listeners) {
     http::Listener copy{UniqueFd(::fcntl(each.fd.get(), F_DUPFD_CLOEXEC, 3)), each.address};
-    copy.door = each.door;
+    copy.role = each.role;
     if (copy.fd) copies.push_back(std::move(copy));
   }
   server_->listen(std::move(copies));

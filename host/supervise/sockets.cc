@@ -42,7 +42,7 @@ std::optional<http::Listener> parse(std::string_view text) {
     return std::nullopt;
   }
   listener.fd.reset(fd);
-  listener.door = words[1] == "admin" ? http::ListenerRole::kAdmin : http::ListenerRole::kPublic;
+  listener.role = words[1] == "admin" ? http::ListenerRole::kAdmin : http::ListenerRole::kPublic;
   listener.inherited = words[2] == "inherited";
   if (text.starts_with(kUnix)) {
     listener.address.path = text.substr(kUnix.size());
@@ -59,7 +59,7 @@ std::vector<std::string> socket_variables(const std::vector<http::Listener>& lis
   for (const http::Listener& each : listeners) {
     const std::string& path = each.address.path;
     all.push_back(variable(all.size()) + "=" + std::to_string(each.fd.get()) +
-                  (each.door == http::ListenerRole::kAdmin ? " admin" : " public") +
+                  (each.role == http::ListenerRole::kAdmin ? " admin" : " public") +
                   (each.inherited ? " inherited " : " opened ") +
                   std::to_string(each.address.port) + " " +
                   (path.empty() ? each.address.host : std::string(kUnix) + path));

@@ -1,7 +1,7 @@
-// SupervisorClient: whoever looks after a serving process, as that process sees it: the supervisor
-// that started it, or, under --no-supervisor, systemd. It is told that we are ready and that our
-// event loops turn; and what the supervisor wants comes as a request to the process's main thread.
-// When the supervisor is gone, so are we, within a second, whatever plugins do.
+// SupervisorClient: the serving process's side of its supervisor, or, under --no-supervisor, of
+// systemd. It tells them that the process is ready and that its event loops turn, and passes what
+// the supervisor orders on to the main thread. When the supervisor has gone, the process ends
+// within a second, whatever plugins do.
 //
 // Made before threads are started; its own thread, if it needs one, ends with the process.
 #pragma once

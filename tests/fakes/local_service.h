@@ -30,15 +30,15 @@ inline std::shared_ptr<const service::LiveService> start(std::unique_ptr<plugin:
 // Serves these, and nothing else.
 inline Status serve(service::Dispatcher& dispatcher,
                     const std::vector<std::shared_ptr<const service::LiveService>>& services) {
-  std::vector<service::ServiceRoutesPtr> parts;
+  std::vector<service::ServiceRoutesPtr> routes;
   for (const auto& service : services) {
-    auto part = dispatcher.make_routes(service);
-    if (!part.ok()) return std::move(part).take_status();
-    parts.push_back(*std::move(part));
+    auto made = dispatcher.make_routes(service);
+    if (!made.ok()) return std::move(made).take_status();
+    routes.push_back(*std::move(made));
   }
-  auto site = dispatcher.make_snapshot(std::move(parts));
-  if (!site.ok()) return std::move(site).take_status();
-  dispatcher.publish(*std::move(site));
+  auto snapshot = dispatcher.make_snapshot(std::move(routes));
+  if (!snapshot.ok()) return std::move(snapshot).take_status();
+  dispatcher.publish(*std::move(snapshot));
   return {};
 }
 

@@ -1,5 +1,5 @@
-// The end of services: on threads of the reaper's own, so that whoever lets go of one last, or
-// ends the host, does not wait for a plugin.
+// Services end on threads of the reaper's own: neither the thread that releases a service last nor
+// the one that stops the host waits for a plugin.
 #include "reload/service_reaper.h"
 
 #include <gmock/gmock.h>

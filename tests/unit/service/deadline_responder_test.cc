@@ -8,29 +8,46 @@
 namespace bentohost::service {
 namespace {
 
-TEST_F(MiddlewareTest, ShowsHooksWhatIsAnsweredInPlaceOfALateHandlerAndNothingAfterIt) {
+// A handler on a thread that returns when it is told to.
+class LateHandlerTest : public MiddlewareTest {
+ protected:
+  LateHandlerTest() {
+    deps_.threads = &threads_;
+    plugin_.on_invoke = [this](bento_ctx*, const bento_value& in, bento_sink* sink,
+                               bento_error* error) {
+      begun_.set_value();
+      end_.get_future().wait();
+      return sink->value(sink, &in, error);
+    };
+  }
+  // What the host answers in its place while it is at work.
+  std::optional<http::Response> late_answer(fakes::FakeExchange& exchange) {
+    exchange.request().arrived = clock_.now();
+    fakes::ask(dispatcher_, exchange);
+    begun_.get_future().wait();
+    const auto late = std::exchange(exchange.late, nullptr);
+    return late->late();
+  }
+  void end_handler() {
+    end_.set_value();
+    threads_.stop(SteadyClock().now() + std::chrono::seconds(10));
+  }
+
+ private:
+  ThreadPool threads_{1, 1};
+  std::promise<void> begun_, end_;
+};
+
+TEST_F(LateHandlerTest, ShowsHooksWhatIsAnsweredInPlaceOfALateHandlerAndNothingAfterIt) {
   FakeMiddleware& hook = add();
   hook.on_response = [this](bento_exchange* e, bento_error* error) {
     steps_.push_back(std::to_string(e->status));
     return set_header(e, "X-Hook", "was here", error);
   };
-  ThreadPool threads(1, 1);
-  deps_.threads = &threads;
-  std::promise<void> begun, end;
-  plugin_.on_invoke = [&](bento_ctx*, const bento_value& in, bento_sink* sink, bento_error* error) {
-    begun.set_value();
-    end.get_future().wait();
-    return sink->value(sink, &in, error);
-  };
   ASSERT_TRUE(serve().ok());
   fakes::FakeExchange exchange("POST", "/echo", "abc");
-  exchange.request().arrived = clock_.now();
-  fakes::ask(dispatcher_, exchange);
-  begun.get_future().wait();
-  const std::optional<http::Response> late = exchange.late->late();
-  exchange.late = nullptr;
-  end.set_value();
-  threads.stop(SteadyClock().now() + std::chrono::seconds(10));
+  const std::optional<http::Response> late = late_answer(exchange);
+  end_handler();
   ASSERT_TRUE(late.has_value());
   EXPECT_EQ(late->status, 504);
   EXPECT_EQ(http::find_header(late->headers, "X-Hook"), "was here");
@@ -38,31 +55,18 @@ TEST_F(MiddlewareTest, ShowsHooksWhatIsAnsweredInPlaceOfALateHandlerAndNothingAf
   EXPECT_THAT(steps_, testing::ElementsAre("504"));
 }
 
-TEST_F(MiddlewareTest, ShowsHooksALateAnswerThoughTheHandlerReturnsMeanwhile) {
-  ThreadPool threads(1, 1);
-  deps_.threads = &threads;
-  std::promise<void> begun, end;
-  plugin_.on_invoke = [&](bento_ctx*, const bento_value& in, bento_sink* sink, bento_error* error) {
-    begun.set_value();
-    end.get_future().wait();
-    return sink->value(sink, &in, error);
-  };
+TEST_F(LateHandlerTest, ShowsHooksALateAnswerThoughTheHandlerReturnsMeanwhile) {
   FakeMiddleware& hook = add();
   bool has_returned = false;
   hook.on_response = [&](bento_exchange* e, bento_error* error) {
     if (!std::exchange(has_returned, true)) {  // all that the handler held is released
-      end.set_value();
-      threads.stop(SteadyClock().now() + std::chrono::seconds(10));
+      end_handler();
     }
     return set_header(e, "X-Hook", "was here", error);
   };
   ASSERT_TRUE(serve().ok());
   fakes::FakeExchange exchange("POST", "/echo", "abc");
-  exchange.request().arrived = clock_.now();
-  fakes::ask(dispatcher_, exchange);
-  begun.get_future().wait();
-  const std::optional<http::Response> late = exchange.late->late();
-  exchange.late = nullptr;
+  const std::optional<http::Response> late = late_answer(exchange);
   ASSERT_TRUE(late.has_value());
   EXPECT_EQ(http::find_header(late->headers, "X-Hook"), "was here");
 }

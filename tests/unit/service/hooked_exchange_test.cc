@@ -226,7 +226,7 @@ TEST_F(MiddlewareTest, LeavesTheAdminDoorAndOtherPrefixesAlone) {
   EXPECT_EQ(ask("GET", "/livez").status, 200);
   EXPECT_EQ(ask("GET", "/irises").status, 404);
   fakes::FakeExchange admin("GET", "/livez");
-  admin.request().door = http::ListenerRole::kAdmin;
+  admin.request().role = http::ListenerRole::kAdmin;
   EXPECT_EQ(ask(admin).status, 200);
   EXPECT_THAT(steps_, IsEmpty());
   EXPECT_EQ(ask("GET", "/iris/nowhere").status, 404);

@@ -56,7 +56,7 @@ TEST(Sockets, GoThroughAnEnvironmentUnchanged) {
   const std::string path = "/tmp/bentohost test " + std::to_string(::getpid());
   auto local = http::listen_on({{}, 0, path});
   ASSERT_TRUE(opened.ok() && local.ok());
-  (*local)[0].door = http::ListenerRole::kAdmin;
+  (*local)[0].role = http::ListenerRole::kAdmin;
   (*local)[0].inherited = true;
   std::vector<http::Listener> listeners;
   listeners.push_back(std::move((*opened)[0]));
@@ -79,7 +79,7 @@ TEST(Sockets, GoThroughAnEnvironmentUnchanged) {
     EXPECT_EQ(each.file, nullptr);
     EXPECT_NE(::fcntl(each.fd.get(), F_GETFD) & FD_CLOEXEC, 0);
     EXPECT_EQ(each.inherited, i == 1);
-    EXPECT_EQ(each.door, i == 1 ? http::ListenerRole::kAdmin : http::ListenerRole::kPublic);
+    EXPECT_EQ(each.role, i == 1 ? http::ListenerRole::kAdmin : http::ListenerRole::kPublic);
   }
   EXPECT_EQ(std::getenv("BENTOHOST_SOCKET_0"), nullptr);
   EXPECT_TRUE((*take_sockets()).empty());
