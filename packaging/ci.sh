@@ -38,9 +38,10 @@ configure() { # <build folder> <cmake option>...
 }
 
 # `static` tests read files, `bench` ones only keep benchmarks from rotting, `install` builds a plugin
-# that no sanitizer has seen: none of them tells anything new here. More at a time than there are processors: most of it is waiting.
+# that no sanitizer has seen: none of them tells anything new here. More at a time than there are
+# processors: most of it is waiting.
 run_tests() { # <build folder> <ctest option>...
-  ctest --test-dir "$1" -j "$((2 * jobs + 1))" --output-on-failure -LE '^(static|bench|install)$' "${@:2}"
+  packaging/run_ctest.sh "$1" -j "$((2 * jobs + 1))" -LE '^(static|bench|install)$' "${@:2}"
 }
 
 # Without precompiled headers, so that each file of the host and of the plugins includes what it uses.

@@ -13,4 +13,4 @@ read -ra cmake_args <<<"${BENTO_CMAKE_ARGS:-}"
 cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DBENTO_BUILD_TESTS=ON \
   "${cmake_args[@]}"
 cmake --build "$build"
-exec ctest --test-dir "$build" -j "$((2 * $(nproc)))" --output-on-failure "$@" </dev/null
+exec "$root/packaging/run_ctest.sh" "$build" -j "$((2 * $(nproc)))" "$@"

@@ -167,7 +167,7 @@ class Lifecycle {
       is_hung_up = is_hung_up || signal == SIGHUP;
     }
     {
-      const ExitOnSignal while_starting;
+      const ExitOnSignal on_the_second(config_.graceful_timeout);
       if (Status status = services_.ready(); !status.ok()) return status;
     }
     retake_signals();

@@ -22,6 +22,8 @@
 namespace bentohost::app {
 namespace {
 
+constexpr int kExitBySignal = 128;
+
 // What has come, in its order, in a pipe: a byte for each, the signal's number, with this bit if
 // the supervisor requested it.
 constexpr unsigned char kRequested = 0x80;
@@ -32,8 +34,9 @@ bool is_supervised = false;
 // The end began with a SIGTERM to this process, perhaps to its whole group: then the supervisor's
 // first request is the same one.
 std::atomic<bool> begun_directly = false;
-// Came while nobody took it.
+// Came while nobody took them; 0: no signal that means the end.
 std::atomic<bool> hang_up_is_due = false;
+std::atomic<int> stop_is_due = 0;
 
 struct Arrival {
   int number = 0;  // 0: none
@@ -58,20 +61,32 @@ Arrival read_one() {
   return {byte & ~kRequested, (byte & kRequested) != 0};
 }
 
+// A process's end has begun with this one.
+void note_first(const Arrival& arrival) {
+  if (is_supervised && !arrival.is_requested) begun_directly = true;
+}
+
+// Whether one that comes while the process ends is another wish to end it.
+bool is_second(const Arrival& arrival) {
+  return arrival.ends(true) && !begun_directly.exchange(false);
+}
+
+// For poll(2).
+int timeout_ms(const Clock& clock, TimePoint end) {
+  if (end == kNoDeadline) return -1;
+  const Duration left = std::max(end - clock.now(), Duration::zero());
+  return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(left).count());
+}
+
 // The next within `longest`; Duration::max() waits for one.
 Arrival take_one(Duration longest) {
   const SteadyClock clock;
   const TimePoint end = longest == Duration::max() ? kNoDeadline : clock.now() + longest;
   while (true) {
     if (const Arrival arrival = read_one(); arrival.number != 0) return arrival;
-    int timeout = -1;
-    if (end != kNoDeadline) {
-      const Duration left = std::max(end - clock.now(), Duration::zero());
-      if (left == Duration::zero()) return {};
-      timeout = static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(left).count());
-    }
+    if (clock.now() >= end) return {};
     pollfd fd{reading, POLLIN, 0};
-    ::poll(&fd, 1, timeout);
+    ::poll(&fd, 1, timeout_ms(clock, end));
   }
 }
 
@@ -113,6 +128,7 @@ void request_signal(int number) {
 }
 
 int wait_for_signal(Duration longest) {
+  if (const int number = stop_is_due.exchange(0); number != 0) return number;
   if (hang_up_is_due.exchange(false)) return SIGHUP;
   const SteadyClock clock;
   const TimePoint end = longest == Duration::max() ? kNoDeadline : clock.now() + longest;
@@ -121,24 +137,36 @@ int wait_for_signal(Duration longest) {
         take_one(end == kNoDeadline ? longest : std::max(end - clock.now(), Duration::zero()));
     if (arrival.number == 0 || arrival.number == SIGHUP) return arrival.number;
     if (!arrival.ends(false)) continue;
-    if (is_supervised && !arrival.is_requested) begun_directly = true;
+    note_first(arrival);
     return arrival.number;
   }
 }
 
-ExitOnSignal::ExitOnSignal() : over_(::eventfd(0, EFD_CLOEXEC)) {
+ExitOnSignal::ExitOnSignal(Duration grace) : over_(::eventfd(0, EFD_CLOEXEC)) {
   if (!over_) return;
-  watcher_ = start_host_thread("signals", [over = over_.get()] {
+  watcher_ = start_host_thread("signals", [over = over_.get(), grace] {
+    const SteadyClock clock;
+    TimePoint end = kNoDeadline;
     while (true) {
       pollfd fds[] = {{over, POLLIN, 0}, {reading, POLLIN, 0}};
-      ::poll(fds, 2, -1);
-      while (true) {
-        const Arrival arrival = read_one();
-        if (arrival.number == 0) break;
-        if (arrival.ends(false)) end_process(128 + arrival.number);
-        if (arrival.number == SIGHUP) hang_up_is_due = true;
+      ::poll(fds, 2, timeout_ms(clock, end));
+      for (Arrival arrival = read_one(); arrival.number != 0; arrival = read_one()) {
+        if (arrival.number == SIGHUP) {
+          hang_up_is_due = true;
+        } else if (end != kNoDeadline) {
+          if (is_second(arrival)) end_process(kExitBySignal + arrival.number);
+        } else if (arrival.ends(false)) {
+          if (grace == Duration::zero()) end_process(kExitBySignal + arrival.number);
+          note_first(arrival);
+          stop_is_due = arrival.number;
+          end = clock.now() + grace;
+        }
       }
       if (fds[0].revents != 0) return;
+      if (clock.now() >= end) {
+        log_error("a plugin's on_ready does not return; ending without it");
+        end_process(kExitBySignal + stop_is_due);
+      }
     }
   });
 }
@@ -155,11 +183,9 @@ void prepare_exit() {
     const Duration at_latest = exit_watch().at_latest;
     const SteadyClock clock;
     const TimePoint end = clock.now() + at_latest;
-    bool is_the_same = begun_directly;
     while (clock.now() < end) {
       const Arrival arrival = take_one(end - clock.now());
-      if (arrival.number == 0 || !arrival.ends(true)) continue;
-      if (!std::exchange(is_the_same, false)) end_process(128 + arrival.number);
+      if (arrival.number != 0 && is_second(arrival)) end_process(kExitBySignal + arrival.number);
     }
     log_error("a plugin's on_shutdown or destroy does not return; ending without it");
     end_process(1);

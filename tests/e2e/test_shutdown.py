@@ -4,9 +4,10 @@ import signal
 import threading
 import time
 
-from harness import AT_ONCE, SLOW, HostTest, eventually, is_alive, main
+from harness import AT_ONCE, SLOW, HostTest, eventually, is_alive, is_pending, main
 from http_cases.case import get, sized
 from http_wire import Wire, connect
+from supervisor_case import CRASHES
 
 
 class Shutdown(HostTest):
@@ -53,6 +54,42 @@ class Shutdown(HostTest):
         children = eventually(lambda: len(pids := host.serving_children()) == 2 and host.runners() and pids)
         self.assertEqual(host.stop(), 0)
         self.assertFalse(any(is_alive(pid) for pid in children))
+
+    def start_in_on_ready(self, *arguments):
+        """A host that answers while its plugin is in on_ready, with the file that lets that return."""
+        marker = self.folder() / "marker"
+        host = self.start("--set", f"crashes.on_ready_until={marker}", *arguments, plugin=CRASHES, ready=False)
+        host.find_port()
+        eventually(lambda: host.get("/readyz").status == 200)
+        return host, marker
+
+    def test_a_signal_during_on_ready_loses_no_request(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            for arguments in ((), ("--no-supervisor",)):
+                host, marker = self.start_in_on_ready(*arguments)
+                with connect(host.port) as connection:
+                    wire = Wire(connection)
+                    wire.send(get(f"/wait/{500 * SLOW}"))
+                    eventually(lambda host=host: host.metrics()["bentohost_http_requests_in_flight"] == 2)
+                    host.process.send_signal(number)
+                    eventually(lambda host=host, number=number: not is_pending(number, host.pid))
+                    marker.touch()
+                    self.assertEqual(wire.answer().status, 200)
+                self.assertEqual(host.process.wait(20 * SLOW), 0)
+
+    def test_an_on_ready_that_hangs_is_not_waited_for_longer_than_requests(self):
+        host, _ = self.start_in_on_ready("--timeout-graceful-shutdown", str(0.3 * SLOW))
+        host.process.terminate()
+        self.assertEqual(host.process.wait(AT_ONCE), 128 + signal.SIGTERM)
+        host.log_line("on_ready does not return")
+
+    def test_a_second_signal_ends_even_an_on_ready_that_hangs(self):
+        for arguments in ((), ("--no-supervisor",)):
+            host, _ = self.start_in_on_ready(*arguments)
+            for _ in range(2):
+                host.process.terminate()
+                eventually(lambda host=host: not is_pending(signal.SIGTERM, host.pid))
+            self.assertEqual(host.process.wait(AT_ONCE), 128 + signal.SIGTERM)
 
     def test_idle_connections_do_not_hold_it(self):
         host = self.start()

@@ -71,6 +71,11 @@ BENTO_SERVICE(svc) {
     if (!marker.empty() && ::access(marker.c_str(), F_OK) == 0) ::raise(SIGSEGV);
     if (options.boolean("exit_at_start")) std::exit(0);
   });
+  svc.option("on_ready_until", "", "a file: on_ready does not return before it exists");
+  svc.on_ready([](const bento::Options& options) {
+    const std::string marker(options.text("on_ready_until"));
+    while (!marker.empty() && ::access(marker.c_str(), F_OK) != 0) ::usleep(1000);
+  });
 
   svc.api("segv", [](std::string_view) -> std::string {
     write_nowhere();

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# run_ctest.sh BUILD_FOLDER [ctest option]...
+# Runs the tests, and those that failed once more, one at a time. Tests that talk to processes in
+# real time can fail on a machine that has other things to do: up to $most of them may pass at the
+# second attempt only, and are named. The end of the output of each failure is printed last, where
+# whoever reads the end of a log finds it.
+set -euo pipefail
+build=$1
+shift
+most=3
+tests=(ctest --test-dir "$build" --output-on-failure)
+if "${tests[@]}" "$@" </dev/null; then exit 0; fi
+
+failed_list=$build/Testing/Temporary/LastTestsFailed.log
+[[ -s $failed_list ]] || exit 1 # it was no test that failed
+failed=$(sed 's/^[0-9]*://' "$failed_list")
+cp "$build/Testing/Temporary/LastTest.log" "$build/first_attempt.log"
+status=0
+if [[ $(wc -l <"$failed_list") -gt $most ]]; then
+  status=1
+else
+  printf '\nOnce more, one at a time:\n'
+  "${tests[@]}" --rerun-failed </dev/null || status=$?
+fi
+
+# In LastTest.log each test has a paragraph that begins with "12/345 Test: its.name".
+for name in $failed; do
+  printf '\n==== the first failure of %s:\n' "$name"
+  awk -v name="$name" '/^[0-9]+\/[0-9]+ Test: / { inside = ($3 == name) } inside' \
+    "$build/first_attempt.log" | grep -v '^$' | tail -n 40 | cut -c -400
+done
+if [[ $status -eq 0 ]]; then
+  printf '\nFlaky, passed at the second attempt:\n%s\n' "$failed"
+fi
+exit "$status"
