@@ -28,8 +28,8 @@ int wait_for_signal(Duration longest);
 inline bool is_stop_signal(int number) { return number != 0 && number != SIGHUP; }
 // While one lives, a signal ends the process at once, with exit code 128 + its number, so that a
 // plugin that hangs in the middle of the start does not make the host deaf. With a grace, only a
-// second signal does, or the end of the grace, and the first is kept for wait_for_signal(): requests
-// may be in flight by then, and are owed their replies. A SIGHUP is kept in any case.
+// second signal does, or the end of the grace, and the first is kept for wait_for_signal():
+// requests may be in flight by then, and are owed their replies. A SIGHUP is kept in any case.
 class ExitOnSignal {
  public:
   explicit ExitOnSignal(Duration grace = Duration::zero());
