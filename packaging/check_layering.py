@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""Includes go down only: checks every #include of host/ and sdk/ against the rooms' floors.
+"""Includes go down only: checks every #include of host/ and sdk/ against the rooms.
 
-usage: check_layering.py [root] | --self-test
+usage: check_layering.py [root] | --floors [root] | --self-test
 
-A room may include itself and the rooms below. Each of httplib.h and dlfcn.h has one room that may
-include it, so that a change of that library stays in one place. The SDK is what strangers compile:
-it includes its own headers, the standard library's and RapidJSON's; its optional part also the one
-library that each header of it is for.
+A room is a folder of host/ with a line bento_room(<room> USES <lower rooms>) in its CMakeLists.txt. A
+room may include itself and the rooms that this line names, and the rooms may not go round in a circle,
+folders inside a room no more than others. Each of the libraries in ONLY_ROOM has one room that may
+include it, so that a change of that library stays in one place. The SDK is what strangers compile: it
+includes its own headers, the standard library's and RapidJSON's; its optional part also the one library
+that each header of it is for. --floors prints the rooms from the lowest to the highest.
 """
 
 import pathlib
@@ -14,19 +16,12 @@ import re
 import sys
 import tempfile
 
-FLOORS = {
-    "base": 1,
-    "http": 2, "wire": 2, "observe": 2,
-    "plugin": 3, "runner": 3, "supervise": 3,
-    "service": 4,
-    "reload": 5,
-    "app": 6,
-}
-# A worker process is a loaded plugin at the end of a pipe.
-SAME_FLOOR = {("runner", "plugin")}
-ONLY_ROOM = {"httplib.h": "http", "dlfcn.h": "plugin"}
+ONLY_ROOM = {"httplib.h": "app", "dlfcn.h": "plugin", "openssl/": "http/net", "zlib.h": "http/parse",
+             "prometheus/": "observe"}
+# Their types are handed up as values.
+ALSO = {"prometheus/": {"app", "runner", "service", "reload"}}
 # They look up what is loaded, and load nothing.
-LOOKS_UP = {"host/base/code_names.cc", "host/base/exits.cc"}
+LOOKS_UP = {"host/base/process/code_names.cc", "host/base/process/exits.cc"}
 
 # The SDK's optional part: who includes none of these needs no other library.
 SDK_OPTIONAL = {
@@ -46,23 +41,56 @@ C_HEADERS = {
     "wctype.h",
 }
 INCLUDE = re.compile(r'\s*#\s*include\s*([<"])([^>"]+)[>"]')
+ROOM = re.compile(r"^bento_room\(([^)]*)\)", re.M)
 SOURCES = {".h", ".hpp", ".c", ".cc"}
 
 
-def host_fault(room, quote, header):
+def rooms_of(root):
+    """{room: the rooms that it names}, as the CMakeLists.txt of its folder says."""
+    rooms = {}
+    for path in sorted((root / "host").rglob("CMakeLists.txt")):
+        for words in (match[1].split() for match in ROOM.finditer(path.read_text())):
+            uses = words[words.index("USES") + 1:] if "USES" in words else []
+            uses = uses[:uses.index("LINK")] if "LINK" in uses else uses
+            rooms[words[0]] = uses
+    return rooms
+
+
+def floors_of(rooms):
+    """({room: its floor}, the rooms of which there is none, as they go round in a circle)."""
+    floors = {}
+    while True:
+        found = {room: 1 + max((floors[used] for used in uses), default=0) for room, uses in rooms.items()
+                 if room not in floors and all(used in floors for used in uses)}
+        if not found:
+            return floors, sorted(set(rooms) - set(floors))
+        floors.update(found)
+
+
+def room_of(folder, rooms):
+    """The room that a folder of host/ belongs to: itself, or the nearest above it that is one."""
+    while folder and folder not in rooms:
+        folder = folder.rpartition("/")[0]
+    return folder
+
+
+def host_fault(room, quote, header, rooms):
     """Why a file of host/<room> may not include `header`; None if it may."""
-    if header in ONLY_ROOM and ONLY_ROOM[header] != room:
-        return f"only host/{ONLY_ROOM[header]} includes {header}"
-    target = header.split("/")[0]
-    if target == "bento" or (quote == "<" and target not in FLOORS):
+    for library, owner in ONLY_ROOM.items():
+        if header.startswith(library) and room != owner and room.split("/")[0] not in ALSO.get(library, ()):
+            return f"only host/{owner} includes {library}"
+    first, _, rest = header.partition("/")
+    is_of_the_host = any(name.split("/")[0] == first for name in rooms)
+    if first == "bento" or (quote == "<" and not is_of_the_host):
         return None
-    if target not in FLOORS or "/" not in header:
+    if not is_of_the_host or not rest:
         return "write the path from host/, beginning with the room"
     if ".." in header.split("/"):
         return "write the path without '..'"
-    if target == room or FLOORS[target] < FLOORS[room] or (room, target) in SAME_FLOOR:
+    target = room_of(header.rpartition("/")[0], rooms)
+    if target in (room, *rooms[room]):
         return None
-    return f"{room} (floor {FLOORS[room]}) may not include {target} (floor {FLOORS[target]})"
+    return f"{room} may not include {target}, which its bento_room() does not name"
 
 
 def sdk_fault(path, header):
@@ -77,38 +105,50 @@ def sdk_fault(path, header):
     return "the SDK includes bento/, standard headers and rapidjson/ only: see SDK_OPTIONAL"
 
 
-def faults_of_file(root, path):
-    parts = path.relative_to(root).parts
+def faults_of_file(root, path, rooms):
+    name = path.relative_to(root)
+    room = room_of("/".join(name.parts[1:-1]), rooms)
     for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
         match = INCLUDE.match(line)
         if not match:
             continue
         quote, header = match.groups()
-        if parts[0] == "sdk":
-            fault = sdk_fault(path.relative_to(root), header)
-        elif parts[1] not in FLOORS:
-            fault = f"host/{parts[1]} has no floor: give it one in check_layering.py"
-        elif header == "dlfcn.h" and "/".join(parts) in LOOKS_UP:
+        if name.parts[0] == "sdk":
+            fault = sdk_fault(name, header)
+        elif not room:
+            fault = f"host/{name.parts[1]} is no room: give it a bento_room()"
+        elif header == "dlfcn.h" and str(name) in LOOKS_UP:
             continue
         else:
-            fault = host_fault(parts[1], quote, header)
+            fault = host_fault(room, quote, header, rooms)
         if fault:
-            yield f"{path.relative_to(root)}:{number}: {line.strip()}\n    {fault}"
+            yield f"{name}:{number}: {line.strip()}\n    {fault}"
 
 
 def check(root):
     """(number of files, faults) of the tree at `root`."""
+    rooms = rooms_of(root)
+    floors, round_and_round = floors_of(rooms)
+    faults = [f"host/{room}: it names a room that is none, or that leads back to it: {' '.join(rooms[room])}"
+              for room in round_and_round]
     files = [path for folder in ("host", "sdk") for path in sorted((root / folder).rglob("*"))
              if path.suffix in SOURCES and path.is_file()]
-    return len(files), [fault for path in files for fault in faults_of_file(root, path)]
+    return len(files), faults + [fault for path in files for fault in faults_of_file(root, path, rooms)]
 
 
+TREE = {
+    "base": "", "wire": "USES base", "http": "USES base", "http/parse": "USES base http",
+    "http/net": "USES base http LINK OpenSSL::SSL", "plugin": "USES base wire",
+    "runner": "USES base wire plugin", "service": "USES base\n  http wire plugin",
+    "app": "USES base service http/net LINK Poco::Util",
+}
 ALLOWED = {
     "host/base/a.h": '#include "base/status.h"\n#include <string>\n#include "bento/abi.h"',
-    "host/http/a.cc": "#include <httplib.h>",
+    "host/http/parse/a.cc": '#include "http/message.h"\n#include "http/parse/head.h"\n#include <zlib.h>',
+    "host/http/net/a.cc": "#include <openssl/ssl.h>",
     "host/plugin/a.cc": '#include <dlfcn.h>\n#include "wire/frame.h"',
     "host/runner/a.cc": '#include "plugin/library.h"\n#include <Poco/Process.h>',
-    "host/app/main/a.cc": '#include "service/ndarray.h"',
+    "host/app/main/a.cc": '#include "service/ndarray.h"\n#include <httplib.h>',
     "sdk/include/bento/a.hpp": "#include <bento/abi.h>\n#include <vector>\n"
                                "#include <stdint.h>\n#include <rapidjson/document.h>",
     "sdk/include/bento/middleware/gzip.hpp": "#include <zlib.h>",
@@ -116,13 +156,16 @@ ALLOWED = {
 FORBIDDEN = {
     "host/base/up.h": '#include "wire/frame.h"',
     "host/http/sideways.h": '#include "wire/frame.h"',
+    "host/http/inside.cc": '#include "http/parse/head.h"',
+    "host/http/parse/sideways.cc": '#include "http/net/listener.h"',
+    "host/http/parse/tls.cc": "#include <openssl/ssl.h>",
     "host/plugin/sideways.cc": '#include "runner/pool.h"',
     "host/service/up.cc": "#include <app/options.h>",
-    "host/service/sideways.cc": '#include "reload/watcher.h"',
+    "host/service/unnamed.cc": '#include "http/net/listener.h"',
     "host/base/around.cc": '#include "../wire/frame.h"',
     "host/base/through.cc": '#include "base/../wire/frame.h"',
     "host/wire/roomless.cc": '#include "frame.h"',
-    "host/app/http.cc": "#include <httplib.h>",
+    "host/service/http.cc": "#include <httplib.h>",
     "host/runner/dl.cc": "  #  include <dlfcn.h>",
     "host/attic/a.cc": "#include <string>",
     "sdk/include/bento/host.hpp": '#include "base/status.h"',
@@ -133,25 +176,39 @@ FORBIDDEN = {
 
 
 def self_test():
-    """Each forbidden include is found, in its file, and no allowed one is."""
+    """Each forbidden include is found, in its file, and no allowed one is; and so is a circle."""
     with tempfile.TemporaryDirectory() as folder:
         root = pathlib.Path(folder)
-        for name, text in {**ALLOWED, **FORBIDDEN}.items():
+        rooms = {f"host/{room}/CMakeLists.txt": f"bento_room({room} {uses})" for room, uses in TREE.items()}
+        for name, text in {**rooms, **ALLOWED, **FORBIDDEN}.items():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_text(text + "\n")
         found = [fault.split(":")[0] for fault in check(root)[1]]
+        (root / "host/base/CMakeLists.txt").write_text("bento_room(base USES app)\n")
+        has_found_circle = check(root)[1][0].startswith("host/app: it names a room")
     for name in FORBIDDEN:
         if found.count(name) != 1:
             print(f"self-test: {name} should be one fault, was {found.count(name)}")
     for name in set(found) - set(FORBIDDEN):
         print(f"self-test: {name} should be allowed")
-    return sorted(found) == sorted(FORBIDDEN)
+    if not has_found_circle:
+        print("self-test: rooms that go round in a circle should be a fault")
+    return sorted(found) == sorted(FORBIDDEN) and has_found_circle
+
+
+def print_floors(root):
+    floors, _ = floors_of(rooms_of(root))
+    for floor in sorted(set(floors.values())):
+        print(floor, *(room for room in floors if floors[room] == floor))
 
 
 def main(arguments):
     if arguments == ["--self-test"]:
         return 0 if self_test() else 1
     here = pathlib.Path(__file__).resolve().parent.parent
+    if arguments[:1] == ["--floors"]:
+        print_floors(pathlib.Path(arguments[1]) if arguments[1:] else here)
+        return 0
     count, faults = check(pathlib.Path(arguments[0]) if arguments else here)
     if faults or not count:
         print("\n".join(faults) or "check_layering: no sources found")

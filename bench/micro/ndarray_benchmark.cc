@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "service/ndarray.h"
+#include "codec/ndarray.h"
 
 namespace bentohost::service {
 namespace {

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "http/router.h"
+#include "http/route/router.h"
 
 namespace bentohost::http {
 namespace {

@@ -5,8 +5,8 @@
 #include <string_view>
 #include <utility>
 
-#include "base/json.h"
 #include "http/problem.h"
+#include "json/json.h"
 
 namespace bentohost::app {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "reload/reloader.h"
 #include "reload/service_table.h"
-#include "service/dispatcher.h"
+#include "service/routing/dispatcher.h"
 
 namespace bentohost::app {
 

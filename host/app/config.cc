@@ -6,8 +6,8 @@
 #include <thread>
 #include <utility>
 
-#include "base/json.h"
-#include "http/route_template.h"
+#include "http/route/route_template.h"
+#include "json/json.h"
 
 namespace bentohost::app {
 namespace {

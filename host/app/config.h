@@ -12,10 +12,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/status.h"
-#include "http/forwarded.h"
-#include "http/limits.h"
-#include "http/listener.h"
-#include "http/tls_context.h"
+#include "http/net/listener.h"
+#include "http/net/tls_context.h"
+#include "http/parse/forwarded.h"
+#include "http/server/limits.h"
 
 namespace bentohost::app {
 

@@ -3,7 +3,7 @@
 #include <cstdio>
 
 #include "app/config.h"
-#include "http/health_client.h"
+#include "app/health_client.h"
 
 namespace bentohost::app {
 

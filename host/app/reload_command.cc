@@ -4,10 +4,10 @@
 #include <string_view>
 #include <utility>
 
+#include "app/client.h"
 #include "app/config.h"
-#include "base/json.h"
 #include "base/log.h"
-#include "http/client.h"
+#include "json/json.h"
 
 namespace bentohost::app {
 namespace {

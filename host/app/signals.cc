@@ -14,10 +14,10 @@
 #include <thread>
 #include <utility>
 
-#include "base/exits.h"
-#include "base/host_thread.h"
 #include "base/log.h"
-#include "base/signal_handlers.h"
+#include "base/process/exits.h"
+#include "base/process/host_thread.h"
+#include "base/process/signal_handlers.h"
 
 namespace bentohost::app {
 namespace {

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "base/log.h"
-#include "http/server.h"
+#include "http/server/server.h"
 #include "supervise/sockets.h"
 #include "supervise/supervisor.h"
 

@@ -1,6 +1,8 @@
 # bento_room(<name> [USES <lower room>...] [LINK <library>...])
-# One static library per room, of all its sources. A room links only the rooms that it names, so an
-# include that goes up or sideways fails to build or to link; packaging/check_layering.py says why.
+# One static library per room, of all sources in its folder; `http/parse` is the library
+# room_http_parse. A room includes only the rooms that it names: packaging/check_layering.py reads
+# these very lines. Tests link each room as a whole with nothing but what it names, so that a call of
+# anything else is a link error (tests/rooms).
 set(BENTO_COMPILE_OPTIONS -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor)
 # gcc 12 takes the unused member of a std::variant (Result<T>) for an uninitialized one.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
@@ -24,8 +26,10 @@ set(BENTO_ROOM_HEADERS
   <mutex> <optional> <span> <string> <string_view> <system_error> <thread> <utility> <vector>
   <bento/abi.h> <rapidjson/document.h>)
 
-function(bento_room name)
+function(bento_room path)
   cmake_parse_arguments(ARG "" "" "USES;LINK" ${ARGN})
+  string(REPLACE "/" "_" name ${path})
+  set_property(GLOBAL APPEND PROPERTY BENTO_ROOMS ${name})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
   add_library(room_${name} STATIC ${sources})
   target_include_directories(room_${name} PUBLIC ${PROJECT_SOURCE_DIR}/host)
@@ -37,6 +41,7 @@ function(bento_room name)
     target_precompile_headers(room_${name} REUSE_FROM room_base)
   endif()
   foreach(room IN LISTS ARG_USES)
+    string(REPLACE "/" "_" room ${room})
     target_link_libraries(room_${name} PUBLIC room_${room})
   endforeach()
 endfunction()

@@ -13,8 +13,8 @@
 #include <thread>
 #include <utility>
 
-#include "base/host_thread.h"
 #include "base/output_fd.h"
+#include "base/process/host_thread.h"
 
 namespace bentohost::observe {
 namespace {

@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/json.h"
+#include "json/json.h"
 
 namespace bentohost::plugin {
 namespace {

@@ -5,8 +5,8 @@
 #include <set>
 #include <utility>
 
-#include "http/route_template.h"
-#include "http/router.h"
+#include "http/route/route_template.h"
+#include "http/route/router.h"
 #include "plugin/check_struct.h"
 #include "wire/value.h"
 

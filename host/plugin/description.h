@@ -12,8 +12,8 @@
 #include <string_view>
 #include <vector>
 
-#include "base/json.h"
 #include "base/status.h"
+#include "json/json.h"
 #include "plugin/mount_description.h"
 
 namespace bentohost::plugin {

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "base/log.h"
-#include "base/plugin_call_note.h"
+#include "base/process/plugin_call_note.h"
 
 namespace bentohost::plugin {
 namespace {

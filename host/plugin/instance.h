@@ -10,7 +10,7 @@
 #include <optional>
 #include <string>
 
-#include "base/plugin_call_note.h"
+#include "base/process/plugin_call_note.h"
 #include "base/status.h"
 #include "plugin/description.h"
 #include "plugin/host_table.h"

@@ -8,7 +8,7 @@
 #include <optional>
 #include <utility>
 
-#include "base/json.h"
+#include "json/json.h"
 #include "wire/value.h"
 
 namespace bentohost::plugin {

@@ -8,8 +8,8 @@
 #include <set>
 #include <utility>
 
-#include "base/clean_pages.h"
-#include "base/code_names.h"
+#include "base/process/clean_pages.h"
+#include "base/process/code_names.h"
 #include "plugin/elf_check.h"
 #include "plugin/elf_facts.h"
 #include "plugin/private_copy.h"

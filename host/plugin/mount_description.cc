@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/json.h"
-#include "http/route_template.h"
+#include "http/route/route_template.h"
+#include "json/json.h"
 #include "plugin/check_struct.h"
 
 namespace bentohost::plugin {

@@ -12,14 +12,14 @@
 #include <optional>
 #include <string_view>
 
-#include "base/child_end.h"
-#include "base/child_stdio.h"
-#include "base/json.h"
-#include "base/launch.h"
 #include "base/log.h"
-#include "base/low_priority.h"
-#include "base/process_exit.h"
-#include "base/signal_handlers.h"
+#include "base/loop/child_end.h"
+#include "base/process/child_stdio.h"
+#include "base/process/launch.h"
+#include "base/process/low_priority.h"
+#include "base/process/process_exit.h"
+#include "base/process/signal_handlers.h"
+#include "json/json.h"
 #include "plugin/description.h"
 #include "plugin/host_table.h"
 #include "plugin/library.h"

@@ -17,7 +17,7 @@
 #include <thread>
 #include <vector>
 
-#include "base/host_thread.h"
+#include "base/process/host_thread.h"
 
 namespace bentohost::plugin {
 namespace {

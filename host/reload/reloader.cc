@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/host_thread.h"
+#include "base/process/host_thread.h"
 
 namespace bentohost::reload {
 namespace {

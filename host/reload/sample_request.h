@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "base/status.h"
-#include "service/dispatcher.h"
+#include "service/routing/dispatcher.h"
 
 namespace bentohost::reload {
 

@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "base/clock.h"
-#include "base/thread_pool.h"
+#include "base/loop/thread_pool.h"
 #include "observe/metrics.h"
 #include "reload/generation.h"
 

@@ -16,13 +16,13 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/loop/thread_pool.h"
 #include "base/status.h"
-#include "base/thread_pool.h"
 #include "reload/generation.h"
 #include "reload/progress.h"
 #include "reload/service_reaper.h"
 #include "reload/stage.h"
-#include "service/dispatcher.h"
+#include "service/routing/dispatcher.h"
 
 namespace bentohost::reload {
 

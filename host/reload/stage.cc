@@ -7,7 +7,7 @@
 #include <string_view>
 #include <utility>
 
-#include "base/json.h"
+#include "json/json.h"
 #include "plugin/check_options.h"
 #include "plugin/elf_check.h"
 #include "plugin/probe.h"

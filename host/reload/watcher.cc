@@ -11,8 +11,8 @@
 #include <system_error>
 #include <utility>
 
-#include "base/host_thread.h"
 #include "base/log.h"
+#include "base/process/host_thread.h"
 #include "reload/watch_paths.h"
 
 namespace bentohost::reload {

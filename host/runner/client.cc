@@ -6,7 +6,7 @@
 #include <mutex>
 #include <utility>
 
-#include "base/thread_pool.h"
+#include "base/loop/thread_pool.h"
 #include "plugin/io_check.h"
 
 namespace bentohost::runner {

@@ -8,9 +8,9 @@
 #include <new>
 #include <utility>
 
-#include "base/child_end.h"
 #include "base/log.h"
-#include "base/low_priority.h"
+#include "base/loop/child_end.h"
+#include "base/process/low_priority.h"
 
 namespace bentohost::runner {
 namespace {

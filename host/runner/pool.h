@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "base/event_loop.h"
+#include "base/loop/event_loop.h"
 #include "base/status.h"
 #include "observe/metrics.h"
 #include "plugin/description.h"

@@ -13,10 +13,10 @@
 #include <new>
 #include <utility>
 
-#include "base/child_end.h"
 #include "base/log.h"
-#include "base/low_priority.h"
-#include "base/process_exit.h"
+#include "base/loop/child_end.h"
+#include "base/process/low_priority.h"
+#include "base/process/process_exit.h"
 #include "runner/pool.h"
 
 namespace bentohost::runner {

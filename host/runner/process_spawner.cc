@@ -7,9 +7,9 @@
 #include <utility>
 #include <vector>
 
-#include "base/child_end.h"
-#include "base/launch.h"
-#include "base/low_priority.h"
+#include "base/loop/child_end.h"
+#include "base/process/launch.h"
+#include "base/process/low_priority.h"
 #include "plugin/private_copy.h"
 #include "runner/spawner.h"
 

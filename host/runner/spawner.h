@@ -6,7 +6,7 @@
 #include <memory>
 #include <string>
 
-#include "base/event_loop.h"
+#include "base/loop/event_loop.h"
 #include "base/status.h"
 #include "base/unique_fd.h"
 #include "plugin/plugin_file.h"

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/low_priority.h"
+#include "base/process/low_priority.h"
 
 namespace bentohost::runner {
 namespace {

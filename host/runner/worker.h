@@ -16,8 +16,8 @@
 
 #include "base/aligned_buffer.h"
 #include "base/clock.h"
-#include "base/event_loop.h"
-#include "base/line_relay.h"
+#include "base/loop/event_loop.h"
+#include "base/process/line_relay.h"
 #include "base/status.h"
 #include "runner/call.h"
 #include "runner/spawner.h"

@@ -10,12 +10,12 @@
 #include <utility>
 #include <vector>
 
-#include "base/child_stdio.h"
-#include "base/crash_report.h"
-#include "base/json.h"
-#include "base/plugin_call_note.h"
-#include "base/signal_handlers.h"
-#include "base/signal_stack.h"
+#include "base/process/child_stdio.h"
+#include "base/process/crash_report.h"
+#include "base/process/plugin_call_note.h"
+#include "base/process/signal_handlers.h"
+#include "base/process/signal_stack.h"
+#include "json/json.h"
 #include "plugin/context.h"
 #include "plugin/description.h"
 #include "plugin/host_table.h"

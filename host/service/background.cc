@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "base/log.h"
-#include "base/plugin_call_note.h"
+#include "base/process/plugin_call_note.h"
 #include "service/live_service.h"
 
 namespace bentohost::service {

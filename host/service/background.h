@@ -16,8 +16,8 @@
 #include <string_view>
 
 #include "base/clock.h"
+#include "base/loop/thread_pool.h"
 #include "base/status.h"
-#include "base/thread_pool.h"
 #include "observe/metrics.h"
 #include "plugin/context.h"
 

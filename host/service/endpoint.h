@@ -6,10 +6,10 @@
 #include <span>
 #include <string>
 
+#include "codec/codec.h"
 #include "http/message.h"
 #include "plugin/description.h"
 #include "runner/client.h"
-#include "service/codec.h"
 #include "service/live_service.h"
 #include "service/request.h"
 

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "base/event_loop.h"
+#include "base/loop/event_loop.h"
 #include "base/status.h"
 #include "observe/metrics.h"
 #include "plugin/instance.h"

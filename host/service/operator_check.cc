@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <string_view>
 
-#include "http/ip_address.h"
+#include "http/parse/ip_address.h"
 #include "http/syntax.h"
 
 namespace bentohost::service {

@@ -12,10 +12,10 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "base/plugin_call_note.h"
+#include "base/process/plugin_call_note.h"
 #include "base/status.h"
 #include "http/message.h"
-#include "http/route_table.h"
+#include "http/route/route_table.h"
 #include "plugin/context.h"
 #include "service/live_service.h"
 #include "service/request_deps.h"

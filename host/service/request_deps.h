@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/loop/thread_pool.h"
 #include "base/memory_budget.h"
-#include "base/thread_pool.h"
 #include "observe/access_log.h"
 #include "observe/metrics.h"
 

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "http/limits.h"
+#include "http/rejection_reasons.h"
 
 namespace bentohost::service {
 namespace {

@@ -8,8 +8,8 @@
 #include <memory>
 #include <new>
 
+#include "base/loop/thread_pool.h"
 #include "base/status.h"
-#include "base/thread_pool.h"
 #include "service/request.h"
 #include "service/request_deps.h"
 

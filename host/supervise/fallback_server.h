@@ -6,8 +6,8 @@
 #include <memory>
 #include <vector>
 
-#include "http/listener.h"
-#include "http/server.h"
+#include "http/net/listener.h"
+#include "http/server/server.h"
 
 namespace bentohost::supervise {
 

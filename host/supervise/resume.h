@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/status.h"
-#include "http/listener.h"
+#include "http/net/listener.h"
 #include "supervise/restarts.h"
 #include "supervise/serving_process.h"
 

@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/status.h"
 #include "base/unique_fd.h"
-#include "http/listener.h"
+#include "http/net/listener.h"
 #include "supervise/control.h"
 #include "supervise/restarts.h"
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "http/listener.h"
+#include "http/net/listener.h"
 
 namespace bentohost::supervise {
 

@@ -15,10 +15,10 @@
 #include <memory>
 #include <utility>
 
-#include "base/clean_pages.h"
-#include "base/launch.h"
 #include "base/log.h"
-#include "base/process_exit.h"
+#include "base/process/clean_pages.h"
+#include "base/process/launch.h"
+#include "base/process/process_exit.h"
 #include "supervise/fallback_server.h"
 #include "supervise/notify.h"
 #include "supervise/orphans.h"

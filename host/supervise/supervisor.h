@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "base/status.h"
-#include "http/listener.h"
-#include "http/server.h"
+#include "http/net/listener.h"
+#include "http/server/server.h"
 #include "supervise/resume.h"
 #include "supervise/serving_process.h"
 

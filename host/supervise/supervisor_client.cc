@@ -16,10 +16,10 @@
 #include <thread>
 #include <utility>
 
-#include "base/crash_report.h"
-#include "base/exits.h"
-#include "base/host_thread.h"
 #include "base/log.h"
+#include "base/process/crash_report.h"
+#include "base/process/exits.h"
+#include "base/process/host_thread.h"
 #include "supervise/notify.h"
 #include "supervise/sockets.h"
 

@@ -12,9 +12,9 @@
 #include <string_view>
 #include <vector>
 
-#include "base/event_loop.h"
+#include "base/loop/event_loop.h"
 #include "base/status.h"
-#include "http/listener.h"
+#include "http/net/listener.h"
 #include "supervise/control.h"
 #include "supervise/restarts.h"
 #include "supervise/serving_process.h"

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "fakes/fake_exchange.h"
-#include "service/dispatcher.h"
+#include "service/routing/dispatcher.h"
 
 namespace bentohost::fakes {
 

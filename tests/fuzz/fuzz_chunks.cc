@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "http/dechunker.h"
+#include "http/parse/dechunker.h"
 
 namespace bentohost::http {
 namespace {

@@ -8,7 +8,7 @@
 #include <random>
 #include <string_view>
 
-#include "http/head.h"
+#include "http/parse/head.h"
 #include "http/syntax.h"
 
 namespace bentohost::http {

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "http/inflater.h"
+#include "http/parse/inflater.h"
 
 namespace {
 

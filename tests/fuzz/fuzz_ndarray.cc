@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "service/ndarray.h"
+#include "codec/ndarray.h"
 
 namespace {
 

@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-#include "http/request_reader.h"
+#include "http/parse/request_reader.h"
 
 namespace bentohost::http {
 namespace {

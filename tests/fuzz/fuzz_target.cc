@@ -6,8 +6,8 @@
 #include <string>
 #include <string_view>
 
-#include "http/route_template.h"
-#include "http/target.h"
+#include "http/parse/target.h"
+#include "http/route/route_template.h"
 
 namespace bentohost::http {
 namespace {

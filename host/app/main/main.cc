@@ -17,7 +17,7 @@
 #include "app/lifecycle.h"
 #include "app/reload_command.h"
 #include "app/supervision.h"
-#include "base/child_stdio.h"
+#include "base/process/child_stdio.h"
 #include "plugin/probe.h"
 #include "runner/worker_main.h"
 #include "supervise/supervisor_client.h"

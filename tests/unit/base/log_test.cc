@@ -9,8 +9,8 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "base/json.h"
 #include "base/unique_fd.h"
+#include "json/json.h"
 
 namespace bentohost {
 namespace {

@@ -12,8 +12,8 @@
 #include <string_view>
 
 #include "base/unique_fd.h"
-#include "http/listener.h"
-#include "http/transport.h"
+#include "http/net/listener.h"
+#include "http/net/transport.h"
 
 namespace bentohost::http {
 

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "http/problem.h"
-#include "http/server.h"
+#include "http/server/server.h"
 
 namespace bentohost::http {
 

@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-#include "http/tls_errors.h"
+#include "http/net/tls_errors.h"
 #include "unit/http/socket_pair.h"
 #include "unit/http/test_certificates.h"
 

@@ -8,7 +8,7 @@
 #include <optional>
 #include <string>
 
-#include "http/tls_context.h"
+#include "http/net/tls_context.h"
 #include "unit/http/socket_pair.h"
 #include "unit/http/test_certificates.h"
 #include "unit/http/tls_client.h"

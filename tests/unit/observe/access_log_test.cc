@@ -15,8 +15,8 @@
 #include <thread>
 #include <vector>
 
-#include "base/json.h"
 #include "base/unique_fd.h"
+#include "json/json.h"
 
 namespace bentohost::observe {
 namespace {

@@ -17,7 +17,7 @@
 #include "fakes/fake_exchange.h"
 #include "fakes/fake_plugin.h"
 #include "fakes/local_service.h"
-#include "service/dispatcher.h"
+#include "service/routing/dispatcher.h"
 
 namespace bentohost::service {
 

@@ -1,0 +1,40 @@
+#include "app/client.h"
+
+#include <httplib.h>
+#include <sys/socket.h>
+
+#include <optional>
+
+namespace bentohost::http {
+
+Result<Answer> ask(const Question& question) {
+  constexpr std::string_view kUnix = "unix:";
+  const std::string origin(question.origin);
+  std::optional<httplib::Client> client;
+  if (question.origin.starts_with(kUnix)) {
+    client.emplace(origin.substr(kUnix.size()), 80);
+    client->set_address_family(AF_UNIX);
+    client->set_default_headers({{"Host", "localhost"}});  // a path is none
+  } else if (question.origin.starts_with("http://") || question.origin.starts_with("https://")) {
+    client.emplace(origin);
+  }
+  if (!client || !client->is_valid()) {
+    return Status(BENTO_INVALID_ARGUMENT,
+                  origin + " is neither http://HOST:PORT nor https://HOST:PORT nor unix:PATH");
+  }
+  const auto limit = std::chrono::duration_cast<std::chrono::microseconds>(question.timeout);
+  client->set_connection_timeout(limit);
+  client->set_read_timeout(limit);
+  client->set_write_timeout(limit);
+  client->enable_server_certificate_verification(question.verify);
+  const httplib::Result result = question.method == "POST"
+                                     ? client->Post(question.path, "", "application/json")
+                                     : client->Get(question.path);
+  if (!result) {
+    return Status(BENTO_UNAVAILABLE,
+                  "no answer from " + origin + ": " + httplib::to_string(result.error()));
+  }
+  return Answer{result->status, result->body};
+}
+
+}  // namespace bentohost::http

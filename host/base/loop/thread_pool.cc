@@ -1,0 +1,315 @@
+#include "base/loop/thread_pool.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <ctime>
+#include <deque>
+#include <mutex>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "base/process/host_thread.h"
+#include "base/process/signal_stack.h"
+
+namespace bentohost {
+namespace {
+
+constexpr auto kIdleTime = std::chrono::seconds(10);
+// As the main thread's: user code is written for that. Only pages that are touched cost memory.
+constexpr std::size_t kStackSize = 8u << 20;
+
+// 0, or the errno.
+int start_thread(void* (*function)(void*), void* argument) {
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, kStackSize);
+  pthread_t id;
+  const int error = pthread_create(&id, &attributes, function, argument);
+  pthread_attr_destroy(&attributes);
+  return error;
+}
+
+// Waits for a thread that is about to end. False: it has not by `deadline`, and is left behind.
+bool join_by(pthread_t id, TimePoint deadline) {
+  const TimePoint now = SteadyClock().now();
+  const Duration left =
+      deadline > now ? std::min<Duration>(deadline - now, std::chrono::hours(1)) : Duration::zero();
+  const auto when = std::chrono::system_clock::now().time_since_epoch() + left;
+  const auto whole = std::chrono::duration_cast<std::chrono::seconds>(when);
+  const timespec until{static_cast<time_t>(whole.count()),
+                       static_cast<long>(std::chrono::nanoseconds(when - whole).count())};
+  if (pthread_timedjoin_np(id, nullptr, &until) == 0) return true;
+  pthread_detach(id);
+  return false;
+}
+
+class FunctionJob final : public ThreadPool::Job {
+ public:
+  explicit FunctionJob(std::function<void()> f) : f_(std::move(f)) {}
+  void run() override { f_(); }
+  void drop() override { f_(); }
+
+ private:
+  const std::function<void()> f_;
+};
+
+using JobPtr = std::unique_ptr<ThreadPool::Job>;
+
+}  // namespace
+
+// Shared with each thread, so that one that is left behind has it still.
+struct ThreadPool::State : std::enable_shared_from_this<State> {
+  explicit State(const Options& its_options)
+      : options(its_options), free_permits(static_cast<std::ptrdiff_t>(its_options.permits)) {}
+
+  struct Waiting {
+    JobPtr job;
+    TimePoint since;
+  };
+
+  void work();
+  bool await_job(std::unique_lock<std::mutex>& lock);
+  JobPtr take_first();
+  int call_for_a_thread();
+  int add_thread();
+  bool has_room_for(const Job& job) const;
+  bool may_look_through();
+  std::vector<JobPtr> take_unwanted();
+  void drop_all(std::unique_lock<std::mutex>& lock);
+
+  const Options options;
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::condition_variable thread_ended;
+  std::deque<Waiting> jobs;
+  std::size_t waiting_bytes = 0;
+  TimePoint looked_through{};
+  std::ptrdiff_t free_permits;  // below zero: more run than should
+  std::size_t threads = 0;
+  std::size_t idle = 0;
+  std::size_t starting = 0;  // have not looked for a job yet
+  bool stopping = false;
+  bool abandoned = false;        // stop() has returned: nobody will join
+  std::vector<pthread_t> ended;  // to be joined
+};
+
+namespace {
+
+// The pool whose job this thread runs, or null.
+thread_local void* running_in = nullptr;
+
+}  // namespace
+
+// False when the thread is to end.
+bool ThreadPool::State::await_job(std::unique_lock<std::mutex>& lock) {
+  const SteadyClock clock;
+  while (true) {
+    if (jobs.empty()) {
+      if (stopping) return false;
+      const bool timed_out = changed.wait_for(lock, kIdleTime) == std::cv_status::timeout;
+      if (timed_out && jobs.empty() && threads > options.kept_threads) return false;
+    } else {
+      const TimePoint impatient_at = jobs.front().since + kPatience;
+      if (free_permits > 0 || stopping || clock.now() >= impatient_at) return true;
+      changed.wait_until(lock, impatient_at);
+    }
+  }
+}
+
+JobPtr ThreadPool::State::take_first() {
+  JobPtr job = std::move(jobs.front().job);
+  jobs.pop_front();
+  waiting_bytes -= job->bytes();
+  return job;
+}
+
+void ThreadPool::State::work() {
+  const HostThread mark;
+  std::unique_lock lock(mutex);
+  running_in = this;
+  --starting;
+  while (true) {
+    ++idle;
+    const bool has_job = await_job(lock);
+    --idle;
+    if (!has_job) break;
+    {
+      const JobPtr job = take_first();
+      --free_permits;
+      // Somebody has to watch over the jobs that still wait.
+      if (!jobs.empty()) (void)call_for_a_thread();
+      lock.unlock();
+      if (job->is_wanted()) {
+        job->run();
+      } else {
+        job->drop();
+      }
+    }  // what the job holds is released without the lock
+    lock.lock();
+    ++free_permits;
+  }
+  --threads;
+  // Whoever ends joins those that ended before, for their destructors of thread-local variables may
+  // take their time, which callers of run() do not have.
+  const std::vector<pthread_t> others = std::exchange(ended, {});
+  if (abandoned) {
+    pthread_detach(pthread_self());
+  } else {
+    ended.push_back(pthread_self());
+  }
+  thread_ended.notify_all();
+  lock.unlock();
+  for (const pthread_t id : others) pthread_join(id, nullptr);
+}
+
+// Under the mutex, when a job waits. 0, or the errno when a further thread is wanted and the system
+// has none to give.
+int ThreadPool::State::call_for_a_thread() {
+  if (idle > 0) {
+    changed.notify_one();
+    return 0;
+  }
+  return threads < options.max_threads ? add_thread() : 0;
+}
+
+int ThreadPool::State::add_thread() {
+  auto shared = std::make_unique<std::shared_ptr<State>>(shared_from_this());
+  const int error = start_thread(&thread_main, shared.get());
+  if (error == 0) {
+    shared.release();
+    ++threads;
+    ++starting;
+  }
+  return error;
+}
+
+// A job that a thread is about to take, or may be started for, does not count as one that waits.
+bool ThreadPool::State::has_room_for(const Job& job) const {
+  const std::size_t free_threads = idle + starting + options.max_threads - threads;
+  if (jobs.size() < free_threads) return true;
+  return jobs.size() - free_threads < options.max_waiting &&
+         waiting_bytes <= options.max_waiting_bytes &&
+         job.bytes() <= options.max_waiting_bytes - waiting_bytes;
+}
+
+// In an overload each refusal would look through the whole queue.
+bool ThreadPool::State::may_look_through() {
+  const TimePoint now = SteadyClock().now();
+  if (now - looked_through < kPatience) return false;
+  looked_through = now;
+  return true;
+}
+
+std::vector<JobPtr> ThreadPool::State::take_unwanted() {
+  std::vector<JobPtr> unwanted;
+  std::deque<Waiting> kept;
+  for (Waiting& waiting : jobs) {
+    if (waiting.job->is_wanted()) {
+      kept.push_back(std::move(waiting));
+    } else {
+      waiting_bytes -= waiting.job->bytes();
+      unwanted.push_back(std::move(waiting.job));
+    }
+  }
+  jobs.swap(kept);
+  return unwanted;
+}
+
+void ThreadPool::State::drop_all(std::unique_lock<std::mutex>& lock) {
+  while (!jobs.empty()) {
+    JobPtr job = take_first();
+    lock.unlock();
+    job->drop();
+    job.reset();
+    lock.lock();
+  }
+}
+
+ThreadPool::ThreadPool(const Options& options) : state_(std::make_shared<State>(options)) {
+  std::lock_guard lock(state_->mutex);
+  for (std::size_t i = 0; i < options.kept_threads; ++i) (void)state_->add_thread();
+}
+
+ThreadPool::~ThreadPool() { stop(TimePoint::min()); }
+
+void* ThreadPool::thread_main(void* argument) {
+  const std::unique_ptr<std::shared_ptr<State>> state(
+      static_cast<std::shared_ptr<State>*>(argument));
+  const SignalStack for_crashes;
+  ::pthread_setname_np(::pthread_self(), "thread-pool");
+  (*state)->work();
+  return nullptr;
+}
+
+Status ThreadPool::run(std::unique_ptr<Job> job) { return take(std::move(job), false); }
+
+void ThreadPool::run(std::function<void()> f) {
+  (void)take(std::make_unique<FunctionJob>(std::move(f)), true);
+}
+
+Status ThreadPool::take(std::unique_ptr<Job> job, bool has_to_run) {
+  std::vector<JobPtr> unwanted;
+  Status status;
+  {
+    std::lock_guard lock(state_->mutex);
+    const auto is_refused = [&] { return !has_to_run && !state_->has_room_for(*job); };
+    if (is_refused() && state_->may_look_through()) unwanted = state_->take_unwanted();
+    if (is_refused()) {
+      status =
+          Status(BENTO_RESOURCE_EXHAUSTED,
+                 "too many requests wait for a thread: " + std::to_string(state_->jobs.size()) +
+                     ", with " + std::to_string(state_->waiting_bytes) + " bytes");
+    } else {
+      state_->waiting_bytes += job->bytes();
+      state_->jobs.push_back({std::move(job), SteadyClock().now()});
+      if (const int error = state_->call_for_a_thread(); error != 0 && !has_to_run) {
+        job = std::move(state_->jobs.back().job);
+        state_->jobs.pop_back();
+        state_->waiting_bytes -= job->bytes();
+        status = Status(BENTO_UNAVAILABLE,
+                        "no thread can be started: " + std::generic_category().message(error));
+      }
+    }
+  }
+  for (const JobPtr& each : unwanted) each->drop();
+  return status;
+}
+
+ThreadPool::Load ThreadPool::load() const {
+  std::lock_guard lock(state_->mutex);
+  return {state_->threads, state_->jobs.size(), state_->waiting_bytes};
+}
+
+std::size_t ThreadPool::stop(TimePoint deadline) {
+  std::unique_lock lock(state_->mutex);
+  state_->stopping = true;
+  state_->changed.notify_all();
+  state_->drop_all(lock);
+  state_->thread_ended.wait_until(lock, deadline, [this] { return state_->threads == 0; });
+  state_->abandoned = true;
+  const std::vector<pthread_t> ended = std::exchange(state_->ended, {});
+  std::size_t left = state_->threads;
+  lock.unlock();
+  for (const pthread_t id : ended) left += join_by(id, deadline) ? 0 : 1;
+  return left;
+}
+
+ThreadPool::Blocking::Blocking() {
+  auto* state = static_cast<State*>(running_in);
+  if (state == nullptr) return;
+  std::lock_guard lock(state->mutex);
+  ++state->free_permits;
+  // Where the system has no thread to give, the job waits for one of ours.
+  if (!state->jobs.empty()) (void)state->call_for_a_thread();
+}
+
+ThreadPool::Blocking::~Blocking() {
+  auto* state = static_cast<State*>(running_in);
+  if (state == nullptr) return;
+  // Without waiting for one: it has waited already, and what it still has to do is short.
+  std::lock_guard lock(state->mutex);
+  --state->free_permits;
+}
+
+}  // namespace bentohost

@@ -1,0 +1,49 @@
+#include "base/process/child_stdio.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "base/process/signal_handlers.h"
+
+namespace bentohost {
+
+void fill_stdio() {
+  for (int fd = 0; fd <= 2; ++fd) {
+    // An open takes the lowest free number, and all below are taken.
+    if (::fcntl(fd, F_GETFD) < 0) [[maybe_unused]]
+      const int filled = ::open("/dev/null", O_RDWR);
+  }
+}
+
+Result<ChildPipes> take_stdio() {
+  ChildPipes pipes{UniqueFd(::fcntl(0, F_DUPFD_CLOEXEC, 3)),
+                   UniqueFd(::fcntl(1, F_DUPFD_CLOEXEC, 3))};
+  UniqueFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  if (!pipes.in || !pipes.out || !null || ::dup2(null.get(), 0) < 0 || ::dup2(2, 1) < 0) {
+    return Status(BENTO_INTERNAL, std::string("cannot move stdin and stdout: ") + strerror(errno));
+  }
+  // Else what is printed would wait for 4 KiB more of it, or for the end.
+  ::setvbuf(stdout, nullptr, _IOLBF, 0);
+  return pipes;
+}
+
+void become_child(int parent_pid) {
+  unblock_signals();
+  ::prctl(PR_SET_NAME, "bentohost");  // it was started as "exe" (base/launch.h)
+  rlimit limit{};
+  if (::prlimit(parent_pid, RLIMIT_NOFILE, nullptr, &limit) == 0) {
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+  }
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  // The parent may have gone before the call above took effect.
+  if (::getppid() != parent_pid) ::_exit(1);
+}
+
+}  // namespace bentohost

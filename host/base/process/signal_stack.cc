@@ -1,0 +1,36 @@
+#include "base/process/signal_stack.h"
+
+#include <sys/mman.h>
+
+#include <cstddef>
+
+namespace bentohost {
+namespace {
+
+// The frame of a signal with all vector registers is some 11 KiB, a backtrace's unwinder as much.
+// Only pages that are touched cost memory.
+constexpr std::size_t kSize = 128u << 10;
+
+}  // namespace
+
+SignalStack::SignalStack() {
+  void* const memory = ::mmap(nullptr, kSize, PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+  if (memory == MAP_FAILED) return;
+  stack_t stack{};
+  stack.ss_sp = memory;
+  stack.ss_size = kSize;
+  if (::sigaltstack(&stack, &before_) == 0) {
+    memory_ = memory;
+  } else {
+    ::munmap(memory, kSize);
+  }
+}
+
+SignalStack::~SignalStack() {
+  if (memory_ == nullptr) return;
+  ::sigaltstack(&before_, nullptr);  // a sanitizer has one of its own, and frees that
+  ::munmap(memory_, kSize);
+}
+
+}  // namespace bentohost

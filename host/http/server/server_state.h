@@ -1,0 +1,68 @@
+// ServerState: what all connections of a server share: its limits, its application, and the mode
+// they are in: serving, draining, stopping. Any thread. Owned together with the connections, so
+// that one whose handler never returns has it still.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <map>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/loop/thread_pool.h"
+#include "base/memory_budget.h"
+#include "http/message.h"
+#include "http/parse/forwarded.h"
+#include "http/server/limits.h"
+
+namespace bentohost::http {
+
+enum class Mode {
+  kServing,
+  kDraining,  // answer what is asked, say Connection: close, keep nothing alive
+  kStopping,  // nobody waits for a first request either
+};
+
+class ServerState {
+ public:
+  ServerState(const Limits& its_limits, TrustedProxies its_proxies, Application& its_application,
+              ThreadPool* its_threads = nullptr, MemoryBudget* its_body_memory = nullptr)
+      : limits(its_limits),
+        proxies(std::move(its_proxies)),
+        application(its_application),
+        threads(its_threads),
+        body_memory(its_body_memory) {}
+
+  const Limits limits;
+  const TrustedProxies proxies;
+  Application& application;
+  ThreadPool* const threads;        // for what would hold up a loop; null: there are none
+  MemoryBudget* const body_memory;  // null: there is no bound
+
+  Mode mode() const { return mode_.load(std::memory_order_relaxed); }
+  void enter(Mode mode) { mode_ = mode; }
+
+  // A connection is open from opened() to closed(). `client` is its "address:port". What it returns
+  // is empty, or the reason why there are as many as may be: a label.
+  std::string_view opened(std::string_view client, ListenerRole role = ListenerRole::kPublic);
+  void closed(std::string_view client, ListenerRole role = ListenerRole::kPublic);
+  std::size_t open() const { return open_.load(std::memory_order_relaxed); }
+  bool wait_until_none(TimePoint deadline) {
+    std::unique_lock lock(mutex_);
+    return closed_.wait_until(lock, deadline, [this] { return open_ == 0; });
+  }
+
+ private:
+  std::atomic<Mode> mode_ = Mode::kServing;
+  std::atomic<std::size_t> open_ = 0;  // changed under mutex_
+  std::mutex mutex_;
+  std::size_t open_to_operators_ = 0;  // guarded by mutex_
+  std::condition_variable closed_;
+  std::map<std::string, std::size_t, std::less<>>
+      clients_;  // guarded by mutex_; if there is a limit
+};
+
+}  // namespace bentohost::http
