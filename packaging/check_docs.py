@@ -116,7 +116,7 @@ def faults_of_metrics(pages, metrics):
 def faults_of_titles(pages, titles):
     text = "\n".join(pages.values())
     for status, title in titles.items():
-        if not re.search(rf"\b{status} {re.escape(title)}(?!\w)", text):
+        if not re.search(rf"\b{status}\s+{re.escape(title)}(?!\w)", text):
             yield f"packaging/docs: no page names the title {status} {title}"
     for name, page in pages.items():
         said = re.findall(r"^#+ ([45]\d\d) (.*)$", page, flags=re.M)
