@@ -187,7 +187,9 @@ def check(root, build):
         if len(own) < 10 or not all(of_commands.values()):
             yield "check_docs: `bentohost --help` lists its options another way now"
         yield from faults_of_options(pages, own, of_commands)
-        plugin = next(build.glob("lib*/**/bentohost/plugins/libc99.so"))
+        plugin = next(build.glob("lib*/**/bentohost/plugins/libc99.so"), None)
+        if plugin is None:
+            sys.exit(f"check_docs: {build} has no libc99.so to serve: build the samples first")
         metrics |= metrics_of_program(program, plugin)
     yield from faults_of_metrics(pages, metrics)
     yield from faults_of_titles(pages, titles)
