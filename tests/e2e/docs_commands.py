@@ -1,8 +1,8 @@
-"""Types what README.md and its neighbours say, word by word, into a shell, with what is installed.
+"""Types what README.md and the pages for operators say, word by word, into a shell, with what is installed.
 
 A line of an indented block that begins with `bentohost --plugin` is started, has to become ready, and
-ends well when it is told to stop. The README's `$ curl` lines are asked of its first command, and have to
-be answered as it says. Only what belongs to the reader's machine is another here: see HERE.
+ends well when it is told to stop. The README's `$ curl` lines are asked of what quickstart.sh serves, and
+have to be answered as it says. Only what belongs to the reader's machine is another here: see HERE.
 """
 import json
 import os
@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 
-PAGES = ("README.md", "plugins/README.md")
+PAGES = ("README.md", "plugins/README.md", "packaging/docs/*.md")
 START_SECONDS = 60
 STOP_SECONDS = 60
 # Ports and paths of the docs, and what stands for them: any port, of the loopback; a folder of the test.
@@ -111,7 +111,7 @@ def prepare(prefix, here):
 def type_what_the_docs_say(docs, prefix, here):
     prepare(prefix, here)
     typed = 0
-    for page in (docs / name for name in PAGES):
+    for page in (page for name in PAGES for page in sorted(docs.glob(name))):
         for command in commands_of(page):
             if command.startswith("bentohost --plugin"):
                 with Typed(command, prefix, here) as host:
@@ -119,7 +119,7 @@ def type_what_the_docs_say(docs, prefix, here):
                     host.stop()
                 typed += 1
     questions = list(questions_of(docs / "README.md"))
-    if typed < 8 or len(questions) < 2:
+    if typed < 10 or len(questions) < 2:
         sys.exit(f"{typed} commands and {len(questions)} questions: are the docs written another way now?")
     with Typed("bentohost --plugin libiris.so", prefix, here) as host:
         port = re.search(r"http://127\.0\.0\.1:(\d+)", host.wait_until_ready())[1]

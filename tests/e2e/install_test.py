@@ -44,7 +44,8 @@ def only(folder, pattern):
 
 def check_docs(docs):
     """The README and what it leads to are there: no link of theirs leads nowhere."""
-    for page in ("README.md", "ARCHITECTURE.md", "CHANGELOG.md", "sdk/README.md", "plugins/README.md", "LICENSE"):
+    for page in ("README.md", "ARCHITECTURE.md", "CHANGELOG.md", "sdk/README.md", "plugins/README.md",
+                 "packaging/docs/README.md", "LICENSE"):
         if not (docs / page).is_file():
             sys.exit(f"{page} was not installed")
     for page in docs.rglob("*.md"):

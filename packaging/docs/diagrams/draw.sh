@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# draw.sh: makes the SVG of each .dot file of this folder. Needs graphviz (packaging/install.sh docs); the
+# pictures are checked in, so only who changes one needs it.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+for source in *.dot; do
+  dot -Tsvg "$source" -o "${source%.dot}.svg"
+done
