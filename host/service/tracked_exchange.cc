@@ -55,8 +55,8 @@ TimePoint due(const http::Request& request, const RequestDeps& deps) {
 }  // namespace
 
 TrackedExchange::TrackedExchange(RequestDeps& deps, http::Exchange& front)
-    : deps_(deps),
-      front_(front),
+    : ExchangeDecorator(front),
+      deps_(deps),
       gone_(front.gone()),
       deadline_(due(front.request(), deps).time_since_epoch().count()) {
   const std::string_view given = http::find_header(request().headers, "x-request-id");
@@ -100,7 +100,7 @@ void TrackedExchange::tighten_deadline(std::uint64_t deadline_ns) {
     return;
   }
   const TimePoint when{Duration(static_cast<Duration::rep>(deadline_ns))};
-  if (bring_forward(when)) front_.tighten_deadline(when + kLateGrace);
+  if (bring_forward(when)) outer().tighten_deadline(when + kLateGrace);
 }
 
 bool TrackedExchange::bring_forward(TimePoint when) {
@@ -118,7 +118,7 @@ TimePoint TrackedExchange::on_whole_body(TimePoint now) {
 }
 
 void TrackedExchange::answer_by_deadline(std::shared_ptr<TrackedExchange> self) {
-  front_.answer_by(deadline() + kLateGrace, std::move(self));
+  outer().answer_by(deadline() + kLateGrace, std::move(self));
 }
 
 Status TrackedExchange::defer(const std::shared_ptr<const LiveService>& service,
@@ -129,7 +129,7 @@ Status TrackedExchange::defer(const std::shared_ptr<const LiveService>& service,
   if (tasks_ == nullptr) {
     tasks_ = std::make_shared<BackgroundRow>(*deps_.background, service, request_id_,
                                              request().method, request().path);
-    front_.after_sent([row = tasks_] { row->begin(row); });
+    outer().after_sent([row = tasks_] { row->begin(row); });
   }
   return tasks_->add(task);
 }
@@ -155,7 +155,7 @@ void TrackedExchange::end_answer(int status, std::size_t response_bytes) {
 void TrackedExchange::respond(http::Response response) {
   if (begin_answer()) response.headers.push_back({"X-Request-Id", request_id_});
   end_answer(response.status, response.body.size());
-  front_.respond(std::move(response));
+  outer().respond(std::move(response));
 }
 
 Status TrackedExchange::start(http::Response response) {
@@ -163,7 +163,7 @@ Status TrackedExchange::start(http::Response response) {
   response.headers.push_back({"X-Request-Id", request_id_});
   streamed_status_ = response.status;
   streamed_bytes_ = response.body.size();
-  Status status = front_.start(std::move(response));
+  Status status = outer().start(std::move(response));
   // What could not be started can still be answered otherwise.
   if (!status.ok() && status.code() != BENTO_CANCELLED) take_back_answer();
   return status;
@@ -172,12 +172,12 @@ Status TrackedExchange::start(http::Response response) {
 Status TrackedExchange::write(std::string_view bytes, bool more) {
   streamed_bytes_ += bytes.size();
   if (!more) end_answer(streamed_status_, streamed_bytes_);
-  return front_.write(bytes, more);
+  return outer().write(bytes, more);
 }
 
 void TrackedExchange::cut() {
   end_answer(streamed_status_, streamed_bytes_);
-  front_.cut();
+  outer().cut();
 }
 
 std::optional<http::Response> TrackedExchange::late() {
@@ -198,7 +198,7 @@ void TrackedExchange::note_end(int status, std::size_t response_bytes) {
   const http::Request& from = request();
   const Duration took = deps_.clock.now() - from.arrived;
   const RouteLabel& label = *label_.load();
-  const std::size_t request_bytes = front_.body_bytes();
+  const std::size_t request_bytes = outer().body_bytes();
   if (http::is_bodiless(from.method, status)) response_bytes = 0;
   label.metrics->observe(from.method, status, took, request_bytes, response_bytes);
   if (deps_.access_log != nullptr) {

@@ -19,17 +19,16 @@
 #include "base/status.h"
 #include "http/message.h"
 #include "service/background.h"
+#include "service/exchange_decorator.h"
 #include "service/request_deps.h"
 #include "service/route_labels.h"
 
 namespace bentohost::service {
 
-class TrackedExchange final : public http::Exchange, public http::DeadlineResponder {
+class TrackedExchange final : public ExchangeDecorator, public http::DeadlineResponder {
  public:
   TrackedExchange(RequestDeps& deps, http::Exchange& front);
   ~TrackedExchange();
-  TrackedExchange(const TrackedExchange&) = delete;
-  TrackedExchange& operator=(const TrackedExchange&) = delete;
 
   // What is left at the deadline to those who keep it themselves: to answer in their own words,
   // through the service's middleware. A pool's tick and a turn of a busy loop fit in.
@@ -79,21 +78,11 @@ class TrackedExchange final : public http::Exchange, public http::DeadlineRespon
   Status defer(const std::shared_ptr<const LiveService>& service, const BackgroundTask& task);
 
   // http::Exchange
-  const http::Request& request() const override { return front_.request(); }
-  std::string take_body() override { return front_.take_body(); }
-  std::size_t body_bytes() const override { return front_.body_bytes(); }
   void respond(http::Response response) override;
-  void allow_stream() override { front_.allow_stream(); }
-  Result<http::ReceivedBody> receive() override { return front_.receive(); }
   Status start(http::Response response) override;
   Status write(std::string_view bytes, bool more) override;
   void cut() override;
-  void after_sent(std::function<void()> f) override { front_.after_sent(std::move(f)); }
-  void answer_by(TimePoint when, std::shared_ptr<http::DeadlineResponder> late) override {
-    front_.answer_by(when, std::move(late));
-  }
-  void tighten_deadline(TimePoint when) override { front_.tighten_deadline(when); }
-  std::shared_ptr<const std::atomic<bool>> gone() const override { return front_.gone(); }
+  using ExchangeDecorator::tighten_deadline;
 
   // http::DeadlineResponder
   std::optional<http::Response> late() override;
@@ -106,7 +95,6 @@ class TrackedExchange final : public http::Exchange, public http::DeadlineRespon
   void release_hold();
 
   RequestDeps& deps_;
-  http::Exchange& front_;
   std::string request_id_;
   const std::shared_ptr<const std::atomic<bool>> gone_;
   std::atomic<Duration::rep> deadline_;

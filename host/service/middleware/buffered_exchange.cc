@@ -9,7 +9,7 @@ Status body_too_long(std::uint64_t max_body) {
 
 BufferedExchange::BufferedExchange(http::Exchange& outer, std::shared_ptr<const void> keep,
                                    MemoryBudget* body_memory)
-    : outer_(outer), keep_(std::move(keep)), body_memory_(body_memory) {
+    : ExchangeDecorator(outer), keep_(std::move(keep)), body_memory_(body_memory) {
   std::string body = outer.take_body();
   request_ = outer.request();
   request_.body = std::move(body);
@@ -17,7 +17,7 @@ BufferedExchange::BufferedExchange(http::Exchange& outer, std::shared_ptr<const 
 
 Status BufferedExchange::read_whole_body(std::size_t max_body) {
   while (true) {
-    auto piece = outer_.receive();
+    auto piece = outer().receive();
     if (!piece.ok()) return std::move(piece).take_status();
     request_.body += piece->bytes;
     if (max_body != 0 && request_.body.size() > max_body) {
@@ -31,7 +31,7 @@ Status BufferedExchange::read_whole_body(std::size_t max_body) {
 // A body that came whole is one piece.
 Result<http::ReceivedBody> BufferedExchange::receive() {
   if (!request_.body.empty()) return http::ReceivedBody{take_body(), false};
-  return outer_.receive();
+  return outer().receive();
 }
 
 }  // namespace bentohost::service

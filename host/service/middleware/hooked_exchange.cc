@@ -41,12 +41,12 @@ http::Response response_of(const bento_event& event) {
 }  // namespace
 
 HookedExchange::HookedExchange(RequestDeps& deps, TrackedExchange& tracked,
-                               http::Exchange& exchange, std::shared_ptr<const void> outer,
+                               http::Exchange& exchange, std::shared_ptr<const void> keep,
                                const std::vector<Middleware>& row,
                                const std::shared_ptr<const LiveService>& service)
-    : tracked_(tracked),
-      outer_(exchange),
-      keep_(std::move(outer)),
+    : ExchangeDecorator(exchange),
+      tracked_(tracked),
+      keep_(std::move(keep)),
       row_(row),
       root_path_(service == nullptr ? std::string_view() : service->prefix()),
       context_(deps, tracked, exchange),
@@ -118,7 +118,7 @@ PluginCallNote HookedExchange::note(std::size_t index) const {
 // For the log; what is made of it is the caller's business.
 Status HookedExchange::fail(std::size_t index, const Status& status) {
   log_error(row_[index].what + " failed: " + status.message(),
-            {{"path", outer_.request().path}, {"request_id", tracked_.request_id()}});
+            {{"path", outer().request().path}, {"request_id", tracked_.request_id()}});
   return status;
 }
 
@@ -126,7 +126,7 @@ bool HookedExchange::enter(bool streamed) {
   const bool has_end = std::any_of(row_.begin(), row_.end(), [](const Middleware& middleware) {
     return middleware.abi->on_end != nullptr;
   });
-  if (has_end) outer_.after_sent([self = shared_from_this()] { self->end(); });
+  if (has_end) outer().after_sent([self = shared_from_this()] { self->end(); });
   at_ = At::kRequest;
   table_.exchange.streamed = streamed ? 1 : 0;
   refresh_scope();
@@ -161,7 +161,7 @@ void HookedExchange::refuse(const Status& status) {
 }
 
 std::string HookedExchange::take_body() {
-  return edited_ ? std::move(edited_->body) : outer_.take_body();
+  return edited_ ? std::move(edited_->body) : outer().take_body();
 }
 
 // The hooks are shown one answer. The loop may give one in place of a handler on a thread: whoever
@@ -173,23 +173,23 @@ bool HookedExchange::begin_answer() {
 
 void HookedExchange::respond(http::Response response) {
   if (begin_answer()) (void)show_response(response, false);
-  outer_.respond(std::move(response));
+  outer().respond(std::move(response));
 }
 
 Status HookedExchange::start(http::Response response) {
-  if (!begin_answer()) return outer_.start(std::move(response));
+  if (!begin_answer()) return outer().start(std::move(response));
   Status status = show_response(response, true);
-  if (status.ok()) return outer_.start(std::move(response));
+  if (status.ok()) return outer().start(std::move(response));
   if (is_outermost_) tracked_.take_back_answer();
   return status;
 }
 
 Status HookedExchange::write(std::string_view bytes, bool more) {
-  if (is_late_) return outer_.write(bytes, more);
-  if (!is_cut_ && show_piece(bytes, more).ok()) return outer_.write(bytes, more);
+  if (is_late_) return outer().write(bytes, more);
+  if (!is_cut_ && show_piece(bytes, more).ok()) return outer().write(bytes, more);
   // Not before its last piece: until then those inside may look at the request.
   is_cut_ = true;
-  if (!more) outer_.cut();
+  if (!more) outer().cut();
   return Status(BENTO_CANCELLED, "the answer is cut off");
 }
 
@@ -244,7 +244,7 @@ Status HookedExchange::show_piece(std::string_view& bytes, bool more) {
 
 Result<http::ReceivedBody> HookedExchange::receive() {
   if (table_.exchange.streamed == 0) return http::ReceivedBody{take_body(), false};
-  auto piece = outer_.receive();
+  auto piece = outer().receive();
   if (!piece.ok()) return piece;
   received_ += piece->bytes.size();
   if (received_ <= max_body_) return piece;
@@ -270,8 +270,8 @@ void HookedExchange::end() {
 // A copy, for the one outside is also that of the connection, or of another layer.
 http::Request& HookedExchange::edit() {
   if (!edited_) {
-    std::string body = outer_.take_body();
-    edited_ = std::make_unique<http::Request>(outer_.request());
+    std::string body = outer().take_body();
+    edited_ = std::make_unique<http::Request>(outer().request());
     edited_->body = std::move(body);
   }
   return *edited_;

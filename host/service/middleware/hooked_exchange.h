@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "http/message.h"
+#include "service/exchange_decorator.h"
 #include "service/middleware/middleware.h"
 #include "service/request.h"
 #include "service/scope.h"
@@ -22,36 +23,25 @@
 
 namespace bentohost::service {
 
-class HookedExchange final : public http::Exchange,
+class HookedExchange final : public ExchangeDecorator,
                              public std::enable_shared_from_this<HookedExchange> {
  public:
-  // `outer` keeps `exchange` and the tracked exchange alive; `row` and the service live longer.
+  // `keep` keeps `exchange` and the tracked exchange alive; `row` and the service live longer.
   HookedExchange(RequestDeps& deps, TrackedExchange& tracked, http::Exchange& exchange,
-                 std::shared_ptr<const void> outer, const std::vector<Middleware>& row,
+                 std::shared_ptr<const void> keep, const std::vector<Middleware>& row,
                  const std::shared_ptr<const LiveService>& service);
   ~HookedExchange();
-  HookedExchange(const HookedExchange&) = delete;
-  HookedExchange& operator=(const HookedExchange&) = delete;
 
   // Shows them the request. False: one has answered it, and it is over. `streamed`: so is its body.
   bool enter(bool streamed);
 
   // http::Exchange
-  const http::Request& request() const override { return edited_ ? *edited_ : outer_.request(); }
+  const http::Request& request() const override { return edited_ ? *edited_ : outer().request(); }
   std::string take_body() override;
-  std::size_t body_bytes() const override { return outer_.body_bytes(); }
   void respond(http::Response response) override;
-  void allow_stream() override { outer_.allow_stream(); }
   Result<http::ReceivedBody> receive() override;
   Status start(http::Response response) override;
   Status write(std::string_view bytes, bool more) override;
-  void cut() override { outer_.cut(); }
-  void after_sent(std::function<void()> f) override { outer_.after_sent(std::move(f)); }
-  void answer_by(TimePoint when, std::shared_ptr<http::DeadlineResponder> late) override {
-    outer_.answer_by(when, std::move(late));
-  }
-  void tighten_deadline(TimePoint when) override { outer_.tighten_deadline(when); }
-  std::shared_ptr<const std::atomic<bool>> gone() const override { return outer_.gone(); }
 
  private:
   enum class At { kRequest, kResponse, kBody, kElsewhere };
@@ -88,7 +78,6 @@ class HookedExchange final : public http::Exchange,
   void refresh_scope();
 
   TrackedExchange& tracked_;
-  http::Exchange& outer_;
   const std::shared_ptr<const void> keep_;
   const std::vector<Middleware>& row_;
   const std::string_view root_path_;

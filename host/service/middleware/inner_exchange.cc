@@ -17,7 +17,7 @@ Result<std::shared_ptr<InnerExchange>> InnerExchange::make(http::Exchange& outer
 
 // The request as the middleware passed it on.
 Status InnerExchange::take(const bento_scope& scope) {
-  const http::Request& from = outer_.request();
+  const http::Request& from = outer().request();
   request_.method = to_view(scope.method);
   request_.path = to_view(scope.path);
   request_.query = to_view(scope.query);

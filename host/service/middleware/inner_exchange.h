@@ -16,19 +16,18 @@
 
 #include "base/status.h"
 #include "http/message.h"
+#include "service/exchange_decorator.h"
 
 namespace bentohost::service {
 
-class InnerExchange final : public http::Exchange {
+class InnerExchange final : public ExchangeDecorator {
  public:
   // `outer` and the channel of `call` must live until finish() has returned; `keep` is kept.
   // INVALID_ARGUMENT for a request that is none.
   static Result<std::shared_ptr<InnerExchange>> make(http::Exchange& outer, const bento_call& call,
                                                      std::shared_ptr<const void> keep);
   InnerExchange(http::Exchange& outer, bento_channel& channel, std::shared_ptr<const void> keep)
-      : outer_(outer), channel_(channel), keep_(std::move(keep)) {}
-  InnerExchange(const InnerExchange&) = delete;
-  InnerExchange& operator=(const InnerExchange&) = delete;
+      : ExchangeDecorator(outer), channel_(channel), keep_(std::move(keep)) {}
 
   // [worker] (waits) Until it is over; what it was answered with has been sent. A failure has not:
   // it is returned, and the answer that was made of it is left in `failed`.
@@ -39,18 +38,14 @@ class InnerExchange final : public http::Exchange {
   // http::Exchange
   const http::Request& request() const override { return request_; }
   std::string take_body() override { return {}; }  // it is streamed
-  std::size_t body_bytes() const override { return outer_.body_bytes(); }
   void respond(http::Response response) override;
   void allow_stream() override {}  // it always may
   Result<http::ReceivedBody> receive() override;
   Status start(http::Response response) override;
   Status write(std::string_view bytes, bool more) override;
   void cut() override;
-  void after_sent(std::function<void()> f) override { outer_.after_sent(std::move(f)); }
   // The deadline is watched over outside.
   void answer_by(TimePoint, std::shared_ptr<http::DeadlineResponder>) override {}
-  void tighten_deadline(TimePoint when) override { outer_.tighten_deadline(when); }
-  std::shared_ptr<const std::atomic<bool>> gone() const override { return outer_.gone(); }
 
  private:
   Status take(const bento_scope& scope);
@@ -59,7 +54,6 @@ class InnerExchange final : public http::Exchange {
   Status send_start(const http::Response& response);
   Status send_body(std::string_view bytes, bool more);
 
-  http::Exchange& outer_;
   bento_channel& channel_;
   const std::shared_ptr<const void> keep_;
   http::Request request_;
