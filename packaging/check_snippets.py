@@ -6,7 +6,8 @@ A code block that follows the line `<!-- snippet: PATH -->` must stand, line by 
 their file are checked, not fixed.
 
 A block may use no function, struct or enum of its file that the page does not show, or tell of in its
-prose: a reader cannot compile, nor understand, what he does not see.
+prose: a reader cannot compile, nor understand, what he does not see. A block of C or C++ that no file is said
+to have is wrong, too.
 """
 import pathlib
 import re
@@ -32,6 +33,17 @@ def unshown(text: str, root: pathlib.Path) -> list[str]:
     return sorted(set(found))
 
 
+def pages_of(root: pathlib.Path) -> list[pathlib.Path]:
+    """All that may have snippets: READMEs, and the documentation of the SDK."""
+    patterns = ("*.md", "*/README.md", "samples/*/README.md", "sdk/docs/**/*.md")
+    return sorted({page for pattern in patterns for page in root.glob(pattern)})
+
+
+def unmarked(text: str) -> list[str]:
+    """The blocks of C and C++ that are no snippets: nothing compiles them. Told by their first lines."""
+    return re.findall(r"^```(?:c|cc|cpp|c\+\+)\n(.*)$", BLOCK.sub("", text), re.M)
+
+
 def self_test() -> int:
     """That a helper which is not shown is found, and one which is shown, or told of, is not."""
     with tempfile.TemporaryDirectory() as folder:
@@ -43,6 +55,11 @@ def self_test() -> int:
             return f"<!-- snippet: a.cc -->\n```cpp\n{code}```\n"
         held = (unshown(page(use), root) == ["a.cc: helper"] and unshown(page(helper) + page(use), root) == []
                 and unshown(page(use) + "`helper` is ours.\n", root) == [])
+        # A page of the SDK's documentation is read, however deep it is, and code without a file is found.
+        deep = root / "sdk" / "docs" / "guide" / "a.md"
+        deep.parent.mkdir(parents=True)
+        deep.write_text(page(use) + "```cpp\nint x;\n```\n```python\nx = 1\n```\n")
+        held = held and pages_of(root) == [deep] and unmarked(deep.read_text()) == ["int x;"]
     return 0 if held else 1
 
 
@@ -52,7 +69,7 @@ def main() -> int:
     root = pathlib.Path(__file__).resolve().parent.parent
     fix = "--fix" in sys.argv[1:]
     wrong, seen = 0, 0
-    for page in sorted([*root.glob("*.md"), *root.glob("*/README.md"), *root.glob("samples/*/README.md")]):
+    for page in pages_of(root):
         text = page.read_text()
 
         def hold(match: re.Match) -> str:
@@ -70,6 +87,9 @@ def main() -> int:
         changed = BLOCK.sub(hold, text)
         if changed != text:
             page.write_text(changed)
+        for line in unmarked(changed):
+            wrong += 1
+            print(f"{page.relative_to(root)}: no file is said to have this code: {line}")
         for name in unshown(changed, root):
             wrong += 1
             print(f"{page.relative_to(root)}: a snippet uses what is not shown: {name}")

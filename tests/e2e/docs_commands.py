@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 
-PAGES = ("README.md", "plugins/README.md", "packaging/docs/*.md")
+PAGES = ("README.md", "plugins/README.md", "packaging/docs/*.md", "sdk/docs/guide/options.md")
 START_SECONDS = 60
 STOP_SECONDS = 60
 # Ports and paths of the docs, and what stands for them: any port, of the loopback; a folder of the test.
