@@ -1,4 +1,4 @@
-// The operators' door: what can be asked of the service table there, beside health and metrics.
+// The admin port's pages: what can be asked of the service table, beside health and metrics.
 //
 //   GET  /plugins                   generations, states, requests, build ids, times, the last error
 //   POST /plugins/{service}/reload  answers when done: 200, or 409 or 422 with the failed step;

@@ -5,7 +5,31 @@
 
 #include <optional>
 
-namespace bentohost::http {
+namespace bentohost::app {
+namespace {
+
+std::string reason_of(httplib::Error error, Duration timeout) {
+  const std::string limit = seconds_text(timeout);
+  switch (error) {
+    case httplib::Error::Connection:
+      return "nothing listens there, or it cannot be reached";
+    case httplib::Error::ConnectionTimeout:
+      return "no connection within " + limit;
+    case httplib::Error::Read:
+      return "it closed the connection, or said nothing within " + limit;
+    case httplib::Error::Write:
+      return "it closed the connection, or took nothing within " + limit;
+    case httplib::Error::SSLConnection:
+      return "no TLS connection: is that a port for https?";
+    case httplib::Error::SSLLoadingCerts:
+    case httplib::Error::SSLServerVerification:
+      return "its certificate is not trusted, or is of another name (--insecure does not check)";
+    default:
+      return httplib::to_string(error);
+  }
+}
+
+}  // namespace
 
 Result<Answer> ask(const Question& question) {
   constexpr std::string_view kUnix = "unix:";
@@ -14,7 +38,7 @@ Result<Answer> ask(const Question& question) {
   if (question.origin.starts_with(kUnix)) {
     client.emplace(origin.substr(kUnix.size()), 80);
     client->set_address_family(AF_UNIX);
-    client->set_default_headers({{"Host", "localhost"}});  // a path is none
+    client->set_default_headers({{"Host", "localhost"}});  // a path is no host
   } else if (question.origin.starts_with("http://") || question.origin.starts_with("https://")) {
     client.emplace(origin);
   }
@@ -32,9 +56,9 @@ Result<Answer> ask(const Question& question) {
                                      : client->Get(question.path);
   if (!result) {
     return Status(BENTO_UNAVAILABLE,
-                  "no answer from " + origin + ": " + httplib::to_string(result.error()));
+                  "no answer from " + origin + ": " + reason_of(result.error(), question.timeout));
   }
   return Answer{result->status, result->body};
 }
 
-}  // namespace bentohost::http
+}  // namespace bentohost::app

@@ -1,4 +1,5 @@
-// A question to a running server, of bentohost's own commands. cpp-httplib's client is inside.
+// ask(): one request to a running server, for bentohost's own commands; with cpp-httplib's client.
+// It blocks, and keeps nothing.
 #pragma once
 
 #include <string>
@@ -7,7 +8,7 @@
 #include "base/clock.h"
 #include "base/status.h"
 
-namespace bentohost::http {
+namespace bentohost::app {
 
 struct Answer {
   int status = 0;
@@ -22,8 +23,8 @@ struct Question {
   bool verify = true;  // whether a certificate must be trusted and fit
 };
 
-// Blocks. INVALID_ARGUMENT for what is no such origin; UNAVAILABLE with the reason why there was no
+// INVALID_ARGUMENT for another kind of origin; UNAVAILABLE, with the reason, when there was no
 // answer.
 Result<Answer> ask(const Question& question);
 
-}  // namespace bentohost::http
+}  // namespace bentohost::app

@@ -46,7 +46,7 @@ struct Config {
   std::optional<std::string> host;    // else 127.0.0.1
   std::optional<std::uint16_t> port;  // else 3000
   std::vector<http::Address> bind, admin_bind;
-  std::vector<std::string> admin_hosts;  // names of the admin door, beside those of admin_bind
+  std::vector<std::string> admin_hosts;  // names of the admin port, beside those of admin_bind
   unsigned unix_socket_mode = http::kUnixSocketMode;
   http::TlsOptions tls;  // without a certfile: none
   http::TrustedProxies forwarded_allow_ips;

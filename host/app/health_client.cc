@@ -4,7 +4,7 @@
 
 #include "app/client.h"
 
-namespace bentohost::http {
+namespace bentohost::app {
 namespace {
 
 // Of the answer, in an error: the detail of a problem is within it.
@@ -31,4 +31,4 @@ Status check_health(std::string_view url, Duration timeout, bool verify) {
                                        (*answer).body.substr(0, kMaxQuoted));
 }
 
-}  // namespace bentohost::http
+}  // namespace bentohost::app

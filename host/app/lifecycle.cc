@@ -227,6 +227,11 @@ class Lifecycle {
     const bool tasks_stuck = !background_.stop(deadline, kHandlerExitTime);
     const bool stuck = handlers_stuck || tasks_stuck;
     const bool ended = stop_services(stuck);
+    if (!ended && !stuck) {
+      log_warning(
+          "a call of a plugin (create, on_shutdown, destroy) does not return; ending without it",
+          {{"limit", seconds_text(kServiceExitTime)}});
+    }
     // A handler that never returned may still be looking at anything here.
     if (stuck || !ended) {
       access_log_.reset();

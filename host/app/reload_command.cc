@@ -19,13 +19,19 @@ struct Wish {
   bool force = false, verify = true;
 };
 
+constexpr char kUsage[] =
+    "usage: bentohost reload [--force] [--timeout SECONDS] [--insecure] ADMIN [SERVICE...]\n"
+    "  Reloads these services, or all of them, and says what became of each.\n"
+    "  ADMIN       the address of --admin-bind: http://127.0.0.1:3001, or unix:PATH\n"
+    "  --force     also a service whose file has not changed\n"
+    "  --timeout   for each service; 300 s by default\n"
+    "  --insecure  takes any certificate, with https://\n"
+    "  The exit code is 0 when each serves what is in its file, 1 when one does not, 2 for a "
+    "wrong\n"
+    "  command line.\n";
+
 int usage(const std::string& what) {
-  std::fprintf(
-      stderr,
-      "bentohost reload: %s\n"
-      "usage: bentohost reload [--force] [--timeout SECONDS] [--insecure] ADMIN [SERVICE...]\n"
-      "  ADMIN is where --admin-bind is: http://127.0.0.1:3001, or unix:PATH\n",
-      what.c_str());
+  std::fprintf(stderr, "bentohost reload: %s\n%s", what.c_str(), kUsage);
   return 2;
 }
 
@@ -36,7 +42,7 @@ int failed(const std::string& why) {
 
 // The services that the host has, those of middleware alone among them.
 Result<std::vector<std::string>> services_of(const Wish& wish) {
-  auto answer = http::ask({"GET", wish.admin, "/plugins", wish.timeout, wish.verify});
+  auto answer = ask({"GET", wish.admin, "/plugins", wish.timeout, wish.verify});
   if (!answer.ok()) return std::move(answer).take_status();
   auto doc = parse_json((*answer).body);
   std::vector<std::string> services;
@@ -53,7 +59,7 @@ Result<std::vector<std::string>> services_of(const Wish& wish) {
 // What is told of it; false: it failed.
 bool reload(const Wish& wish, const std::string& service) {
   const std::string path = "/plugins/" + service + "/reload" + (wish.force ? "?force=true" : "");
-  auto answer = http::ask({"POST", wish.admin, path, wish.timeout, wish.verify});
+  auto answer = ask({"POST", wish.admin, path, wish.timeout, wish.verify});
   std::string line = service + ": ";
   bool ok = false;
   auto doc = parse_json(answer.ok() ? (*answer).body : std::string());
@@ -83,6 +89,10 @@ int reload_command(const std::vector<std::string>& arguments) {
   Wish wish;
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const std::string& argument = arguments[i];
+    if (argument == "--help" || argument == "-h") {
+      std::fputs(kUsage, stdout);
+      return 0;
+    }
     if (argument == "--force") {
       wish.force = true;
     } else if (argument == "--insecure") {
@@ -99,7 +109,7 @@ int reload_command(const std::vector<std::string>& arguments) {
       wish.services.push_back(argument);
     }
   }
-  if (wish.admin.empty()) return usage("where?");
+  if (wish.admin.empty()) return usage("ADMIN is missing: the address of the host's --admin-bind");
   if (wish.services.empty()) {
     auto services = services_of(wish);
     if (services.status().code() == BENTO_INVALID_ARGUMENT) {

@@ -1,5 +1,5 @@
 // `bentohost reload [--force] [--timeout SECONDS] [--insecure] ADMIN [SERVICE...]`: has a running
-// bentohost reload its plugins, by its operators' door.
+// bentohost reload its plugins, by its admin port.
 #pragma once
 
 #include <string>

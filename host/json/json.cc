@@ -75,7 +75,7 @@ Result<rapidjson::Document> parse_json(std::string_view text) {
 Result<std::vector<std::pair<std::string, std::string_view>>> json_members(std::string_view text) {
   auto document = parse_json(text);
   if (!document.ok()) return std::move(document).take_status();
-  if (!document->IsObject()) return Status(BENTO_INVALID_ARGUMENT, "it is no JSON object");
+  if (!document->IsObject()) return Status(BENTO_INVALID_ARGUMENT, "it is not a JSON object");
   rapidjson::MemoryStream stream(text.data(), text.size());
   MemberSpans spans(text, stream);
   rapidjson::Reader().Parse<kParseFlags>(stream, spans);

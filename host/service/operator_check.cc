@@ -30,7 +30,7 @@ Status check_operator(const http::Request& request, const std::vector<std::strin
   const std::string_view authority = http::find_header(request.headers, "host");
   if (!is_known(host_of(authority), names)) {
     return Status(BENTO_PERMISSION_DENIED,
-                  "this is the operators' door, which does not know the host " +
+                  "this is the admin port, which does not know the host " +
                       std::string(host_of(authority)) +
                       ": ask it by its address, or name the host with --admin-host");
   }
@@ -40,7 +40,7 @@ Status check_operator(const http::Request& request, const std::vector<std::strin
   origin.remove_prefix(scheme == std::string_view::npos ? origin.size() : scheme + 3);
   if (!origin.empty() && http::equals_ignoring_case(origin, authority)) return {};
   return Status(BENTO_PERMISSION_DENIED,
-                "this is the operators' door, which takes no requests of other origins' pages");
+                "this is the admin port, which takes no requests from pages of other origins");
 }
 
 }  // namespace bentohost::service

@@ -137,6 +137,11 @@ class Help(HostTest):
                        "log-level", "log-format", "access-log", "timeout-graceful-shutdown", "version"):
             self.assertIn(f"--{option}", done.stdout)
         self.assertLessEqual(max(map(len, done.stdout.splitlines())), 100)
+        for command in ("reload", "healthcheck"):
+            for option in ("--help", "-h"):
+                done = Run(command, option)
+                self.assertEqual((done.returncode, done.stderr), (0, ""))
+                self.assertIn(f"usage: bentohost {command} [--", done.stdout)
         self.assertRegex(Run("--version").stdout, r"^bentohost \d+\.\d+\.\d+\n$")
 
 

@@ -64,6 +64,7 @@ class Hangs(ReloadUnderLoad):
         self.traffic.end()
         self.assertEqual(self.traffic.failures, [])
         self.ends_in_time()
+        self.assertIn("does not return; ending without it", self.host.stderr())
 
     def test_in_create_and_the_end_of_the_host_does_not_wait_for_it(self):
         self.begin()  # with the minute that a reload has

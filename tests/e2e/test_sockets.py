@@ -1,4 +1,4 @@
-"""Where it listens: TCP of both families, Unix sockets, inherited sockets, the operators' door; and
+"""Where it listens: TCP of both families, Unix sockets, inherited sockets, the admin port; and
 what it says when it cannot."""
 import contextlib
 import json

@@ -24,7 +24,7 @@ KEPT_PORTS_AT = 0.15  # of a run: when the connections are looked at, and as lon
 
 
 class _Admin:
-    """The operators' door."""
+    """The admin port."""
 
     def __init__(self, port: int) -> None:
         self._port = port

@@ -29,7 +29,7 @@ bool is_passing(int error) {
 
 std::string too_many_connections(ListenerRole role) {
   const Response response = problem(
-      503, role == ListenerRole::kAdmin ? "too many connections to the operators' door are open"
+      503, role == ListenerRole::kAdmin ? "too many connections to the admin port are open"
                                         : "this client has too many connections open");
   std::string bytes;
   append_head(response, {.close = true}, bytes);

@@ -1,6 +1,6 @@
 // Acceptor: the listening sockets of a server, on one event loop: it takes connections from them
 // and deals them out to the loops in turn. It stops listening, without spinning, while
-// descriptors have run out, and but for the operators' door while connections have; it goes on by
+// descriptors have run out, and but for the admin port while connections have; it goes on by
 // itself.
 #pragma once
 

@@ -8,10 +8,13 @@
 
 #include "unit/http/test_server.h"
 
-namespace bentohost::http {
+namespace bentohost::app {
 namespace {
 
 using namespace std::chrono_literals;
+using http::Exchange;
+using http::Response;
+using http::TestServer;
 using testing::HasSubstr;
 
 std::string url_of(const TestServer& server) {
@@ -44,7 +47,8 @@ TEST(HealthClient, TellsThatNobodyAnswers) {
     TestServer server;
     url = url_of(server);
   }
-  EXPECT_THAT(check_health(url, 5s, true).message(), HasSubstr("no answer from " + url));
+  EXPECT_THAT(check_health(url, 5s, true).message(),
+              HasSubstr("no answer from " + url + ": nothing listens there"));
 }
 
 TEST(HealthClient, DoesNotWaitForever) {
@@ -62,4 +66,4 @@ TEST(HealthClient, RefusesWhatIsNoUrl) {
 }
 
 }  // namespace
-}  // namespace bentohost::http
+}  // namespace bentohost::app
