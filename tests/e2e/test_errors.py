@@ -4,8 +4,7 @@ import socket
 import time
 
 from harness import SLOW, HostTest, eventually, main, raw_exchange
-from http_cases.case import head, post, sized
-from http_wire import Wire, connect, reset
+from http_wire import Wire, connect, head, post, reset, sized
 
 
 class Errors(HostTest):
