@@ -26,9 +26,6 @@ class Answer:
     def header(self, name):
         return ", ".join(value for key, value in self.headers if key == name)
 
-    def is_proof(self):
-        return self.status == 200 and self.header("x-request-id") == "proof-of-life"
-
 
 class Wire:
     def __init__(self, connection):

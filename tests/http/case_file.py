@@ -13,9 +13,9 @@ HEADER = re.compile(r"[^\s:()]+:.*")
 REPEAT = re.compile(rb"(?<!\\)\\\{((?:[^{}\\]|\\[^{])*) \* (\d+)\}", re.DOTALL)
 ESCAPE = re.compile(rb"\\(x[0-9a-fA-F]{2}|.|$)", re.DOTALL)
 ESCAPES = {b"r": b"\r", b"n": b"\n", b"t": b"\t", b"0": b"\0", b"\\": b"\\"}
-CLOSES, OPEN, EITHER = "closes", "stays open", "closes or stays open"
-ENDINGS = (CLOSES, OPEN, EITHER)
-NGINX = re.compile(rf"((?:\d+ )*)({'|'.join(reversed(ENDINGS))}), because (.+)")
+CLOSES, OPEN = "closes", "stays open"
+ENDINGS = (CLOSES, OPEN)
+NGINX = re.compile(rf"((?:\d+ )*)({'|'.join(ENDINGS)}), because (.+)")
 MODES = ("byte by byte", "behind another", "TLS", "nginx")
 FLAGS = ("as is", "ends its side", "100 may come", *ENDINGS)
 CASE_KEYS = ("RFC", "plugin", "options", "door", "times", "hides", "nginx")
@@ -174,7 +174,7 @@ class Parser:
             names.add(case.name)
             file.cases.append(case)
         if not file.cases:
-            self.wrong("there is no case in this file")
+            self.wrong("there is no case in this file", 1)
         return file
 
     def case(self, file):

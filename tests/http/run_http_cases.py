@@ -6,6 +6,7 @@ Each file's cases are run as they stand, and in the other ways that its line "# 
 in that way alone.
 """
 import argparse
+import concurrent.futures
 import difflib
 import shlex
 import ssl
@@ -21,6 +22,7 @@ from harness import EXE, PLUGINS, Host  # which takes the build folder off the c
 from http_wire import connect, run_all
 
 SANITIZERS = ("AddressSanitizer", "ThreadSanitizer", "runtime error:", "LeakSanitizer")
+AT_ONCE = 4  # hosts that start or stop
 # As many connections as are fed in a fraction of the time that a server lingers after a refusal.
 DRIPS = 64
 SENT = 2000  # characters of what was sent that are shown
@@ -39,35 +41,41 @@ class Certificate:
         self.arguments = ["--ssl-certfile", str(self.certificate), "--ssl-keyfile", str(self.key)]
 
 
+def admin_port(host):
+    return next(port for port in host.listening_ports() if port != host.port)
+
+
 class Hosts:
-    """A host for each plugin and options that a case names, started when it is first needed."""
+    """A host for each plugin and options that cases name."""
 
     def __init__(self, tls=None):
         self.tls, self.running = tls, {}
 
-    def host_for(self, case):
-        key = (case.plugin, case.options)
-        if key not in self.running:
-            options = shlex.split(case.options)
-            if case.door:
-                options += ["--admin-bind", "127.0.0.1:0"]
-            path = PLUGINS / f"lib{case.plugin}.so"
-            plugin = str(path) if path.exists() else case.plugin
-            self.running[key] = Host("--access-log", "off", *options, *(self.tls.arguments if self.tls else ()),
-                                     plugin=plugin)
-        return self.running[key]
+    def start_for(self, cases):
+        missing = dict.fromkeys((case.plugin, case.options) for case in cases).keys() - self.running.keys()
+        with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+            list(pool.map(self.start, missing))
+
+    def start(self, key):
+        prefix, is_below, name = key[0].rpartition("=")
+        path = PLUGINS / f"lib{name}.so"  # a plugin of the tests; bentohost finds samples by their names
+        self.running[key] = host = Host(
+            "--access-log", "off", *shlex.split(key[1]), *(self.tls.arguments if self.tls else ()),
+            plugin=prefix + is_below + (str(path) if path.exists() else name), ready=False)
+        host.wait_ready()
 
     def connect(self, case):
-        host = self.host_for(case)
-        connection = connect(int(host.urls[-1].rpartition(":")[2]) if case.door else host.port)
+        host = self.running[case.plugin, case.options]
+        connection = connect(admin_port(host) if case.door else host.port)
         # Without the peer's close_notify an end might be an attacker's (RFC 8446 6.1).
         return self.tls.context.wrap_socket(connection, suppress_ragged_eofs=False) if self.tls else connection
 
     def stop(self):
-        """Ends all; what was wrong with their ends."""
+        """Ends all, and returns what was wrong with their ends."""
+        with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+            codes = pool.map(Host.stop, self.running.values())
         faults = []
-        for (plugin, options), host in self.running.items():
-            code = host.stop()
+        for (plugin, options), host, code in zip(self.running, self.running.values(), codes):
             marks = [mark for mark in SANITIZERS if mark in host.stderr()]
             if code or marks:
                 faults.append(f"the host of {plugin} {options} ended with {code} {marks}:\n{host.stderr()}")
@@ -119,8 +127,7 @@ def run_whole(file, hosts, report, cases, mode=""):
     def run(case):
         return finish(hosts, hosts.connect(case), case)
 
-    for case in cases:
-        hosts.host_for(case)
+    hosts.start_for(cases)
     results = run_all(cases, run) if file.also else [(case, run(case)) for case in cases]
     for case, outcome in results:
         report.judge(case, outcome, mode)
@@ -161,13 +168,12 @@ def has_tls():
 
 def run(files, report, words="", tls=None):
     """Runs files; what was wrong with the ends of their hosts."""
-    faults = []
-    for file in files:
-        hosts = Hosts(tls)
-        try:
+    hosts = Hosts(tls)
+    try:
+        for file in files:
             run_file(file, hosts, report, words)
-        finally:
-            faults += hosts.stop()
+    finally:
+        faults = hosts.stop()
     return faults
 
 
