@@ -379,16 +379,5 @@ def in_parallel(jobs):
     return results
 
 
-def raw_exchange(port, data, timeout=10):
-    """Sends bytes, and returns all that comes back until the server closes."""
-    with socket.create_connection(("127.0.0.1", port), timeout=timeout * SLOW) as connection:
-        connection.sendall(data)
-        connection.shutdown(socket.SHUT_WR)
-        received = b""
-        while chunk := connection.recv(65536):
-            received += chunk
-        return received
-
-
 def main():
     unittest.main(module="__main__", verbosity=1)

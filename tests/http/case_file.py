@@ -4,6 +4,7 @@ A file that cannot be read is a WrongFile, whose text begins with file:line.
 """
 import json
 import re
+import shlex
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -161,7 +162,7 @@ class Parser:
                 if set(file.also) - set(MODES):
                     self.wrong(f'"also" is one or more of {", ".join(MODES)}, with commas between')
             else:
-                setattr(file, key, value)
+                self.set_option(file, key, value)
         if not file.plugin:
             self.wrong('the file names no plugin: a line such as "# plugin: lab" goes on top', 1)
         if not self.is_over():
@@ -220,7 +221,14 @@ class Parser:
                 self.wrong('the only other door is "# door: admin"')
             case.door = value
         elif key != "RFC":
-            setattr(case, key, value)
+            self.set_option(case, key, value)
+
+    def set_option(self, target, key, value):
+        try:
+            shlex.split(value if key == "options" else "")
+        except ValueError as error:
+            self.wrong(f"these options are not like those of a shell: {error}")
+        setattr(target, key, value)
 
     def message(self, case):
         """A request, the rest of a body, or an answer, up to where the next one begins."""

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Runs .http files against the real bentohost; README.md says how they are written.
 
     run_http_cases.py BUILD_DIR [--over-tls | --against-nginx] [--only WORDS] FILE...
@@ -52,17 +53,22 @@ class Hosts:
         self.tls, self.running = tls, {}
 
     def start_for(self, cases):
-        missing = dict.fromkeys((case.plugin, case.options) for case in cases).keys() - self.running.keys()
+        first = {(case.plugin, case.options): case for case in reversed(cases)}
         with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
-            list(pool.map(self.start, missing))
+            list(pool.map(self.start, [case for key, case in first.items() if key not in self.running]))
 
-    def start(self, key):
-        prefix, is_below, name = key[0].rpartition("=")
+    def start(self, case):
+        prefix, is_below, name = case.plugin.rpartition("=")
         path = PLUGINS / f"lib{name}.so"  # a plugin of the tests; bentohost finds samples by their names
-        self.running[key] = host = Host(
-            "--access-log", "off", *shlex.split(key[1]), *(self.tls.arguments if self.tls else ()),
-            plugin=prefix + is_below + (str(path) if path.exists() else name), ready=False)
-        host.wait_ready()
+        plugin = prefix + is_below + (str(path) if path.exists() else name)
+        host = Host("--access-log", "off", *shlex.split(case.options), *(self.tls.arguments if self.tls else ()),
+                    plugin=plugin, ready=False)
+        self.running[case.plugin, case.options] = host
+        try:
+            host.wait_ready()
+        except AssertionError as error:
+            raise case_file.WrongFile(f"{case.path}:{case.line}: there is no host with --plugin {plugin} "
+                                      f"{case.options}: {error}") from None
 
     def connect(self, case):
         host = self.running[case.plugin, case.options]
@@ -177,6 +183,19 @@ def run(files, report, words="", tls=None):
     return faults
 
 
+def run_as_told(arguments, files, report):
+    words = arguments.only
+    with tempfile.TemporaryDirectory() as folder:
+        if arguments.against_nginx:
+            import nginx
+            return nginx.run([file for file in files if "nginx" in file.also], report, words, folder)
+        if not arguments.over_tls:
+            return run(files, report, words)
+        if not has_tls():
+            return print("SKIPPED: this build has no TLS")
+        return run([file for file in files if "TLS" in file.also], report, words, Certificate(folder))
+
+
 def main():
     parser = argparse.ArgumentParser(usage=__doc__.replace("%", "%%"))
     parser.add_argument("files", nargs="+", metavar="FILE")
@@ -184,22 +203,11 @@ def main():
     parser.add_argument("--over-tls", action="store_true")
     parser.add_argument("--against-nginx", action="store_true")
     arguments = parser.parse_args()
+    report = Report()
     try:
-        files = [case_file.read(path) for path in arguments.files]
+        faults = run_as_told(arguments, [case_file.read(path) for path in arguments.files], report)
     except case_file.WrongFile as error:
         sys.exit(str(error))
-    report = Report()
-    with tempfile.TemporaryDirectory() as folder:
-        if arguments.against_nginx:
-            import nginx
-            faults = nginx.run([file for file in files if "nginx" in file.also], report, arguments.only, folder)
-        elif arguments.over_tls and not has_tls():
-            faults = print("SKIPPED: this build has no TLS")
-        elif arguments.over_tls:
-            faults = run([file for file in files if "TLS" in file.also], report, arguments.only,
-                         Certificate(folder))
-        else:
-            faults = run(files, report, arguments.only)
     print(*faults or (), f"{report.passed} passed, {len(report.failures)} failed", sep="\n")
     sys.exit(bool(report.failures or faults))
 

@@ -99,6 +99,7 @@ UNREADABLE = (
     (TOP + "# option: x\n", 2, 'there are "# plugin: ..."'),
     (TOP + "# also: backwards\n", 2, "byte by byte"),
     (TOP + "### x\n# nothing: 1\nGET / HTTP/1.1\n", 3, "no directive"),
+    (TOP + "# options: --use 'x\n", 2, "No closing quotation"),
     (TOP + "### x\n# times: 0\nGET / HTTP/1.1\n", 3, "# times: 100"),
     (TOP + "### x\n# door: back\nGET / HTTP/1.1\n", 3, "admin"),
     (TOP + "### x\n# nginx: 400 closes\nGET / HTTP/1.1\n", 3, "because"),
@@ -186,6 +187,13 @@ class Files(RunnerTest):
                 said = str(caught.exception)
                 self.assertTrue(said.startswith(f"{self.folder}/x.http:{line}: "), said)
                 self.assertIn(words, said)
+
+    def test_options_that_bentohost_does_not_take_are_told_with_their_case(self):
+        file = self.file(TOP + "### x\n# options: --max-boby 1\nGET / HTTP/1.1\n\nHTTP/1.1 200 OK\n")
+        with self.assertRaises(WrongFile) as caught:
+            run_http_cases.run([file], run_http_cases.Report())
+        self.assertIn("x.http:2: there is no host with --plugin ", str(caught.exception))
+        self.assertIn("max-boby", str(caught.exception))
 
     def test_what_is_filled_in_and_what_is_not(self):
         for text, sends in (
