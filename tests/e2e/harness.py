@@ -20,6 +20,8 @@ import urllib.parse
 from pathlib import Path
 
 BUILD = Path(sys.argv.pop(1) if len(sys.argv) > 1 else "build").resolve()
+if not (BUILD / "CMakeCache.txt").exists():
+    sys.exit(f"{BUILD} is not the folder of a build: {sys.argv[0]} needs one as its first argument")
 SOURCE = Path(__file__).resolve().parents[2]
 EXE = BUILD / "bin" / "bentohost"
 PLUGINS = BUILD / "tests" / "plugins"
