@@ -50,7 +50,7 @@ address_sanitizer() {
   cmake --build build-asan
   # The themes left out are about time and memory, which a sanitizer changes.
   UBSAN_OPTIONS=print_stacktrace=1 run_tests build-asan \
-    -E '^e2e\.(Soak|Streams|Limits|Clients|Sockets|Tls|Http_slow|Http_nginx)$'
+    -E '^e2e\.(Soak|Streams|Limits|Clients|Sockets|Tls|Http_slow)$|^http_text\.Against_nginx$'
 }
 
 # What has threads in it, and the host as a whole. The sanitizer's shadow memory clashes with a
@@ -58,7 +58,7 @@ address_sanitizer() {
 threaded_suites='^base\.(EventLoop|ThreadPool|TimerQueue|Log)'
 threaded_suites+='|^http\.(Server|Stream|Listener|Tls|PlainTransport|HealthClient|FileReader)'
 threaded_suites+='|^(runner|observe|service|reload)\.'
-threaded_suites+='|^e2e\.(Iris|Health|Errors|Runners|Shutdown|Http_cases|Around|Background|Reload)$'
+threaded_suites+='|^e2e\.(Iris|Health|Errors|Runners|Shutdown|Around|Background|Reload)$|^http_text\.'
 thread_sanitizer() {
   configure build-tsan -DBENTO_SANITIZE=thread
   cmake --build build-tsan --target bentohost samples/all plugins/all tests/plugins/all \

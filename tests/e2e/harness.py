@@ -20,6 +20,8 @@ import urllib.parse
 from pathlib import Path
 
 BUILD = Path(sys.argv.pop(1) if len(sys.argv) > 1 else "build").resolve()
+if not (BUILD / "CMakeCache.txt").exists():
+    sys.exit(f"{BUILD} is not the folder of a build: {sys.argv[0]} needs one as its first argument")
 SOURCE = Path(__file__).resolve().parents[2]
 EXE = BUILD / "bin" / "bentohost"
 PLUGINS = BUILD / "tests" / "plugins"
@@ -377,17 +379,6 @@ def in_parallel(jobs):
     if errors:
         raise errors[0]
     return results
-
-
-def raw_exchange(port, data, timeout=10):
-    """Sends bytes, and returns all that comes back until the server closes."""
-    with socket.create_connection(("127.0.0.1", port), timeout=timeout * SLOW) as connection:
-        connection.sendall(data)
-        connection.shutdown(socket.SHUT_WR)
-        received = b""
-        while chunk := connection.recv(65536):
-            received += chunk
-        return received
 
 
 def main():

@@ -1,21 +1,14 @@
-"""The client of the table's cases: sends raw bytes in pieces, reads answers strictly, and finds out
-what became of the connection."""
+"""Raw HTTP/1.1: makes requests byte by byte, sends them, reads answers strictly, and tells how a connection
+ended. Text in requests is Latin-1, so that "\\xff" is that byte."""
 import concurrent.futures
-import itertools
 import socket
 import ssl
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from harness import SLOW
-from http_cases import Case, Verdict
 
 THREADS = 32
-MOST_PIECES = 400
-# Sent unless the last answer said "close". If the connection goes on, then this one's answer, known
-# by its id, is the only one still to come.
-PROOF = (b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
-         b"X-Request-Id: proof-of-life\r\n\r\n")
 NO_HEAD = 0  # the status of an answer as HTTP/0.9 has it
 
 
@@ -28,29 +21,10 @@ class Answer:
     status: int
     headers: list
     body: bytes
+    reason: str = ""
 
     def header(self, name):
         return ", ".join(value for key, value in self.headers if key == name)
-
-    def is_proof(self):
-        return self.status == 200 and self.header("x-request-id") == "proof-of-life"
-
-
-@dataclass
-class Outcome:
-    """What was seen, to be held against a Verdict."""
-    answers: list = field(default_factory=list)
-    ending: str = "closes"
-
-    def __str__(self):
-        return " ".join([*(str(answer.status) for answer in self.answers), self.ending])
-
-    def is_as(self, verdict: Verdict):
-        endings = {True: ("goes on",), False: ("closes",), None: ("goes on", "closes")}
-        return (self.ending in endings[verdict.goes_on] and
-                len(self.answers) == len(verdict.statuses) and
-                all(answer.status in (expected if isinstance(expected, tuple) else (expected,))
-                    for answer, expected in zip(self.answers, verdict.statuses)))
 
 
 class Wire:
@@ -103,7 +77,8 @@ class Wire:
         status_line, *lines = self.until(b"\r\n\r\n").decode("latin-1").split("\r\n")
         headers = [(name.lower(), value.strip())
                    for name, _, value in (line.partition(":") for line in lines)]
-        answer = Answer(int(status_line.split(" ")[1]), headers, b"")
+        _, status, reason = (status_line + " ").split(" ", 2)
+        answer = Answer(int(status), headers, b"", reason.strip())
         if is_bodiless or answer.status < 200 or answer.status in (204, 304):
             return answer
         if answer.header("transfer-encoding"):
@@ -116,49 +91,6 @@ class Wire:
         else:
             answer.body = self.to_the_end()
         return answer
-
-
-def converse(connection, case: Case, verdict: Verdict, unsent):
-    """Sends what is unsent of the case, reads what the verdict expects and whatever else comes."""
-    wire, outcome = Wire(connection), Outcome()
-    try:
-        wire.send(unsent)
-        if case.half_close:
-            connection.shutdown(socket.SHUT_WR)
-        while len(outcome.answers) < len(verdict.statuses):
-            answer = wire.answer(len(outcome.answers) in case.bodiless)
-            if answer.status == 100 and case.may_continue:
-                continue
-            outcome.answers.append(answer)
-            if answer.status == 100:
-                wire.send(case.later)
-        says_close = outcome.answers and outcome.answers[-1].header("connection") == "close"
-        if verdict.statuses and not says_close and not case.half_close:
-            wire.send(PROOF)
-        while True:
-            outcome.answers.append(wire.answer())
-    except Ended as ended:
-        outcome.ending = str(ended)
-    if outcome.ending == "closes" and wire.unread:
-        outcome.ending = f"closes within an answer: {wire.unread[:80]!r}"
-    if outcome.ending == "closes" and outcome.answers and outcome.answers[-1].is_proof():
-        outcome.answers.pop()
-        outcome.ending = "goes on"
-    return outcome
-
-
-def drip(connections, texts):
-    """Sends a text on each, a byte at a time and in turns: most bytes are read one by one. A long
-    text goes in MOST_PIECES."""
-    def pieces(text):
-        size = -(-len(text) // MOST_PIECES) or 1
-        return [text[i:i + size] for i in range(0, len(text), size)]
-
-    wires = [Wire(connection) for connection in connections]
-    for turn in itertools.zip_longest(*map(pieces, texts), fillvalue=b""):
-        for wire, piece in zip(wires, turn):
-            if piece:
-                wire.send(piece)
 
 
 def connect(port):
@@ -177,3 +109,29 @@ def run_all(cases, run):
     """run(case) for each, many at a time; pairs of case and result, in order."""
     with concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
         return list(zip(cases, pool.map(run, cases)))
+
+
+def head(*lines, body=""):
+    """A message of these lines, and a body that they have to frame."""
+    return "".join(line + "\r\n" for line in (*lines, "")).encode("latin-1") + as_bytes(body)
+
+
+def as_bytes(text):
+    return text if isinstance(text, bytes) else text.encode("latin-1")
+
+
+def get(target="/livez", *headers):
+    return head(f"GET {target} HTTP/1.1", "Host: x", *headers)
+
+
+def post(*headers, body="", to="/repeat"):
+    return head(f"POST {to} HTTP/1.1", "Host: x", *headers, body=body)
+
+
+def sized(body, *headers, to="/repeat"):
+    return post(f"Content-Length: {len(body)}", *headers, body=body, to=to)
+
+
+def chunked(body, *headers, to="/repeat"):
+    """The body as it stands, in chunks."""
+    return post("Transfer-Encoding: chunked", *headers, body=body, to=to)

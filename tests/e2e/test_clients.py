@@ -10,8 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from harness import AT_ONCE, SLOW, Client, HostTest, eventually, main
-from http_cases.case import get, head, post, sized
-from http_wire import Wire, connect, reset
+from http_wire import Wire, connect, get, head, post, reset, sized
 
 
 

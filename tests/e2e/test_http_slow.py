@@ -9,8 +9,7 @@ import time
 from pathlib import Path
 
 from harness import EXE, SLOW, HostTest, eventually, main
-from http_cases.case import get
-from http_wire import Wire, connect
+from http_wire import Wire, connect, get
 
 CONNECTIONS = 1000
 ATTACK_SECONDS = 7

@@ -13,8 +13,7 @@ import zlib
 from pathlib import Path
 
 from harness import AT_ONCE, SLOW, Client, HostTest, eventually, in_parallel, main
-from http_cases.case import chunked, get, head, post, sized
-from http_wire import Wire, connect
+from http_wire import Wire, chunked, connect, get, head, post, sized
 
 REASON = 'bentohost_http_rejected_total{reason="%s"}'
 WITH_FILES = """

@@ -5,8 +5,7 @@ import threading
 import time
 
 from harness import AT_ONCE, SLOW, HostTest, eventually, is_alive, is_pending, main
-from http_cases.case import get, sized
-from http_wire import Wire, connect
+from http_wire import Wire, connect, get, sized
 from supervisor_case import CRASHES
 
 

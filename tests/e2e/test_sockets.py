@@ -11,8 +11,7 @@ import unittest
 from pathlib import Path
 
 from harness import EXE, LAB, SLOW, Client, HostTest, Run, eventually, main
-from http_cases.case import head
-from http_wire import Wire
+from http_wire import Wire, head
 
 # Becomes the command in its arguments, with the sockets it was given as descriptors 3, 4, ... and
 # told of them as systemd does it.

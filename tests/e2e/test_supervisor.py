@@ -12,8 +12,7 @@ from pathlib import Path
 import harness
 from harness import (AT_ONCE, LAB, SLOW, Run, children_of, command_line, eventually, is_alive,
                      is_pending, main)
-from http_wire import Wire, connect
-from http_cases.case import get
+from http_wire import Wire, connect, get
 from supervisor_case import CRASHES, LOST, Load, SupervisorTest
 from test_sockets import through_systemd
 

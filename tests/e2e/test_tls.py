@@ -10,8 +10,7 @@ import subprocess
 import unittest
 
 from harness import LAB, SLOW, Client, HostTest, Run, eventually, main
-from http_cases.case import get, sized
-from http_wire import Wire, connect
+from http_wire import Wire, connect, get, sized
 
 
 def openssl(*arguments):

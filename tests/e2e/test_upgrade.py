@@ -10,8 +10,7 @@ from pathlib import Path
 
 import harness
 from harness import EXE, SLOW, eventually, is_alive, main
-from http_wire import Ended, Wire, connect
-from http_cases.case import get, sized
+from http_wire import Ended, Wire, connect, get, sized
 from supervisor_case import CRASHES, Load, SupervisorTest
 from test_sockets import through_systemd
 
