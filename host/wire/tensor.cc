@@ -140,8 +140,8 @@ void copy_c_order(const bento_tensor& tensor, char* out) {
 Result<std::int64_t> rows_of(const bento_value& value, std::int32_t axis) {
   if (value.kind != BENTO_TENSOR) return invalid("a tensor is needed");
   if (has_axis(value, axis)) return value.tensor.shape[axis];
-  return invalid("a tensor of shape " + shape_text(shape_of(value.tensor)) + " has no axis " +
-                 std::to_string(axis));
+  return invalid("an array of shape " + shape_text(shape_of(value.tensor)) + " has no axis " +
+                 std::to_string(axis) + ", and so no rows for a batch");
 }
 
 Result<Value> concat(std::span<const bento_value> parts, std::int32_t axis) {

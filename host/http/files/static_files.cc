@@ -48,9 +48,10 @@ Result<std::string> random_boundary() {
   return text;
 }
 
-FileResponse refuse(int status, std::string_view detail, const Request& request) {
+FileResponse refuse(int status, std::string_view detail, const Request& request,
+                    std::string_view request_id) {
   FileResponse response;
-  response.head = problem(status, detail, request.path);
+  response.head = problem(status, detail, request.path, request_id);
   response.length = response.head.body.size();
   return response;
 }
@@ -79,8 +80,8 @@ Result<StaticFiles> StaticFiles::open(const std::string& folder, StaticOptions o
                 message.append(": ").append(std::generic_category().message(errno)));
 }
 
-Result<FileResponse> StaticFiles::serve(std::string_view path, const Request& request,
-                                        WallTime now) const {
+Result<FileResponse> StaticFiles::serve(std::string_view path, const Request& request, WallTime now,
+                                        std::string_view request_id) const {
   if (request.method != "GET" && request.method != "HEAD") {
     return Status::with_http(405, BENTO_INVALID_ARGUMENT, "files are for GET and HEAD");
   }
@@ -113,10 +114,11 @@ Result<FileResponse> StaticFiles::respond(OpenFile file, std::string_view type,
   const Validators validators = file_validators(file.size, file.modified, now);
   const Selection selection = select(request, validators, file.size, now);
   if (selection.status == 412) {
-    return refuse(412, "the file is not in the state that the request asks for", request);
+    return refuse(412, "the file is not in the state that the request asks for", request,
+                  request_id);
   }
   if (selection.status == 416) {
-    FileResponse response = refuse(416, "the file has no bytes in this range", request);
+    FileResponse response = refuse(416, "the file has no bytes in this range", request, request_id);
     response.head.headers.push_back({"Content-Range", unsatisfied_range(file.size)});
     return response;
   }

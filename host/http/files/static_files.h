@@ -44,8 +44,10 @@ class StaticFiles {
   // `path` is below the folder, without a slash in front, percent-decoded and free of "." and "..":
   // "", "a/b.css", "docs/". A folder without its slash is redirected to the one with, 301, so that
   // relative links in its page work. A Status has the HTTP status to answer with: 404, 405 (send
-  // Allow: GET, HEAD), 403, 503 or 500. `now` is the wall clock's.
-  Result<FileResponse> serve(std::string_view path, const Request& request, WallTime now) const;
+  // Allow: GET, HEAD), 403, 503 or 500. `now` is the wall clock's; `request_id` is for a problem's
+  // body.
+  Result<FileResponse> serve(std::string_view path, const Request& request, WallTime now,
+                             std::string_view request_id = {}) const;
 
  private:
   struct OpenFile;

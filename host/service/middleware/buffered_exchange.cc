@@ -4,7 +4,7 @@ namespace bentohost::service {
 
 Status body_too_long(std::uint64_t max_body) {
   return Status::with_http(413, BENTO_INVALID_ARGUMENT,
-                           "the body is longer than " + std::to_string(max_body) + " bytes");
+                           "the body is larger than " + std::to_string(max_body) + " bytes");
 }
 
 BufferedExchange::BufferedExchange(http::Exchange& outer, std::shared_ptr<const void> keep,

@@ -73,7 +73,7 @@ void FileMount::serve(RequestContext& request) const {
     return request.answer(http::redirect_to_folder(from.path, from).head);
   }
   const std::string_view below = std::string_view(from.path).substr(root_path_.size() + 1);
-  Result<http::FileResponse> found = files_.serve(below, from, wall_time());
+  Result<http::FileResponse> found = files_.serve(below, from, wall_time(), request.request_id());
   if (!found.ok()) return request.fail(found.status());
 
   http::FileResponse response = *std::move(found);

@@ -81,7 +81,7 @@ inline std::string_view json_fault_words(rapidjson::ParseErrorCode code, bool at
     case rapidjson::kParseErrorStringUnicodeSurrogateInvalid:
       return "invalid surrogate pair in a string";
     case rapidjson::kParseErrorStringEscapeInvalid:
-      return "invalid escape character in a string";
+      return "an escape sequence is not valid, or a control byte is not escaped, in a string";
     case rapidjson::kParseErrorStringMissQuotationMark:
       return "missing a closing quotation mark";
     case rapidjson::kParseErrorStringInvalidEncoding:

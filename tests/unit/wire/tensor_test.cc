@@ -37,7 +37,8 @@ TEST(RowsOf, RefusesAnAxisThatIsNotThere) {
     EXPECT_EQ(rows_of(value.view(), axis).status().code(), BENTO_INVALID_ARGUMENT);
     EXPECT_EQ(rows_of(scalar.view(), axis).status().code(), BENTO_INVALID_ARGUMENT);
   }
-  EXPECT_EQ(rows_of(scalar.view(), 0).status().message(), "a tensor of shape () has no axis 0");
+  EXPECT_EQ(rows_of(scalar.view(), 0).status().message(),
+            "an array of shape () has no axis 0, and so no rows for a batch");
   EXPECT_FALSE(rows_of(make_blob(BENTO_JSON, "[1]").view(), 0).ok());
 }
 

@@ -31,7 +31,7 @@ class BodyLimit {
     const auto [end, error] = std::from_chars(told.data(), told.data() + told.size(), length);
     if (error == std::errc::result_out_of_range || length > max_body_) {
       bento::detail::refuse(request, 413, "Content Too Large",
-                            "the body has more than " + std::to_string(max_body_) + " bytes");
+                            "the body is larger than " + std::to_string(max_body_) + " bytes");
     } else {
       request.limit_body(max_body_);
     }

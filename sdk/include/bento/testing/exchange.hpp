@@ -71,7 +71,7 @@ class Exchange {
   void check_size(std::uint64_t size) const {
     if (size <= max_body) return;
     throw Error(BENTO_INVALID_ARGUMENT,
-                "the body is longer than " + std::to_string(max_body) + " bytes", 413);
+                "the body is larger than " + std::to_string(max_body) + " bytes", 413);
   }
 
   Scope scope;  // what goes on
