@@ -91,7 +91,9 @@ Result<FileResponse> StaticFiles::serve(std::string_view path, const Request& re
   if (names_folder) name.append(kIndex);
   Result<OpenFile> file = open_file(name);
   if (!file.ok()) return std::move(file).take_status();
-  if (!file->is_folder) return respond(*std::move(file), content_type_of(name), request, now);
+  if (!file->is_folder) {
+    return respond(*std::move(file), content_type_of(name), request, now, request_id);
+  }
   if (names_folder) return no_such_file();
   const Result<OpenFile> index = open_file(name.append("/").append(kIndex));
   if (!index.ok() || index->is_folder) return no_such_file();
@@ -110,7 +112,8 @@ Result<StaticFiles::OpenFile> StaticFiles::open_file(std::string_view path) cons
 }
 
 Result<FileResponse> StaticFiles::respond(OpenFile file, std::string_view type,
-                                          const Request& request, WallTime now) const {
+                                          const Request& request, WallTime now,
+                                          std::string_view request_id) const {
   const Validators validators = file_validators(file.size, file.modified, now);
   const Selection selection = select(request, validators, file.size, now);
   if (selection.status == 412) {

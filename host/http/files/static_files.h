@@ -56,7 +56,7 @@ class StaticFiles {
       : folder_(std::move(folder)), options_(std::move(options)) {}
   Result<OpenFile> open_file(std::string_view path) const;
   Result<FileResponse> respond(OpenFile file, std::string_view type, const Request& request,
-                               WallTime now) const;
+                               WallTime now, std::string_view request_id) const;
 
   UniqueFd folder_;
   StaticOptions options_;

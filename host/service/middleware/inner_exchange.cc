@@ -32,8 +32,8 @@ Status InnerExchange::take(const bento_scope& scope) {
     if (!http::append_lower_token(to_view(header.name), taken.name) ||
         !http::is_field_value(taken.value)) {
       return Status(BENTO_INVALID_ARGUMENT,
-                    "\"" + std::string(to_view(header.name)) +
-                        "\" is not a header of a request: its name or its value is not allowed")
+                    "header " + std::string(to_view(header.name)) +
+                        " of a request: its name or its value is not allowed")
           .as_misuse();
     }
     request_.headers.push_back(std::move(taken));
