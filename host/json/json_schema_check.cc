@@ -1,5 +1,7 @@
 #include "json/json_schema_check.h"
 
+#include <Poco/Exception.h>
+#include <Poco/URI.h>
 #include <rapidjson/pointer.h>
 #include <rapidjson/stringbuffer.h>
 
@@ -48,25 +50,14 @@ bool is_type_name(std::string_view name) {
          name == "string" || name == "number" || name == "integer";
 }
 
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
+// False for an incomplete or non-hexadecimal escape.
 bool percent_decode(std::string_view text, std::string& out) {
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      out += text[i];
-      continue;
-    }
-    if (i + 2 >= text.size()) return false;
-    const int high = hex_digit(text[i + 1]), low = hex_digit(text[i + 2]);
-    if (high < 0 || low < 0) return false;
-    out += static_cast<char>(high * 16 + low);
-    i += 2;
+  try {
+    Poco::URI::decode(std::string(text), out);
+    return true;
+  } catch (const Poco::URISyntaxException&) {
+    return false;
   }
-  return true;
 }
 
 bool all_strings(const Value& array) {

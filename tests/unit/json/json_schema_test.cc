@@ -128,6 +128,9 @@ INSTANTIATE_TEST_SUITE_P(
         Enforced{R"({"properties": {"a b": {"type": "null"}, "c": {"$ref":
                  "#/properties/a%20b"}}})",
                  R"({"c": null})", R"({"c": 1})"},
+        Enforced{R"({"properties": {"a+ä?": {"type": "null"}, "c": {"$ref":
+                 "#/properties/a+%C3%a4%3F"}}})",
+                 R"({"c": null})", R"({"c": 1})"},
         // Names of properties that are names of keywords.
         Enforced{R"({"properties": {"dependencies": {"type": ["array", "null"]}, "$ref": {},
                  "patternProperties": {"minimum": 1}, "items": {}, "not": {}}})",
@@ -181,6 +184,9 @@ INSTANTIATE_TEST_SUITE_P(
         Refused{R"({"$ref": "http://example.com/s.json"})",
                 "schema: /$ref: must be a JSON pointer into this document"},
         Refused{R"({"$ref": "#name"})", "schema: /$ref: is no JSON pointer"},
+        Refused{R"({"$ref": "#/definitions/a%2"})", "schema: /$ref: is no JSON pointer"},
+        Refused{R"({"$ref": "#/definitions/a%"})", "schema: /$ref: is no JSON pointer"},
+        Refused{R"({"$ref": "#/definitions/%zz"})", "schema: /$ref: is no JSON pointer"},
         Refused{R"({"$ref": "#/definitions/no"})", "there is no schema at /definitions/no"},
         Refused{R"({"$ref": "#/definitions/a/type", "definitions": {"a": {"type": "null"}}})",
                 "there is no schema at /definitions/a/type"},
