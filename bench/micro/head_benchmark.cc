@@ -8,9 +8,9 @@
 #include <string_view>
 #include <vector>
 
-#include "base/timer_queue.h"
+#include "base/loop/timer_queue.h"
 #include "http/date.h"
-#include "http/head.h"
+#include "http/parse/head.h"
 
 namespace bentohost::http {
 namespace {
