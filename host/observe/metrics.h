@@ -1,5 +1,5 @@
 // The host's metrics, on prometheus-cpp's core (no HTTP server of its own). Names and labels are
-// those of the README's table; labels hold route templates, never raw paths. Handles are looked up
+// those of packaging/docs/metrics.md; labels hold route templates, never raw paths. Handles are looked up
 // once (a lookup with labels costs up to 2 us) and then used by any thread; they live as long as
 // the Metrics.
 #pragma once

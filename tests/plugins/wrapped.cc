@@ -1,4 +1,4 @@
-// A service with middleware around it, as sdk/README.md shows it.
+// A service with middleware around it, as sdk/docs/guide/middleware.md shows it.
 #include <bento/bento.hpp>
 #include <bento/middleware/cors.hpp>
 #include <bento/middleware/trusted_host.hpp>
