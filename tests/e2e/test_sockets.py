@@ -271,7 +271,7 @@ class AdminDoor(Sockets):
         host = self.start("--admin-bind", "127.0.0.1:0")
         self.assertEqual(len(host.urls), 1)  # the ready line is for clients
         (admin,) = set(host.listening_ports()) - {host.port}
-        host.log_line(f"operators are answered at http://127.0.0.1:{admin}")
+        host.log_line(f"the admin port is at http://127.0.0.1:{admin}")
         self.shows_operators_what_is_theirs_alone(f"http://127.0.0.1:{admin}")
         self.serves(host.urls[0])
 

@@ -177,7 +177,7 @@ class Reader:
         command = command.replace(f"127.0.0.1:{ADMIN_PORT}", "127.0.0.1:0") + " --port 0"
         self.server = Terminal("exec " + command, self.folder, self.environment, self.home / "server.log")
         ready = self.server.find(r"^bentohost .* at http://127\.0\.0\.1:(\d+) .*$")
-        operators = self.server.find(r"operators are answered at http://127\.0\.0\.1:(\d+)")
+        operators = self.server.find(r"the admin port is at http://127\.0\.0\.1:(\d+)")
         self.ports = {PORT: ready[1], ADMIN_PORT: operators[1]}
         if not is_as_shown(shown.splitlines()[0], ready[0].replace(ready[1], PORT)):
             sys.exit(f"$ {command}\nhas to print:\n{shown}\nprinted:\n{ready[0]}")
