@@ -11,7 +11,8 @@ BENTO_SERVICE(svc) {
   svc.option("key", initial.key, "HS256: the secret; RS256: the issuer's public key as PEM");
   svc.option("key_file", initial.key_file, "a file with the key, read again when it changes");
   svc.option("issuer", initial.issuer, "the iss that a token must have; \"\": any");
-  svc.option("audience", initial.audience, "the aud of a token must be one of these; empty: no aud");
+  svc.option("audience", initial.audience,
+             "the aud of a token must be one of these; empty: no aud");
   svc.option("leeway", initial.leeway, "seconds by which the issuer's clock may be off");
   svc.option("require_exp", initial.require_exp, "refuse tokens that never expire");
   svc.option("realm", initial.realm, "the realm of WWW-Authenticate");
