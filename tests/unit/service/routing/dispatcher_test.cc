@@ -155,7 +155,7 @@ TEST_F(DispatcherTest, CallsAQuickHandlerAtOnceAndOthersOnAThread) {
   EXPECT_EQ(ask("POST", "/echo", "hello").body, "hello");
   EXPECT_EQ(caller.get_future().get(), std::this_thread::get_id());
 
-  // A large body is decoded off the loop all the same.
+  // A large body is still decoded on a thread.
   caller = {};
   fakes::FakeExchange exchange("POST", "/echo", std::string(1u << 20, 'x'));
   exchange.request().arrived = clock_.now();
