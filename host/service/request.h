@@ -40,7 +40,7 @@ class RequestContext final : public bento_ctx {
     service_ = std::move(service);
     root_path_ = root_path;
   }
-  // What a report of a crash in `what` says of the request. `what` must outlive the note.
+  // The request's data for a report of a crash in `what`, which must outlive the note.
   PluginCallNote note(std::string_view what) const;
   // The request already runs on a thread, which may wait.
   void set_on_thread() { is_on_thread_ = true; }
