@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Holds the pages for operators against the program: they name what there is, all of it, and nothing else.
+"""Checks the pages for operators against the program: they must name everything that exists, and nothing else.
 
 usage: check_docs.py [BUILD_DIR] | --self-test
 
-Without a build: every metric and every title of an error that the sources have stands in packaging/docs, the
-pages name no others, and every relative link of every page of the tree leads somewhere, its anchor included.
-With a build: the same of the options of `bentohost --help` and of its sub-commands, and of what a running host
-has at /metrics.
+Without a build: packaging/docs names every metric and every error title of the sources, and no others, and
+every relative link of every page of the tree leads to a file and, if it has an anchor, to a heading.
+With a build: also checks the options of `bentohost --help` and of its sub-commands, and the metrics of a running
+host.
 """
 
 import pathlib
@@ -18,17 +18,17 @@ import time
 import urllib.request
 
 SECONDS = 30
-# Options of other programs that the pages call.
+# Options of other programs that the pages mention.
 FOREIGN = {
     "--args": "gdb", "--build": "cmake", "--from": "docker", "--install": "cmake", "--kill-whom": "systemctl",
     "--no-install-recommends": "apt-get", "--now": "systemctl", "--prefix": "cmake", "--tmpfs": "docker",
 }
-# They end a name of a histogram's series; the pages may write either.
+# Suffixes of a histogram's series; the pages may name a series or the histogram.
 SERIES = re.compile(r"_(?:bucket|sum|count)$")
 SUB_COMMANDS = ("healthcheck", "reload")
 
 
-# ---- what there is ----
+# ---- what exists ----
 
 def metrics_of_sources(root):
     """The names that host/observe registers."""
@@ -49,8 +49,8 @@ def options_in(text):
 
 
 def options_of_program(program):
-    """Those of `--help`, each with its default if that is a number, and those of each sub-command, which lists them
-    when it is given a wrong one."""
+    """The options of `--help`, each with its default if that is a number, and the options of each sub-command, which
+    it lists when it gets an unknown option."""
     def output(*arguments):
         done = subprocess.run([program, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, timeout=SECONDS)
@@ -64,7 +64,7 @@ def options_of_program(program):
 
 
 def metrics_of_program(program, plugin):
-    """The families at /metrics of a host that serves `plugin`."""
+    """The metric families at /metrics of a host that serves `plugin`."""
     host = subprocess.Popen([program, "--plugin", str(plugin), "--port", "0", "--access-log", "off", "--log-level", "off"],
                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
     try:
@@ -81,7 +81,7 @@ def metrics_of_program(program, plugin):
         host.communicate(timeout=SECONDS)
 
 
-# ---- what the pages say: `pages` are {name: text} of packaging/docs ----
+# ---- checks of the pages: `pages` is {name: text} of packaging/docs ----
 
 def faults_of_options(pages, own, of_commands):
     text = "\n".join(pages.values())
@@ -91,7 +91,7 @@ def faults_of_options(pages, own, of_commands):
     for option, default in own.items():
         row = re.search(rf"^\| `{option}(?![\w-]).*", text, flags=re.M)
         if default and row and not re.search(rf"(?<![\w.]){re.escape(default)}(?![\w.]*\w)", row[0]):
-            yield f"packaging/docs: the default of {option} is {default}, which its row does not say"
+            yield f"packaging/docs: the row of {option} does not name its default, {default}"
     for command, options in of_commands.items():
         section = re.search(rf"^## `bentohost {command}`$(.*?)(?=^## |\Z)", text, flags=re.M | re.S)
         for option in sorted(options - options_in(section[1] if section else "")):
@@ -129,13 +129,13 @@ def faults_of_titles(pages, titles):
 # ---- links ----
 
 def without_code(text):
-    """The page without its blocks and spans of code, line for line."""
+    """The page without its code blocks and code spans; lines keep their numbers."""
     text = re.sub(r"^( *)```.*?^\1```", lambda match: "\n" * match[0].count("\n"), text, flags=re.M | re.S)
     return re.sub(r"(`+)(?!`).+?\1", "", text)
 
 
 def anchors_of(text):
-    """As GitHub makes them of headings."""
+    """The anchors that GitHub makes from headings."""
     anchors = set(re.findall(r'<a (?:id|name)="([^"]+)"', text))
     headings = re.sub(r"^( *)```.*?^\1```", "", text, flags=re.M | re.S)
     for heading in re.findall(r"^#{1,6} +(.*?)[ #]*$", headings, flags=re.M):
@@ -157,13 +157,13 @@ def faults_of_links(root):
             path, _, anchor = target.partition("#")
             there = page if not path else page.parent / path
             if not there.exists():
-                yield f"{page.relative_to(root)}: {target} is not there"
+                yield f"{page.relative_to(root)}: {target} does not exist"
             elif anchor and there.suffix == ".md" and anchor not in anchors_of(there.read_text()):
                 yield f"{page.relative_to(root)}: {target}: there is no such heading"
 
 
 def pages_of_tree(root):
-    """All *.md that are the project's: not those of builds and of hidden folders."""
+    """All *.md of the project, without those of builds and hidden folders."""
     for path in sorted(root.iterdir()):
         if path.is_dir() and not path.name.startswith((".", "build")):
             yield from sorted(path.rglob("*.md"))
@@ -180,12 +180,12 @@ def check(root, build):
     metrics = metrics_of_sources(root)
     titles = titles_of_sources(root)
     if not pages or not metrics or not titles:
-        yield f"check_docs: {len(pages)} pages, {len(metrics)} metrics, {len(titles)} titles: have they moved?"
+        yield f"check_docs: found {len(pages)} pages, {len(metrics)} metrics, {len(titles)} titles: have they moved?"
     if build is not None:
         program = build / "bin" / "bentohost"
         own, of_commands = options_of_program(program)
         if len(own) < 10 or not all(of_commands.values()):
-            yield "check_docs: `bentohost --help` lists its options another way now"
+            yield "check_docs: cannot parse `bentohost --help`: its layout has changed"
         yield from faults_of_options(pages, own, of_commands)
         plugin = next(build.glob("lib*/**/bentohost/plugins/libc99.so"), None)
         if plugin is None:
@@ -245,7 +245,7 @@ def main(arguments):
         return 2
     root = pathlib.Path(__file__).resolve().parent.parent
     faults = list(check(root, pathlib.Path(arguments[0]).resolve() if arguments else None))
-    print("\n".join(faults) or "check_docs: the pages say what there is")
+    print("\n".join(faults) or "check_docs: the pages match the program")
     return 1 if faults else 0
 
 

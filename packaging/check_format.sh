@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# check_format.sh [--fix]: do the C and C++ sources read as .clang-format says?
-# Debian 12's clang-format 14 is the one that counts: other versions differ in details.
+# check_format.sh [--fix]: checks that the C and C++ sources are formatted as .clang-format says.
+# Debian 12's clang-format 14 decides: other versions differ in details.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -9,7 +9,7 @@ clang_format=$(command -v clang-format-14 || command -v clang-format) ||
 mode=(--dry-run --Werror)
 [[ ${1:-} != --fix ]] || mode=(-i)
 
-# abi.h is laid out by hand, as a table: its columns are part of the prose.
+# abi.h is laid out by hand, as a table: its columns are part of the text.
 mapfile -d '' sources < <(find host sdk plugins samples bench tests -type f \
   -regex '.*\.\(c\|h\|cc\|hpp\)' -not -path sdk/include/bento/abi.h -print0 2>/dev/null)
 "$clang_format" "${mode[@]}" "${sources[@]}"

@@ -4,11 +4,11 @@
 usage: check_layering.py [root] | --floors [root] | --self-test
 
 A room is a folder of host/ with a line bento_room(<room> USES <lower rooms>) in its CMakeLists.txt. A
-room may include itself and the rooms that this line names, and the rooms may not go round in a circle,
-folders inside a room no more than others. Each of the libraries in ONLY_ROOM has one room that may
-include it, so that a change of that library stays in one place. The SDK is what strangers compile: it
-includes its own headers, the standard library's and RapidJSON's; its optional part also the one library
-that each header of it is for. --floors prints the rooms from the lowest to the highest.
+room may include itself and the rooms that this line names, and the rooms must not form a circle; the same
+holds for folders inside a room. Each of the libraries in ONLY_ROOM has one room that may include it, so
+that a change of that library stays in one place. Users compile the SDK: it includes only its own headers,
+the standard library's and RapidJSON's; each header of its optional part may also include the one library
+that it is for. --floors prints the rooms from the lowest to the highest.
 """
 
 import pathlib
@@ -18,12 +18,12 @@ import tempfile
 
 ONLY_ROOM = {"httplib.h": "app", "dlfcn.h": "plugin", "openssl/": "http/net", "zlib.h": "http/parse",
              "prometheus/": "observe"}
-# Their types are handed up as values.
+# Rooms that may include them, too: types of these libraries are passed up as values.
 ALSO = {"prometheus/": {"app", "runner", "service", "reload"}}
-# They look up what is loaded, and load nothing.
+# Files that may use dlfcn.h: they look up loaded code, and load nothing.
 LOOKS_UP = {"host/base/process/code_names.cc", "host/base/process/exits.cc"}
 
-# The SDK's optional part: who includes none of these needs no other library.
+# The SDK's optional part: a plugin that includes none of these needs no other library.
 SDK_OPTIONAL = {
     "bento/http_client.hpp": ("httplib.h",),
     "bento/httplib_version.hpp": ("httplib.h",),
@@ -46,7 +46,7 @@ SOURCES = {".h", ".hpp", ".c", ".cc"}
 
 
 def rooms_of(root):
-    """{room: the rooms that it names}, as the CMakeLists.txt of its folder says."""
+    """{room: the rooms that it uses}, from the CMakeLists.txt of its folder."""
     rooms = {}
     for path in sorted((root / "host").rglob("CMakeLists.txt")):
         for words in (match[1].split() for match in ROOM.finditer(path.read_text())):
@@ -57,7 +57,7 @@ def rooms_of(root):
 
 
 def floors_of(rooms):
-    """({room: its floor}, the rooms of which there is none, as they go round in a circle)."""
+    """({room: its floor}, the rooms without a floor, because they form a circle)."""
     floors = {}
     while True:
         found = {room: 1 + max((floors[used] for used in uses), default=0) for room, uses in rooms.items()
@@ -68,7 +68,7 @@ def floors_of(rooms):
 
 
 def room_of(folder, rooms):
-    """The room that a folder of host/ belongs to: itself, or the nearest above it that is one."""
+    """The room of a folder of host/: the folder itself, or its nearest parent that is a room."""
     while folder and folder not in rooms:
         folder = folder.rpartition("/")[0]
     return folder
@@ -129,7 +129,7 @@ def check(root):
     """(number of files, faults) of the tree at `root`."""
     rooms = rooms_of(root)
     floors, round_and_round = floors_of(rooms)
-    faults = [f"host/{room}: it names a room that is none, or that leads back to it: {' '.join(rooms[room])}"
+    faults = [f"host/{room}: it uses a room that does not exist, or that uses this one: {' '.join(rooms[room])}"
               for room in round_and_round]
     files = [path for folder in ("host", "sdk") for path in sorted((root / folder).rglob("*"))
              if path.suffix in SOURCES and path.is_file()]
@@ -176,7 +176,7 @@ FORBIDDEN = {
 
 
 def self_test():
-    """Each forbidden include is found, in its file, and no allowed one is; and so is a circle."""
+    """Finds each forbidden include in its file, no allowed one, and a circle."""
     with tempfile.TemporaryDirectory() as folder:
         root = pathlib.Path(folder)
         rooms = {f"host/{room}/CMakeLists.txt": f"bento_room({room} {uses})" for room, uses in TREE.items()}
@@ -185,14 +185,14 @@ def self_test():
             (root / name).write_text(text + "\n")
         found = [fault.split(":")[0] for fault in check(root)[1]]
         (root / "host/base/CMakeLists.txt").write_text("bento_room(base USES app)\n")
-        has_found_circle = check(root)[1][0].startswith("host/app: it names a room")
+        has_found_circle = check(root)[1][0].startswith("host/app: it uses a room")
     for name in FORBIDDEN:
         if found.count(name) != 1:
             print(f"self-test: {name} should be one fault, was {found.count(name)}")
     for name in set(found) - set(FORBIDDEN):
         print(f"self-test: {name} should be allowed")
     if not has_found_circle:
-        print("self-test: rooms that go round in a circle should be a fault")
+        print("self-test: rooms that form a circle should be a fault")
     return sorted(found) == sorted(FORBIDDEN) and has_found_circle
 
 

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Holds the code in the documentation against the files that are compiled and run by the tests.
+"""Checks the code in the documentation against the files that the tests compile and run.
 
-A code block that follows the line `<!-- snippet: PATH -->` must stand, line by line, in that file.
-`--fix` writes the file's text into each block whose PATH is alone; blocks that are only a part of
-their file are checked, not fixed.
+A code block that follows the line `<!-- snippet: PATH -->` must be in that file, line by line.
+`--fix` replaces each block that is not in its file by the whole file; mend a block that shows only a
+part of its file by hand.
 
-A block may use no function, struct or enum of its file that the page does not show, or tell of in its
-prose: a reader cannot compile, nor understand, what he does not see. A block of C or C++ that no file is said
-to have is wrong, too.
+A block may use no function, struct or enum of its file that the page does not show or mention in its
+prose: readers can neither compile nor understand code that they do not see. A block of C or C++ without a
+snippet line is a fault, too.
 """
 import pathlib
 import re
@@ -15,12 +15,12 @@ import sys
 import tempfile
 
 BLOCK = re.compile(r"(<!-- snippet: (\S+) -->\n```\w*\n)(.*?)(```\n)", re.S)
-# What a file has for its own use: `Species species(...) {` and `struct Prediction {`, at the margin.
+# A file's own helpers: `Species species(...) {` and `struct Prediction {`, without indentation.
 OWN = re.compile(r"^(?:struct|enum class|class) (\w+)[^;\n]*\{|^(?!BENTO_)[\w:<>,&* ]+?[ *&](\w+)\([^;]*?\) \{$", re.M)
 
 
 def unshown(text: str, root: pathlib.Path) -> list[str]:
-    """The helpers that blocks of this page use and that stand neither in a block nor, as `name`, in prose."""
+    """The helpers that blocks of this page use, and that neither a block shows nor the prose mentions as `name`."""
     blocks = [(match[2], match[3]) for match in BLOCK.finditer(text) if match[2].endswith((".c", ".cc"))]
     prose = BLOCK.sub("", text)
     found = []
@@ -34,18 +34,18 @@ def unshown(text: str, root: pathlib.Path) -> list[str]:
 
 
 def pages_of(root: pathlib.Path) -> list[pathlib.Path]:
-    """All that may have snippets: READMEs, and the documentation of the SDK."""
+    """All pages that may have snippets: READMEs, and the documentation of the SDK."""
     patterns = ("*.md", "*/README.md", "samples/*/README.md", "sdk/docs/**/*.md")
     return sorted({page for pattern in patterns for page in root.glob(pattern)})
 
 
 def unmarked(text: str) -> list[str]:
-    """The blocks of C and C++ that are no snippets: nothing compiles them. Told by their first lines."""
+    """The first lines of C and C++ blocks that are not snippets: nothing compiles them."""
     return re.findall(r"^```(?:c|cc|cpp|c\+\+)\n(.*)$", BLOCK.sub("", text), re.M)
 
 
 def self_test() -> int:
-    """That a helper which is not shown is found, and one which is shown, or told of, is not."""
+    """Finds a helper that is not shown, but none that is shown or mentioned."""
     with tempfile.TemporaryDirectory() as folder:
         root = pathlib.Path(folder)
         helper, use = "int helper(int x) {\n  return x;\n}\n", "  svc.api(\"a\", [] { return helper(1); });\n"
@@ -55,7 +55,7 @@ def self_test() -> int:
             return f"<!-- snippet: a.cc -->\n```cpp\n{code}```\n"
         held = (unshown(page(use), root) == ["a.cc: helper"] and unshown(page(helper) + page(use), root) == []
                 and unshown(page(use) + "`helper` is ours.\n", root) == [])
-        # A page of the SDK's documentation is read, however deep it is, and code without a file is found.
+        # Pages of the SDK's documentation are read at any depth, and code without a file is found.
         deep = root / "sdk" / "docs" / "guide" / "a.md"
         deep.parent.mkdir(parents=True)
         deep.write_text(page(use) + "```cpp\nint x;\n```\n```python\nx = 1\n```\n")
@@ -81,7 +81,7 @@ def main() -> int:
             if fix:
                 return match[1] + source + match[4]
             wrong += 1
-            print(f"{page.relative_to(root)}: the snippet is not what stands in {match[2]}")
+            print(f"{page.relative_to(root)}: the snippet differs from {match[2]}")
             return match[0]
 
         changed = BLOCK.sub(hold, text)
@@ -89,10 +89,10 @@ def main() -> int:
             page.write_text(changed)
         for line in unmarked(changed):
             wrong += 1
-            print(f"{page.relative_to(root)}: no file is said to have this code: {line}")
+            print(f"{page.relative_to(root)}: this code has no `<!-- snippet: PATH -->` line: {line}")
         for name in unshown(changed, root):
             wrong += 1
-            print(f"{page.relative_to(root)}: a snippet uses what is not shown: {name}")
+            print(f"{page.relative_to(root)}: a snippet uses a helper that the page does not show: {name}")
     if seen == 0:
         print("no snippets found: is the marker still `<!-- snippet: PATH -->`?")
         return 1

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
 # ci.sh: everything that must hold before a change lands, each step named and timed.
-# Needs no terminal and no input; all it builds is in build*/ of this clone.
+# Needs no terminal and no input; all of its output is in build*/ of this clone.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 exec </dev/null
 jobs=$(nproc)
-# What reads the bytes of any client is fuzzed for so long each ...
+# Each target that reads a client's bytes is fuzzed for front_seconds ...
 front_targets=(fuzz_head fuzz_chunks fuzz_target fuzz_request)
 front_seconds=60
-other_budget_seconds=45 # ... and all others together take so much of the clock
+other_budget_seconds=45 # ... and all others together take this long
 
-# A step runs as a plain command, so that `set -e` holds inside; the table is printed at any end.
+# A step runs as a plain command, so that `set -e` works inside; the table is printed at every exit.
 present=""
 table=""
 began=0
@@ -30,16 +30,16 @@ print_table() {
 }
 trap print_table EXIT
 
-# Clang builds with sanitizers in half of gcc's time, and is the second compiler that must have no
-# complaints.
+# Clang builds with sanitizers in half of gcc's time, and is the second compiler that must give no
+# warnings.
 configure() { # <build folder> <cmake option>...
   CC=clang-14 CXX=clang++-14 cmake -S . -B "$1" -G Ninja -DBENTO_WERROR=ON -DBENTO_BUILD_BENCH=OFF \
     -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG='-O1 -g1' -DCMAKE_C_FLAGS_DEBUG='-O1 -g1' "${@:2}"
 }
 
-# `static` tests read files, `bench` ones only keep benchmarks from rotting, `install` builds a plugin
-# that no sanitizer has seen: none of them tells anything new here. More at a time than there are
-# processors: most of it is waiting.
+# `static` tests read files, `bench` tests only run benchmarks for a moment, `install` builds a plugin
+# without sanitizers: none of them finds anything new here. More jobs than processors, because most
+# tests wait.
 run_tests() { # <build folder> <ctest option>...
   packaging/run_ctest.sh "$1" -j "$((2 * jobs + 1))" -LE '^(static|bench|install)$' "${@:2}"
 }
@@ -48,13 +48,13 @@ run_tests() { # <build folder> <ctest option>...
 address_sanitizer() {
   configure build-asan -DBENTO_SANITIZE=address,undefined -DBENTO_BUILD_FUZZ=ON -DBENTO_PCH=OFF
   cmake --build build-asan
-  # The themes left out are about time and memory, which a sanitizer changes.
+  # The excluded tests are about time and memory, which a sanitizer changes.
   UBSAN_OPTIONS=print_stacktrace=1 run_tests build-asan \
     -E '^e2e\.(Soak|Streams|Limits|Clients|Sockets|Tls|Http_slow)$|^http_text\.Against_nginx$'
 }
 
-# What has threads in it, and the host as a whole. The sanitizer's shadow memory clashes with a
-# randomized address space on newer kernels, hence setarch, where it is permitted.
+# Code with threads, and the host as a whole. The sanitizer's shadow memory clashes with a randomized
+# address space on newer kernels, hence setarch, where it is permitted.
 threaded_suites='^base\.(EventLoop|ThreadPool|TimerQueue|Log)'
 threaded_suites+='|^http\.(Server|Stream|Listener|Tls|PlainTransport|HealthClient|FileReader)'
 threaded_suites+='|^(runner|observe|service|reload)\.'
@@ -66,7 +66,7 @@ thread_sanitizer() {
   local fixed_addresses=()
   if setarch -R true 2>/dev/null; then fixed_addresses=(setarch -R); fi
   export -f run_tests
-  # The report of a crash demangles names in a fork(), where nothing that it calls can do harm.
+  # A crash report demangles names in a fork(), where unsafe calls can do no harm.
   export jobs TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:report_signal_unsafe=0
   TSAN_OPTIONS+=:suppressions=$PWD/tests/sanitizers/tsan.supp
   "${fixed_addresses[@]}" bash -c "run_tests build-tsan -R '$threaded_suites'"
@@ -91,7 +91,7 @@ fuzz() {
   local targets
   mapfile -t targets < <(find build-asan/fuzz -type f -executable -name 'fuzz_*' | sort)
   [[ ${#targets[@]} -gt 0 ]] || { echo "no fuzz targets were built" >&2; return 1; }
-  # The longer ones first, so that the cores end together.
+  # The longer runs first, so that all cores finish together.
   local target runs=() others=()
   for target in "${targets[@]}"; do
     if [[ " ${front_targets[*]} " == *" ${target##*/} "* ]]; then
@@ -105,7 +105,7 @@ fuzz() {
   share=$((share < front_seconds ? share : front_seconds))
   for target in "${others[@]}"; do runs+=("$target" "$share"); done
   export -f fuzz_one
-  # shellcheck disable=SC2016 # it is the inner shell's
+  # shellcheck disable=SC2016 # the inner shell expands it
   printf '%s\0' "${runs[@]}" | xargs -0 -n 2 -P "$jobs" bash -c 'fuzz_one "$1" "$2"' fuzz_one
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # install.sh [--print] <section>...
-# Installs what is missing of these sections of debian-packages.txt; silent and quick when nothing is.
+# Installs the missing packages of these sections of debian-packages.txt; quick and silent if there are none.
 # --print only lists the sections' packages.
 set -euo pipefail
 list=$(dirname "${BASH_SOURCE[0]}")/debian-packages.txt
@@ -19,7 +19,7 @@ packages_of() { # <section>... -> one name a line
   done
 }
 
-missing_of() { # <package>... -> those that are not installed
+missing_of() { # <package>... -> the packages that are not installed
   local package
   for package in "$@"; do
     dpkg-query -W -f='${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed ||
@@ -36,7 +36,7 @@ apt_get() {
     apt-get -q -y -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 "$@" </dev/null >&2
 }
 
-# nginx and prometheus would start as services; only their programs are wanted here.
+# nginx and prometheus would start as services; only their programs are needed here.
 policy=/usr/sbin/policy-rc.d
 forbid_services() {
   [[ ! -e $policy ]] || return 0
@@ -66,7 +66,7 @@ if [[ $EUID -ne 0 ]] && ! command -v sudo >/dev/null; then
   exit 1
 fi
 forbid_services
-# The package lists are fetched only if they are absent or too old to know these packages.
+# The package lists are downloaded only if they are missing or too old for these packages.
 if ! apt_get --simulate --no-install-recommends install "${missing[@]}" >/dev/null 2>&1; then
   apt_get update
 fi

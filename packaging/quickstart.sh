@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # quickstart.sh [option]...
-# From a fresh clone to a served model: installs what is missing, builds, and serves samples/iris.
+# From a fresh clone to a served model: installs missing packages, builds, and serves samples/iris.
 # The options are bentohost's own, e.g. --port 8080. $BENTO_CMAKE_ARGS are more options for CMake.
-# What it builds is all that is installed: the server, the stock plugins and the samples.
+# It builds everything that `cmake --install` needs: the server, the stock plugins and the samples.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build=$root/build

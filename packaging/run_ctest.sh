@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # run_ctest.sh BUILD_FOLDER [ctest option]...
-# Runs the tests, and those that failed once more, one at a time. Tests that talk to processes in
-# real time can fail on a machine that has other things to do: up to $most of them may pass at the
-# second attempt only, and are named. The end of the output of each failure is printed last, where
-# whoever reads the end of a log finds it.
+# Runs the tests, then runs the failed ones again, one at a time. Tests that talk to processes in real
+# time can fail on a busy machine: up to $most of them may pass at the second attempt only, and are
+# named. The end of each failure's output is printed last, where readers of the end of a log find it.
 set -euo pipefail
 build=$1
 shift
@@ -12,7 +11,7 @@ tests=(ctest --test-dir "$build" --output-on-failure)
 if "${tests[@]}" "$@" </dev/null; then exit 0; fi
 
 failed_list=$build/Testing/Temporary/LastTestsFailed.log
-[[ -s $failed_list ]] || exit 1 # it was no test that failed
+[[ -s $failed_list ]] || exit 1 # ctest itself failed
 failed=$(sed 's/^[0-9]*://' "$failed_list")
 cp "$build/Testing/Temporary/LastTest.log" "$build/first_attempt.log"
 status=0

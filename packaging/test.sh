@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # test.sh [ctest option]...
-# Installs what is missing, builds everything into build/ and runs all tests: `test.sh -R '^wire'`.
+# Installs missing packages, builds everything into build/ and runs all tests, or some: `-R '^wire'`.
 # $BENTO_CMAKE_ARGS are more options for CMake.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -8,7 +8,7 @@ build=$root/build
 read -ra cmake_args <<<"${BENTO_CMAKE_ARGS:-}"
 
 "$root/packaging/install.sh" build test
-# A first configuration leaves the benchmarks out: their packages are in another section.
+# The first configuration has no benchmarks: their packages are in another section.
 [[ -f $build/CMakeCache.txt ]] || cmake_args=(-DBENTO_BUILD_BENCH=OFF "${cmake_args[@]}")
 cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DBENTO_BUILD_TESTS=ON \
   "${cmake_args[@]}"

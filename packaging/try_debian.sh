@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # try_debian.sh SUITE [FOLDER]
-# Do the README's two commands work on Debian SUITE (bookworm, trixie)? A fresh system of that suite is
-# made in FOLDER (default: one below $TMPDIR, removed at the end; one that is there is used again),
-# this tree's files are copied into it, and both commands run there, with warnings as errors.
+# Tests the README's two commands on Debian SUITE (bookworm, trixie). It makes a fresh system of that
+# suite in FOLDER (default: one below $TMPDIR, removed at the end; an existing FOLDER is reused), copies
+# this tree's files into it, and runs both commands there, with warnings as errors.
 # Needs root and debootstrap. The packages come from the mirror that this system's apt uses, or from
 # $DEBIAN_MIRROR; nothing outside of FOLDER is changed.
 set -euo pipefail
@@ -10,7 +10,7 @@ source=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 suite=${1:?usage: try_debian.sh SUITE [FOLDER]}
 root=${2:-}
 
-# This script again, in the new system: quickstart.sh until it answers as the README says, then test.sh.
+# Runs in the new system: quickstart.sh until it answers as the README says, then test.sh.
 inside() {
   cd /bentohost
   export BENTO_CMAKE_ARGS=-DBENTO_WERROR=ON
@@ -28,7 +28,7 @@ inside() {
   answer=$(tail -n 1 <&3)
   kill "$host"
   wait "$host"
-  cmake --install build --prefix /tmp/prefix >/dev/null # quickstart.sh has built all that it needs
+  cmake --install build --prefix /tmp/prefix >/dev/null # quickstart.sh must have built all of it
   [[ $answer == "[0]" ]] || { echo "quickstart.sh: /classify answered '$answer'"; return 1; }
   packaging/test.sh
 }
@@ -53,7 +53,7 @@ mkdir -p "$root/bentohost"
 git -C "$source" ls-files -z --cached --others --exclude-standard |
   tar -C "$source" --null --ignore-failed-read -cf - -T - | tar -C "$root/bentohost" -xf -
 
-# Mounts and processes of its own, so that nothing is left of either.
+# In its own mount and process namespaces, so that no mounts and processes are left behind.
 unshare --mount --pid --fork --kill-child bash -euc '
   mount -t proc proc "$0/proc"
   mount --rbind /dev "$0/dev"

@@ -8,8 +8,8 @@ BENTO_SERVICE(svc) {
   const bento::middleware::APIKeyOptions initial;
   svc.name("api_key").version("1.0").doc("Asks for a key in a header");
   svc.option("keys", initial.keys, "the keys; better in a file");
-  svc.option("keys_file", initial.keys_file, "a file with one of them a line, read as it changes");
-  svc.option("header", initial.header, "the header that has the key");
+  svc.option("keys_file", initial.keys_file, "a file with one key a line, reread when it changes");
+  svc.option("header", initial.header, "the header with the key");
 
   svc.use("api_key", [](const bento::Options& options) {
     return bento::middleware::APIKey({.keys = options.strings("keys"),

@@ -9,8 +9,8 @@ BENTO_SERVICE(svc) {
   svc.name("basic_auth").version("1.0").doc("Asks for a name and its password");
   svc.option("users", initial.users, "each as name:password; better in a file");
   svc.option("users_file", initial.users_file,
-             "a file with one of them a line, read as it changes");
-  svc.option("realm", initial.realm, "what a browser shows when it asks");
+             "a file with one user a line, read again when it changes");
+  svc.option("realm", initial.realm, "what a browser shows when it asks for the password");
 
   svc.use("basic_auth", [](const bento::Options& options) {
     return bento::middleware::BasicAuth({.users = options.strings("users"),

@@ -1,4 +1,4 @@
-// Tokens that both sides know: <bento/middleware/bearer_token.hpp>.
+// Shared tokens: <bento/middleware/bearer_token.hpp>.
 #include <bento/bento.hpp>
 #include <bento/middleware/bearer_token.hpp>
 
@@ -6,11 +6,11 @@
 
 BENTO_SERVICE(svc) {
   const bento::middleware::BearerTokenOptions initial;
-  svc.name("bearer_token").version("1.0").doc("Asks for a token that is known here");
+  svc.name("bearer_token").version("1.0").doc("Asks for a shared token");
   svc.option("tokens", initial.tokens, "the tokens; better in a file");
   svc.option("tokens_file", initial.tokens_file,
-             "a file with one of them a line, read as it changes");
-  svc.option("realm", initial.realm, "what the token is for");
+             "a file with one token a line, read again when it changes");
+  svc.option("realm", initial.realm, "the realm of WWW-Authenticate");
 
   svc.use("bearer_token", [](const bento::Options& options) {
     return bento::middleware::BearerToken({.tokens = options.strings("tokens"),

@@ -1,4 +1,4 @@
-// What pages of other origins may do: <bento/middleware/cors.hpp>.
+// Lets pages of other origins use a service: <bento/middleware/cors.hpp>.
 #include <bento/bento.hpp>
 #include <bento/middleware/cors.hpp>
 
@@ -6,17 +6,17 @@
 
 BENTO_SERVICE(svc) {
   const bento::middleware::CORSOptions initial;
-  svc.name("cors").version("1.0").doc("Says which pages of other origins may use a service");
+  svc.name("cors").version("1.0").doc("Lets pages of other origins use a service");
   svc.option("access_control_allow_origins", initial.access_control_allow_origins,
-             "such as https://example.com; \"*\" is any");
+             "such as https://example.com; \"*\" allows any");
   svc.option("access_control_allow_origin_regex", initial.access_control_allow_origin_regex,
-             "or those that match this as a whole (ECMAScript)");
+             "also allows origins that match this as a whole (ECMAScript)");
   svc.option("access_control_allow_credentials", initial.access_control_allow_credentials,
-             "with cookies and the like");
-  svc.option("access_control_allow_methods", initial.access_control_allow_methods, "\"*\" is all");
-  svc.option("access_control_allow_headers", initial.access_control_allow_headers, "\"*\" is any");
+             "allows requests with cookies and the like");
+  svc.option("access_control_allow_methods", initial.access_control_allow_methods, "\"*\": all");
+  svc.option("access_control_allow_headers", initial.access_control_allow_headers, "\"*\": any");
   svc.option("access_control_expose_headers", initial.access_control_expose_headers,
-             "of an answer, for the page to read");
+             "response headers that the page may read");
   svc.option("access_control_max_age", initial.access_control_max_age,
              "seconds for which a browser remembers a preflight");
 

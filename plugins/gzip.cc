@@ -1,4 +1,4 @@
-// Compressed answers: <bento/middleware/gzip.hpp>.
+// Compressed responses: <bento/middleware/gzip.hpp>.
 #include <bento/bento.hpp>
 #include <bento/middleware/gzip.hpp>
 
@@ -6,14 +6,14 @@
 
 namespace {
 
-constexpr std::uint64_t kTooHigh = 10;  // is refused, and fits into an int
+constexpr std::uint64_t kTooHigh = 10;  // a level that GZip refuses, and that fits into an int
 
 }  // namespace
 
 BENTO_SERVICE(svc) {
   const bento::middleware::GZipOptions initial;
-  svc.name("gzip").version("1.0").doc("Compresses answers for clients that accept it");
-  svc.option("minimum_size", initial.minimum_size, "bytes; a shorter whole answer stays as it is");
+  svc.name("gzip").version("1.0").doc("Compresses responses for clients that accept it");
+  svc.option("minimum_size", initial.minimum_size, "bytes; smaller whole responses stay plain");
   svc.option("compresslevel", initial.compresslevel, "1: fast, 9: small");
   svc.option("media_types", initial.media_types,
              "such as text/html, text/*, *+json, */*; events only as text/event-stream");

@@ -5,8 +5,8 @@
 BENTO_SERVICE(svc) {
   const bento::middleware::IPAllowOptions initial;
   svc.name("ip_allow").version("1.0").doc("Serves clients of some addresses only");
-  svc.option("allow", initial.allow, "addresses, networks, \"unix\"; none: all but those of deny");
-  svc.option("deny", initial.deny, "goes before allow");
+  svc.option("allow", initial.allow, "addresses, networks, \"unix\"; empty: all but deny");
+  svc.option("deny", initial.deny, "takes precedence over allow");
 
   svc.use("ip_allow", [](const bento::Options& options) {
     return bento::middleware::IPAllow(

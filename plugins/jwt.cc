@@ -9,12 +9,13 @@ BENTO_SERVICE(svc) {
   svc.name("jwt").version("1.0").doc("Asks for a token that an issuer signed");
   svc.option("algorithm", initial.algorithm, "HS256 or RS256");
   svc.option("key", initial.key, "HS256: the secret; RS256: the issuer's public key as PEM");
-  svc.option("key_file", initial.key_file, "a file with it, read as it changes");
-  svc.option("issuer", initial.issuer, "the iss that a token must have; \"\" is any");
-  svc.option("audience", initial.audience, "a token must be for one of these");
+  svc.option("key_file", initial.key_file, "a file with the key, read again when it changes");
+  svc.option("issuer", initial.issuer, "the iss that a token must have; \"\": any");
+  svc.option("audience", initial.audience,
+             "the aud of a token must be one of these; empty: no aud");
   svc.option("leeway", initial.leeway, "seconds by which the issuer's clock may be off");
-  svc.option("require_exp", initial.require_exp, "a token that never expires is none");
-  svc.option("realm", initial.realm, "what the token is for");
+  svc.option("require_exp", initial.require_exp, "refuse tokens that never expire");
+  svc.option("realm", initial.realm, "the realm of WWW-Authenticate");
 
   svc.use("jwt", [](const bento::Options& options) {
     return bento::middleware::JWT({.algorithm = options.text("algorithm"),

@@ -1,4 +1,4 @@
-// What several of these plugins ask of their options.
+// Readers of options that several of these plugins share.
 #pragma once
 
 #include <bento/context.hpp>
@@ -13,7 +13,7 @@ inline std::uint64_t natural(const bento::Options& options, const char* name) {
   return static_cast<std::uint64_t>(value);
 }
 
-// A file that may be none: "". A relative one is meant from the plugin's folder.
+// The path of an optional file, "" if it is not given. Relative paths are from the plugin's folder.
 inline std::string file(const bento::Options& options, const char* name) {
   return options.text(name).empty() ? "" : options.path(name);
 }

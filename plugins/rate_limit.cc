@@ -1,4 +1,4 @@
-// So many requests of each client: <bento/middleware/rate_limit.hpp>.
+// A limit on the request rate of each client: <bento/middleware/rate_limit.hpp>.
 #include <bento/bento.hpp>
 #include <bento/middleware/rate_limit.hpp>
 
@@ -6,11 +6,11 @@
 
 BENTO_SERVICE(svc) {
   const bento::middleware::RateLimitOptions initial;
-  svc.name("rate_limit").version("1.0").doc("Limits how often each client may ask");
+  svc.name("rate_limit").version("1.0").doc("Limits the request rate of each client");
   svc.option("rate", initial.rate, "requests a second, in the long run");
   svc.option("burst", initial.burst, "requests at once");
-  svc.option("header", initial.header, "clients are told apart by it; \"\": by their addresses");
-  svc.option("max_keys", initial.max_keys, "so many clients are known at most");
+  svc.option("header", initial.header, "tells clients apart; \"\": by their addresses");
+  svc.option("max_keys", initial.max_keys, "the most clients that are remembered");
 
   svc.use("rate_limit", [](const bento::Options& options) {
     return bento::middleware::RateLimit({.rate = options.number("rate"),

@@ -1,4 +1,4 @@
-// Headers that make browsers careful: <bento/middleware/secure_headers.hpp>.
+// Security headers for browsers: <bento/middleware/secure_headers.hpp>.
 #include <bento/bento.hpp>
 #include <bento/middleware/secure_headers.hpp>
 
@@ -6,7 +6,7 @@
 
 BENTO_SERVICE(svc) {
   const bento::middleware::SecureHeadersOptions initial;
-  svc.name("secure_headers").version("1.0").doc("Adds headers that make browsers careful");
+  svc.name("secure_headers").version("1.0").doc("Adds security headers for browsers");
   svc.option("frame_options", initial.frame_options, "X-Frame-Options; \"\" leaves it out");
   svc.option("referrer_policy", initial.referrer_policy, "Referrer-Policy; \"\" leaves it out");
   svc.option("content_security_policy", initial.content_security_policy,
@@ -14,7 +14,7 @@ BENTO_SERVICE(svc) {
   svc.option("hsts_max_age", initial.hsts_max_age,
              "seconds of Strict-Transport-Security, over https; 0 leaves it out");
   svc.option("hsts_include_subdomains", initial.hsts_include_subdomains,
-             "and for all names below this one");
+             "Strict-Transport-Security also for all names below this one");
 
   svc.use("secure_headers", [](const bento::Options& options) {
     return bento::middleware::SecureHeaders({

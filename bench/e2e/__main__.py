@@ -1,4 +1,4 @@
-"""The driver of bench/run.sh: which suites and servers, and where their figures go."""
+"""The driver of bench/run.sh: chooses suites and servers, and writes their figures."""
 import argparse
 import json
 import sys
@@ -30,15 +30,15 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench/run.sh", description=f"Suites are {suites}")
     parser.add_argument("suite", nargs="?", choices=list(SUITES), help="one suite; all if absent")
     parser.add_argument("--quick", action="store_true",
-                        help="a smoke of some seconds: does every server answer rightly? No report")
+                        help="a smoke test: does every server answer correctly? No report")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=4.0, help="of each wrk run")
+    parser.add_argument("--seconds", type=float, default=4.0, help="length of each wrk run")
     parser.add_argument("--servers", help="comma-separated; all of them if absent")
     parser.add_argument("--scenarios", default=",".join(SCENARIOS),
                         help="of the front suite, comma-separated (%(default)s)")
     parser.add_argument("--build", type=Path, default=BENCH.parent / "build",
                         help="build folder of bentohost, the bench's plugins and the C++ peers")
-    parser.add_argument("--bentohost", type=Path, help="another binary than that build's")
+    parser.add_argument("--bentohost", type=Path, help="use this binary instead of the build's")
     parser.add_argument("--raw", type=Path, help="also save every figure as JSON")
     parser.add_argument("--render", type=Path,
                         help="measure nothing; write the report from this JSON")
@@ -51,7 +51,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _installed(specs: Sequence[Spec], wanted: set[str] | None) -> list[Spec]:
-    """Those of the wanted servers that can be started; the others are named."""
+    """The wanted servers that can be started; prints the others."""
     found = []
     for spec in (spec for spec in specs if wanted is None or spec.key in wanted):
         if not (reason := spec.missing()):
@@ -97,7 +97,7 @@ class _Suites:
                 reload_suite.quick(*self._reload, Path(folder))
 
     def full(self) -> None:
-        """Measured and written, one suite after the other."""
+        """Measures and writes one suite after the other."""
         out, rounds, seconds = (self._arguments.out, self._arguments.rounds,
                                 self._arguments.seconds)
         knobs = f"--rounds {rounds} --seconds {seconds:g}"

@@ -1,4 +1,4 @@
-"""Figures of several rounds as one, and how they are written for people."""
+"""Combines the figures of several rounds, and formats them for people."""
 import statistics
 from dataclasses import dataclass
 from typing import Iterable

@@ -1,5 +1,5 @@
-"""A process of bentohost's tree dies while 64 connections are busy: the runner's workers, or the
-process that serves. What became of the requests, and when it serves again."""
+"""Kills processes of bentohost's tree while 64 connections are busy: the runner's workers, or the
+serving process. Counts how the requests end, and when it serves again."""
 import asyncio
 import os
 import signal
@@ -14,7 +14,7 @@ from .load import Request
 
 CONNECTIONS = 64
 BEFORE_SECONDS = 1.0
-PILE_UP_SECONDS = 0.05  # this long stopped, so that the kill meets a request of every connection
+PILE_UP_SECONDS = 0.05  # stopped for this long, so that each connection has a request in flight
 AFTER_SECONDS = 3.0
 ANSWER_TIMEOUT_SECONDS = 10.0
 
@@ -22,9 +22,9 @@ ANSWER_TIMEOUT_SECONDS = 10.0
 @dataclass
 class Outcome:
     statuses: Counter = field(default_factory=Counter)
-    lost: int = 0                     # sent, and no whole answer: reset, closed or timed out
+    lost: int = 0                     # sent, but no whole response: reset, closed or timed out
     refused: int = 0                  # connections
-    wrong: int = 0                    # 200 with another body than the model's
+    wrong: int = 0                    # 200 with a wrong body
     killed: int = 0                   # processes
     back_ms: float | None = None      # from the kill to the first sight of a new process
     served_ms: float | None = None    # from the kill to the first 200 for a request sent after it
@@ -43,7 +43,7 @@ class Outcome:
 
 
 def _processes(root: int, word: bytes) -> list[int]:
-    """Those of the tree that were started as `bentohost <word> ...`."""
+    """The processes of the tree that were started as `bentohost <word> ...`."""
     found = []
     for pid in procs.tree(root):
         try:
@@ -60,7 +60,7 @@ def runner_workers(root: int) -> list[int]:
 
 
 def serving_processes(root: int) -> list[int]:
-    """The parent of the runner's workers; none if that is the root, for then nobody replaces it."""
+    """The parent of the runner's workers; none if that is the root, which nothing would replace."""
     return sorted({procs.parent(pid) for pid in runner_workers(root)} - {root})
 
 
@@ -115,13 +115,13 @@ class _Scenario:
                 await asyncio.sleep(0.01)
             except (OSError, ValueError, KeyError, EOFError, asyncio.TimeoutError):
                 self.outcome.lost += 1
-                await asyncio.sleep(0.01)  # a server that is gone would be called in a tight loop
+                await asyncio.sleep(0.01)  # no tight loop while the server is gone
             finally:
                 if writer is not None:
                     writer.close()
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        """One request and its answer; False when the server will close the connection."""
+        """One request and its response; False when the server will close the connection."""
         sent = time.perf_counter()
         writer.write(self._request.wire())
         status, keep, body = await asyncio.wait_for(_answer(reader), ANSWER_TIMEOUT_SECONDS)
@@ -145,5 +145,5 @@ async def _answer(reader: asyncio.StreamReader) -> tuple[int, bool, bytes]:
 
 def run(victims: Callable[[], list[int]], port: int, request: Request,
         number: int = signal.SIGKILL) -> Outcome:
-    """`victims()` are the processes that get the signal; asked again, those in their place."""
+    """`victims()` returns the processes that get the signal, and later their replacements."""
     return asyncio.run(_Scenario(victims, number, port, request).run())

@@ -1,4 +1,4 @@
-"""Load on one server: a first answer, a checked run and a measured run, with wrk."""
+"""Load on one server: a first response, a checked run and a measured run, with wrk."""
 import http.client
 import json
 import os
@@ -14,13 +14,12 @@ PATIENT_SECONDS = 5.0
 
 
 class WrongAnswer(Exception):
-    """A server that answers something else than the others is no peer: the benchmark fails."""
+    """A server gave a wrong response: it cannot be compared, so the benchmark fails."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """One request, and the body of the 200 that it should be answered with, blanks at its end
-    aside."""
+    """One request, and the body of the 200 that should answer it, apart from blanks at its end."""
     method: str
     path: str
     reply: str
@@ -36,7 +35,7 @@ class Request:
         return {"Content-Type": self.content_type} if self.body else {}
 
     def wire(self) -> bytes:
-        """As bytes, for clients that are not wrk."""
+        """The request as bytes, for clients other than wrk."""
         lines = [f"{self.method} {self.path} HTTP/1.1", "Host: 127.0.0.1",
                  *(f"{name}: {value}" for name, value in self.headers().items())]
         if self.body:
@@ -51,7 +50,7 @@ class Load:
     p50_ms: float
     p99_ms: float
     max_ms: float
-    status_errors: int  # answers of 400 and above
+    status_errors: int  # responses of 400 and above
     socket_errors: int  # refused, reset or timed out
     wrong: int          # replies of a checked run that are not 200 with the right body
     cpu_us: float = 0.0  # of the server's process tree, for each request
@@ -75,7 +74,7 @@ def _connection(port: int, request: Request, timeout: float) -> http.client.HTTP
 
 
 def answers(port: int, request: Request, timeout: float = 1.0) -> bool:
-    """One request on a connection of its own: is the answer 200 with the right body?"""
+    """Sends one request on a connection of its own: is the response 200 with the right body?"""
     connection = _connection(port, request, timeout)
     try:
         connection.request(request.method, request.path, request.body or None, request.headers())
@@ -100,9 +99,9 @@ def _run_wrk(port: int, request: Request, connections: int, seconds: float, chec
 
 def check(label: str, server: procs.Server, request: Request, connections: int = 16,
           seconds: float = 1.0) -> None:
-    """A run that compares every reply, which the measured ones leave out; also the warm-up."""
+    """Compares every reply, unlike a measured run; also serves as the warm-up."""
     checked = _run_wrk(server.port, request, connections, seconds, check=True)
-    if not checked.requests and not checked.errors:  # a machine so busy that none was in time
+    if not checked.requests and not checked.errors:  # the machine was too busy to answer in time
         checked = _run_wrk(server.port, request, connections, PATIENT_SECONDS, check=True)
     if checked.errors or not checked.requests:
         raise WrongAnswer(f"{label}: {checked.errors} wrong of {checked.requests} replies")
@@ -110,8 +109,8 @@ def check(label: str, server: procs.Server, request: Request, connections: int =
 
 def measure(server: procs.Server, request: Request, connections: int, seconds: float,
             check: bool = False) -> Load:
-    """wrk counts whole seconds, and unless it is to check them only statuses: it shares the cores,
-    and should cost as little as it can."""
+    """wrk counts whole seconds. Without `check` it counts only statuses, because it shares the cores
+    and should cost as little as possible."""
     before = procs.cpu_seconds(server.pid)
     run = _run_wrk(server.port, request, connections, seconds, check)
     used = procs.cpu_seconds(server.pid) - before

@@ -1,4 +1,4 @@
-"""What the figures were made on: kinds and versions, no names of machines or folders."""
+"""Describes the machine and the versions of programs, without names of machines or folders."""
 import os
 import platform
 import re
@@ -34,7 +34,7 @@ def _python_versions(packages: Iterable[str]) -> list[str]:
 
 
 def package_versions(*names: str) -> list[str]:
-    """Of Debian packages, without Debian's own part of the version."""
+    """Versions of Debian packages, without Debian's own part of the version."""
     if shutil.which("dpkg-query") is None:
         return []
     found = []
@@ -47,7 +47,7 @@ def package_versions(*names: str) -> list[str]:
 
 
 def describe(packages: Iterable[str], others: Iterable[str] = ()) -> list[str]:
-    """`packages`: of Python; `others`: versions that the caller knows, as they are to be read."""
+    """`packages`: Python packages; `others`: versions that the caller has formatted."""
     memory_gb = int(_first_match("/proc/meminfo", r"^MemTotal:\s+(\d+)")) / 2**20
     kernel = ".".join(platform.release().split(".")[:2])
     versions = (version_of("nginx", "-v") + version_of("wrk", "-v") +
@@ -56,8 +56,8 @@ def describe(packages: Iterable[str], others: Iterable[str] = ()) -> list[str]:
     return [f"{os.cpu_count()} cores of {_first_match('/proc/cpuinfo', r'^model name.*: (.*)')}, "
             f"{memory_gb:.0f} GB, Linux {kernel}, "
             + _first_match("/etc/os-release", r'^PRETTY_NAME="?([^"\n]*)') +
-            "; wrk and the server under test share the cores as one session of the scheduler's, over "
+            "; wrk and the server under test share the cores as one session for the scheduler, over "
             "loopback, the others stopped",
-            f"load average when it began: {os.getloadavg()[0]:.2f}; only figures of an "
+            f"load average at the start: {os.getloadavg()[0]:.2f}; only figures of an "
             "otherwise idle machine mean anything",
             ", ".join(versions)]

@@ -1,5 +1,5 @@
-"""RESULTS.md: each suite's section between its two markers; what people write outside of them
-stays."""
+"""RESULTS.md: writes each suite's section between its two markers, and keeps all text outside of
+them."""
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Sequence
@@ -8,14 +8,14 @@ from .figures import Spread, full
 
 SKELETON = """# Results
 
-What bentohost costs and reaches beside its peers, written by `bench/run.sh`; [README](README.md)
+The speed and cost of bentohost beside its peers, written by `bench/run.sh`; [README](README.md)
 says how to read it. Text outside of the markers is kept.
 """
 
 
 @dataclass(frozen=True)
 class Target:
-    """A promise, and what was measured of it: a figure for each column of the table."""
+    """A promise, and its measured figure for each column of the table."""
     text: str
     figures: Sequence[Spread | None]
     holds: Callable[[float], bool]
@@ -27,7 +27,7 @@ class Target:
 
 
 def table(head: list[str], rows: list[list[str]], words: int = 1) -> list[str]:
-    """Columns after the first `words` hold figures, and are set flush right."""
+    """Columns after the first `words` hold figures, and are aligned right."""
     rule = ["---"] * words + ["--:"] * (len(head) - words)
     return ["| " + " | ".join(row) + " |" for row in [head, rule, *rows]]
 
@@ -37,7 +37,7 @@ def folded(summary: str, lines: list[str]) -> list[str]:
 
 
 def replace_section(path: Path, name: str, lines: list[str]) -> None:
-    """Writes the section between the markers of that name, which are appended if absent."""
+    """Writes the section between its markers, which are appended if they are missing."""
     begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
     old = path.read_text() if path.exists() else SKELETON
     if begin not in old or end not in old:

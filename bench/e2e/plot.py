@@ -1,4 +1,4 @@
-"""A chart of grouped bars on logarithmic scales, as plain SVG: what it shows is its caller's."""
+"""Draws a chart of grouped bars on logarithmic scales, as plain SVG."""
 import math
 from dataclasses import dataclass
 from html import escape
@@ -62,7 +62,7 @@ def _line(x1: float, y1: float, x2: float, y2: float, colour: str) -> str:
 
 @dataclass(frozen=True)
 class _Scale:
-    """Logarithmic: a whole decade at the panel's foot, room for the highest label at its top."""
+    """Logarithmic: starts at a whole decade, with room for the highest label at the top."""
     low: int  # exponents of ten
     high: float
     top: float
@@ -115,7 +115,7 @@ def _panel(chart: Chart, panel: Panel, top: float) -> list[str]:
 
 
 def _legend(chart: Chart) -> tuple[list[str], float]:
-    """In the order of the bars, each entry as wide as its name needs; and where it ends."""
+    """The legend in the order of the bars, each entry as wide as its name; and where it ends."""
     x, y, drawn = float(LEFT), float(LEGEND_TOP), []
     for series in chart.series:
         width = 34 + 7.1 * len(series.label)

@@ -1,4 +1,4 @@
-"""Servers as process trees: start, wait until they answer, weigh, stop. Reads /proc; Linux only."""
+"""Servers as process trees: start, wait until ready, measure, stop. Reads /proc; Linux only."""
 import os
 import re
 import resource
@@ -19,9 +19,9 @@ URL = re.compile(rb" at https?://127\.0\.0\.1:(\d+)[^\n]*\(ready in ")
 
 @contextmanager
 def open_files(wanted: int) -> Iterator[int]:
-    """At least so many open files, for us and for the servers that are started meanwhile, as far as
-    we may; yields how many. Not for longer than needed: some programs close every number that a
-    file could have when they start another."""
+    """Raises the limit of open files to `wanted`, or as far as allowed, for us and for servers that
+    are started meanwhile; yields the limit. Only while needed: some programs close every possible
+    descriptor when they start another program."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), max(hard, wanted)))
@@ -66,13 +66,13 @@ def tree(root: int) -> list[int]:
 
 
 def cpu_seconds(root: int) -> float:
-    """User and system time of the tree, with that of children that ended and were waited for."""
+    """User and system time of the tree, including children that have ended and were reaped."""
     ticks = sum(sum(map(int, _stat(pid)[11:15])) for pid in tree(root))
     return ticks / TICKS_PER_SECOND
 
 
 def scheduled_seconds(root: int) -> float:
-    """Time on a core of every live thread of the tree, in nanoseconds: for what is nearly idle."""
+    """CPU time of all live threads of the tree, counted in nanoseconds: for nearly idle servers."""
     total = 0
     for pid in tree(root):
         for schedstat in Path(f"/proc/{pid}/task").glob("*/schedstat"):
@@ -84,7 +84,7 @@ def scheduled_seconds(root: int) -> float:
 
 
 def cpu_share(root: int, seconds: float) -> float:
-    """Of one core, over the next seconds."""
+    """The share of one core that the tree uses over the next seconds."""
     before, began = scheduled_seconds(root), time.perf_counter()
     time.sleep(seconds)
     return (scheduled_seconds(root) - before) / (time.perf_counter() - began)
@@ -112,12 +112,12 @@ def pss_mb(root: int) -> float:
 
 
 class Server:
-    """One server, a process group of wrk's session. In one of its own it would be a group for the
-    scheduler as well (autogroup, sched(7)), which deals the cores out between groups before it looks
-    at who waits: that of the server and that of wrk. A context manager: leaving it stops the group."""
+    """One server, as a process group in wrk's session. In its own session it would be a group for the
+    scheduler, too (autogroup, sched(7)), which divides the cores between groups first and between
+    their threads second. A context manager: leaving it stops the group."""
 
     def __init__(self, argv: list[str], log: Path, port: int = 0, cwd: Path | None = None):
-        """Port 0: the server picks one, and says so on stdout with its URL."""
+        """Port 0: the server picks a port, and prints its URL on stdout."""
         self.port = port
         self._log = log
         self._log_file = log.open("wb")
@@ -131,7 +131,7 @@ class Server:
         return self._process.pid
 
     def wait_ready(self, answers: Callable[[int], bool]) -> None:
-        """`ready_ms` is then the time from the start to the first right answer."""
+        """Sets `ready_ms` to the time from the start to the first correct response."""
         while time.perf_counter() - self._started < READY_TIMEOUT_SECONDS:
             if self._process.poll() is not None:
                 raise RuntimeError(f"ended with {self._process.returncode}: {self.log_tail()}")
@@ -145,7 +145,7 @@ class Server:
         raise RuntimeError(f"no answer in {READY_TIMEOUT_SECONDS:.0f} s: {self.log_tail()}")
 
     def settle(self, limit_seconds: float = 10.0) -> None:
-        """Waits until the tree is quiet: another worker may still load after a first answer."""
+        """Waits until the tree is idle: other workers may still load after the first response."""
         window, deadline = 0.1, time.perf_counter() + limit_seconds
         while time.perf_counter() < deadline:
             before = scheduled_seconds(self.pid)

@@ -1,6 +1,6 @@
 -- wrk: sends one request again and again, and prints its figures as one line of JSON.
--- Arguments: method, path, content type, body, and to compare every reply (which costs wrk too much
--- to measure with) the body that it should have.
+-- Arguments: method, path, content type, body, and optionally the expected body of each reply; the
+-- comparison costs wrk too much for measured runs.
 local threads = {}
 
 function setup(thread)

@@ -1,4 +1,4 @@
-"""What is measured: how a server is started, and what it needs to be installed. Those that both
+"""The measured servers: how each is started, and what must be installed for it. Servers that several
 suites use are here, the others in their suite's servers.py."""
 import functools
 import importlib.util
@@ -14,17 +14,17 @@ from typing import Callable, Iterator, Sequence
 from . import load, procs
 
 PEERS = Path(__file__).with_name("peers")
-WORKERS = 2  # of every peer with processes of its own
+WORKERS = 2  # for each peer with worker processes
 
 
 @dataclass(frozen=True)
 class Start:
-    """One start of a server: what its command line is made from."""
+    """One start of a server: the inputs of its command line."""
     folder: Path            # its own, and empty
     port: int
-    request: load.Request   # what it will be sent
-    access_log: bool        # False: off. True: as it comes
-    connections: int        # as many may come at once
+    request: load.Request   # the request that it will get
+    access_log: bool        # False: off. True: the default
+    connections: int        # this many may come at once
     certificate: Path | None = None  # folder of cert.pem and key.pem: TLS
 
 
@@ -33,14 +33,14 @@ class Spec:
     key: str
     label: str
     argv: Callable[[Start], list[str]]
-    modules: tuple[str, ...] = ()   # of Python
+    modules: tuple[str, ...] = ()   # Python modules
     programs: tuple[str, ...] = ()
-    picks_port: bool = False        # and says so on stdout
-    prepare: Callable[[], str] | None = None  # brings what is no package; returns what went wrong
-    thread_per_connection: bool = False  # sized for the connections of each run, as its user would
+    picks_port: bool = False        # and prints it on stdout
+    prepare: Callable[[], str] | None = None  # installs what is not a package; returns an error
+    thread_per_connection: bool = False  # sized for the connections of each run
 
     def missing(self) -> str:
-        """Why it cannot be started here; empty if it can."""
+        """Why the server cannot be started here; empty if it can."""
         absent = ([name for name in self.modules if importlib.util.find_spec(name) is None] +
                   [name for name in self.programs if shutil.which(name) is None])
         if absent:
@@ -50,10 +50,10 @@ class Spec:
     @contextmanager
     def running(self, request: load.Request, access_log: bool = False, connections: int = 64,
                 certificate: Path | None = None) -> Iterator[procs.Server]:
-        """The server, from its first right answer on."""
+        """The running server, ready after its first correct response."""
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            folder.chmod(0o755)  # nginx's workers are another user's when it is started by root
+            folder.chmod(0o755)  # started by root, nginx runs its workers as another user
             port = 0 if self.picks_port else procs.free_port()
             argv = self.argv(Start(folder, port, request, access_log, connections, certificate))
             with procs.Server(argv, folder / "output.log", port, cwd=folder) as server:

@@ -1,4 +1,4 @@
-// The batch queue: what a call pays to be queued and taken, alone and in company.
+// The batch queue: the cost of queueing and taking a call, alone and with others.
 #include <benchmark/benchmark.h>
 
 #include <memory>
@@ -41,7 +41,7 @@ void PushAndTake(benchmark::State& state) {
 }
 BENCHMARK(PushAndTake)->Arg(1)->Arg(10)->Arg(100);
 
-// The frame of a batch: the rows of all its calls, gathered.
+// The frame of a batch: gathers the rows of all its calls.
 void EncodeBatch(benchmark::State& state) {
   Batch batch;
   for (int i = 0; i < state.range(0); ++i) batch.calls.push_back(one_row());

@@ -1,5 +1,5 @@
-// Reading and writing of tensors as JSON: the small request of the tabular samples, a batch of 150
-// rows, an image, and what the general parser costs where the plain one gives up.
+// Reading and writing tensors as JSON: the small request of the tabular samples, a batch of 150
+// rows, an image, and the cost of the general parser where the fast one gives up.
 #include <benchmark/benchmark.h>
 
 #include <random>

@@ -1,6 +1,6 @@
-// What routing costs a request: a hit, a miss and a wrong method, with few and with many routes; a
-// route with a parameter, and a mount. It should not grow with the number of routes, and finding
-// should not allocate.
+// The cost of routing a request: a hit, a miss and a wrong method, with few and with many routes; a
+// route with a parameter, and a mount. The cost should not grow with the number of routes, and
+// find() should not allocate.
 #include <benchmark/benchmark.h>
 
 #include <cstdint>
@@ -36,7 +36,7 @@ Router<int> deep_router_with(std::int64_t routes) {
 void find(benchmark::State& state, const Router<int>& router, std::string_view method,
           std::string_view path, bool expected) {
   if ((router.find(method, path).target != nullptr) != expected) {
-    state.SkipWithError("the router answered otherwise than this benchmark is about");
+    state.SkipWithError("the router did not give the result that this benchmark measures");
     return;
   }
   for (auto _ : state) {
@@ -62,7 +62,7 @@ void BM_RouterFindsAMount(benchmark::State& state) {
 void BM_RouterMisses(benchmark::State& state) {
   find(state, router_with(state.range(0)), "POST", "/favicon.ico", false);
 }
-// With the Allow header, which is made only then.
+// With the Allow header, which is made only for a wrong method.
 void BM_RouterRefusesAMethod(benchmark::State& state) {
   const Router<int> router = router_with(state.range(0));
   for (auto _ : state) {

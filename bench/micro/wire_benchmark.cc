@@ -101,7 +101,7 @@ void decode_a_result(benchmark::State& state) {
 }
 BENCHMARK(decode_a_result);
 
-// The reader's share: one whole frame from bytes, as after one read() of a pipe.
+// The reader: one whole frame from bytes, as after one read() of a pipe.
 void read_a_frame(benchmark::State& state) {
   AlignedBuffer stream;
   write_call(stream, std::vector<Value>(kCallers, row()));
@@ -114,7 +114,7 @@ void read_a_frame(benchmark::State& state) {
 }
 BENCHMARK(read_a_frame);
 
-// A frame of the given size, in pieces of 64 KiB, as a pipe gives them.
+// A frame of the given size, in pieces of 64 KiB, as a pipe delivers them.
 void read_a_large_frame(benchmark::State& state) {
   const auto size = static_cast<std::size_t>(state.range(0));
   AlignedBuffer stream;
@@ -136,7 +136,7 @@ void read_a_large_frame(benchmark::State& state) {
 }
 BENCHMARK(read_a_large_frame)->Arg(256 << 10)->Arg(10 << 20);
 
-// Rows of ten callers joined along an axis into a tensor of their own.
+// Joins the rows of ten callers along an axis into a new tensor.
 void concat_rows(benchmark::State& state) {
   const auto axis = static_cast<std::int32_t>(state.range(0));
   const Value one = row();

@@ -1,4 +1,4 @@
-// The least that a middleware can be: what remains is what the host's chain costs.
+// An empty middleware: measures the cost of the host's middleware chain.
 #include <bento/bento.hpp>
 
 struct Empty {

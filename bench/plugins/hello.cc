@@ -1,4 +1,4 @@
-// The least that a handler can be: what remains is what the host's HTTP front costs.
+// A trivial handler: measures the cost of the host's HTTP.
 #include <bento/bento.hpp>
 
 BENTO_SERVICE(svc) {

@@ -11,7 +11,7 @@
 namespace bentohost::app {
 namespace {
 
-// 422 for what is wrong with the plugin itself; 409 for what may be otherwise when tried again.
+// 422 when the plugin itself is wrong; 409 when another attempt may succeed.
 int status_of(const reload::ReloadResult& outcome) {
   if (outcome.status.ok()) return 200;
   if (outcome.result == "unknown") return 404;
@@ -26,7 +26,7 @@ double milliseconds(Duration duration) {
   return std::chrono::duration<double, std::milli>(duration).count();
 }
 
-// The outcome's members, onto those that are there.
+// `json` with the outcome's members added.
 std::string with_outcome(std::string json, const std::string& service,
                          const reload::ReloadResult& outcome) {
   auto doc = *parse_json(json);

@@ -1,8 +1,8 @@
-// The admin port's pages: what can be asked of the service table, beside health and metrics.
+// The admin port's pages about the service table, beside health and metrics.
 //
 //   GET  /plugins                   generations, states, requests, build ids, times, the last error
 //   POST /plugins/{service}/reload  answers when done: 200, or 409 or 422 with the failed step;
-//                                   ?force=true also when the file is the one that serves
+//                                   ?force=true also reloads a file that has not changed
 #pragma once
 
 #include "reload/reloader.h"
@@ -11,7 +11,7 @@
 
 namespace bentohost::app {
 
-// Before serving. ServiceTable and reloader outlive the dispatcher's last request.
+// Call before serving. `services` and `reloader` must outlive the dispatcher's last request.
 void add_admin_pages(service::Dispatcher& dispatcher, reload::ServiceTable& services,
                      reload::Reloader& reloader);
 

@@ -16,14 +16,14 @@ std::string reason_of(httplib::Error error, Duration timeout) {
     case httplib::Error::ConnectionTimeout:
       return "no connection within " + limit;
     case httplib::Error::Read:
-      return "it closed the connection, or said nothing within " + limit;
+      return "it closed the connection, or sent nothing within " + limit;
     case httplib::Error::Write:
-      return "it closed the connection, or took nothing within " + limit;
+      return "it closed the connection, or read nothing within " + limit;
     case httplib::Error::SSLConnection:
       return "no TLS connection: is that a port for https?";
     case httplib::Error::SSLLoadingCerts:
     case httplib::Error::SSLServerVerification:
-      return "its certificate is not trusted, or is of another name (--insecure does not check)";
+      return "its certificate is not trusted, or is for another name (--insecure skips the check)";
     default:
       return httplib::to_string(error);
   }
@@ -38,7 +38,7 @@ Result<Answer> ask(const Question& question) {
   if (question.origin.starts_with(kUnix)) {
     client.emplace(origin.substr(kUnix.size()), 80);
     client->set_address_family(AF_UNIX);
-    client->set_default_headers({{"Host", "localhost"}});  // a path is no host
+    client->set_default_headers({{"Host", "localhost"}});  // the path is not a host name
   } else if (question.origin.starts_with("http://") || question.origin.starts_with("https://")) {
     client.emplace(origin);
   }

@@ -1,5 +1,5 @@
-// ask(): one request to a running server, for bentohost's own commands; with cpp-httplib's client.
-// It blocks, and keeps nothing.
+// ask(): sends one request to a running server, for bentohost's own commands, with cpp-httplib's
+// client. It blocks, and keeps no state.
 #pragma once
 
 #include <string>
@@ -19,12 +19,11 @@ struct Question {
   std::string_view method;  // "GET", or "POST" with an empty body
   std::string_view origin;  // "http://HOST:PORT", "https://HOST:PORT" or "unix:PATH"
   std::string path;
-  Duration timeout{};  // of each of connecting, sending and receiving
-  bool verify = true;  // whether a certificate must be trusted and fit
+  Duration timeout{};  // for each of connecting, sending and receiving
+  bool verify = true;  // whether a certificate must be trusted and match the host
 };
 
-// INVALID_ARGUMENT for another kind of origin; UNAVAILABLE, with the reason, when there was no
-// answer.
+// INVALID_ARGUMENT for another kind of origin; UNAVAILABLE, with the reason, without a response.
 Result<Answer> ask(const Question& question);
 
 }  // namespace bentohost::app

@@ -35,7 +35,7 @@ Status apply(CommandLine& line, const std::string& name, const std::string& valu
   return {};
 }
 
-// Who asks for TLS in any way must not get plain HTTP.
+// A command line with any TLS option must not end up serving plain HTTP.
 Status check_tls(const http::TlsOptions& tls) {
   const http::TlsOptions none;
   const bool is_asked_for = !tls.keyfile.empty() || !tls.keyfile_password.empty() ||
@@ -59,7 +59,7 @@ Result<CommandLine> parse_command_line(const std::vector<std::string>& arguments
         return Status(BENTO_INVALID_ARGUMENT,
                       "unexpected argument " + argument + "; a plugin is given with --plugin");
       }
-      if (name.empty()) continue;  // its argument is the next one
+      if (name.empty()) continue;  // the option's value is the next argument
       Status status = apply(line, name, value);
       if (!status.ok()) return status;
       if (line.action != CommandLine::Action::kServe) return line;
@@ -84,15 +84,12 @@ std::string help_text() {
   help.setHeader(
       "Serves the services of plugins over HTTP, their runners in processes of their own.");
   help.setFooter(
-      "`bentohost healthcheck [URL]` asks a running one whether it is ready (unix:PATH is one, "
-      "too), `bentohost reload URL "
-      "[SERVICE...]` has one reload its plugins, by its --admin-bind. "
-      "SIGTERM and SIGINT end it after the requests in flight; a second one ends it at once. "
-      "SIGHUP "
-      "has it reload the plugins whose files have changed, and read the certificate files again. "
-      "SIGUSR2 starts the program anew, as it is on disk by then, and hands the service over "
-      "without "
-      "losing a request.");
+      "`bentohost healthcheck [URL]` asks a running server whether it is ready (URL may be "
+      "unix:PATH), `bentohost reload URL [SERVICE...]` makes one reload its plugins, through its "
+      "--admin-bind. SIGTERM and SIGINT end it after the requests in flight; a second one ends it "
+      "at once. SIGHUP makes it reload the plugins whose files have changed, and read the "
+      "certificate files again. SIGUSR2 starts the program that is on disk now, and hands the "
+      "service over without losing a request.");
   help.setUnixStyle(true);
   help.setWidth(100);
   std::ostringstream out;

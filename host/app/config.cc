@@ -163,7 +163,7 @@ std::string settings_json(const std::vector<Setting>& settings, std::string_view
     }
     if (object.size() > 1) object.push_back(',');
     object.append(quoted(setting.option)).push_back(':');
-    // As it was typed, for words about it.
+    // As it was typed, so that errors can quote it.
     object.append(parse_json(setting.value).ok() ? setting.value : quoted(setting.value));
   }
   object.push_back('}');

@@ -1,5 +1,5 @@
-// Config: what the command line says, checked as far as it can be without looking at a plugin. A
-// value.
+// Config: the options of the command line, checked as far as is possible without loading a plugin.
+// A value.
 #pragma once
 
 #include <cstdint>
@@ -32,28 +32,28 @@ struct Setting {
 
 // --use [SERVICE:]NAME[=OPTIONS]
 struct UseArg {
-  std::string service;  // empty: around each
+  std::string service;  // empty: around each service
   std::string name;     // of the plugin, and so of its service: "trusted_host"
 };
 
-// One a core, at most 8: beyond, the machine is the model's.
+// One for each core, at most 8: further cores are for the model.
 std::size_t default_loops();
 
 struct Config {
   std::vector<PluginArg> plugins;
   std::vector<UseArg> uses;  // the first is outermost
   std::vector<Setting> settings;
-  std::optional<std::string> host;    // else 127.0.0.1
-  std::optional<std::uint16_t> port;  // else 3000
+  std::optional<std::string> host;    // default 127.0.0.1
+  std::optional<std::uint16_t> port;  // default 3000
   std::vector<http::Address> bind, admin_bind;
   std::vector<std::string> admin_hosts;  // names of the admin port, beside those of admin_bind
   unsigned unix_socket_mode = http::kUnixSocketMode;
-  http::TlsOptions tls;  // without a certfile: none
+  http::TlsOptions tls;  // without a certfile: plain HTTP
   http::TrustedProxies forwarded_allow_ips;
   std::size_t threads = 512;             // for handlers that wait
-  std::size_t max_handler_queue = 1024;  // requests that wait for a thread, and bytes of theirs
+  std::size_t max_handler_queue = 1024;  // requests that wait for a thread, and their bytes
   std::size_t max_handler_queue_bytes = 256u << 20;
-  std::size_t max_body_memory = 1u << 30;  // bytes, of all requests
+  std::size_t max_body_memory = 1u << 30;  // bytes, for all requests together
   std::size_t background_threads = 4;
   std::size_t max_background = 1024;  // tasks that wait
   std::size_t loops = default_loops();
@@ -63,14 +63,14 @@ struct Config {
   std::map<std::string, std::uint32_t> runner_workers_of;  // by RUNNER, or by SERVICE.RUNNER
   std::size_t max_queue = 1024;                            // calls of a runner method that wait
   std::size_t max_queue_bytes = 256u << 20;                // of their inputs
-  Duration start_timeout = std::chrono::minutes(10);       // for the runners, at the first start
+  Duration start_timeout = std::chrono::minutes(10);       // for the runners at the first start
   Duration timeout = std::chrono::seconds(60);
   Duration drain_delay{};
-  bool watches = false;  // the plugins' files, to reload them when they change
+  bool watches = false;  // reload plugins when their files change
   bool unmaps_retired = false;
   bool tries_samples = false;  // before a reloaded plugin serves
   Duration reload_timeout = std::chrono::seconds(60);
-  std::string copy_dir;  // for the copies of plugins; empty: the system's
+  std::string copy_dir;  // for the copies of plugins; empty: a system folder
   Duration graceful_timeout = std::chrono::seconds(30);
   LogLevel log_level = LogLevel::kInfo;
   LogFormat log_format = LogFormat::kText;
@@ -79,25 +79,25 @@ struct Config {
   bool supervisor = true;
   Duration watchdog = std::chrono::seconds(30);  // zero: none
 
-  // Where the public door is: --host and --port beside --bind, and by themselves when there is
-  // neither --bind nor a socket that systemd passes.
+  // The public addresses: --bind, and --host and --port if they are given or if there is neither
+  // --bind nor a socket that systemd passes.
   std::vector<http::Address> addresses() const;
   http::ListenerSpecs listeners() const {
     return {addresses(), admin_bind, true, unix_socket_mode};
   }
 };
 
-// Pure parts, each INVALID_ARGUMENT with what was expected.
+// Pure parsers. INVALID_ARGUMENT says what was expected.
 Result<PluginArg> parse_plugin(std::string_view text);
 Result<Setting> parse_setting(std::string_view text);
-// The options, a JSON object, become settings.
+// The members of OPTIONS, a JSON object, are appended to `settings`.
 Result<UseArg> parse_use(std::string_view text, std::vector<Setting>& settings);
 Result<std::size_t> parse_size(std::string_view text);  // bytes: "65536", "64k", "64m", "1g"
 Result<Duration> parse_seconds(std::string_view text);  // "0.5", "60"; more than 0, at most a day
 Result<Duration> parse_delay(std::string_view text);    // the same, or 0
 Result<std::uint32_t> parse_count(std::string_view text, std::uint32_t least, std::uint32_t most);
 
-// What the command line asks for.
+// The command line's action and options.
 struct CommandLine {
   enum class Action { kServe, kHelp, kVersion };
   Action action = Action::kServe;
@@ -107,8 +107,8 @@ struct CommandLine {
 Result<CommandLine> parse_command_line(const std::vector<std::string>& arguments);
 std::string help_text();
 
-// Whether `names` of runners, RUNNER or SERVICE.RUNNER, each mean one of `runners`, SERVICE.RUNNER:
-// INVALID_ARGUMENT lists what there is, or which could be meant.
+// Checks that each of `names`, RUNNER or SERVICE.RUNNER, means one of `runners`, SERVICE.RUNNER.
+// INVALID_ARGUMENT lists all runners, or those that a name could mean.
 Status check_runner_names(const std::map<std::string, std::uint32_t>& names,
                           const std::vector<std::string>& runners);
 

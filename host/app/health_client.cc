@@ -7,7 +7,7 @@
 namespace bentohost::app {
 namespace {
 
-// Of the answer, in an error: the detail of a problem is within it.
+// How much of the response an error quotes: enough for the detail of a problem.
 constexpr std::size_t kMaxQuoted = 400;
 
 }  // namespace

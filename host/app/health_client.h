@@ -10,11 +10,11 @@
 
 namespace bentohost::app {
 
-// `url` is "http://HOST:PORT/PATH" or https, without query; "/readyz" when it has no path; or
-// "unix:PATH" of a socket, which is asked for "/readyz".
+// `url` is "http://HOST:PORT/PATH" or https, without a query; without a path it means "/readyz". Or
+// it is "unix:PATH" of a socket, which is asked for "/readyz".
 // `timeout` bounds each of connecting, sending and receiving. `verify`: whether a certificate must
-// be trusted and fit. Blocks. OK; INVALID_ARGUMENT for another kind of URL; else UNAVAILABLE with
-// the status and the answer, or with the reason why there was none.
+// be trusted and match the host. Blocks. INVALID_ARGUMENT for another kind of URL; UNAVAILABLE with
+// the status and the response's body, or with the reason why no response came.
 Status check_health(std::string_view url, Duration timeout, bool verify);
 
 }  // namespace bentohost::app

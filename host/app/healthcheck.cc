@@ -14,7 +14,7 @@ constexpr char kUsage[] =
     "  Asks a running host whether it is ready.\n"
     "  URL         http://127.0.0.1:3000/readyz by default; or unix:PATH of a socket\n"
     "  --timeout   2 s by default\n"
-    "  --insecure  takes any certificate, with https://\n"
+    "  --insecure  accepts any certificate, with https://\n"
     "  The exit code is 0 when the answer is 2xx, 1 when it is not, 2 for a wrong command line.\n";
 
 }  // namespace

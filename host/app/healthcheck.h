@@ -6,8 +6,8 @@
 
 namespace bentohost::app {
 
-// `arguments` are those after "healthcheck": [--insecure] [--timeout SECONDS] [URL]. Prints what is
-// wrong on stderr. Returns the exit code: 0 ready, 1 not, 2 wrong arguments.
+// `arguments` are those after "healthcheck": [--insecure] [--timeout SECONDS] [URL]. Prints errors
+// on stderr. Returns the exit code: 0 ready, 1 not ready, 2 wrong arguments.
 int healthcheck(const std::vector<std::string>& arguments);
 
 }  // namespace bentohost::app

@@ -37,25 +37,24 @@
 namespace bentohost::app {
 namespace {
 
-// After the requests: what the services get for their runners, on_shutdown and destroy.
+// After the requests: how long services may take to end their runners, on_shutdown and destroy.
 constexpr Duration kServiceExitTime = std::chrono::seconds(10);
-// After their connections were cut: what handlers get to notice it.
+// After their connections were cut: how long handlers may take to notice.
 constexpr Duration kHandlerExitTime = std::chrono::seconds(1);
-// Beyond all of these.
+// How long the end may take beyond all of these.
 constexpr Duration kLastGrace = std::chrono::seconds(10);
-// In a hand-over: what streams without an end get to end whole, when all others had their time; and
-// their connections after them, which have a second's patience with clients.
+// In a hand-over: the time at the end for endless streams, and for their connections to close.
 constexpr Duration kStreamEndTime = std::chrono::seconds(3);
-// Pipes, listeners, plugins' own.
+// Pipes, listeners, and the plugins' own descriptors.
 constexpr std::size_t kOtherDescriptors = 1024;
 constexpr int kLastLookMs = 5;
-// Of the log while runners start: doubled with each line up to the longest.
+// Between log lines while runners start: doubled with each line up to the longest.
 constexpr Duration kFirstSilence = std::chrono::seconds(1),
                    kLongestSilence = std::chrono::minutes(1);
 // EX_CONFIG of sysexits.h: trying again is useless.
 constexpr int kExitFailed = 1, kExitConfig = 78;
 
-// The usual soft limit of 1024 descriptors is for programs that use select().
+// The usual soft limit of 1024 descriptors is meant for programs that use select().
 void make_room_for(std::size_t descriptors) {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= descriptors) return;
@@ -65,7 +64,7 @@ void make_room_for(std::size_t descriptors) {
 
 // [signal handler]
 void end_in_a_crash() {
-  // The loops run on: what has arrived and none of them has seen yet is answered 503 as well.
+  // The loops still run: requests that have arrived but were not seen yet are answered 503 as well.
   ::poll(nullptr, 0, kLastLookMs);
   http::end_connections();
 }
@@ -116,9 +115,9 @@ class Lifecycle {
     }
   }
 
-  // Up to where requests are accepted and runners are starting. On error, what was begun is undone.
+  // Accepts requests and starts the runners. After an error the caller calls stop_services().
   Status start(std::vector<http::Listener> listeners) {
-    // The port first: it is the cheapest thing to find taken.
+    // The port first: it is the cheapest thing that can fail.
     if (Status status = open_server(std::move(listeners)); !status.ok()) return status;
     add_admin_pages(dispatcher_, services_, reloader_);
     if (Status status = services_.start(); !status.ok()) return status;
@@ -138,10 +137,10 @@ class Lifecycle {
     return {};
   }
 
-  // Waits for the runners, says so, and returns with the first signal. An error: they will not be
-  // ready, or a plugin's on_ready has failed.
+  // Waits for the runners, prints the ready line, and returns the first signal that ends the
+  // process. An error: the runners will not be ready, or a plugin's on_ready has failed.
   Result<int> wait() {
-    // Later, as after a crash, other services of the host are of use without this one.
+    // After a crash there is no such limit: other services are of use without the one that fails.
     const bool is_first = supervisor_.restarts().empty() || supervisor_.takes_over();
     const TimePoint deadline = is_first ? clock_.now() + config_.start_timeout : kNoDeadline;
     Duration silence = kFirstSilence;
@@ -172,13 +171,13 @@ class Lifecycle {
     }
     retake_signals();
     reloader_.start();
-    drop_clean_pages();  // of the code that only the start needed
+    drop_clean_pages();  // code that only the start needed
     if (supervisor_.takes_over()) server_->serve();
-    // Before people are told: they may send signals at once.
+    // Before the ready line: its readers may send signals at once.
     supervisor_.ready("serving at " + urls());
     announce();
     if (const std::string admin = urls(http::ListenerRole::kAdmin); !admin.empty()) {
-      log_info("operators are answered at " + admin);
+      log_info("the admin port is at " + admin);
     }
     if (is_hung_up) read_again();
     int signal = wait_for_signal(Duration::max());
@@ -186,11 +185,11 @@ class Lifecycle {
     return signal;
   }
 
-  // Of a process that could not start.
+  // The exit code of a process that could not start.
   int exit_code() const { return exit_code_; }
 
   void stop(int signal) {
-    services_.cancel_reloads();  // requests that wait for a reload are answered, and end
+    services_.cancel_reloads();  // requests that wait for a reload get their response
     const bool hands_over = signal == supervise::SupervisorClient::kHandOver;
     const bool is_delayed = signal != 0 && !hands_over && config_.drain_delay > Duration::zero();
     const auto say_so = [&] {
@@ -208,12 +207,12 @@ class Lifecycle {
     request_deps_.draining = !hands_over;
     if (hands_over) server_->stop_accepting();
     server_->drain();
-    if (!is_delayed) say_so();  // now it is so, for whoever reads it
+    if (!is_delayed) say_so();  // only now is it true for readers of the log
     if (hands_over) {
       await_last_requests(deadline - std::min(kStreamEndTime, config_.graceful_timeout / 2));
       request_deps_.draining = true;
     }
-    // The listener stays open while there is work, so that health probes see that we are going.
+    // The listener stays open while there is work, so that health probes see the shutdown.
     while (request_deps_.unanswered.load() != 0 && clock_.now() < deadline) {
       std::this_thread::sleep_for(std::chrono::milliseconds(2));
     }
@@ -222,7 +221,7 @@ class Lifecycle {
                   {{"connections", cut}});
     }
     const bool handlers_stuck = threads_.stop(clock_.now() + kHandlerExitTime) != 0;
-    // What handlers answered last is out, and its tasks are known.
+    // After a turn of each loop the last responses are sent, and their background tasks known.
     for (const auto& loop : loops_) loop->let_turn(kHandlerExitTime);
     const bool tasks_stuck = !background_.stop(deadline, kHandlerExitTime);
     const bool stuck = handlers_stuck || tasks_stuck;
@@ -232,7 +231,7 @@ class Lifecycle {
           "a call of a plugin (create, on_shutdown, destroy) does not return; ending without it",
           {{"limit", seconds_text(kServiceExitTime)}});
     }
-    // A handler that never returned may still be looking at anything here.
+    // A handler that has not returned may still use any of these objects.
     if (stuck || !ended) {
       access_log_.reset();
       output_.end();
@@ -246,8 +245,8 @@ class Lifecycle {
     if (is_delayed) std::this_thread::sleep_for(config_.drain_delay);
   }
 
-  // Another process has the new connections; what still comes on the old ones is served here, and
-  // each of them ends with its next answer or when it has been silent for a moment.
+  // Another process accepts new connections. Requests on the old ones are served here, and each
+  // connection ends after its next response or when it has been idle for a moment.
   void await_last_requests(TimePoint deadline) const {
     while (server_->open_connections() != 0 && clock_.now() < deadline) {
       std::this_thread::sleep_for(std::chrono::milliseconds(2));
@@ -257,7 +256,7 @@ class Lifecycle {
   bool stop_services(bool are_in_use = false) {
     if (watcher_ != nullptr) watcher_->stop();
     reloader_.stop();
-    // What is posted to loops that never ran is not to wait for them.
+    // Loops that never ran would never run what is posted to them.
     if (!do_loops_run_) stop_loops();
     const bool ended = services_.stop(clock_.now() + kServiceExitTime, are_in_use);
     stop_loops();
@@ -283,7 +282,7 @@ class Lifecycle {
     launcher_->stop();
   }
 
-  // `listeners` are the supervisor's; without one they are opened here.
+  // `listeners` are the supervisor's; without a supervisor they are opened here.
   Status open_server(std::vector<http::Listener> listeners) {
     http::ServerOptions options;
     options.limits = config_.limits;
@@ -305,7 +304,7 @@ class Lifecycle {
     return {};
   }
 
-  // SIGHUP.
+  // On SIGHUP.
   void read_again() {
     for (const std::string& service : services_.services()) reloader_.request(service, false);
     if (tls_ == nullptr) return log_info("SIGHUP: plugins whose files have changed are reloaded");
@@ -348,7 +347,7 @@ class Lifecycle {
     return all;
   }
 
-  // What the command line says of services and runners by their names.
+  // Checks the names of services and runners in the command line.
   Status check_names(const std::vector<std::string>& services,
                      const std::vector<std::string>& runners) const {
     const auto has = [](const std::vector<std::string>& names, const std::string& name) {
@@ -398,11 +397,11 @@ class Lifecycle {
   const http::Server::Loops loops_;
   bool do_loops_run_ = false;
   int exit_code_ = kExitFailed;
-  const std::shared_ptr<EventLoop> launcher_;  // of processes: a loop, for what it runs can wait
+  const std::shared_ptr<EventLoop> launcher_;  // starts processes, which may take a while
   reload::ServiceTable services_;
   reload::Reloader reloader_;
   std::unique_ptr<reload::Watcher> watcher_;  // null: --reload was not given
-  std::shared_ptr<http::TlsContext> tls_;     // null: none
+  std::shared_ptr<http::TlsContext> tls_;     // null: plain HTTP
   std::unique_ptr<http::Server> server_;
   ThreadPool threads_;
 };

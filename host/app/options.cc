@@ -77,12 +77,12 @@ std::vector<OptionEntry> service_options() {
       {"set", "SERVICE.OPTION=VALUE",
        "set a service's option: JSON if it parses, else text. Repeatable", true, apply_setting},
       {"runner-workers", "[[SERVICE.]RUNNER=]N",
-       "processes of each runner (1), or of one, with its service's name where several have one of "
-       "that name. Repeatable",
+       "worker processes of each runner (1), or of the named one; add SERVICE where several "
+       "services have a runner of that name. Repeatable",
        true, apply_runner_workers},
       {"start-timeout", "SECONDS",
-       "longest wait for the runners at the first start (600); they are started again, with "
-       "pauses, until then. Exit code 78 when it is over, or a runner says that it is useless",
+       "longest wait for the runners at the first start (600); runners that fail are restarted "
+       "until then. Exit code 78 when it is over, or a runner says that a restart is useless",
        false,
        store(
            parse_seconds, [](Config & c) -> auto& { return c.start_timeout; })},
@@ -91,8 +91,8 @@ std::vector<OptionEntry> service_options() {
        store(
            count_between(1, 1u << 24), [](Config & c) -> auto& { return c.max_queue; })},
       {"max-queue-bytes", "BYTES",
-       "inputs of calls that may wait for a runner method (256m); more are answered 503, and 413 "
-       "what is larger by itself",
+       "total inputs of calls that may wait for a runner method (256m); more are answered 503, a "
+       "single larger call 413",
        false,
        store(
            parse_size, [](Config & c) -> auto& { return c.max_queue_bytes; })},
@@ -101,8 +101,8 @@ std::vector<OptionEntry> service_options() {
        store(
            parse_seconds, [](Config & c) -> auto& { return c.timeout; })},
       {"max-in-flight", "N",
-       "most requests of APIs at once, those whose handlers have not returned yet included (4096); "
-       "more are answered 503",
+       "most API requests at once, including those whose handler has not returned yet (4096); more "
+       "are answered 503",
        false,
        store(
            count_between(1, 1u << 24), [](Config & c) -> auto& { return c.max_in_flight; })},
@@ -114,7 +114,7 @@ std::vector<OptionEntry> service_options() {
        store(
            count_between(0, 1u << 24), [](Config & c) -> auto& { return c.max_handler_queue; })},
       {"max-handler-queue-bytes", "BYTES",
-       "... and what their bodies may have together (256m); more are answered 503", false,
+       "total size of the bodies of these requests (256m); more are answered 503", false,
        store(
            parse_size, [](Config & c) -> auto& { return c.max_handler_queue_bytes; })},
       {"background-threads", "N", "background tasks that run at once (4)", false,
@@ -138,7 +138,7 @@ std::vector<OptionEntry> reload_options() {
   };
   return {
       {"reload", nullptr,
-       "reload a plugin when its file has changed (SIGHUP and `bentohost reload` do without)",
+       "reload a plugin when its file has changed (SIGHUP and `bentohost reload` work without it)",
        false, set([](Config & c) -> auto& { return c.watches; })},
       {"reload-timeout", "SECONDS",
        "longest time for a reloaded plugin's create and on_startup, each, and for its runners (60)",
@@ -149,11 +149,10 @@ std::vector<OptionEntry> reload_options() {
        "have each API of a reloaded plugin answer its own sample before it serves", false,
        set([](Config & c) -> auto& { return c.tries_samples; })},
       {"reload-unmap", nullptr,
-       "take the code of replaced plugins out of memory (they stay: closing is where plugins "
-       "crash)",
+       "unmap the code of replaced plugins (by default it stays: plugins often crash in unloading)",
        false, set([](Config & c) -> auto& { return c.unmaps_retired; })},
       {"copy-dir", "FOLDER",
-       "where plugins are copied to before they are loaded, not mounted noexec ($CACHE_DIRECTORY, "
+       "where plugins are copied to before they are loaded; not a noexec mount ($CACHE_DIRECTORY, "
        "$RUNTIME_DIRECTORY, $XDG_RUNTIME_DIR, $TMPDIR, /tmp or /var/tmp)",
        false,
        store(
@@ -164,9 +163,8 @@ std::vector<OptionEntry> reload_options() {
 std::vector<OptionEntry> general_options() {
   return {
       {"drain-delay", "SECONDS",
-       "when told to stop, go on for so long with readyz at 503 (0): load balancers need time to "
-       "see "
-       "it",
+       "when told to stop, serve on for this long with readyz at 503 (0), so that load balancers "
+       "notice",
        false,
        store(
            parse_delay, [](Config & c) -> auto& { return c.drain_delay; })},
@@ -186,14 +184,13 @@ std::vector<OptionEntry> general_options() {
          return Status();
        }},
       {"watchdog", "SECONDS",
-       "replace the process that serves when its event loops have not turned for so long (30); 0: "
+       "replace the serving process when its event loops have not turned for this long (30); 0: "
        "never",
        false,
        store(
            parse_delay, [](Config & c) -> auto& { return c.watchdog; })},
       {"no-supervisor", nullptr,
-       "serve in this very process, for debuggers: a crash of a plugin then ends the service",
-       false,
+       "serve in this process, for debuggers: a crash of a plugin then ends the service", false,
        [](CommandLine& line, std::string_view) {
          line.config.supervisor = false;
          return Status();

@@ -1,5 +1,5 @@
-// The options of the command line as a table: how each reads there and in --help, and what it does
-// with its argument. Values.
+// The options of the command line as a table: the name of each, its text in --help, and what it
+// does with its argument. Values.
 #pragma once
 
 #include <functional>
@@ -16,7 +16,7 @@ struct OptionEntry {
   std::function<Status(CommandLine&, std::string_view)> apply;
 };
 
-// Parses with `parse`, then stores what came out where `field` says.
+// Parses with `parse`, then stores the result in the field that `field` returns.
 template <typename Parse, typename Field>
 std::function<Status(CommandLine&, std::string_view)> store(Parse parse, Field field) {
   return [parse, field](CommandLine& line, std::string_view text) -> Status {
@@ -33,12 +33,12 @@ inline auto count_between(std::uint32_t least, std::uint32_t most) {
   return [least, most](std::string_view text) { return parse_count(text, least, most); };
 }
 
-std::vector<OptionEntry> service_options();  // what is served, and by what
+std::vector<OptionEntry> service_options();  // plugins, runners, threads, queues
 std::vector<OptionEntry> http_options();     // sockets, limits, TLS
 std::vector<OptionEntry> reload_options();   // how plugins are replaced
 std::vector<OptionEntry> general_options();  // logs, stopping, help
 
-// All of them, in the order of --help.
+// All options, in the order of --help.
 const std::vector<OptionEntry>& all_options();
 
 }  // namespace bentohost::app

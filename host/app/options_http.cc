@@ -1,4 +1,4 @@
-// The options of the HTTP front. Names are those of BentoML and uvicorn where they have one.
+// The options of HTTP. Their names are those of BentoML and uvicorn where these have the option.
 #include <charconv>
 #include <system_error>
 
@@ -38,7 +38,7 @@ Result<http::HalfClose> parse_half_close(std::string_view text) {
 
 std::vector<OptionEntry> socket_options() {
   return {
-      {"host", "NAME", "listen on all addresses that it has (127.0.0.1)", false,
+      {"host", "NAME", "listen on all addresses of this name (127.0.0.1)", false,
        store(
            any_text, [](Config & c) -> auto& { return c.host; })},
       {"port", "N", "port to listen on (3000); 0 picks a free one", false,
@@ -56,9 +56,8 @@ std::vector<OptionEntry> socket_options() {
        "listen there for operators only: health, metrics and reloads, no APIs. Repeatable", true,
        append_address(&Config::admin_bind)},
       {"admin-host", "NAME",
-       "what operators may call the host of --admin-bind, beside the name given there, localhost "
-       "and "
-       "addresses; other names are refused, for they may be a web page's trick. Repeatable",
+       "another name for the host of --admin-bind, beside the name given there, localhost and "
+       "addresses; other names are refused, as they may be a web page's trick. Repeatable",
        true,
        [](CommandLine& line, std::string_view text) -> Status {
          line.config.admin_hosts.emplace_back(text);
@@ -87,8 +86,7 @@ std::vector<OptionEntry> limit_options() {
        store(
            parse_size, [](Config & c) -> auto& { return c.limits.max_body; })},
       {"max-body-memory", "BYTES",
-       "what the bodies of all requests may take in memory together (1g); more are answered 503",
-       false,
+       "most memory for the bodies of all requests together (1g); more are answered 503", false,
        store(
            parse_size, [](Config & c) -> auto& { return c.max_body_memory; })},
       {"max-head", "BYTES", "largest request head (64k); else 431", false,
@@ -106,25 +104,25 @@ std::vector<OptionEntry> limit_options() {
       {"body-timeout", "SECONDS", "from a request's head to the end of its body (300); else 408",
        false, seconds(&http::Limits::body_timeout)},
       {"min-rate", "BYTES",
-       "least bytes a second of a body, and of a response that is read, after 5 s (240; 0: any); "
-       "else 408, or cut off",
+       "least bytes a second of a body that arrives, and of a response that is read, after 5 s "
+       "(240; 0: any); else 408, or cut off",
        false, count(&http::Limits::min_rate, 0)},
       {"write-timeout", "SECONDS",
-       "a response of which nothing is read for so long is cut off (30)", false,
+       "a response of which nothing is read for this long is cut off (30)", false,
        seconds(&http::Limits::write_timeout)},
-      {"keep-alive-timeout", "SECONDS", "an idle connection is closed (75)", false,
+      {"keep-alive-timeout", "SECONDS", "a connection idle for this long is closed (75)", false,
        seconds(&http::Limits::idle_timeout)},
       {"half-close", "answer|drop",
-       "a client that has ended its side of the connection still gets its answers (answer), or is "
-       "taken for one that has left, so that what it has queued is dropped at once (drop)",
+       "a client that has closed its side of the connection still gets its responses (answer), or "
+       "counts as gone, so that its queued work is dropped at once (drop)",
        false,
        store(
            parse_half_close, [](Config & c) -> auto& { return c.limits.half_close; })},
-      {"max-requests", "N", "requests of a connection (0: any number); then it is closed", false,
+      {"max-requests", "N", "most requests of a connection (0: any); then it is closed", false,
        count(&http::Limits::max_requests, 0)},
-      {"max-connections", "N", "open at once (16384); further ones wait", false,
+      {"max-connections", "N", "most open connections (16384); further ones wait", false,
        count(&http::Limits::max_connections, 1)},
-      {"max-connections-per-client", "N", "of one address (0: any number); else 503", false,
+      {"max-connections-per-client", "N", "most of one address (0: any); else 503", false,
        count(&http::Limits::max_connections_per_client, 0)},
   };
 }
@@ -137,11 +135,11 @@ std::vector<OptionEntry> tls_options() {
   return {
       {"ssl-certfile", "FILE", "serve HTTPS with this certificate and its chain, in PEM", false,
        text(&http::TlsOptions::certfile)},
-      {"ssl-keyfile", "FILE", "its private key, if that is in another file", false,
+      {"ssl-keyfile", "FILE", "the private key, if it is in another file", false,
        text(&http::TlsOptions::keyfile)},
-      {"ssl-keyfile-password", "TEXT", "what opens the key", false,
+      {"ssl-keyfile-password", "TEXT", "the password of the private key", false,
        text(&http::TlsOptions::keyfile_password)},
-      {"ssl-ca-certs", "FILE", "who may sign clients' certificates", false,
+      {"ssl-ca-certs", "FILE", "authorities that may sign clients' certificates", false,
        text(&http::TlsOptions::ca_certs)},
       {"ssl-cert-reqs", "0|1|2", "clients' certificates: none (0), optional (1), required (2)",
        false,
@@ -150,7 +148,7 @@ std::vector<OptionEntry> tls_options() {
       {"ssl-version", "VERSION", "least TLS version: 1.2 (as is BentoML's 17) or 1.3 (1.2)", false,
        store(
            http::parse_tls_version, [](Config & c) -> auto& { return c.tls.min_version; })},
-      {"ssl-ciphers", "LIST", "of TLS 1.2, as `openssl ciphers` takes them", false,
+      {"ssl-ciphers", "LIST", "ciphers of TLS 1.2, as `openssl ciphers` takes them", false,
        text(&http::TlsOptions::ciphers)},
   };
 }

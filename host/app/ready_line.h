@@ -9,8 +9,8 @@
 
 namespace bentohost::app {
 
-// One line, with its end, in the log's format. `services` and `urls` are lists in words; what is in
-// them that would break the line, or the JSON, is escaped.
+// One line in the log's format, with its newline. `services` and `urls` are lists in words; any
+// characters that would break the line or the JSON are escaped.
 std::string ready_line(LogFormat format, std::string_view services, std::string_view urls,
                        Duration took);
 

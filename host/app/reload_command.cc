@@ -21,14 +21,14 @@ struct Wish {
 
 constexpr char kUsage[] =
     "usage: bentohost reload [--force] [--timeout SECONDS] [--insecure] ADMIN [SERVICE...]\n"
-    "  Reloads these services, or all of them, and says what became of each.\n"
+    "  Reloads these services, or all of them, and prints the result of each.\n"
     "  ADMIN       the address of --admin-bind: http://127.0.0.1:3001, or unix:PATH\n"
     "  --force     also a service whose file has not changed\n"
     "  --timeout   for each service; 300 s by default\n"
-    "  --insecure  takes any certificate, with https://\n"
-    "  The exit code is 0 when each serves what is in its file, 1 when one does not, 2 for a "
-    "wrong\n"
-    "  command line.\n";
+    "  --insecure  accepts any certificate, with https://\n"
+    "  The exit code is 0 when each service serves what is in its file, 1 when one does not, 2 "
+    "for\n"
+    "  a wrong command line.\n";
 
 int usage(const std::string& what) {
   std::fprintf(stderr, "bentohost reload: %s\n%s", what.c_str(), kUsage);
@@ -40,7 +40,7 @@ int failed(const std::string& why) {
   return 1;
 }
 
-// The services that the host has, those of middleware alone among them.
+// All services of the host, including those with middleware alone.
 Result<std::vector<std::string>> services_of(const Wish& wish) {
   auto answer = ask({"GET", wish.admin, "/plugins", wish.timeout, wish.verify});
   if (!answer.ok()) return std::move(answer).take_status();
@@ -56,7 +56,7 @@ Result<std::vector<std::string>> services_of(const Wish& wish) {
                                        ": is it a bentohost's --admin-bind?");
 }
 
-// What is told of it; false: it failed.
+// Reloads one service and prints the result. False: it failed.
 bool reload(const Wish& wish, const std::string& service) {
   const std::string path = "/plugins/" + service + "/reload" + (wish.force ? "?force=true" : "");
   auto answer = ask({"POST", wish.admin, path, wish.timeout, wish.verify});

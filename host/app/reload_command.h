@@ -1,5 +1,5 @@
-// `bentohost reload [--force] [--timeout SECONDS] [--insecure] ADMIN [SERVICE...]`: has a running
-// bentohost reload its plugins, by its admin port.
+// `bentohost reload [--force] [--timeout SECONDS] [--insecure] ADMIN [SERVICE...]`: makes a running
+// bentohost reload its plugins, through its admin port.
 #pragma once
 
 #include <string>
@@ -7,7 +7,7 @@
 
 namespace bentohost::app {
 
-// What stands behind the word `reload`. A line on stdout for each service; returns the exit code: 0
+// `arguments` are those after "reload". Prints a line for each service. Returns the exit code: 0
 // when all of them serve what is in their files now, 1 when one does not, 2 for wrong usage.
 int reload_command(const std::vector<std::string>& arguments);
 

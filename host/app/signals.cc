@@ -24,17 +24,18 @@ namespace {
 
 constexpr int kExitBySignal = 128;
 
-// What has come, in its order, in a pipe: a byte for each, the signal's number, with this bit if
-// the supervisor requested it.
+// Signals are queued in a pipe: a byte for each, its number, with this bit set if the supervisor
+// requested it.
 constexpr unsigned char kRequested = 0x80;
-// Never closed: signals, and threads that wait for them, may outlive static destructors.
+// The ends of the pipe. Never closed: signals, and threads that wait for them, may come after
+// static destructors.
 int reading = -1, writing = -1;
 
 bool is_supervised = false;
-// The end began with a SIGTERM to this process, perhaps to its whole group: then the supervisor's
-// first request is the same one.
+// The end began with a SIGTERM to this process, perhaps to its whole process group: the first
+// request of the supervisor is then the same signal.
 std::atomic<bool> begun_directly = false;
-// Came while nobody took them; 0: no signal that means the end.
+// Signals that came while nobody waited for them; 0: no stop signal.
 std::atomic<bool> hang_up_is_due = false;
 std::atomic<int> stop_is_due = 0;
 
@@ -42,7 +43,7 @@ struct Arrival {
   int number = 0;  // 0: none
   bool is_requested = false;
 
-  // Whether it ends a process that has not begun to end, or one that has.
+  // Whether it ends the process, which has or has not begun to end.
   bool ends(bool has_begun_to_end) const {
     if (is_requested) return true;
     if (is_supervised) return number == SIGTERM && !has_begun_to_end;
@@ -50,7 +51,7 @@ struct Arrival {
   }
 };
 
-// [signal handler] A pipe that is full holds signals enough.
+// [signal handler] A full pipe holds enough signals: the write may fail.
 void write_down(unsigned char byte) {
   [[maybe_unused]] const ssize_t n = ::write(writing, &byte, 1);
 }
@@ -61,12 +62,12 @@ Arrival read_one() {
   return {byte & ~kRequested, (byte & kRequested) != 0};
 }
 
-// A process's end has begun with this one.
+// The process's end begins with this signal.
 void note_first(const Arrival& arrival) {
   if (is_supervised && !arrival.is_requested) begun_directly = true;
 }
 
-// Whether one that comes while the process ends is another wish to end it.
+// Whether a signal that comes while the process ends is a second one that ends it.
 bool is_second(const Arrival& arrival) {
   return arrival.ends(true) && !begun_directly.exchange(false);
 }
@@ -78,7 +79,7 @@ int timeout_ms(const Clock& clock, TimePoint end) {
   return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(left).count());
 }
 
-// The next within `longest`; Duration::max() waits for one.
+// The next signal within `longest`; Duration::max() waits for one.
 Arrival take_one(Duration longest) {
   const SteadyClock clock;
   const TimePoint end = longest == Duration::max() ? kNoDeadline : clock.now() + longest;
@@ -110,8 +111,7 @@ void take_signals(bool supervised) {
   }
   reading = ends[0];
   writing = ends[1];
-  // Whoever started us may ignore it, and then the kernel reaps our children before we hear how
-  // they ended.
+  // Our parent may have ignored SIGCHLD: then the kernel would reap our children before us.
   ::signal(SIGCHLD, SIG_DFL);
   retake_signals();
   unblock_signals();
@@ -120,7 +120,7 @@ void take_signals(bool supervised) {
 void retake_signals() {
   handle_signals({SIGTERM, SIGINT, SIGHUP},
                  [](int number) { write_down(static_cast<unsigned char>(number)); });
-  make_harmless({SIGPIPE, SIGUSR2});  // the latter is for the supervisor
+  make_harmless({SIGPIPE, SIGUSR2});  // SIGUSR2 is for the supervisor
 }
 
 void request_signal(int number) {

@@ -1,10 +1,10 @@
 # bento_room(<name> [USES <lower room>...] [LINK <library>...])
-# One static library per room, of all sources in its folder; `http/parse` is the library
+# One static library per room, of all sources in its folder; the library of `http/parse` is
 # room_http_parse. A room includes only the rooms that it names: packaging/check_layering.py reads
-# these very lines. Tests link each room as a whole with nothing but what it names, so that a call of
-# anything else is a link error (tests/rooms).
+# these lines. tests/rooms links each room as a whole with the rooms that it names alone, so that a
+# call into any other room is a link error.
 set(BENTO_COMPILE_OPTIONS -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor)
-# gcc 12 takes the unused member of a std::variant (Result<T>) for an uninitialized one.
+# gcc 12 warns that the inactive member of a std::variant (Result<T>) is uninitialized.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   list(APPEND BENTO_COMPILE_OPTIONS -Wno-maybe-uninitialized)
 endif()
@@ -19,8 +19,8 @@ if(BENTO_SANITIZE)
   endif()
 endif()
 
-# What nearly every file of the host reads is parsed once, in the lowest room, for all of them. Files
-# still include what they use: CI's build with clang does without.
+# Headers that nearly every file of the host includes: precompiled once, in the lowest room, for all
+# rooms. Files still include what they use: CI's build with clang has no precompiled headers.
 set(BENTO_ROOM_HEADERS
   <algorithm> <array> <atomic> <chrono> <condition_variable> <deque> <functional> <map> <memory>
   <mutex> <optional> <span> <string> <string_view> <system_error> <thread> <utility> <vector>

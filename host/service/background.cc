@@ -22,7 +22,7 @@ class Background::RowJob final : public ThreadPool::Job {
     drop();
   }
   void drop() override {
-    row_.reset();  // what its tasks hold is released before it counts as done
+    row_.reset();  // the tasks release what they hold before the row counts as done
     background_.end_row();
   }
 
@@ -53,7 +53,7 @@ Status Background::admit() {
 void Background::begin(std::shared_ptr<BackgroundRow> row) {
   {
     std::lock_guard lock(mutex_);
-    if (stopping_->load()) return;  // too late: it is dropped
+    if (stopping_->load()) return;  // too late: the row is dropped
     ++rows_;
   }
   const Status status = threads_.run(std::make_unique<RowJob>(*this, std::move(row)));

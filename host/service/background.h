@@ -1,6 +1,6 @@
-// Background: what handlers left to be done after their answers. Each request's tasks are a row,
-// which begins when the answer has gone out and runs in order, on threads of their own: slow tasks
-// slow no request. Bounded: beyond `max_tasks` that wait, a handler is told so before it answers.
+// Background: tasks that handlers leave for after the response. The tasks of a request are a row:
+// it starts when the response has been sent, and runs in order on threads of its own, so slow tasks
+// slow no request. Bounded: when `max_tasks` wait, the handler's defer() fails.
 #pragma once
 
 #include <bento/abi.h>
@@ -25,7 +25,7 @@ namespace bentohost::service {
 
 class LiveService;
 
-// As the ABI's defer() takes it.
+// A task as the ABI's defer() takes it.
 struct BackgroundTask {
   bento_code (*run)(void* arg, bento_ctx*, bento_error*);
   void* arg;
@@ -38,7 +38,7 @@ class Background {
  public:
   struct Options {
     std::size_t threads = 4;
-    std::size_t max_tasks = 1024;                 // that wait
+    std::size_t max_tasks = 1024;                 // waiting
     Duration timeout = std::chrono::seconds(60);  // of a runner call
   };
   Background(const Options& options, const Clock& clock, observe::Metrics& metrics);
@@ -46,9 +46,9 @@ class Background {
   Background(const Background&) = delete;
   Background& operator=(const Background&) = delete;
 
-  // Once nothing new comes: gives what there is until `deadline`, then drops what has not begun,
-  // tells what runs, and gives it `grace` to return. Logs what was dropped. False: a task did not
-  // return.
+  // Call when no new tasks come. Lets tasks run until `deadline`, then drops those not yet begun,
+  // cancels the running ones and gives them `grace` to return. Logs how many were dropped. False: a
+  // task did not return.
   bool stop(TimePoint deadline, Duration grace);
 
  private:
@@ -64,27 +64,27 @@ class Background {
   // Shared with the runner calls of tasks.
   const std::shared_ptr<std::atomic<bool>> stopping_ = std::make_shared<std::atomic<bool>>(false);
   std::atomic<std::size_t> waiting_ = 0;  // tasks
-  std::atomic<std::size_t> dropped_ = 0;  // at the end
+  std::atomic<std::size_t> dropped_ = 0;  // tasks, by stop()
   std::mutex mutex_;
   std::condition_variable row_ended_;
   std::size_t rows_ = 0;  // begun; guarded by mutex_
   ThreadPool threads_;
 };
 
-// The tasks of one request, and their bento_ctx: the request is over, so it keeps what is told of
-// it. One thread at a time: the handler's, then a background one.
+// The tasks of one request, and their bento_ctx. The request is over by then, so the row keeps
+// copies of its id, method and path. One thread at a time: the handler's, then a background one.
 class BackgroundRow final : public bento_ctx {
  public:
-  // Holds `service`: its runners are what tasks may call.
+  // Holds `service`, whose runners the tasks may call.
   BackgroundRow(Background& background, std::shared_ptr<const LiveService> service,
                 std::string_view request_id, std::string_view method, std::string_view path);
-  ~BackgroundRow();  // drops what did not run
+  ~BackgroundRow();  // drops the tasks that did not run
   BackgroundRow(const BackgroundRow&) = delete;
   BackgroundRow& operator=(const BackgroundRow&) = delete;
 
   // RESOURCE_EXHAUSTED when too many wait: the task is not taken.
   Status add(const BackgroundTask& task);
-  // [any] The answer has gone out. `self` is this one.
+  // [any] The response has been sent. `self` is this row.
   void begin(std::shared_ptr<BackgroundRow> self);
 
   // bento_ctx

@@ -9,7 +9,7 @@
 namespace bentohost::service {
 namespace {
 
-// Else a handler would stream for as long as a client that wants no body keeps its connection.
+// Without this a handler would go on streaming to a HEAD request while its connection is open.
 Status bodiless() { return Status(BENTO_CANCELLED, "a response to HEAD has no body"); }
 
 }  // namespace
@@ -53,7 +53,7 @@ Status Channel::receive(bento_event& out) {
   auto piece = request_.receive();
   if (!piece.ok()) {
     has_body_ended_ = true;
-    // That the client is gone is an event, not a failure.
+    // A client that has left is an event, not a failure.
     return piece.status().code() == BENTO_CANCELLED ? Status() : std::move(piece).take_status();
   }
   piece_ = std::move(piece->bytes);
@@ -129,7 +129,7 @@ Status Channel::body(const bento_event& event) {
         return {};
       }
       Status status = request_.start(std::move(response_));
-      // What could not be started is answered otherwise, whatever the handler says now.
+      // The response could not be started: the request fails, whatever the handler sends now.
       if (!status.ok() && status.code() != BENTO_CANCELLED) {
         misuse_ = std::move(status).as_misuse();
         return misuse_;
@@ -152,13 +152,13 @@ void Channel::finish(const Status& status, std::string_view who) {
       return Status(BENTO_INTERNAL, std::string(who) + ": " + misuse_.message());
     }
     if (status.ok()) return Status(BENTO_INTERNAL, std::string(who) + silence);
-    // Only a 500 is for the log; other words are for the client.
+    // Only the message of a 500 goes to the log; others go to the client.
     if (status.http_status() != 500) return status;
     return Status(status).prefixed(std::string(who) + ": ");
   };
   switch (std::exchange(state_, State::kComplete)) {
     case State::kComplete:
-      // Its answer is out: what it fails with afterwards is for the log alone.
+      // The response is complete: a later failure changes nothing.
       return;
     case State::kBodiless:
       (void)request_.write({}, false);

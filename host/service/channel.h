@@ -1,6 +1,6 @@
-// Channel: the bento_channel of a raw API: the body as it comes, the response as it is made. A
-// response that is whole with its first body event goes out whole, with a Content-Length; any other
-// is streamed. One thread: the handler's.
+// Channel: the bento_channel of a raw API: the body as it arrives, the response as it is made. A
+// response whose first body event is its last is sent whole, with a Content-Length; any other is
+// streamed. One thread: the handler's.
 #pragma once
 
 #include <bento/abi.h>
@@ -21,13 +21,13 @@ class Channel {
   Channel& operator=(const Channel&) = delete;
 
   bento_channel* get() { return &table_.channel; }
-  // After the handler: completes or fails the request if it has not done so. `status` is what it
-  // returned; `who` it was, for the log. Misuse of the channel is a failure, too.
+  // After the handler has returned `status`: completes or fails the request if the handler did not.
+  // `who` names the handler in the log. Misuse of the channel is a failure, too.
   void finish(const Status& status, std::string_view who = "the handler");
-  // Nothing was sent, rightly or wrongly.
+  // Nothing was sent, not even by misuse.
   bool is_untouched() const { return state_ == State::kNothing && misuse_.ok(); }
 
-  // What is sent in between is kept, and is no answer yet: nothing if it was not sent to its end.
+  // Between the two, a response is kept instead of sent. end_draft() returns it if it is complete.
   void begin_draft();
   std::optional<http::Response> end_draft();
 
@@ -36,7 +36,7 @@ class Channel {
     bento_channel channel;  // first: its address is the table's
     Channel* owner;
   };
-  // kBodiless: a streamed answer to HEAD, of which nothing but the head goes out.
+  // kBodiless: a streamed response to HEAD; only its head is sent.
   enum class State { kNothing, kHead, kStreaming, kBodiless, kComplete };
 
   static bento_code receive(bento_channel* channel, bento_event* out, bento_error* error);
@@ -48,17 +48,17 @@ class Channel {
 
   RequestContext& request_;
   Table table_{};
-  std::string piece_;  // what receive() gave last
+  std::string piece_;  // the last piece that receive() returned
   bool has_body_ended_ = false;
   State state_ = State::kNothing;
-  Status misuse_;  // the first
+  Status misuse_;  // the first one
   bool is_drafting_ = false, is_draft_whole_ = false;
   std::optional<http::Response> draft_;
   http::Response response_;  // from its start to its first body event
 };
 
-// [worker] (waits) Calls `f(call, error)`, which answers through a channel; then sees to it that
-// there is an answer. `who` it was, for the log; `what`, for the report of a crash.
+// [worker] (waits) Calls `f(call, error)`, which answers through a channel, and makes sure that the
+// request is answered. `who` names the caller in the log, `what` in a crash report.
 template <typename F>
 void answer_through_channel(RequestContext& request, std::string_view who, std::string_view what,
                             F&& f) {

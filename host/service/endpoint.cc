@@ -9,8 +9,8 @@
 namespace bentohost::service {
 namespace {
 
-// Up to here a body is decoded, and a result encoded, on the event loop: at some 200 MB/s that is
-// less than a millisecond. Beyond, other connections would notice.
+// Bodies and results up to this size are decoded and encoded on the event loop: at some 200 MB/s
+// that takes less than a millisecond. Larger ones would delay other connections.
 constexpr std::size_t kMaxOnLoop = 128u << 10;
 
 std::size_t size_of(std::span<const bento_value> values) {
@@ -24,8 +24,8 @@ std::size_t size_of(std::span<const bento_value> values) {
 Endpoint::Endpoint(const LiveService& service, const plugin::ApiSpec& api)
     : service_(service), api_(api), who_("api " + api.name), decoder_(api.in) {
   if (api.form != plugin::ApiSpec::Form::kDirect) return;
-  is_checked_ = api.abi->out == nullptr;  // the method's own: its worker has checked it
-  // describe() has checked that there is such a method.
+  is_checked_ = api.abi->out == nullptr;  // the method's own description: its worker has checked it
+  // describe() has checked that the method exists.
   target_ = *service.runners().find(api.runner, api.method);
 }
 
@@ -83,7 +83,7 @@ void Endpoint::answer_with(RequestContext& request, std::span<const bento_value>
   request.answer(*std::move(response));
 }
 
-// The same on a thread: the values die with the callback that got them, so they are copied.
+// The same on a thread: the values live only as long as the callback, so they are copied.
 void Endpoint::answer_with_copies(const RequestPtr& request, std::span<const bento_value> values,
                                   RequestDeps& deps) const {
   auto copies = std::make_shared<std::vector<wire::Value>>();
@@ -99,8 +99,8 @@ void Endpoint::answer_with_copies(const RequestPtr& request, std::span<const ben
   });
 }
 
-// call_direct() for one whose thread waits anyhow: were what is left to do a job for another
-// thread, all of them might be waiting for it.
+// call_direct() for a request that already has a thread: it decodes and encodes on that thread, as
+// queueing a job could deadlock when all threads wait.
 void Endpoint::call_and_wait(RequestContext& request) const {
   auto value = decoder_.decode(request.request());
   if (!value.ok()) return request.fail(value.status());

@@ -1,4 +1,4 @@
-// Endpoint: what answers requests of one API, in one of its three forms: direct (the host calls the
+// Endpoint: answers the requests of one API, in one of three forms: direct (the host calls the
 // runner; no thread waits), invoke (the host decodes, the plugin handles) and raw (the plugin
 // handles the exchange).
 #pragma once
@@ -17,11 +17,11 @@ namespace bentohost::service {
 
 class Endpoint {
  public:
-  // `service` must outlive it; it is started.
+  // `service` is started and must outlive the endpoint.
   Endpoint(const LiveService& service, const plugin::ApiSpec& api);
 
   http::BodyPlan plan() const;
-  // [loop] Answers now or later; what may block or take long goes to the environment's threads.
+  // [loop] Answers now or later; work that may block or take long goes to the threads of `deps`.
   void call(const RequestPtr& request, RequestDeps& deps) const;
 
  private:
@@ -40,7 +40,7 @@ class Endpoint {
   const std::string who_;  // "api classify"
   Decoder decoder_;
   runner::Target target_;    // direct
-  bool is_checked_ = false;  // what is answered has been held against its description
+  bool is_checked_ = false;  // results have been checked against their description already
 };
 
 }  // namespace bentohost::service

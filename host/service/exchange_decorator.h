@@ -1,5 +1,5 @@
-// ExchangeDecorator: an exchange around another one. By itself it passes everything on to the
-// exchange outside of it; a class that derives from it overrides what it changes.
+// ExchangeDecorator: an exchange around another one. It passes every call on to the exchange
+// outside of it; a derived class overrides the calls that it changes.
 #pragma once
 
 #include <atomic>
@@ -20,7 +20,7 @@ class ExchangeDecorator : public http::Exchange {
   ExchangeDecorator(const ExchangeDecorator&) = delete;
   ExchangeDecorator& operator=(const ExchangeDecorator&) = delete;
 
-  // take_target() is not passed on: only the front has a plan.
+  // take_target() is not passed on: only the connection's exchange has a plan.
   const http::Request& request() const override { return outer_.request(); }
   std::string take_body() override { return outer_.take_body(); }
   std::size_t body_bytes() const override { return outer_.body_bytes(); }

@@ -7,7 +7,7 @@
 namespace bentohost::service {
 namespace {
 
-// For a loop that is not stuck.
+// Long enough for any loop that is not stuck.
 constexpr Duration kTurnTime = std::chrono::seconds(2);
 
 }  // namespace
@@ -84,7 +84,7 @@ void LiveService::stop_runners(TimePoint deadline) {
 
 void LiveService::stop(TimePoint deadline, bool is_in_use) {
   stop_runners(deadline);
-  // A call of the last request may be due at the end of a turn still.
+  // A call of the last request may still be due at the end of the loop's turn.
   for (const auto& loop : loops_) {
     for (const auto& pool : pools_) loop->hold_for_a_turn(pool);
     loop->let_turn(kTurnTime);

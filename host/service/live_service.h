@@ -1,5 +1,5 @@
-// LiveService: one generation of a plugin at work: its instance in this process, and the pools of
-// its runners. Immutable once started; any thread. A reload makes a new one beside it.
+// LiveService: one generation of a plugin at work: its instance in this process, and its runners'
+// pools. Immutable once started; any thread. A reload makes a new LiveService beside the old one.
 #pragma once
 
 #include <atomic>
@@ -23,7 +23,7 @@ namespace bentohost::service {
 struct RunnerOptions {
   std::string exe;            // this program, started again as `exe runner ...`
   std::uint32_t workers = 1;  // for runners that `workers_of` does not name
-  std::map<std::string, std::uint32_t> workers_of;  // by SERVICE.RUNNER, or by RUNNER
+  std::map<std::string, std::uint32_t> workers_of;  // by SERVICE.RUNNER or RUNNER
   std::size_t max_queue = 1024;
   std::size_t max_queue_bytes = 256u << 20;
   bool starts_at_low_priority = false;  // another generation serves meanwhile
@@ -40,10 +40,10 @@ class LiveService {
 
   using Loops = std::vector<std::shared_ptr<EventLoop>>;
 
-  // Each once and in this order, from one thread at a time.
+  // Call each once and in this order, from one thread at a time.
   Status create() { return instance_->create(); }
   Status start() { return instance_->start(); }  // on_startup
-  // The runners' pools, dealt out over the loops, and their processes, which `launcher` starts.
+  // The runners' pools are spread over the loops; `launcher` starts their processes.
   struct RunnerDeps {
     const Loops& loops;
     const std::shared_ptr<EventLoop>& launcher;
@@ -51,18 +51,18 @@ class LiveService {
     observe::Metrics& metrics;
   };
   void start_runners(const RunnerOptions& options, const RunnerDeps& deps);
-  // As Pool::is_warm, of all runners.
+  // As Pool::is_warm, for all runners.
   Result<bool> is_warm() const;
-  // OK unless a runner's workers have all failed for good: why.
+  // OK unless all workers of a runner have failed for good; the Status says why.
   Status may_get_ready() const;
   Status ready() { return instance_->ready(); }
-  // Fails the calls of its runners that wait, and ends the processes; those not ended by `deadline`
-  // are killed, and what they were at fails. Not for a loop's thread.
+  // Fails the waiting calls of its runners and ends the processes. A process that has not ended by
+  // `deadline` is killed, and its calls fail. Not for a loop's thread.
   void stop_runners(TimePoint deadline);
-  // on_shutdown and destroy, after the runners have ended. `is_in_use`: a handler has not returned,
-  // so nothing is destroyed under it. The loops run, and none of them calls this.
+  // Calls on_shutdown and destroy after the runners have ended. `is_in_use`: a handler has not
+  // returned, so destroy is not called. The loops must be running; no loop's thread may call this.
   void stop(TimePoint deadline, bool is_in_use = false);
-  // After stop(), as plugin::Library's.
+  // After stop(); as plugin::Library's.
   Status unmap() { return instance_->unmap(); }
   void drop_clean_pages() const { instance_->drop_clean_pages(); }
 
@@ -71,7 +71,7 @@ class LiveService {
   const std::string& prefix() const { return prefix_; }
   const runner::Client& runners() const { return *client_; }
 
-  // Requests and background rows that hold it.
+  // How many requests and background rows hold the service.
   mutable std::atomic<std::size_t> leases = 0;
 
  private:

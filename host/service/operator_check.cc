@@ -9,7 +9,7 @@
 namespace bentohost::service {
 namespace {
 
-// Without the port, and without the brackets of an IPv6 address.
+// The host without its port and without the brackets of an IPv6 address.
 std::string_view host_of(std::string_view authority) {
   if (authority.starts_with('[')) return authority.substr(1, authority.find(']') - 1);
   return authority.substr(0, authority.rfind(':'));

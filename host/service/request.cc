@@ -42,7 +42,7 @@ void RequestContext::set_path_params(const http::Parameters& parameters) {
 
 Result<http::ReceivedBody> RequestContext::receive() { return exchange_.receive(); }
 
-// What the handler has set besides.
+// Adds the status and headers that the handler has set.
 void RequestContext::add_set(http::Response& response) {
   if (status_ != 0) response.status = status_;
   for (http::Header& header : headers_) response.headers.push_back(std::move(header));
@@ -66,7 +66,7 @@ void RequestContext::fail(const Status& original) {
   const Status status = as_answer(original);
   const auto code = static_cast<int>(status.http_status());
   if (code < 500) return fail(code, status.message());
-  // What is answered in vain was told of when the client was.
+  // When another response was sent first, its failure is in the log already.
   if (!tracked_.has_answer()) {
     log(code == 500 ? LogLevel::kError : LogLevel::kWarning, status.message(),
         {{"status", code}, {"path", request().path}, {"request_id", request_id()}});
@@ -76,8 +76,8 @@ void RequestContext::fail(const Status& original) {
 
 http::Response RequestContext::problem_of(const Status& status, std::string_view path) const {
   const auto code = static_cast<int>(status.http_status());
-  // A 500 is a plugin's failure in its own words, which are not for strangers. The other 5xx are
-  // the host's words, and tell a client whether to try again.
+  // The message of a 500 is the plugin's own, which strangers must not read. Messages of the other
+  // 5xx are the host's, and tell a client whether to try again.
   const bool secret = code == 500 && !deps_.debug;
   http::Response response = http::problem(
       code,
@@ -96,8 +96,8 @@ void RequestContext::fail(int http_status, std::string_view detail, http::Header
   respond(std::move(response));
 }
 
-// What a handler has set is dropped with its answer, but for what belongs to the error: how to
-// authenticate with 401, and what is allowed with 405 (RFC 9110 15.5.2 and 15.5.6).
+// The headers that a handler has set are dropped with its response, except the one that belongs to
+// the error: WWW-Authenticate with 401, and Allow with 405 (RFC 9110 15.5.2 and 15.5.6).
 void RequestContext::keep_own(std::string_view name, http::Response& response) const {
   const auto is_it = [name](const http::Header& header) {
     return http::equals_ignoring_case(header.name, name);
@@ -115,7 +115,7 @@ void RequestContext::respond(http::Response response) {
 
 void RequestContext::give_up(const Status& why) {
   if (has_ended_) {
-    return log_error("after the answer: " + why.message(),
+    return log_error("failed after the response was sent: " + why.message(),
                      {{"path", request().path}, {"request_id", request_id()}});
   }
   if (is_streaming_) return cut(why);
@@ -135,7 +135,7 @@ Status RequestContext::write(std::string_view bytes, bool more) {
 }
 
 void RequestContext::cut(const Status& why) {
-  log_error("a streamed answer could not be completed: " + why.message(),
+  log_error("a streamed response could not be completed: " + why.message(),
             {{"path", request().path}, {"request_id", request_id()}});
   has_ended_ = true;
   exchange_.cut();
@@ -166,7 +166,7 @@ Status RequestContext::add_header(std::string_view name, std::string_view value)
 
 Status RequestContext::set_route(std::string_view route) {
   if (labels_ == nullptr) {
-    return Status(BENTO_FAILED_PRECONDITION, "a route is told by a mounted app");
+    return Status(BENTO_FAILED_PRECONDITION, "only a mounted app can set a route");
   }
   const RouteLabel* label = labels_->get_below(*mount_, route);
   if (label == nullptr) {
@@ -186,7 +186,7 @@ bool RequestContext::cancelled() const {
 Result<std::unique_ptr<bento_ticket>> RequestContext::submit(
     std::string_view runner, std::string_view method, std::span<const bento_value* const> inputs) {
   if (!may_call_) {
-    return Status(BENTO_FAILED_PRECONDITION, "what does not wait calls no runners: " +
+    return Status(BENTO_FAILED_PRECONDITION, "code that must not wait cannot call a runner: " +
                                                  std::string(runner) + "." + std::string(method));
   }
   if (service_ == nullptr) return Status(BENTO_NOT_FOUND, "there are no runners here");
@@ -198,7 +198,7 @@ Result<std::unique_ptr<bento_ticket>> RequestContext::submit(
 Status RequestContext::defer(bento_code (*task)(void*, bento_ctx*, bento_error*), void* arg,
                              void (*drop)(void*)) {
   if (has_ended_) {
-    return Status(BENTO_FAILED_PRECONDITION, "the answer is out: a task is left before its end");
+    return Status(BENTO_FAILED_PRECONDITION, "the response has ended: defer a task before that");
   }
   if (service_ == nullptr) return Status(BENTO_FAILED_PRECONDITION, "there is no service here");
   return tracked_.defer(service_, {task, arg, drop});

@@ -1,6 +1,6 @@
-// RequestContext: a request as a handler, an app or a middleware has it: the bento_ctx behind its
-// calls, what it says of the answer, and the way out for that. The host's duties are the tracked
-// exchange's, further out.
+// RequestContext: a request as a handler, an app or a middleware sees it: the bento_ctx of its
+// calls, the status and headers that it sets, and the way to answer. The host's duties belong to
+// the tracked exchange, further out.
 #pragma once
 
 #include <atomic>
@@ -27,7 +27,7 @@ namespace bentohost::service {
 
 class RequestContext final : public bento_ctx {
  public:
-  // Answers go to `exchange`: the tracked exchange, or what is between. `outer` keeps both alive.
+  // Answers `exchange`: the tracked one, or one inside of it. `outer` keeps both alive.
   RequestContext(RequestDeps& deps, TrackedExchange& tracked, http::Exchange& exchange,
                  std::shared_ptr<const void> outer = nullptr);
 
@@ -35,38 +35,38 @@ class RequestContext final : public bento_ctx {
   std::string_view request_id() const override { return tracked_.request_id(); }
 
   void set_path_params(const http::Parameters& parameters);  // of this request's path
-  // Whose runners it may call, and what of the path leads to it. `root_path` must outlive this.
+  // The service whose runners it may call, and its part of the path. `root_path` must outlive this.
   void set_service(std::shared_ptr<const LiveService> service, std::string_view root_path) {
     service_ = std::move(service);
     root_path_ = root_path;
   }
-  // The same for the report of a crash in `what`, which must outlive it.
+  // The request's data for a report of a crash in `what`, which must outlive the note.
   PluginCallNote note(std::string_view what) const;
-  // It is handled on a thread already, which may wait.
+  // The request already runs on a thread, which may wait.
   void set_on_thread() { is_on_thread_ = true; }
   bool is_on_thread() const { return is_on_thread_; }
-  // It is an app's, which may tell of the routes below its mount. Both must outlive it.
+  // The request is for an app, which may name routes below its mount. Both must outlive this.
   void set_mount(RouteLabels& labels, const RouteLabel& mount) {
     labels_ = &labels;
     mount_ = &mount;
   }
   // From now on submit() is refused: waiting for its result would hold up an event loop.
   void forbid_calls() { may_call_ = false; }
-  // What is answered is shown to `amend` first, streamed answers aside.
+  // `amend` may change the response before it is sent, unless it is streamed.
   void set_amend(std::function<void(http::Response&)> amend) { amend_ = std::move(amend); }
-  // The answer is out: nothing is deferred any more.
+  // The response has been sent: nothing can be deferred any more.
   void set_ended() { has_ended_ = true; }
 
-  // The client is gone: an answer is of no use.
+  // The client is gone: a response would be of no use.
   bool is_gone() const { return gone_->load(std::memory_order_relaxed); }
   TrackedExchange& tracked() { return tracked_; }
   bool is_head() const { return is_head_; }
-  // For how long runner calls of this request are wanted.
+  // When runner calls of this request end: its deadline, and when its client has left.
   runner::Client::CallLimits wanted() const { return {tracked_.deadline(), gone_}; }
-  // [worker] (waits) For a streamed body.
+  // [worker] (waits) The next piece of a streamed body.
   Result<http::ReceivedBody> receive();
-  // What to answer for `status`. Of a request whose client has left, CANCELLED is for the log; one
-  // that waits is told why its request was cancelled: 499 is nothing that a server answers.
+  // The status to answer with for `status`. When the client has left, CANCELLED (499) is for the
+  // log; a client that waits is told why its request was cancelled, as no server answers 499.
   Status as_answer(const Status& status) const;
 
   // Exactly one of these, once; the exchange is over after it. answer() adds the status and headers
@@ -74,16 +74,16 @@ class RequestContext final : public bento_ctx {
   void answer(http::Response response);
   void fail(const Status& original);
   void fail(int http_status, std::string_view detail, http::Headers headers = {});
-  // Whichever of these is still due, also when the answer is out, or is being written.
+  // Fails the request, cuts off its streamed response, or only logs when the response has ended.
   void give_up(const Status& why);
 
-  // The answer that is made of an error; whether it is for the log, too, is the caller's business.
+  // The response made from an error. The caller decides whether to log the error, too.
   http::Response problem_of(const Status& status, std::string_view path) const;
 
-  // [worker] (waits) Or the answer in pieces: start(), then write() until `more` is false, or cut()
-  // when it cannot be completed. After an error of start() other than CANCELLED one of the above is
-  // due instead. A started answer has no deadline, but is cancelled() when the host ends, and at
-  // once when it is one to HEAD.
+  // [worker] (waits) Or the response in pieces: start(), then write() until `more` is false, or
+  // cut() when it cannot be completed. After an error of start() other than CANCELLED, call one of
+  // the above instead. A started response has no deadline, but is cancelled() when the host ends,
+  // and at once when the request is a HEAD.
   Status start(http::Response response);
   Status write(std::string_view bytes, bool more);
   void cut(const Status& why);
@@ -110,7 +110,7 @@ class RequestContext final : public bento_ctx {
   const std::shared_ptr<const void> outer_;
   std::shared_ptr<const LiveService> service_;
   std::string_view root_path_;
-  RouteLabels* labels_ = nullptr;      // of an app's request
+  RouteLabels* labels_ = nullptr;      // null unless for an app
   const RouteLabel* mount_ = nullptr;  // likewise
   const std::shared_ptr<const std::atomic<bool>> gone_;
   const bool is_head_;

@@ -1,4 +1,4 @@
-// What all requests share; the lifecycle fills it in.
+// The options and objects that all requests share; the lifecycle fills them in.
 #pragma once
 
 #include <atomic>
@@ -22,18 +22,18 @@ struct RequestDeps {
   observe::AccessLog* access_log = nullptr;           // null: off
   Duration timeout = std::chrono::seconds(60);        // of a request, from the end of its body
   Duration body_timeout = std::chrono::seconds(300);  // from its head to the end of its body
-  bool debug = false;                                 // the details of 500s go to the client too
-  std::size_t max_in_flight = 4096;                   // slots, of requests to services; beyond: 503
+  bool debug = false;                                 // clients see the details of 500s, too
+  std::size_t max_in_flight = 4096;                   // slots for requests to services; beyond: 503
   ThreadPool* threads = nullptr;  // for handlers; null: they run where they are called (tests)
   std::vector<std::string> admin_hosts = {};  // see check_operator()
-  MemoryBudget* body_memory = nullptr;  // of the bodies of all requests; null: there is no bound
-  Background* background = nullptr;     // null: there are no background tasks (tests)
-  std::atomic<bool> stopping = false;   // readyz says so
-  std::atomic<bool> draining = false;   // and no new work is taken
-  // Of requests to services; those for health and metrics do not count. A request has a slot until
-  // it is answered and its handler has returned.
+  MemoryBudget* body_memory = nullptr;        // for the bodies of all requests; null: unlimited
+  Background* background = nullptr;           // null: no background tasks (tests)
+  std::atomic<bool> stopping = false;         // readyz says so
+  std::atomic<bool> draining = false;         // and no new work is taken
+  // Taken by requests to services, not by those for health and metrics. A request keeps its slot
+  // until it is answered and its handler has returned.
   std::atomic<std::size_t> slots = 0;
-  std::atomic<std::size_t> unanswered = 0;  // those that a stop waits for
+  std::atomic<std::size_t> unanswered = 0;  // requests that a stop waits for
 };
 
 }  // namespace bentohost::service

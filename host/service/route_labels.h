@@ -1,5 +1,5 @@
-// Under which route requests are logged and counted. Labels live as long as the process counts: a
-// route that a reload has taken away keeps its series.
+// The route under which a request is logged and counted. Labels live as long as the process: a
+// route that a reload has removed keeps its time series.
 #pragma once
 
 #include <cstddef>
@@ -21,13 +21,13 @@ class RouteLabels {
  public:
   explicit RouteLabels(observe::Metrics& metrics) : metrics_(metrics), unmatched_(get("")) {}
 
-  // [any] The same one for the same route.
+  // [any] The same label for the same route.
   const RouteLabel* get(const std::string& route);
   const RouteLabel* unmatched() const { return unmatched_; }
 
-  // [any] That of a route which an app tells of, below its mount ("/app/*"). Null for what is none,
-  // and the mount's own once the app has told of so many: what a plugin says must not fill the
-  // memory of whoever collects the metrics.
+  // [any] The label of a route that an app names, below its mount ("/app/*"). Null when `route` is
+  // malformed; the mount's own label once the app has named kMaxRoutesOfAMount of them, so that a
+  // plugin cannot fill the memory of a metrics collector.
   static constexpr std::size_t kMaxRoutesOfAMount = 256, kMaxLength = 256;
   const RouteLabel* get_below(const RouteLabel& mount, std::string_view route);
 

@@ -1,5 +1,5 @@
-// Scope: a request as the bento_scope that plugins read. Views of the request, and memory of its
-// own for the headers' pairs.
+// Scope: a request as the bento_scope that plugins read. It views the request, and owns the memory
+// of the header pairs.
 #pragma once
 
 #include <bento/abi.h>
@@ -15,7 +15,7 @@ namespace bentohost::service {
 class Scope {
  public:
   bool is_filled() const { return abi_.size != 0; }
-  // What it views must outlive it, or the next fill().
+  // The arguments must outlive the scope, or the next fill().
   void fill(const http::Request& request, std::string_view root_path, std::string_view request_id,
             TimePoint deadline, bento_pairs path_params = {});
   const bento_scope* abi() const { return &abi_; }

@@ -36,7 +36,7 @@ std::string hex16(std::uint64_t value) {
   return text;
 }
 
-// A client's id is taken over when it is short and can neither break a log line nor a header.
+// A client's id is used when it is short and can break neither a log line nor a header.
 bool is_usable_id(std::string_view id) {
   return !id.empty() && id.size() <= 128 && std::all_of(id.begin(), id.end(), [](char c) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
@@ -44,7 +44,7 @@ bool is_usable_id(std::string_view id) {
   });
 }
 
-// While a streamed body is on its way, nobody knows when the handler will have all of it.
+// While a streamed body is arriving, the time of its end is not known.
 TimePoint due(const http::Request& request, const RequestDeps& deps) {
   if (request.is_arriving) {
     return request.arrived + deps.body_timeout + deps.timeout;
@@ -146,7 +146,7 @@ void TrackedExchange::take_back_answer() {
   has_begun_ = false;
 }
 
-// The one from further in: by then the handler has returned, or is at work.
+// The response from further in: by then the handler has returned, or is at work.
 void TrackedExchange::end_answer(int status, std::size_t response_bytes) {
   if (!is_in_vain_) note_end(status, response_bytes);
   release_hold();
@@ -159,12 +159,12 @@ void TrackedExchange::respond(http::Response response) {
 }
 
 Status TrackedExchange::start(http::Response response) {
-  if (!begin_answer()) return Status(BENTO_CANCELLED, "the request was answered 504 before");
+  if (!begin_answer()) return Status(BENTO_CANCELLED, "the request was already answered 504");
   response.headers.push_back({"X-Request-Id", request_id_});
   streamed_status_ = response.status;
   streamed_bytes_ = response.body.size();
   Status status = outer().start(std::move(response));
-  // What could not be started can still be answered otherwise.
+  // A request whose response could not be started can still be answered otherwise.
   if (!status.ok() && status.code() != BENTO_CANCELLED) take_back_answer();
   return status;
 }
@@ -193,7 +193,7 @@ std::optional<http::Response> TrackedExchange::late() {
   return response;
 }
 
-// Before the exchange is: then its request may be gone.
+// Call before the outer exchange ends: then its request may be gone.
 void TrackedExchange::note_end(int status, std::size_t response_bytes) {
   const http::Request& from = request();
   const Duration took = deps_.clock.now() - from.arrived;

@@ -1,11 +1,11 @@
-// TrackedExchange: the host's duties around one exchange, outside of all that a plugin has a say
-// in: its id, its deadline, its slot among those in flight, its lease on the service, and when it
-// ends the metrics, the access log and the background tasks. It is the exchange that everything
-// further in answers; what it is told goes on to the front.
+// TrackedExchange: the host's duties around one exchange, outside of everything that a plugin can
+// change: its id, its deadline, its slot among the requests in flight, its lease on the service,
+// and at its end the metrics, the access log and the background tasks. Everything further in
+// answers this exchange, and it passes the response on to the connection.
 //
 // The deadline counts from the end of the request's body: until then --body-timeout and --min-rate
-// are its limits. At the deadline, work that waits is dropped, runner calls end, and handlers that
-// ask are told; who has not answered kLateGrace later is answered for.
+// are its limits. At the deadline, waiting work is dropped, runner calls end, and cancelled() turns
+// true; a handler that has not answered kLateGrace later is answered for.
 #pragma once
 
 #include <atomic>
@@ -30,22 +30,22 @@ class TrackedExchange final : public ExchangeDecorator, public http::DeadlineRes
   TrackedExchange(RequestDeps& deps, http::Exchange& front);
   ~TrackedExchange();
 
-  // What is left at the deadline to those who keep it themselves: to answer in their own words,
-  // through the service's middleware. A pool's tick and a turn of a busy loop fit in.
+  // The time after the deadline for pools and handlers that keep it themselves to answer in their
+  // own words, through the service's middleware. A pool's tick and a turn of a busy loop fit in.
   static constexpr Duration kLateGrace = std::chrono::milliseconds(250);
 
   std::string_view request_id() const { return request_id_; }
   TimePoint deadline() const { return TimePoint(Duration(deadline_.load())); }
-  // [any] Why nobody waits for this request's work any more; OK: somebody does.
+  // [any] Why nobody waits for this request's work any more; OK: the client still waits.
   Status over() const;
   bool is_over() const;
-  // Somebody has begun to answer: before the one that should, only late() can have.
+  // A response has begun. Before the handler has answered, only late() can have begun it.
   bool has_answer() const { return has_begun_; }
-  // A thread has come to its work.
+  // A thread has begun the request's work.
   void note_begun() { has_work_begun_ = true; }
 
-  // While one lives, a handler is at work, and the request keeps its slot, answered or not. It must
-  // not outlive the tracked exchange.
+  // While an AtWork lives, a handler is at work, and the request keeps its slot, answered or not.
+  // It must not outlive the tracked exchange.
   class AtWork {
    public:
     explicit AtWork(TrackedExchange& tracked) : tracked_(tracked) { ++tracked_.holds_; }
@@ -59,22 +59,22 @@ class TrackedExchange final : public ExchangeDecorator, public http::DeadlineRes
 
   // The label lives as long as the dispatcher.
   void set_label(const RouteLabel* label) { label_ = label; }
-  // From now on it has a slot, and a lease of the service, which lives as long as this does.
+  // From now on the request has a slot, and a lease on the service for as long as this lives.
   void lease(std::shared_ptr<const LiveService> service);
-  // Brings the deadline forward; one that is later, or none (UINT64_MAX, 0), changes nothing.
+  // Brings the deadline forward. A later deadline, or none (UINT64_MAX, 0), changes nothing.
   void tighten_deadline(std::uint64_t deadline_ns);
-  // [loop] It will be answered 504 if nobody has begun to by kLateGrace after its deadline. `self`
-  // is this one.
+  // [loop] The request will be answered 504 if no response has begun kLateGrace after its deadline.
+  // `self` is this one.
   void answer_by_deadline(std::shared_ptr<TrackedExchange> self);
-  // [loop] What is answered in place of a handler is shown to `f` first, which may change it.
-  // Whoever shows answers to hooks says begin_answer() before, so that one of the two does it.
+  // [loop] `f` may change the response that late() sends in place of a handler's. Code that calls
+  // hooks with a response calls begin_answer() before, so that only one of the two does it.
   void show_late_to(std::function<void(http::Response&)> f) { show_late_ = std::move(f); }
-  // Whoever answers is the first, and begins now. False: late() was.
+  // Claims the request for the handler's response. False: late() has answered it.
   bool begin_answer();
-  // ... and has come to nothing.
+  // Undoes begin_answer(): the response could not be started.
   void take_back_answer();
-  // Before the last piece of the answer: a task for after it. RESOURCE_EXHAUSTED when too many
-  // wait; what the task holds is then the caller's still.
+  // Before the last piece of the response: adds a task to run after it. RESOURCE_EXHAUSTED when too
+  // many wait; the caller then still owns what the task holds.
   Status defer(const std::shared_ptr<const LiveService>& service, const BackgroundTask& task);
 
   // http::Exchange
@@ -100,11 +100,11 @@ class TrackedExchange final : public ExchangeDecorator, public http::DeadlineRes
   std::atomic<Duration::rep> deadline_;
   std::atomic<const RouteLabel*> label_ = nullptr;
   std::shared_ptr<const LiveService> lease_;  // null: none
-  std::atomic<bool> has_begun_ = false;       // somebody answers: a handler, or late()
+  std::atomic<bool> has_begun_ = false;       // a response has begun: a handler's, or late()'s
   std::atomic<bool> has_work_begun_ = false;
   bool is_begun_ = false;       // by a handler
-  bool is_in_vain_ = false;     // late() was first, and this answer goes nowhere
-  std::atomic<int> holds_ = 1;  // of its slot: the answer's, and of those at work
+  bool is_in_vain_ = false;     // late() was first: this response goes nowhere
+  std::atomic<int> holds_ = 1;  // on its slot: one until it is answered, one for each AtWork
   std::function<void(http::Response&)> show_late_;
   int streamed_status_ = 0;
   std::size_t streamed_bytes_ = 0;

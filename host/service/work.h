@@ -1,6 +1,6 @@
-// What of a request has to run on a thread, for it may wait, or take long: handlers, mounted apps,
-// middleware that waits, large bodies. It is looked at when a thread comes to it: what nobody waits
-// for by then, because the deadline has passed or the client is gone, is never begun.
+// Runs on threads the work that may wait or take long: handlers, mounted apps, middleware that
+// waits, large bodies. When a thread takes the work up and nobody waits for it any more, because
+// the deadline has passed or the client is gone, it is never begun.
 #pragma once
 
 #include <cstddef>
@@ -15,14 +15,13 @@
 
 namespace bentohost::service {
 
-// [any] Calls `f` on a thread of the environment's, or fails the request and never calls it: at
-// once with 503 when too many wait or there is no thread to be had, later with why nobody wants it
-// any more. Calls it here when the request is on a thread already, or there are no threads.
-// std::bad_alloc out of `f` fails the request alone.
+// [any] Calls `f` on a thread of `deps`, or fails the request and never calls `f`: at once with 503
+// when too many jobs wait or no thread can be had, later when nobody waits for the request.
+// Calls `f` here when the request is on a thread already, or `deps` has no threads.
+// std::bad_alloc from `f` fails the request alone.
 void run_for(const RequestPtr& request, RequestDeps& deps, std::function<void()> f);
 
-// The same where there is no RequestContext yet. `fail` answers the exchange; `tracked exchange` is
-// kept.
+// The same where there is no RequestContext yet. `fail` answers the exchange; `tracked` is kept.
 void run_for(const std::shared_ptr<TrackedExchange>& tracked, std::size_t bytes, RequestDeps& deps,
              std::function<void()> f, std::function<void(const Status&)> fail);
 

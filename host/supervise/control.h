@@ -1,14 +1,14 @@
 // Control: one end of the connection between the supervisor and a serving process, a pair of
-// SOCK_SEQPACKET sockets: a message is a line of text and arrives whole. That the other side is
-// gone is seen as the end of it.
+// SOCK_SEQPACKET sockets: a message is a line of text and arrives whole. End of file means that the
+// other side is gone.
 //
 // To the supervisor: "ready TEXT" (the text is for systemd's status), "beat" (all event loops have
-// turned), "crashing N" (of signal N; it serves no more, but a core dump may keep it for long). To
-// the serving process: "stop N" (as if signal N had come), "hand_over" (another one serves from now
-// on), "hang" (the watchdog ends you; say where it is). What is not known is ignored, so that the
-// two may be of different versions.
+// turned), "crashing N" (of signal N; it serves no more, but its core dump may take long). To the
+// serving process: "stop N" (as if signal N had come), "hand_over" (another process serves from now
+// on), "hang" (the watchdog will kill it: report where it hangs). Unknown messages are ignored, so
+// that the two may be of different versions.
 //
-// One thread at a time, but send() from any.
+// One thread at a time; send() from any thread.
 #pragma once
 
 #include <optional>
@@ -25,15 +25,15 @@ class Control {
  public:
   Control() = default;
   explicit Control(UniqueFd fd) : fd_(std::move(fd)) {}
-  // Ours and the other's; both close-on-exec.
+  // Our end and the other process's; both close-on-exec.
   static Result<std::pair<Control, UniqueFd>> make();
 
   int fd() const { return fd_.get(); }
-  // Does not wait. False: the other side is gone, or has not read for long.
+  // Does not wait. False: the other side is gone, or has not read for too long.
   bool send(std::string_view message) const;
-  // The next message that is there, or nothing.
+  // Does not wait. The next message, or nullopt if none has arrived.
   std::optional<std::string> receive();
-  // The other side is gone, as receive() has found.
+  // receive() has seen that the other side is gone.
   bool has_ended() const { return has_ended_; }
 
  private:

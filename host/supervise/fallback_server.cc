@@ -10,7 +10,7 @@
 namespace bentohost::supervise {
 namespace {
 
-// The end of a stand-in delays the next attempt to serve: so long clients may take to read.
+// How long clients may take to read at the end: it delays the next start of a serving process.
 constexpr Duration kFarewell = std::chrono::milliseconds(20);
 
 const SteadyClock& clock() {

@@ -1,6 +1,6 @@
-// FallbackServer: answers while nobody else does: each request with 503 and Retry-After, on copies
-// of the listening sockets, until it is destroyed; then the sockets are as they were. It has a
-// thread of its own, an event loop's: no process is started while it lives.
+// FallbackServer: answers while there is no serving process: each request with 503 and Retry-After,
+// on copies of the listening sockets, until it is destroyed; the sockets are then as before. It has
+// a thread of its own, an event loop's, so no process is started while it lives.
 #pragma once
 
 #include <memory>

@@ -37,7 +37,7 @@ bool notify(std::string_view state) {
   const std::size_t length = std::strlen(path);
   if (length < 2 || length >= sizeof name.sun_path) return false;
   std::memcpy(name.sun_path, path, length);
-  if (path[0] == '@') name.sun_path[0] = '\0';  // abstract: its length is a part of its name
+  if (path[0] == '@') name.sun_path[0] = '\0';  // abstract: the length is part of the name
   const UniqueFd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   return ::sendto(fd.get(), state.data(), state.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
                   reinterpret_cast<const sockaddr*>(&name),

@@ -1,8 +1,8 @@
-// Orphans: processes that user code has left behind, and what is left of a serving process that
-// died: runners, and theirs. They become children of the supervisor, be it the first process of a
-// container or not, and are reaped by it. (Where the first process is a script that reaps nobody,
-// they would stay as zombies; and so a service has all of its processes below the one that people
-// know.) What they do until they end is their own affair.
+// Orphans: processes that user code has left behind, and the children of a serving process that
+// died: runners, and their children. They become children of the supervisor, which reaps them,
+// whether it is the first process of a container or not. (Where the first process is a script that
+// reaps nobody, they would stay as zombies; and so all processes of a service are below the one
+// that people know.) Orphans are not stopped.
 #pragma once
 
 #include <sys/types.h>
@@ -11,11 +11,11 @@
 
 namespace bentohost::supervise {
 
-// From now on orphans below this process are its children. It stays so across an exec.
+// From now on orphans below this process become its children, also after an exec.
 void take_in_orphans();
 
-// Reaps children that have ended, but for those that `is_ours` says: how these ended is still to be
-// asked for. False: there are more, for it does not go on without an end.
+// Reaps children that have ended, except those for which `is_ours` is true: the caller still needs
+// their exit status. False: there are more to reap; each call reaps a bounded number.
 bool reap_orphans(const std::function<bool(pid_t)>& is_ours);
 
 }  // namespace bentohost::supervise

@@ -1,5 +1,5 @@
-// Resume: how a supervisor that has upgraded the serving process is upgraded itself: it executes
-// the program in its own place, and goes on there with the same pid, sockets and serving process.
+// Resume: upgrades the supervisor after it has upgraded the serving process: it executes the new
+// program in its own place, which goes on with the same pid, sockets and serving process.
 #pragma once
 
 #include <sys/types.h>
@@ -15,16 +15,16 @@
 
 namespace bentohost::supervise {
 
-// What it goes on with.
+// The state that the new program goes on with.
 struct Resumed {
   pid_t serving = -1;
   int control = -1;  // the descriptor of our end
   RestartCounts restarts;
 };
 
-// In BENTOHOST_RESUME: "PID SERVING CONTROL RESTARTS", PID being this process's.
+// The value of BENTOHOST_RESUME: "PID SERVING CONTROL RESTARTS"; PID is this process's.
 std::string to_text(const Resumed& resumed);
-// None if there is none for this process. Taken out of the environment.
+// Takes the variable out of the environment. nullopt if it is not set or for another process.
 std::optional<Resumed> take_resumed();
 
 // Returns only if it fails. UNAVAILABLE: "cannot execute /usr/bin/bentohost: ...".

@@ -20,7 +20,7 @@ namespace {
 constexpr std::array<std::string_view, 5> kOurs{
     "NOTIFY_SOCKET=", "WATCHDOG_USEC=", "WATCHDOG_PID=", "BENTOHOST_SERVING=", "BENTOHOST_RESUME="};
 
-// These stay open in the child, under the numbers that they have.
+// Descriptors that stay open in the child, under the same numbers.
 struct FileActions {
   FileActions() { ::posix_spawn_file_actions_init(&actions); }
   ~FileActions() { ::posix_spawn_file_actions_destroy(&actions); }
@@ -93,7 +93,7 @@ bool is_stopped(pid_t pid) {
   std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
   std::string stat;
   std::getline(file, stat);
-  // "12 (name) T ...", and what is in the brackets may hold any.
+  // "12 (name) T ..."; the name may contain brackets.
   const std::size_t name_end = stat.rfind(") ");
   if (name_end == std::string::npos || name_end + 2 >= stat.size()) return false;
   const char state = stat[name_end + 2];

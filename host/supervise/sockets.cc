@@ -78,7 +78,8 @@ Result<std::vector<http::Listener>> take_sockets() {
     auto listener = parse(value);
     if (!listener) {
       return Status(BENTO_INVALID_ARGUMENT,
-                    name + "=" + value + " is no listening socket; it is for bentohost's own use");
+                    name + "=" + value +
+                        " is not a listening socket; unset it: only bentohost itself sets it");
     }
     ::unsetenv(name.c_str());
     ::fcntl(listener->fd.get(), F_SETFD, FD_CLOEXEC);

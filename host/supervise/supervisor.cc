@@ -27,12 +27,12 @@
 namespace bentohost::supervise {
 namespace {
 
-// After the second signal, for a serving process that does not even hear that.
+// From the second signal to SIGKILL, for a serving process that ignores even that signal.
 constexpr Duration kLastGrace = std::chrono::seconds(1);
 constexpr int kExitBySignal = 128;
 
 constexpr int kOurSignals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD};
-// The reason for a replacement, beside those of base/process_exit.h.
+// A reason for a replacement, beside those of base/process/process_exit.h.
 constexpr char kHungLabel[] = "watchdog";
 
 sigset_t our_signals() {
@@ -54,11 +54,11 @@ class Supervisor {
     ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
     ::signal(SIGPIPE, SIG_IGN);
     take_in_orphans();
-    ::signal(SIGCHLD, SIG_DFL);  // ignored, the kernel would reap our children before we know why
+    ::signal(SIGCHLD, SIG_DFL);  // if our parent ignored it, the kernel would reap our children
     signals_.reset(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
   }
 
-  // The first serving process, or the one that a supervisor before us has left.
+  // Starts the first serving process, or goes on with the one of the supervisor before us.
   Status begin(const std::optional<Resumed>& resumed) {
     if (!resumed) return start_current();
     ServingProcess process;
@@ -75,7 +75,7 @@ class Supervisor {
   }
 
   int run() {
-    // It has started, and does little from now on: most of what that took is not needed again.
+    // The supervisor does little from now on: most pages that its start used are not needed again.
     drop_clean_pages();
     while (!exit_code_) turn();
     return *exit_code_;
@@ -87,11 +87,11 @@ class Supervisor {
   void turn() {
     std::vector<pollfd> fds{{signals_.get(), POLLIN, 0}};
     for (const ServingProcess* process : all()) {
-      // Of its end SIGCHLD tells.
+      // SIGCHLD reports its end.
       fds.push_back({process->control.has_ended() ? -1 : process->control.fd(), POLLIN, 0});
     }
     if (::poll(fds.data(), fds.size(), timeout_ms()) < 0 && errno != EINTR) return;
-    // In this order: who was told to end has not died, and what it said before it died counts.
+    // In this order: a process told to stop has not died, and its last messages count.
     take_signals();
     for (ServingProcess* process : all()) take_messages(*process);
     if (current_ && current_->crashed_by != 0) replace_the_crashing();
@@ -139,7 +139,7 @@ class Supervisor {
       for (const ServingProcess* process : all()) ::kill(process->pid, SIGKILL);
     }
     if (watch_.turn(current_ && !is_stopping_ ? &*current_ : nullptr, now)) {
-      // Its end is not waited for: what a driver holds does not die of SIGKILL either.
+      // Do not wait for its end: a process that is stuck in a driver survives even SIGKILL.
       ::kill(current_->pid, SIGKILL);
       current_->crashed_by = SIGKILL;
       replace_the_crashing();
@@ -160,7 +160,7 @@ class Supervisor {
     orders.take_over = take_over;
     orders.beat = watch_.beat();
     orders.restarts = restarts_;
-    // Only an upgrade starts what is at the path by now; a crash is no time for another version.
+    // Only an upgrade starts the program now at the path; after a crash the version stays the same.
     return start_serving(
         {take_over ? options_.program.exe : own_program(), options_.program.arguments}, listeners_,
         orders, clock_.now());
@@ -173,7 +173,7 @@ class Supervisor {
     if (options.ok()) {
       stand_in_ = std::make_unique<FallbackServer>(*std::move(options), listeners_);
     } else {
-      log_error("nobody answers until the next attempt: " + options.status().message());
+      log_error("clients wait until the next start, without a 503: " + options.status().message());
     }
   }
 
@@ -184,7 +184,7 @@ class Supervisor {
     while (::read(signals_.get(), &info, sizeof info) == sizeof info) {
       switch (info.ssi_signo) {
         case SIGCHLD:
-          break;  // it has woken us
+          break;  // it only wakes us
         case SIGUSR1:
           log_info("SIGUSR1 means nothing here, and is ignored");
           break;
@@ -201,13 +201,13 @@ class Supervisor {
     }
   }
 
-  // One that is about to serve may have read what has changed since, or not.
+  // A process that is not ready may have read its files before they changed: SIGHUP is sent later.
   static void hang_up(ServingProcess& process) {
     process.is_hangup_due = !process.is_ready();
     if (!process.is_hangup_due) {
       ::kill(process.pid, SIGHUP);
     } else {
-      log_info("SIGHUP: what has changed is read again as soon as the serving process is ready",
+      log_info("SIGHUP: changed files are read again as soon as the serving process is ready",
                {{"pid", process.pid}});
     }
   }
@@ -219,7 +219,7 @@ class Supervisor {
       notify("STOPPING=1\nSTATUS=stopping");
       start_at_ = kNoDeadline;
       stand_in_.reset();
-      // A half-started one has nothing to finish.
+      // A process that has not finished starting has no requests to finish.
       if (next_ && current_) ::kill(next_->pid, SIGKILL);
     } else {
       kill_at_ = clock_.now() + kLastGrace;
@@ -235,7 +235,7 @@ class Supervisor {
 
   void upgrade() {
     if (is_stopping_) return;
-    if (current_) take_messages(*current_);  // it may have said that it is ready
+    if (current_) take_messages(*current_);  // it may have sent "ready"
     if (!current_ || !current_->is_ready()) {
       is_upgrade_due_ = true;
       return log_info("SIGUSR2: the upgrade begins when a serving process is ready");
@@ -265,7 +265,7 @@ class Supervisor {
   void take_messages(ServingProcess& process) {
     while (const auto message = process.control.receive()) {
       process.beat_at = clock_.now();
-      if (*message == "beat") process.is_hung = false;  // it has turned after all
+      if (*message == "beat") process.is_hung = false;  // its loops have turned after all
       if (message->starts_with("ready")) {
         const bool moves = next_ && &process == &*next_;
         on_ready(process, message->substr(5));
@@ -295,11 +295,11 @@ class Supervisor {
 
   // ---- deaths ----
 
-  // It is as good as dead; what it still does, a core dump as a rule, is not waited for.
+  // Do not wait for the end of a process that is crashing: it may be dumping core.
   void replace_the_crashing() {
     if (is_stopping_ || !has_been_ready_) return;
     leaving_.push_back(*std::exchange(current_, std::nullopt));
-    on_death(leaving_.back(), leaving_.back().crashed_by);  // so wait(2) will say, too
+    on_death(leaving_.back(), leaving_.back().crashed_by);  // the status that wait(2) will give
   }
 
   static bool has_died(const ServingProcess& process, int& status) {
@@ -345,7 +345,7 @@ class Supervisor {
       return;
     }
     if (!has_been_ready_) {
-      // One that exits has said why, but for a plugin that makes it a success.
+      // A process that exits has said why, unless a plugin's code exited with 0.
       const bool is_silent = WIFSIGNALED(status) || last_exit_code_ == 0;
       exit_code_ = is_silent ? 1 : last_exit_code_;
       if (is_silent) {
@@ -364,7 +364,7 @@ class Supervisor {
                {"uptime", in_seconds(clock_.now() - process.started)},
                {"ready_for", in_seconds(served)}});
     notify("STATUS=replacing the serving process, which " + exit_text(status));
-    if (next_) {  // it was about to take over anyway
+    if (next_) {  // the new process was about to take over anyway
       current_ = std::exchange(next_, std::nullopt);
       is_upgraded_ = true;
       return;
@@ -378,7 +378,7 @@ class Supervisor {
 
   // ---- the rest ----
 
-  // The program that serves now supervises, too: it takes the place of this one in this process.
+  // Executes the program that serves now in this process, so that it supervises, too.
   void become_the_new_one() {
     const Status failed = execute_again(options_.program, listeners_,
                                         {current_->pid, current_->control.fd(), restarts_});
@@ -391,7 +391,7 @@ class Supervisor {
   UniqueFd signals_;
   Watch watch_{options_.watchdog, clock_.now()};
 
-  std::optional<ServingProcess> current_;  // none: it is about to be started
+  std::optional<ServingProcess> current_;  // nullopt: about to be started
   std::optional<ServingProcess> next_;     // of an upgrade, until it is ready
   std::list<ServingProcess> leaving_;      // have handed over, or are about to die
   std::unique_ptr<FallbackServer> stand_in_;
@@ -400,10 +400,10 @@ class Supervisor {
   TimePoint start_at_ = kNoDeadline, kill_at_ = kNoDeadline;
   std::string status_text_ = "serving";
   bool has_been_ready_ = false, is_stopping_ = false;
-  bool is_upgrade_due_ = false;  // SIGUSR2 has come while none was ready
-  bool is_upgraded_ = false;     // and so are we, as soon as the old one has gone
+  bool is_upgrade_due_ = false;  // SIGUSR2 came while no serving process was ready
+  bool is_upgraded_ = false;     // the supervisor follows when the old process has gone
   bool are_orphans_left_ = false;
-  int killed_by_ = 0;  // the second signal
+  int killed_by_ = 0;  // the second stop signal
   int last_exit_code_ = 0;
   std::optional<int> exit_code_;
 };

@@ -1,6 +1,6 @@
-// Supervisor: the process that people start, and that never loads their code: it holds the
-// listening sockets and looks after the serving process, which does the work. One thread; it sleeps
-// until a signal, a message or a death comes.
+// Supervisor: the process that people start, which never loads plugins: it holds the listening
+// sockets and looks after the serving process, which does the work. One thread; it sleeps until a
+// signal, a message or a death comes.
 //
 //   starting -> serving -> (dies) -> backing off -> serving ...       SIGTERM, SIGINT: stopping
 //                  | SIGUSR2
@@ -22,15 +22,15 @@ namespace bentohost::supervise {
 
 struct SupervisorOptions {
   Program program;
-  // How its stand-in answers during a crash loop; an error, and clients wait.
+  // The options of the fallback server in a crash loop. If this fails, clients wait instead.
   std::function<Result<http::ServerOptions>()> fallback;
-  // A serving process whose event loops have not turned for so long is replaced; zero: it is not.
+  // A serving process whose event loops have not turned for this long is replaced; zero: never.
   Duration watchdog{};
 };
 
-// Begins, or goes on where one before it has left off, serves until a signal ends it, and returns
-// the exit code: that of the serving process. One that ends before it was ever ready is not started
-// again. The caller's thread is the process's only one.
+// Starts a serving process, or goes on from `resumed`, runs until a signal ends it, and returns the
+// exit code of the serving process. If the first serving process ends before it is ready, it is not
+// started again. The caller's thread must be the only one of the process.
 int supervise(SupervisorOptions options, std::vector<http::Listener> listeners,
               const std::optional<Resumed>& resumed);
 

@@ -26,18 +26,18 @@
 namespace bentohost::supervise {
 namespace {
 
-// All of us are gone within a second of the supervisor; so long requests may still take.
+// How long requests may still take after the supervisor's end; we exit within a second of it.
 constexpr Duration kOrphanGrace = std::chrono::milliseconds(600);
 constexpr int kExitOrphaned = 1;
 
-// For a signal handler; -1: nobody is to be told.
+// For the signal handler; -1: there is no supervisor to tell.
 std::atomic<int> crash_fd = -1;
 
 }  // namespace
 
-// Shared with its own thread, which is left behind at the end.
+// Shared with its thread, which is detached and may outlive the client.
 struct SupervisorClient::Thread {
-  Control control;  // without a descriptor: systemd is told
+  Control control;  // without a descriptor: tell systemd instead
   Duration beat{};
   std::vector<int> sockets;
   std::vector<std::string> files;
@@ -46,8 +46,8 @@ struct SupervisorClient::Thread {
   std::mutex mutex;
   struct Watched {
     std::shared_ptr<EventLoop> loop;
-    std::atomic<bool> is_due = false;  // it has not turned since it was asked
-    std::atomic<pid_t> thread = 0;     // known when it has turned once
+    std::atomic<bool> is_due = false;  // the loop has not turned since it was asked
+    std::atomic<pid_t> thread = 0;     // known once the loop has turned
   };
   std::deque<Watched> loops;  // guarded by mutex; elements stay where they are
   TimePoint next_beat = kNoDeadline;
@@ -70,7 +70,7 @@ void SupervisorClient::Thread::run() {
     }
     pollfd fds[] = {{wake.get(), POLLIN, 0}, {control.fd(), POLLIN, 0}};
     ::poll(fds, 2, timeout);
-    if (fds[0].revents != 0) {  // there are loops to be watched
+    if (fds[0].revents != 0) {  // there are new loops to watch
       std::uint64_t count = 0;
       [[maybe_unused]] const ssize_t n = ::read(wake.get(), &count, sizeof count);
       ask_loops();
@@ -79,7 +79,7 @@ void SupervisorClient::Thread::run() {
     if (fds[1].revents != 0) take_messages();
     if (clock.now() < next_beat) continue;
     next_beat = clock.now() + beat;
-    if (has_a_hung_loop()) continue;  // silence says so
+    if (has_a_hung_loop()) continue;  // send no beat
     if (control.fd() >= 0) {
       control.send("beat");
     } else {
@@ -106,7 +106,7 @@ bool SupervisorClient::Thread::has_a_hung_loop() {
                      [](const Watched& each) { return each.is_due.load(); });
 }
 
-// The first of them ends us all, with a report of what it is doing.
+// The first hung thread ends the process, with a report of where it hangs.
 void SupervisorClient::Thread::end_the_hung() {
   pid_t hung = 0;
   {
@@ -118,7 +118,7 @@ void SupervisorClient::Thread::end_the_hung() {
   if (hung != 0) {
     end_for_hanging(hung);
   } else {
-    control.send("beat");  // all have turned meanwhile
+    control.send("beat");  // all loops have turned meanwhile
   }
 }
 
@@ -135,7 +135,7 @@ void SupervisorClient::Thread::take_messages() {
 }
 
 void SupervisorClient::Thread::outlive_supervisor() {
-  // First what a new start would stumble over. (Sockets of systemd's are only closed.)
+  // First release the sockets and files that a restart would collide with, systemd's own excepted.
   for (const std::string& file : files) ::unlink(file.c_str());
   for (const int fd : sockets) ::shutdown(fd, SHUT_RDWR);
   log_error("the supervisor is gone; ending");

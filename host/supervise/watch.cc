@@ -42,7 +42,7 @@ void Watch::look(ServingProcess* serving, TimePoint now) {
   const bool has_hung = ours_.look(std::max(serving->beat_at, serving->ready_at), now);
   if (ours_.is_silent() && is_stopped(serving->pid)) return ours_.excuse(now);
   if (!has_hung || serving->is_hung) return;
-  log_error("the serving process hangs: an event loop does not turn; it is ended",
+  log_error("the serving process hangs: an event loop does not turn; ending the process",
             {{"pid", serving->pid}, {"silent_for", in_seconds(ours_.silent_for())}});
   serving->is_hung = true;
   serving->control.send("hang");
@@ -51,14 +51,14 @@ void Watch::look(ServingProcess* serving, TimePoint now) {
 
 void Watch::feed(const ServingProcess* serving, TimePoint now) {
   feed_at_ = now + *systemds_ / 2;
-  // Until a process is ready we are the ones to be watched, and while we end one that hangs.
+  // Until a process is ready, and while one that hangs is being ended, systemd watches us alone.
   const bool is_silent =
       serving != nullptr && !serving->is_hung && now - serving->beat_at > *systemds_;
   if (!is_silent) {
     is_late_ = false;
     notify("WATCHDOG=1");
   } else if (!std::exchange(is_late_, true)) {
-    log_error("an event loop of the serving process does not turn; the watchdog is told no more",
+    log_error("an event loop of the serving process does not turn: systemd gets no more WATCHDOG=1",
               {{"pid", serving->pid}, {"silent_for", in_seconds(now - serving->beat_at)}});
   }
 }

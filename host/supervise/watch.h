@@ -1,7 +1,7 @@
-// Watch: the two watchdogs that a supervisor has to do with. systemd's watches the supervisor, and
-// for as long as that has no watchdog of its own, the serving process behind it. The supervisor's
-// own watches the serving process, and replaces it; it takes less time than systemd's, which would
-// end the whole service for it. One thread.
+// Watch: the supervisor's two watchdogs. systemd's watches the supervisor and, if the supervisor
+// has no watchdog of its own, the serving process behind it. The supervisor's own watches the
+// serving process and replaces it; its limit is shorter than systemd's, which would end the whole
+// service. One thread.
 #pragma once
 
 #include <optional>
@@ -15,18 +15,18 @@ namespace bentohost::supervise {
 
 class Watch {
  public:
-  // What a process that hangs gets to say where.
+  // The time that a process gets to report where it hangs.
   static constexpr Duration kReportTime = std::chrono::seconds(5);
 
-  // `limit`: of our own; zero: there is none.
+  // `limit`: of our own watchdog; zero: there is none.
   Watch(Duration limit, TimePoint now);
 
-  // How often signs of life are wanted: for either watchdog. Zero: never.
+  // How often signs of life are wanted, for either watchdog. Zero: never.
   Duration beat() const;
   // When turn() wants to be called.
   TimePoint next() const;
-  // `serving`: the process that serves and is to go on; null: there is none, or it is ending.
-  // True: it hangs, has been told to say where, and has had its time for it.
+  // `serving`: the serving process; null: there is none, or it is ending. True: it hangs, has been
+  // told to report where, and its time for that is over.
   bool turn(ServingProcess* serving, TimePoint now);
 
  private:
@@ -36,7 +36,7 @@ class Watch {
   const std::optional<Duration> systemds_ = watchdog_interval();
   Watchdog ours_;
   TimePoint feed_at_ = kNoDeadline, end_at_ = kNoDeadline;
-  bool is_late_ = false;  // its signs of life are, and the log says so
+  bool is_late_ = false;  // signs of life are late, and the log says so
 };
 
 }  // namespace bentohost::supervise

@@ -1,6 +1,6 @@
-// Watchdog: whether the serving process has hung: no sign of life of it for longer than a limit, in
-// time in which this process ran. When both stood still (SIGSTOP, a frozen container, a virtual
-// machine that was moved) that is nobody's fault, and a suspended machine's clock stands still
+// Watchdog: finds whether the serving process has hung: no sign of life for longer than a limit.
+// Only time in which this process ran counts: when both were stopped (SIGSTOP, a frozen container,
+// a virtual machine that was moved) neither hangs, and a suspended machine's clock stands still
 // anyway. A value; time is an argument.
 #pragma once
 
@@ -12,15 +12,15 @@ namespace bentohost::supervise {
 
 class Watchdog {
  public:
-  // It never barks where the limit is zero.
+  // With a limit of zero it never finds a hang.
   explicit Watchdog(Duration limit) : limit_(limit) {}
 
-  // So often it wants to look, and signs of life are wanted.
+  // How often to call look(), and how often signs of life are wanted.
   Duration interval() const { return limit_ / 4; }
   TimePoint next_look() const { return limit_ == Duration::zero() ? kNoDeadline : next_look_; }
 
-  // `sign_of_life` is when the last one came. More than an interval between two looks counts as
-  // one: in the rest of it we were as silent. True: it has hung, for the first time or still.
+  // `sign_of_life` is when the last one came. More than an interval between two looks counts as one
+  // interval: in the rest this process did not run either. True: the other process hangs.
   bool look(TimePoint sign_of_life, TimePoint now) {
     if (sign_of_life > looked_at_) silent_for_ = Duration::zero();
     const TimePoint since = std::max(looked_at_, sign_of_life);
@@ -29,7 +29,7 @@ class Watchdog {
     next_look_ = now + interval();
     return limit_ != Duration::zero() && silent_for_ >= limit_;
   }
-  // It cannot give any, or none is expected.
+  // The process can send no sign of life now, or none is expected.
   void excuse(TimePoint now) {
     silent_for_ = Duration::zero();
     looked_at_ = now;

@@ -1,9 +1,8 @@
-/* A plugin in plain C99: one API, one runner, and nothing between them and <bento/abi.h>. The
- * runner's method doubles each element of an array of float64, whatever its shape; POST /twice
- * answers with it.
+/* A plugin in plain C99: one API and one runner, directly on <bento/abi.h>. The runner's method
+ * doubles each element of a float64 array of any shape; POST /twice answers with the result.
  *
- * It shows what the C++ glue does for one: describing with structs that live as long as the plugin,
- * reading inputs, writing to the sink, and reporting errors. */
+ * It shows what the C++ glue does for you: describing the service with structs that live as long as
+ * the plugin, reading inputs, writing to the sink, and reporting errors. */
 #include <bento/abi.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,8 +32,7 @@ static bento_code doubler_create(const bento_host* host, uint32_t worker, void**
 
 static void doubler_destroy(void* self) { free(self); }
 
-/* All callers' rows come joined along axis 0, and go back the same way: nothing to tell apart here.
- */
+/* The rows of all callers come joined along axis 0, and the results go back the same way. */
 static bento_code doubler_twice(void* self, const bento_method* method, bento_ctx* ctx,
                                 const bento_value* const* in, size_t n, const uint32_t* rows,
                                 size_t callers, bento_sink* sink, bento_error* error) {
@@ -52,7 +50,7 @@ static bento_code doubler_twice(void* self, const bento_method* method, bento_ct
   return BENTO_OK;
 }
 
-/* The shape is for people and the docs: flags demand the dtype only. */
+/* Only the dtype is enforced, as the flags say: any shape is accepted. */
 static const bento_io array = {
     .size = sizeof(bento_io),
     .kind = BENTO_TENSOR,

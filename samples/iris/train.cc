@@ -1,4 +1,4 @@
-// Trains iris.svm from iris.csv, as scikit-learn's SVC(gamma="scale") would: C-SVC, RBF kernel, C =
+// Trains iris.svm from iris.csv, as scikit-learn's SVC(gamma="scale") does: C-SVC, RBF kernel, C =
 // 1, tolerance 0.001, and gamma = 1 / (number of features * variance of all feature values), see
 // "gamma" at https://scikit-learn.org/stable/modules/generated/sklearn.svm.SVC.html. Run at build
 // time:
@@ -27,7 +27,7 @@ struct Flower {
 std::vector<Flower> read_csv(const char* path) {
   std::ifstream file(path);
   std::string line, cell;
-  std::getline(file, line);  // the head
+  std::getline(file, line);  // the header
   std::vector<Flower> flowers;
   while (std::getline(file, line)) {
     std::istringstream cells(line);

@@ -1,4 +1,4 @@
-// BentoML's background tasks: the client has its answer at once, and others are told of it later.
+// BentoML's background tasks: the client gets its response at once, and callbacks are sent later.
 #include <bento/bento.hpp>
 #include <bento/http_client.hpp>
 #include <chrono>
@@ -26,7 +26,7 @@ std::string to_json(bento::TensorView<std::int64_t> classes) {
   return json + "]}";
 }
 
-// What it throws goes to the log, and ends the row of tasks that it is one of.
+// An exception goes to the log, and the request's remaining tasks are dropped.
 void send_result(bento::Context& ctx, const std::string& json, const std::string& url) {
   const bento::HttpClient client{
       {.connect_timeout = std::chrono::milliseconds(ctx.options().integer("connect_timeout_ms")),
@@ -37,9 +37,9 @@ void send_result(bento::Context& ctx, const std::string& json, const std::string
 
 BENTO_SERVICE(svc) {
   svc.name("iris_background").version("1.0").doc("Which iris is it? And who else wants to know?");
-  svc.option("model", "iris.svm", "libsvm model file, of the iris sample");
-  svc.option("callback_url", "http://127.0.0.1:8000/", "told by classify_with_task");
-  svc.option("callback_urls", std::vector<std::string>(), "told by classify_with_multi_tasks");
+  svc.option("model", "iris.svm", "libsvm model file of the iris sample");
+  svc.option("callback_url", "http://127.0.0.1:8000/", "for classify_with_task");
+  svc.option("callback_urls", std::vector<std::string>(), "for classify_with_multi_tasks");
   svc.option("connect_timeout_ms", 1000u, "how long a callback's connection may take");
   svc.option("timeout_ms", 5000u, "how long a callback may take to answer");
 
@@ -49,7 +49,7 @@ BENTO_SERVICE(svc) {
                   .idempotent = true,
                   .input = bento::NDArray<double>({-1, 4}).sample({{4.9, 3.0, 1.4, 0.2}})});
 
-  // One task: it runs when the client has its answer.
+  // One task: it runs when the response has been sent.
   svc.api("classify_with_task", {.input = predict.input()},
           [=](bento::Context& ctx, bento::TensorView<double> x) {
             auto classes = predict.run(ctx, x);
@@ -59,7 +59,7 @@ BENTO_SERVICE(svc) {
                                        }};
           });
 
-  // Several, which run in this order.
+  // Several tasks, which run in this order.
   svc.api("classify_with_multi_tasks", {.input = predict.input()},
           [=](bento::Context& ctx, bento::TensorView<double> x) {
             const std::string json = to_json(predict.run(ctx, x));

@@ -90,7 +90,7 @@ BENTO_SERVICE(svc) {
     return Prediction{species(predict.run(ctx, row(flower)))};
   });
   app.post("/predict_app_async", [=](bento::Context& ctx, const IrisFeatures& flower) {
-    auto classes = predict.async_run(ctx, row(flower));  // on its way: time for something else
+    auto classes = predict.async_run(ctx, row(flower));  // does not wait for the result
     return Prediction{species(classes.get())};
   });
 
@@ -98,7 +98,7 @@ BENTO_SERVICE(svc) {
   app.get("/live", [] { return bento::Html{kLivePage}; });
   app.files("/static", "iris_web_static");
 
-  // A stream has its request's deadline for runner calls, so it ends in time; browsers come back.
+  // Runner calls of a stream keep its request's deadline, so it must end; browsers then reconnect.
   app.get("/flowers", [=](bento::Context& ctx, bento::EventStream& out) {
     std::mt19937 random(std::random_device{}());
     for (int i = 0; i < 100 && !ctx.cancelled(); ++i) {

@@ -1,4 +1,4 @@
-// The two pages of iris_web. What they load is named relative to them, wherever they are mounted.
+// The two pages of iris_web. Their links are relative, so the app can be mounted anywhere.
 #pragma once
 
 inline constexpr const char* kFormPage = R"html(<!doctype html>

@@ -1,4 +1,4 @@
-// Bodies and answers of any length in constant memory, and a page that shows events as they happen.
+// Bodies and responses of any length in constant memory, and a page that shows events live.
 #include <zlib.h>
 
 #include <bento/bento.hpp>
@@ -14,7 +14,7 @@ BENTO_SERVICE(svc) {
   svc.name("streams").version("1.0").doc("Uploads, events and a page.");
 
   // curl -T FILE -X POST http://127.0.0.1:3000/crc32
-  svc.api("crc32", {.doc = "The CRC-32 of a body, taken as it comes.", .max_body = 1ull << 40},
+  svc.api("crc32", {.doc = "The CRC-32 of a body, computed as it arrives.", .max_body = 1ull << 40},
           [](bento::Stream& stream) {
             uLong crc = 0;
             for (std::string_view piece : stream.body()) {

@@ -16,7 +16,7 @@ struct PriceModel {
     pause = std::chrono::milliseconds(rc.options().integer("pause_ms"));
   }
 
-  // A row for each house: its area in square metres, its rooms, its age in years.
+  // A row for each house: its area in square metres, number of rooms, and age in years.
   bento::Tensor<double> estimate(bento::TensorView<double> x) {
     std::this_thread::sleep_for(pause);  // as a large model would
     auto prices = bento::Tensor<double>::zeros({x.rows()});
@@ -31,7 +31,7 @@ struct PriceModel {
   std::chrono::milliseconds pause{0};
 };
 
-// How far a house is from those that the model was made of, in standard deviations.
+// How far a house is from the typical house of the training data, in standard deviations.
 struct Outliers {
   bento::Tensor<double> distance(bento::TensorView<double> x) {
     static constexpr double kMean[] = {110, 4, 40}, kDeviation[] = {40, 1.5, 25};
@@ -63,8 +63,8 @@ bento::Tensor<double> row(const House& house) {
 
 BENTO_SERVICE(svc) {
   svc.name("houses").version("1.1").doc("What is a house worth?");
-  svc.option("model", "houses.txt", "four numbers: a base price; of a square metre, room, year");
-  svc.option("pause_ms", 0u, "how long each call of the model takes, to see batches");
+  svc.option("model", "houses.txt", "four numbers: a base price; and per square metre, room, year");
+  svc.option("pause_ms", 0u, "how long each call of the model takes, to make batches visible");
 
   auto prices = svc.runner<PriceModel>("prices");
   auto estimate = prices.method<&PriceModel::estimate>(

@@ -13,13 +13,13 @@ MISSING = "there is no chromium here: packaging/install.sh test-browser"
 
 
 class Browser:
-    """One page. To be used as a context."""
+    """One page, as a context manager."""
 
     def __init__(self):
         self.profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         commands, self.commands = os.pipe()
         self.messages, messages = os.pipe()
-        # Chromium expects them as its descriptors 3 and 4.
+        # Chromium expects the pipes as its descriptors 3 and 4.
         self.process = subprocess.Popen(
             ["bash", "-c", f'exec "$@" 3<&{commands} 4>&{messages}', "bash", PROGRAM, "--headless", "--no-sandbox",
              "--disable-gpu", "--no-first-run", "--remote-debugging-pipe", f"--user-data-dir={self.profile.name}",
@@ -36,7 +36,7 @@ class Browser:
         return self
 
     def __exit__(self, *_):
-        os.close(self.commands)  # which is what ends it
+        os.close(self.commands)  # this ends Chromium
         self.process.wait(timeout=60)
         os.close(self.messages)
         self.profile.cleanup()
@@ -65,5 +65,5 @@ class Browser:
         self.call("Page.navigate", url=url)
 
     def evaluate(self, expression):
-        """What the expression is in the page; None if that throws, as long as the page is not there."""
+        """The value of the expression in the page; None if it throws, as it does before the page is loaded."""
         return self.call("Runtime.evaluate", expression=expression)["result"].get("value")

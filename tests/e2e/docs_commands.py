@@ -1,8 +1,8 @@
-"""Types what README.md and the pages for operators say, word by word, into a shell, with what is installed.
+"""Types the commands of README.md and the pages for operators into a shell, with the installed program.
 
-A line of an indented block that begins with `bentohost --plugin` is started, has to become ready, and
-ends well when it is told to stop. The README's `$ curl` lines are asked of what quickstart.sh serves, and
-have to be answered as it says. Only what belongs to the reader's machine is another here: see HERE.
+A line of an indented block that begins with `bentohost --plugin` is started, must become ready, and
+must end cleanly when told to stop. The README's `$ curl` lines are sent to the server of quickstart.sh, and
+must be answered as the README says. Only ports and paths of the reader's machine are replaced: see HERE.
 """
 import json
 import os
@@ -17,7 +17,7 @@ import time
 PAGES = ("README.md", "plugins/README.md", "packaging/docs/*.md", "sdk/docs/guide/options.md")
 START_SECONDS = 60
 STOP_SECONDS = 60
-# Ports and paths of the docs, and what stands for them: any port, of the loopback; a folder of the test.
+# Ports and paths of the docs, and their replacements: any port of the loopback, and a folder of the test.
 HERE = {
     "--port 8080": "--port 0",
     "0.0.0.0:8080": "127.0.0.1:0",
@@ -30,14 +30,14 @@ HERE = {
 
 
 def commands_of(page):
-    """The commands of a page's indented blocks, continued lines as one."""
+    """The commands of a page's indented blocks; continued lines are joined."""
     text = re.sub(r"```.*?```", "", page.read_text(), flags=re.S)
     lines = re.sub(r"\\\n\s+", "", text).splitlines()
     return [line.strip() for line in lines if line.startswith("    ")]
 
 
 def questions_of(page):
-    """Each `$ command` of a page, and what is said to be its output."""
+    """Each `$ command` of a page, and the output that the page shows for it."""
     for block in re.findall(r"(?:^    .*\n)+", page.read_text(), flags=re.M):
         for part in re.split(r"^    \$ ", block, flags=re.M)[1:]:
             command, _, output = part.partition("\n")
@@ -45,7 +45,7 @@ def questions_of(page):
 
 
 def agree(said, answered):
-    """Is that the output? `...` in a text of JSON is whatever it is."""
+    """Is that the output? `...` in a JSON string matches any text."""
     said, answered = json.loads(said), json.loads(answered)
     if isinstance(said, dict):
         answered.update({key: "..." for key, value in said.items() if value == "..." and key in answered})
@@ -78,7 +78,7 @@ class Typed:
         sys.exit(f"{self.command}\n{what}; its output:\n{self.output.decode()}")
 
     def wait_until_ready(self):
-        """Where it serves, as its ready line says: the ports that it has chosen."""
+        """The ports that the program has chosen, from its ready line."""
         deadline = time.monotonic() + START_SECONDS
         pipe = self.process.stdout.fileno()
         while not (told := re.search(rb"^.* at .*\(ready in .*$", self.output, flags=re.M)):
@@ -97,7 +97,7 @@ class Typed:
 
 
 def prepare(prefix, here):
-    """What the docs take for granted: a model, a plugin in this folder, a certificate, a file of keys."""
+    """Makes the files that the docs assume: a model, a plugin in this folder, a certificate, a file of keys."""
     here.mkdir()
     plugins = next(prefix.rglob("libiris.so")).parent
     shutil.copy(plugins / "libc99.so", here)

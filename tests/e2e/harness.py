@@ -1,4 +1,4 @@
-"""Drives the real bentohost from outside: starts it on port 0, talks HTTP to it, looks at its processes.
+"""Drives the real bentohost from outside: starts it on port 0, talks HTTP to it, inspects its processes.
 
 Run a test file as `python3 test_x.py BUILD_DIR [unittest options]`. Nothing here sleeps for a fixed time:
 eventually() polls a condition until its deadline.
@@ -26,20 +26,20 @@ SOURCE = Path(__file__).resolve().parents[2]
 EXE = BUILD / "bin" / "bentohost"
 PLUGINS = BUILD / "tests" / "plugins"
 LAB = str(PLUGINS / "liblab.so")
-# The plugins of the tests die of real signals: a sanitizer must not make exit codes of them.
+# The test plugins die of real signals: a sanitizer must not turn these into exit codes.
 for sanitizer in ("ASAN", "TSAN"):
     os.environ[sanitizer + "_OPTIONS"] = ":".join(
         filter(None, (os.environ.get(sanitizer + "_OPTIONS"), "handle_segv=0", "handle_abort=0")))
 IS_SANITIZED = "BENTO_SANITIZE:STRING=\n" not in (BUILD / "CMakeCache.txt").read_text()
 # Sanitized builds are several times slower.
 SLOW = 5 if IS_SANITIZED else 1
-# Seconds that "at once" may take on a machine that has other things to do. What it is held against, a
-# timeout or a handler that hangs, takes longer still.
+# Seconds that "at once" may take on a busy machine. The alternative, a timeout or a handler that hangs,
+# takes longer still.
 AT_ONCE = 10 * SLOW
 
 
 def eventually(condition, seconds=10.0, what="a condition"):
-    """The first true value of condition(), or AssertionError once the time is up."""
+    """The first true value of condition(); AssertionError when the time is over."""
     deadline = time.monotonic() + seconds * SLOW
     while True:
         value = condition()
@@ -51,7 +51,7 @@ def eventually(condition, seconds=10.0, what="a condition"):
 
 
 def children_of(pid):
-    """The pids of a process's children, dead ones that nobody has reaped among them."""
+    """The pids of a process's children, including zombies."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
@@ -62,7 +62,7 @@ def children_of(pid):
 
 
 def command_line(pid):
-    """The words of a process's command line; none when it is gone."""
+    """The words of a process's command line; none when the process is gone."""
     with contextlib.suppress(OSError):
         return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[:-1]
     return []
@@ -76,7 +76,7 @@ def is_alive(pid):
 
 
 def is_pending(number, pid):
-    """Has a process not taken this signal yet? What is gone has nothing to take."""
+    """Is this signal still pending for the process? False when the process is gone."""
     with contextlib.suppress(OSError):
         status = Path(f"/proc/{pid}/status").read_text()
         return any(int(mask, 16) >> (number - 1) & 1 for mask in re.findall(r"(?:SigPnd|ShdPnd):\s*(\w+)", status))
@@ -98,7 +98,7 @@ class Reply:
 
 
 def samples_of(metrics):
-    """The metrics' values by their names and labels, of a reply to GET /metrics."""
+    """The values of the metrics in a reply to GET /metrics, by name and labels."""
     samples = {}
     for line in metrics.body.decode().splitlines():
         if line and not line.startswith("#"):
@@ -119,7 +119,7 @@ class UnixConnection(http.client.HTTPConnection):
 
 
 def connection_to(url, timeout, tls=None):
-    """To where a ready line says: http://HOST:PORT, https://HOST:PORT, or unix:PATH."""
+    """A connection to an address of a ready line: http://HOST:PORT, https://HOST:PORT, or unix:PATH."""
     if url.startswith("unix:"):
         return UnixConnection(url.removeprefix("unix:"), timeout)
     parts = urllib.parse.urlsplit(url)
@@ -153,12 +153,12 @@ class Client:
 
 
 class Host:
-    """A bentohost that is up (or, with ready=False, at least listening is not waited for).
+    """A running bentohost. With ready=False the constructor does not wait until it is ready.
 
-    `pid` is the supervisor's; what it does for clients is done by the process `serving_pid`.
+    `pid` is the supervisor; the process `serving_pid` serves the clients.
 
-    `listen` is where, `launcher` a command that becomes it, `pass_fds` what it inherits, and `tls`
-    an SSLContext for its clients. With deaf=True nobody reads what it writes.
+    `listen` has the options for its addresses, `launcher` is a command that executes it, `pass_fds` are descriptors
+    that it inherits, and `tls` is an SSLContext for its clients. With deaf=True nobody reads its output.
     """
     tls = None
 
@@ -182,8 +182,8 @@ class Host:
             self.wait_ready()
 
     def serving_pids(self):
-        """The processes that serve, or are about to, the oldest first; with --no-supervisor it is
-        the only one."""
+        """The processes that serve, or are about to, the oldest first; with --no-supervisor the only
+        process."""
         if b"--no-supervisor" in command_line(self.pid):
             return [self.pid]
         own = command_line(self.pid)[1:]
@@ -199,7 +199,7 @@ class Host:
         return [child for pid in self.serving_pids() for child in children_of(pid)]
 
     def descendants(self):
-        """The pids of all that it has started, and that those have."""
+        """The pids of all its descendants."""
         found = children_of(self.pid)
         for pid in found:  # grows as it is walked
             found.extend(children_of(pid))
@@ -224,7 +224,7 @@ class Host:
         return self
 
     def listening_ports(self):
-        """Those of TCP over IPv4, ascending."""
+        """The ports of TCP over IPv4, ascending."""
         inodes, ports = set(), []
         for fd in Path(f"/proc/{self.serving_pid}/fd").iterdir():
             with contextlib.suppress(OSError):
@@ -236,7 +236,7 @@ class Host:
         return sorted(ports)
 
     def find_port(self):
-        """The port of a host that is not ready yet: it listens from early on."""
+        """The port of a host that is not ready yet: it listens from the beginning."""
         self.port = eventually(self.listening_ports, what="a listening socket")[0]
         return self
 
@@ -244,7 +244,7 @@ class Host:
         return "\n".join(self.stderr_lines)
 
     def log_line(self, words):
-        """The first line of its log with these words, once it is there."""
+        """Waits for the first line of its log with these words."""
         return eventually(lambda: next((line for line in self.stderr_lines if words in line), None),
                           what=f'"{words}" in the log')
 
@@ -275,11 +275,11 @@ class Host:
         return found
 
     def metrics(self):
-        """Each sample's value by its name and labels as they stand in the text."""
+        """Each sample's value by its name and labels, as written in the text."""
         return samples_of(self.get("/metrics"))
 
     def stop(self, number=signal.SIGTERM):
-        """Ends it and returns the exit code; whatever it started must be gone."""
+        """Stops it and returns the exit code; all processes that it started must be gone."""
         children = self.descendants()
         if self.process.poll() is None:
             self.process.send_signal(number)
@@ -314,7 +314,7 @@ class Run:
         self.returncode, self.seconds = process.returncode, time.monotonic() - began
 
     def children_left(self):
-        """Whatever is left of its session."""
+        """The processes that are left of its session."""
         left = []
         for stat in Path("/proc").glob("[0-9]*/stat"):
             with contextlib.suppress(OSError):
@@ -325,7 +325,7 @@ class Run:
 
 
 class HostTest(unittest.TestCase):
-    """Starts hosts that are stopped, and must have ended cleanly, when the test is over."""
+    """Starts hosts. At the end of the test they are stopped, and must end cleanly."""
 
     def start(self, *arguments, **options):
         host = Host(*arguments, **options)
@@ -334,7 +334,7 @@ class HostTest(unittest.TestCase):
 
     def _stop(self, host):
         if host.process.returncode is None:
-            if host.process.poll() is None:  # else stop() tells how it ended
+            if host.process.poll() is None:  # otherwise stop() reports how it ended
                 eventually(lambda: all(is_alive(pid) for pid in host.descendants()),
                            what="the reaping of all dead children")
             code = host.stop()
@@ -345,7 +345,7 @@ class HostTest(unittest.TestCase):
             self.assertNotIn(mark, host.stderr())
 
     def assert_refused(self, done, *words, code=1, within=AT_ONCE):
-        """That this Run ended soon, saying why in one line, and left nothing behind; the line."""
+        """Asserts that this Run ended soon, printed one line, and left nothing behind; returns the line."""
         message = [line for line in done.stderr.splitlines() if line.startswith("bentohost: ")]
         self.assertEqual(len(message), 1, done.stderr)
         for word in words:
@@ -368,7 +368,7 @@ def in_parallel(jobs):
     def run(i, job):
         try:
             results[i] = job()
-        except BaseException as error:  # told to the caller below
+        except BaseException as error:  # raised for the caller below
             errors.append(error)
 
     threads = [threading.Thread(target=run, args=pair) for pair in enumerate(jobs)]

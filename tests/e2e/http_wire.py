@@ -1,4 +1,4 @@
-"""Raw HTTP/1.1: makes requests byte by byte, sends them, reads answers strictly, and tells how a connection
+"""Raw HTTP/1.1: makes requests byte by byte, sends them, reads responses strictly, and reports how a connection
 ended. Text in requests is Latin-1, so that "\\xff" is that byte."""
 import concurrent.futures
 import socket
@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from harness import SLOW
 
 THREADS = 32
-NO_HEAD = 0  # the status of an answer as HTTP/0.9 has it
+NO_HEAD = 0  # the status of an HTTP/0.9 response
 
 
 class Ended(Exception):
-    """No more bytes come; says how it ended."""
+    """No more bytes come; the message says how the connection ended."""
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Wire:
         self.connection, self.unread = connection, b""
 
     def send(self, data):
-        """What the peer no longer takes is told by what comes back."""
+        """Ignores errors: if the peer reads no more, its response says why."""
         try:
             self.connection.sendall(data)
         except OSError:
@@ -100,19 +100,19 @@ def connect(port):
 
 
 def reset(connection):
-    """Ends it as a crashed client's system does."""
+    """Resets the connection, as the system of a crashed client does."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.close()
 
 
 def run_all(cases, run):
-    """run(case) for each, many at a time; pairs of case and result, in order."""
+    """Calls run(case) for each case, many at a time; returns pairs of case and result, in order."""
     with concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
         return list(zip(cases, pool.map(run, cases)))
 
 
 def head(*lines, body=""):
-    """A message of these lines, and a body that they have to frame."""
+    """A message with these lines, and a body that they must frame."""
     return "".join(line + "\r\n" for line in (*lines, "")).encode("latin-1") + as_bytes(body)
 
 
@@ -133,5 +133,5 @@ def sized(body, *headers, to="/repeat"):
 
 
 def chunked(body, *headers, to="/repeat"):
-    """The body as it stands, in chunks."""
+    """The body in chunks."""
     return post("Transfer-Encoding: chunked", *headers, body=body, to=to)

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """install_test.py <source tree> <build tree> <C compiler> <C++ compiler>
 
-What a stranger does: installs bentohost, reads the docs that came with it, copies the template and the
-samples from there, builds them against the installed SDK, once with CMake and a plugin in C with
-pkg-config, serves them with the installed program, and types what the docs say.
+Does what a new user does: installs bentohost, reads the installed docs, copies the template and the
+samples from there, builds them against the installed SDK, with CMake and a C plugin also with
+pkg-config, serves them with the installed program, and types the commands of the docs.
 """
 
 import json
@@ -43,7 +43,7 @@ def only(folder, pattern):
 
 
 def check_docs(docs):
-    """The README and what it leads to are there: no link of theirs leads nowhere."""
+    """The README and the pages that it links to are installed, and all their links work."""
     for page in ("README.md", "ARCHITECTURE.md", "CHANGELOG.md", "sdk/README.md", "plugins/README.md",
                  "packaging/docs/README.md", "LICENSE"):
         if not (docs / page).is_file():
@@ -56,7 +56,7 @@ def check_docs(docs):
 
 
 def check_units(prefix):
-    """They start the program that was installed with them."""
+    """The units start the program that was installed with them."""
     unit = only(prefix, "bentohost@.service")
     (program,) = re.findall(r"^ExecStart=(\S+)", unit.read_text(), flags=re.M)
     if pathlib.Path(program) != prefix / "bin" / "bentohost" or not os.access(program, os.X_OK):
@@ -65,7 +65,7 @@ def check_units(prefix):
 
 
 def check_quickstart(source, work, c_compiler, cxx_compiler):
-    """What quickstart.sh builds is all that `cmake --install` wants: no command of a build is left."""
+    """quickstart.sh builds everything that `cmake --install` needs: no build command is left to run."""
     (targets,) = re.findall(r"--target (.*) >&2", (source / "packaging" / "quickstart.sh").read_text())
     build = work / "as_quickstart"
     run("cmake", "-S", source, "-B", build, "-G", "Ninja", f"-DCMAKE_C_COMPILER={c_compiler}",
@@ -78,7 +78,7 @@ def check_quickstart(source, work, c_compiler, cxx_compiler):
 
 
 def build_project(name, folder, prefix, work, c_compiler, cxx_compiler):
-    """Builds a copy of a project outside the tree and installs it to its own prefix: the plugin."""
+    """Builds a copy of a project outside the tree and installs it to its own prefix; returns the plugin."""
     shutil.copytree(folder, work / name, dirs_exist_ok=True)
     build, its_prefix = work / f"build_{name}", work / f"prefix_{name}"
     run("cmake", "-S", work / name, "-B", build, "-G", "Ninja",
@@ -101,7 +101,7 @@ def build_with_pkg_config(source, prefix, work, compiler):
 
 
 class Host:
-    """The installed bentohost on a port of its choice; stopped at the end of a `with`."""
+    """The installed bentohost, on a port that it picks; stopped at the end of a `with`."""
 
     def __init__(self, program, plugin):
         self.process = subprocess.Popen(
@@ -118,7 +118,7 @@ class Host:
         self.process.wait()
 
     def port(self):
-        """Reads the output up to the line that tells the address."""
+        """Reads the output up to the line with the address."""
         deadline = time.monotonic() + START_SECONDS
         pipe = self.process.stdout.fileno()
         while not (told := re.search(rb"127\.0\.0\.1:([1-9]\d*)\b", self.output)):
@@ -130,7 +130,7 @@ class Host:
         return int(told[1])
 
     def check_stop(self):
-        """Asks it to stop, reads to the end of its output, and looks at the exit status."""
+        """Stops it, reads to the end of its output, and checks the exit status."""
         self.process.send_signal(signal.SIGTERM)
         self.output += self.process.communicate(timeout=STOP_SECONDS)[0]
         if self.process.returncode != 0:

@@ -1,4 +1,4 @@
-"""What the tests of reloads have in common: a host whose plugin's file is replaced, and a load on it meanwhile."""
+"""Shared by the tests of reloads: a host whose plugin file is replaced, and a load on it meanwhile."""
 import http.client
 import shutil
 import threading
@@ -11,7 +11,7 @@ PACE = 0.002  # seconds between the requests of one client
 
 
 class Load:
-    """A few clients that ask for the service's version all the time, each over one connection."""
+    """A few clients that request the service's version all the time, each over one connection."""
 
     def __init__(self, host, clients=2):
         self.host, self.versions, self.failures = host, [], []
@@ -34,7 +34,7 @@ class Load:
                     self.failures.append(reply)
 
     def wait_for_more(self, count=4):
-        """Until so many more requests have ended, one way or the other."""
+        """Waits until this many more requests have ended, in any way."""
         before = len(self.versions) + len(self.failures)
         eventually(lambda: len(self.versions) + len(self.failures) >= before + count or
                    not any(thread.is_alive() for thread in self.threads), what="more answers")
@@ -64,7 +64,7 @@ class ReloadTest(HostTest):
         return load
 
     def put(self, plugin):
-        """Puts a plugin, by its name or as bytes, in the file's place, as `mv` and installers do."""
+        """Replaces the file by a plugin, given by name or as bytes, as `mv` and installers do."""
         new = self.file.with_suffix(".new")
         if isinstance(plugin, bytes):
             new.write_bytes(plugin)
@@ -80,19 +80,19 @@ class ReloadTest(HostTest):
         return self.ask("POST", f"/plugins/{service}/reload{query}")
 
     def reloads(self, plugin, query=""):
-        """That the plugin is put in the file's place and serves."""
+        """Replaces the file by the plugin, and asserts that it serves."""
         self.put(plugin)
         reply = self.reload(query=query)
         self.assertEqual((reply.status, reply.json()["result"]), (200, "ok"), reply)
         return reply.json()
 
     def report(self, service="bad"):
-        """What GET /plugins tells of a service."""
+        """The entry of a service in GET /plugins."""
         plugins = self.ask("GET", "/plugins").json()["plugins"]
         return next(plugin for plugin in plugins if plugin["service"] == service)
 
     def state_of(self, generation):
-        """The state of a generation, or None when it is not told of any more."""
+        """The state of a generation, or None when it is no longer listed."""
         return next((one["state"] for one in self.report()["generations"]
                      if one["generation"] == generation), None)
 
@@ -109,7 +109,7 @@ class ReloadTest(HostTest):
         return self.host.post("/version", "?").body.decode()
 
     def has_children(self, count):
-        """That so many child processes are left, once those that are ending have gone."""
+        """Asserts that this many child processes are left when those that are ending have gone."""
         eventually(lambda: len([pid for pid in self.host.serving_children() if is_alive(pid)]) == count,
                    what=f"the end of all children but {count}")
 
@@ -121,7 +121,7 @@ class ReloadTest(HostTest):
 
 
 class ReloadUnderLoad(ReloadTest):
-    """Of one host each, under load; in the end what is good is reloaded all the same."""
+    """Each test has one host, under load; at the end a good plugin can still be reloaded."""
 
     def begin(self, *arguments, **options):
         super().begin(*arguments, **options)

@@ -16,7 +16,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route
 
-# By the names of our plugins; the options have Starlette's names, but for CORS's prefix.
+# By the names of our plugins; the options have Starlette's names, except for the prefix of CORS's.
 MIDDLEWARE = {"trusted_host": TrustedHostMiddleware, "https_redirect": HTTPSRedirectMiddleware,
               "cors": CORSMiddleware, "gzip": GZipMiddleware}
 
@@ -60,7 +60,7 @@ class App:
         self.done.append(name)
 
     def call(self, method, path, headers, server, on_sent=lambda: None):
-        """(status, [(name, value)], body) of the answer; on_sent is called when it is complete."""
+        """(status, [(name, value)], body) of the response; on_sent is called when it is complete."""
         path, _, query = path.partition("?")
         raw, path = path.encode(), urllib.parse.unquote(path)
         scope = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method,
@@ -84,7 +84,7 @@ class App:
 
         try:
             asyncio.run(run())
-        except RuntimeError as error:  # that of a task comes out when the answer is long sent
+        except RuntimeError as error:  # a task's error is raised long after the response was sent
             if str(error) != "a task that fails":
                 raise
         body = b"".join(message.get("body", b"") for message in sent[1:])

@@ -1,10 +1,10 @@
-"""Requests through middleware, which Starlette and bentohost have to answer alike.
+"""Requests through middleware, which Starlette and bentohost must answer alike.
 
-What differs on purpose is told in `ours`: what bentohost answers instead, and why. A field is "status",
-"body" or the name of a header. None is a header that is not there, or a body that is not compared.
-The comparison holds for Starlette 0.26 (Debian 12) to 0.46 (Debian 13). Where a later Starlette has come
-to answer as we do, the version from which it does stands as a third: before it the two differ, from it
-on they may not.
+Intended differences are in `ours`: bentohost's own answer, and the reason. A field is "status",
+"body" or the name of a header. None means a missing header, or a body that is not compared.
+The comparison holds for Starlette 0.26 (Debian 12) to 0.46 (Debian 13). If a later Starlette
+answers as we do, the first such version is the third item: before it the two differ, from it on they must
+not.
 """
 import dataclasses
 import typing
@@ -41,7 +41,7 @@ def preflight(origin, method, headers=None, ours=None):
 
 ORIGIN = "https://a.example"
 
-# (what it is, the middleware from the outermost with its options, the requests)
+# (title, the middleware from the outermost with its options, the requests)
 GROUPS = [
     ("trusted hosts", [("trusted_host", {"allowed_hosts": ["example.com", "*.example.org"]})], [
         get(),

@@ -1,4 +1,4 @@
-"""What tests of the supervisor share: a load that counts what becomes of each request."""
+"""Shared by the tests of the supervisor: a load that counts the outcome of each request."""
 import threading
 import time
 from collections import Counter
@@ -6,12 +6,12 @@ from collections import Counter
 from harness import PLUGINS, HostTest, eventually
 
 CRASHES = str(PLUGINS / "libcrashes.so")
-LOST = "closed"  # what became of a request whose connection ended instead
+LOST = "closed"  # the outcome of a request whose connection ended without a response
 
 
 class Load:
-    """Clients that ask for /echo without a pause, each on a connection of its own that it opens anew
-    when it is closed. What became of each request is counted."""
+    """Clients that request /echo without a pause, each on its own connection, which it reopens when it
+    is closed. The outcome of each request is counted."""
 
     def __init__(self, host, path="/echo", clients=8, body="x"):
         self.host, self.path, self.body = host, path, body
@@ -52,14 +52,14 @@ class Load:
             thread.join()
 
     def wait_for(self, more):
-        """Until so many requests more have been answered."""
+        """Waits until this many more requests have been answered."""
         goal = self.outcomes[200] + more
         eventually(lambda: self.outcomes[200] >= goal, seconds=20, what=f"{more} answers")
 
 
 class SupervisorTest(HostTest):
     def crash(self, host, how="segv"):
-        """Has the serving process crash; what the client heard, and when, and the pid that is gone."""
+        """Makes the serving process crash; returns the client's response, its time, and the pid that is gone."""
         old = host.serving_pid
         began = time.monotonic()
         try:

@@ -1,4 +1,4 @@
-"""What bento::testing::Host does is what bentohost does: the table of cases that is run against both."""
+"""bento::testing::Host behaves as bentohost does: one table of cases is run against both."""
 import json
 
 from harness import PLUGINS, SOURCE, HostTest, main

@@ -1,4 +1,4 @@
-"""What is around and beside the APIs: middleware of both forms, native apps, and deadlines."""
+"""Around and beside the APIs: middleware of both forms, native apps, and deadlines."""
 import socket
 import time
 
@@ -43,7 +43,7 @@ class Middleware(AroundTest):
     def test_a_result_that_is_encoded_for_long_gets_through(self):
         numbers = list(range(60000))
         self.assertEqual(self.host.post("/twice", numbers).json(), [2 * number for number in numbers])
-        host = self.start("--threads", "1", plugin=AROUND)  # none is left to encode for the one that waits
+        host = self.start("--threads", "1", plugin=AROUND)  # no other thread is left to encode the result
         self.assertEqual(host.post("/twice", numbers).json(), [2 * number for number in numbers])
 
     def test_changes_the_request_and_the_answer(self):

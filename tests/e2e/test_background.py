@@ -1,4 +1,4 @@
-"""Background tasks: the client has its answer, and then others are told of it, in order and within bounds."""
+"""Background tasks: the client gets its response, and then callbacks are sent, in order and within bounds."""
 import http.server
 import json
 import threading
@@ -12,11 +12,11 @@ RESULTS = 'bentohost_background_tasks_total{result="%s"}'
 
 
 class Callbacks:
-    """A server that is told of results. It answers /NUMBER with that status, and while it is closed, nothing."""
+    """A server for callbacks. It answers /NUMBER with that status, and nothing while it is closed."""
 
     def __init__(self):
         callbacks, self.open, self.lock = self, threading.Event(), threading.Lock()
-        self.received = []  # (path, JSON, request id), as they came
+        self.received = []  # (path, JSON, request id), in order of arrival
         self.at_once = self.most_at_once = 0
         self.open.set()
 
@@ -64,7 +64,7 @@ class Background(HostTest):
         self.addCleanup(self.callbacks.stop)
 
     def serve(self, *arguments, paths=("/a",), **options):
-        """A host that tells these paths, and with classify_with_task the first of them."""
+        """A host that sends callbacks to these paths, with classify_with_task to the first of them."""
         urls = [path if path.startswith("http") else self.callbacks.url(path) for path in paths]
         options.setdefault("timeout_ms", 60000 * SLOW)
         settings = {"callback_url": urls[0], "callback_urls": json.dumps(urls), **options}
@@ -77,7 +77,7 @@ class Background(HostTest):
         return self.host.post("/classify_with_multi_tasks", list(rows))
 
     def wait_for_tasks(self, **numbers):
-        """Until so many have had each result, and none waits or runs."""
+        """Waits until this many tasks have had each result, and none waits or runs."""
         def has_come():
             metrics = self.host.metrics()
             return (all(metrics.get(RESULTS % result, 0) == n for result, n in numbers.items())
@@ -152,7 +152,7 @@ class Background(HostTest):
         self.callbacks.open.clear()
         self.assertEqual(self.ask().status, 200)
         eventually(lambda: host.metrics()[TASKS % "running"] == 1)
-        reply = self.ask()  # one waits; of these two the second finds no place
+        reply = self.ask()  # one waits already; of these two the second is refused
         self.assertEqual(reply.status, 503)
         self.assertIn("--max-background", reply.json()["detail"])
         self.callbacks.open.set()

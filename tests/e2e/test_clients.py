@@ -1,4 +1,4 @@
-"""What clients do: leave, end their half, send ahead, sit idle, come through proxies."""
+"""Behaviour of clients: they leave, half-close, pipeline, stay idle, come through proxies."""
 import contextlib
 import json
 import re
@@ -59,7 +59,7 @@ class Leaving(Clients):
         self.assertEqual([self.status_in_access_log(host, f"leaving-{i}") for i in range(8)],
                          [499] * 8)
         for wire in leaving:
-            if wire.connection.fileno() >= 0:  # it half-closed: not a word for it
+            if wire.connection.fileno() >= 0:  # half-closed: no response
                 self.assertEqual(wire.to_the_end(), b"")
         self.assertEqual([busy.answer().status, staying.answer().status], [200, 200])
         self.assertEqual(host.metrics()[batches], 2)
@@ -116,7 +116,7 @@ class Leaving(Clients):
 
 
 def rest(wire):
-    """The number of bytes that still come, and the last of them."""
+    """The number of bytes that still come, and the last ones."""
     size, tail = len(wire.unread), wire.unread
     while piece := wire.connection.recv(1 << 20):
         size, tail = size + len(piece), (tail + piece)[-100:]
@@ -160,7 +160,7 @@ class HalfClosing(Clients):
         for path, body, expected in (("/echo", "[[1]]", b"[[1]]"), ("/nap", "[[100]]", b"[[100]]"),
                                      ("/slow", "[[100]]", b"[[100]]"), ("/repeat", "x", b"xx")):
             connection = self.connect(host)
-            # Held back by MSG_MORE, so that the request and the end are one segment.
+            # MSG_MORE holds the request back, so that it and the FIN are one segment.
             connection.send(sized(body, to=path), socket.MSG_MORE)
             connection.shutdown(socket.SHUT_WR)
             wire = Wire(connection)
@@ -281,7 +281,7 @@ class IdleOnes(Clients):
 
 class Proxies(Clients):
     def seen(self, where, *headers):
-        """Client, without its port, and scheme, as a handler sees them."""
+        """The client, without its port, and the scheme, as a handler sees them."""
         wire = where if isinstance(where, Wire) else Wire(self.connect(where))
         wire.send(sized("", *headers, to="/seen"))
         answer = wire.answer()

@@ -1,4 +1,4 @@
-"""The command line: what is wrong is said in one line, at once, and nothing half-started is left."""
+"""The command line: errors are printed in one line, at once, and nothing half-started is left."""
 import os
 import re
 import shutil
@@ -196,7 +196,7 @@ class Streams(HostTest):
         closing = ["sh", "-c", 'exec "$0" "$@" <&- >&- 2>&-']
         host = self.start(launcher=closing, ready=False).find_port()
         self.assertEqual([os.readlink(f"/proc/{host.pid}/fd/{fd}") for fd in range(3)], ["/dev/null"] * 3)
-        # What plugins print is read there; it ends in the log, and so nowhere.
+        # Plugins' output is read from pipes; it goes to the log, and so nowhere.
         eventually(lambda: host.get("/readyz").status == 200)
         serving = [os.readlink(f"/proc/{host.serving_pid}/fd/{fd}").split(":")[0] for fd in range(3)]
         self.assertEqual(serving, ["/dev/null", "pipe", "pipe"])

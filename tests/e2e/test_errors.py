@@ -1,5 +1,5 @@
-"""Errors as tests/http cannot see them: in the log, over time, and beside other connections. What clients are
-told is in tests/http/errors.http."""
+"""Errors that tests/http cannot see: in the log, over time, and beside other connections. The responses to
+clients are in tests/http/errors.http."""
 import json
 import socket
 import time
@@ -41,7 +41,7 @@ class Deadline(HostTest):
 
 
 class OfTheFront(HostTest):
-    """What is answered before a service has a say."""
+    """Requests that are answered before a service sees them."""
 
     def answer(self, host, data):
         with connect(host.port) as connection:
@@ -52,7 +52,7 @@ class OfTheFront(HostTest):
     def test_all_refusals_have_an_id_that_is_in_the_log_and_the_members_of_problems(self):
         host = self.start("--max-body", "100", "--max-head", "2k", "--max-request-line", "200",
                           "--body-timeout", str(0.2 * SLOW), "--header-timeout", str(0.2 * SLOW))
-        nowhere = None  # there is no path in what has come
+        nowhere = None  # the request has no path
         for status, path, data in (
                 (400, "/repeat", post("Content-Length: 1", "Content-Length: 2")),
                 (400, nowhere, b"hello\r\n\r\n"),

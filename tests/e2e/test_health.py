@@ -1,4 +1,4 @@
-"""What an operator sees: health, metrics, the access log."""
+"""The operator's view: health, metrics, the access log."""
 import json
 import re
 import shutil
@@ -125,7 +125,7 @@ class AccessLog(HostTest):
         host = self.start("--timeout", str(2 * SLOW), deaf=True, ready=False).find_port()
         eventually(lambda: host.get("/readyz").status == 200)
         client = host.client()
-        for _ in range(1500):  # a line on each stream, and more than a pipe holds of either
+        for _ in range(1500):  # a line on each stream, on each more than a pipe holds
             self.assertEqual(client.request("POST", "/throws", "x").status, 500)
         client.close()
         self.assertEqual(host.post("/babble", [[1]]).status, 200)  # the event loop writes, too

@@ -15,16 +15,16 @@ CONNECTIONS = 1000
 ATTACK_SECONDS = 7
 CALM_SECONDS = 3
 RATE = 500         # requests a second of the well-behaved client
-FRESH = 10         # every so many requests it comes on a new connection
-PATIENCE = 4       # seconds, of the host with slow clients
-ALLOWANCE = 0.25  # seconds, on a busy machine; who waits for a slow client waits for a second or more
-SPARE_FILES = 20   # that the host may have opened for itself meanwhile
-ATTEMPTS = 3       # for the machine's sake; a host that suffers does so each time
+FRESH = 10         # it opens a new connection after this many requests
+PATIENCE = 4       # seconds that the host waits for slow clients
+ALLOWANCE = 0.25  # seconds, on a busy machine; waiting for a slow client takes a second or more
+SPARE_FILES = 20   # files that the host itself may open meanwhile
+ATTEMPTS = 3       # the machine may be busy; a slow host fails every attempt
 
 
 class WellBehaved(threading.Thread):
-    """Requests at a steady rate, and how long each took from when it was due: one that had to wait
-    behind another counts in full."""
+    """Requests at a steady rate, and how long each took since it was due: waiting behind another request
+    counts, too."""
 
     def __init__(self, port):
         super().__init__()
@@ -38,11 +38,11 @@ class WellBehaved(threading.Thread):
             while not self.is_over.is_set():
                 with connect(self.port) as connection:
                     due = self.visit(Wire(connection), due)
-        except Exception as failure:  # told by p99(), on the test's thread
+        except Exception as failure:  # p99() raises it on the test's thread
             self.failure = failure
 
     def visit(self, wire, due):
-        """The requests of one connection, the first one due now; when the next one is."""
+        """Sends the requests of one connection, the first one due now; returns when the next one is due."""
         for _ in range(FRESH):
             wire.send(get())
             answer = wire.answer()
@@ -56,7 +56,7 @@ class WellBehaved(threading.Thread):
         return due
 
     def p99(self):
-        """Of all its requests, whose end this is."""
+        """Ends the requests; returns their p99."""
         self.is_over.set()
         self.join()
         if self.failure is not None:
@@ -65,7 +65,7 @@ class WellBehaved(threading.Thread):
 
 
 def short_limits():
-    """Every timeout that this build has, but that of its own end."""
+    """Every timeout option of this build, except for the graceful shutdown."""
     text = subprocess.run([EXE, "--help"], capture_output=True, text=True, check=True).stdout
     names = set(re.findall(r"--([a-z-]*timeout[a-z-]*)", text)) - {"timeout-graceful-shutdown"}
     return [part for name in sorted(names) for part in (f"--{name}", str(PATIENCE))]
@@ -82,7 +82,7 @@ class Slow(HostTest):
         self.host = self.start("--access-log", "off", *short_limits())
 
     def allow_files(self, needed):
-        """Raises the limit of this process, and so of those that it starts."""
+        """Raises the limit of this process, and so of its children."""
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         if hard != resource.RLIM_INFINITY and hard < needed:
             self.skipTest(f"needs {needed} file descriptors, and only {hard} are allowed")
@@ -94,7 +94,7 @@ class Slow(HostTest):
         return len(list(Path(f"/proc/{self.host.serving_pid}/fd").iterdir()))
 
     def attack(self, path, *mode):
-        """Runs slowhttptest to its end; the most files that the host had open meanwhile."""
+        """Runs slowhttptest to its end; returns the most files that the host had open meanwhile."""
         most = 0
         with subprocess.Popen(
                 [self.program, *mode, "-u", f"http://127.0.0.1:{self.host.port}{path}",
@@ -135,7 +135,7 @@ class Slow(HostTest):
         self.others_are_served("/repeat", "-B", "-i", "1", "-s", "8192", "-x", "10")
 
     def test_slow_readers_hold_up_nobody(self):
-        # Ten pipelined requests each, whose answers tell the path twice: 160 kB for a window of a
+        # Ten pipelined requests each; their responses contain the path twice: 160 kB for a window of a
         # few bytes, of which the client takes one a second.
         self.others_are_served("/" + "x" * 7800, "-X", "-k", "10", "-w", "1", "-y", "16",
                                "-n", "1", "-z", "1")

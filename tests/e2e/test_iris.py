@@ -1,4 +1,4 @@
-"""The main job: real irises, classified as scikit-learn's SVC(gamma="scale") classifies them."""
+"""The main use: real irises, classified as scikit-learn's SVC(gamma="scale") classifies them."""
 import csv
 import threading
 
@@ -21,7 +21,7 @@ class Iris(HostTest):
         self.assertEqual(reply.header("content-type"), "application/json")
 
     def test_all_rows_in_one_request_agree_with_scikit_learn(self):
-        self.assertEqual(len(FEATURES), 150)  # more than max_batch: split and put together again
+        self.assertEqual(len(FEATURES), 150)  # more than max_batch: split and joined again
         for route in ("/classify", "/v1/models/iris_classifier/predict"):
             self.assertEqual(self.host.post(route, FEATURES).json(), CLASSES)
 

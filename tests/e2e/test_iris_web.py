@@ -1,4 +1,4 @@
-"""An API of a struct and a web app on one runner, as programs and as a browser see them."""
+"""An API that takes a struct and a web app on one runner, as programs and as a browser see them."""
 import csv
 import json
 import re
@@ -120,7 +120,7 @@ class InABrowser(HostTest):
                    what="the page")
 
     def answer(self):
-        """What the page answers, once it does, and in which class."""
+        """The page's answer, when it has one, and its class."""
         return eventually(lambda: self.browser.evaluate("answer.textContent && `${answer.className},${answer.textContent}`"),
                           what="an answer in the page")
 

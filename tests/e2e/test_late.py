@@ -1,4 +1,4 @@
-"""Late and unwanted work: what nobody waits for any more is never begun, and what waits is bounded."""
+"""Late and unwanted work: work that nobody waits for any more is never begun, and waiting work is bounded."""
 import threading
 import time
 import unittest
@@ -15,7 +15,7 @@ def begun(host):
 
 
 class Background:
-    """A request that is on its way; `reply` is there once it is answered."""
+    """A request in flight; `reply` is set once it is answered."""
 
     def __init__(self, host, path, body):
         self.reply = None
@@ -132,7 +132,7 @@ class Memory(HostTest):
 
     @unittest.skipIf(SLOW > 1, "sanitizers need more addresses than that")
     def test_a_body_without_memory_for_it_is_that_requests_failure_alone(self):
-        # One arena: each of glibc's takes 128 MB of addresses for a moment.
+        # One arena: each arena of glibc takes 128 MB of address space for a moment.
         host = self.start(launcher=("prlimit", f"--as={256 << 20}"), env={"MALLOC_ARENA_MAX": "1"})
         serving = host.serving_pid
         for path in ("/repeat", "/echo", "/upload"):
@@ -140,7 +140,7 @@ class Memory(HostTest):
                 try:
                     status = client.request("POST", path, b"[" + b"1," * 30_000_000).status
                 except (BrokenPipeError, ConnectionResetError):
-                    continue  # it was refused before all of it was sent
+                    continue  # the request was refused before all of it was sent
                 self.assertIn(status, (200, 400, 500, 503), path)
         self.assertEqual(host.post("/repeat", "x").body, b"xx")
         self.assertEqual(host.serving_pid, serving, host.stderr())

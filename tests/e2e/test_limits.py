@@ -1,4 +1,4 @@
-"""Each limit: what a client beyond it is told, which reason is counted, and that others go on."""
+"""Each limit: the response to a client that exceeds it, the counted reason, and that others are still served."""
 import contextlib
 import gzip
 import json
@@ -25,12 +25,12 @@ PACE = 0.02  # seconds between the bytes of a slow client
 
 
 def is_readable(connection, seconds=0):
-    """Whether something has come, if only the end, within so long."""
+    """Whether bytes or the end have come within this time."""
     return bool(select.select([connection], [], [], seconds)[0])
 
 
 def drip(connection, data=b"x" * 100_000):
-    """Sends a byte at a time until the server has had enough; how long that took."""
+    """Sends a byte at a time until the server refuses; returns how long that took."""
     began = time.monotonic()
     for i in range(len(data)):
         if is_readable(connection, PACE):
@@ -86,7 +86,7 @@ class Sizes(Limits):
     def test_max_body_as_sent(self):
         self.takes(self.host, sized("x" * 1000))
         self.assertIn("1000 bytes", self.refuses(self.host, sized("x" * 1001), 413, "body_size"))
-        # Before any of it has come.
+        # Before any of the body has come.
         self.refuses(self.host, post("Content-Length: 5000000000"), 413, "body_size")
 
     def test_max_body_in_chunks(self):
@@ -119,7 +119,7 @@ class Sizes(Limits):
         self.refuses(self.host, b"GET / HTTP/1.1\r\nX: " + b"x" * 100_000, 431, "head_size")
 
     def test_max_headers(self):
-        self.takes(self.host, get("/livez", *["X: y"] * 19))  # and Host
+        self.takes(self.host, get("/livez", *["X: y"] * 19))  # plus Host
         self.assertIn("20 headers", self.refuses(self.host, get("/livez", *["X: y"] * 20), 431,
                                                  "head_size"))
 
@@ -204,7 +204,7 @@ class Times(Limits):
                     is_readable(observer.connection.sock, 0.1)
             return time.monotonic() - began
         for took in in_parallel([send_slowly, read_slowly]):
-            self.assertGreater(took, 4.9)  # the grace of 5 s, and what was fast enough
+            self.assertGreater(took, 4.9)  # the grace of 5 s, and the time of fast enough bytes
             self.assertLess(took, 2 * AT_ONCE)
         self.counts(host, "min_rate", 2)
 
@@ -216,7 +216,7 @@ class Times(Limits):
         connection.sendall(sized(body))
         eventually(lambda: host.metrics().get(REASON % "write_timeout", 0) == 1)
         self.assertGreater(time.monotonic() - began, 0.3)
-        # The one that asks for the metrics, once the ones before it are closed.
+        # The connection that requests the metrics, when the ones before it are closed.
         eventually(lambda: host.metrics()["bentohost_http_connections"] == 1)
         received = 0
         with contextlib.suppress(ConnectionResetError):
@@ -261,7 +261,7 @@ class Connections(Limits):
         for each in waiting:
             each.sendall(get())
         host.log_line("--max-connections are open")
-        for wire in wires:  # others are served, and those that wait are not
+        for wire in wires:  # open connections are served, waiting ones are not
             wire.send(get())
             self.assertEqual(wire.answer().status, 200)
         self.assertEqual([is_readable(each) for each in waiting], [False] * 3)
@@ -293,7 +293,7 @@ class Connections(Limits):
         for _ in range(10):
             waiting = self.connect(host)
             waiting.sendall(get())
-            self.assertFalse(is_readable(waiting, 0.005))  # it is full
+            self.assertFalse(is_readable(waiting, 0.005))  # the limit is reached
             current.close()
             self.assertEqual(Wire(waiting).answer().status, 200)
             current, following = following, waiting
@@ -312,7 +312,7 @@ class Connections(Limits):
         with Client(f"unix:{folder}/x.sock") as neighbour:
             metrics = neighbour.request("GET", "/metrics").body.decode()
         self.assertIn(REASON % "client_connections" + " 1\n", metrics)
-        # It is the address that counts, not where it comes in.
+        # The client's address counts, not the listener.
         other = socket.create_connection(("127.0.0.1", int(host.urls[2].rpartition(":")[2])))
         with other:
             self.is_the_last_answer(Wire(other), 503)
@@ -375,7 +375,7 @@ class Overload(Limits):
         host = self.start("--max-queue", "3")
         depth = 'bentohost_queue_depth{method="nap",runner="worker",service="lab"}'
         busy = [self.ask(host, "/nap", int(400 * SLOW))]
-        # By itself, or the worker may get two of them in one batch.
+        # Alone, or the worker may get two of them in one batch.
         eventually(lambda: host.metrics()["bentohost_http_requests_in_flight"] == 2, what="the first at the worker")
         busy += [self.ask(host, "/nap", int(400 * SLOW)) for _ in range(3)]
         eventually(lambda: host.metrics()[depth] == 3)
@@ -414,7 +414,7 @@ class Files(Limits):
         self.assertFalse(is_readable(wires[-1].connection))
         for wire in wires[:self.FILES]:
             wire.connection.close()
-        # Most of the rest fit in now, in the order in which they came.
+        # Most of the rest have room now, in the order in which they came.
         for wire in wires[self.FILES:-self.FILES // 2]:
             wire.send(get())
             self.assertEqual(wire.answer().status, 200)

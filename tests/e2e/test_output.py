@@ -1,5 +1,5 @@
-"""What code of plugins prints comes into the log, whole and in order; and the log can be read by
-machine."""
+"""Output of plugins' code goes into the log, whole and in order; and programs can read the
+log."""
 import json
 import os
 import signal

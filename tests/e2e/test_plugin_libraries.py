@@ -1,5 +1,5 @@
-"""What a plugin brings along: libraries wherever the loader would find them beside the original, and what of them
-cannot be twice in one process."""
+"""Libraries that a plugin brings along: they are found wherever the loader would find them beside the original, and
+some cannot be loaded twice in one process."""
 import shutil
 import unittest
 from pathlib import Path
@@ -14,7 +14,7 @@ HELPER = PLUGINS / "helper" / "libhelper.so"
 
 class LibrariesTest(ReloadTest):
     def lay_out(self, plugin, **libraries):
-        """A plugin in a folder `plugins`, and libraries at their places from there: {place: file}."""
+        """A plugin in a folder `plugins`, and libraries at places relative to it: {place: file}."""
         home = self.folder() / "plugins"
         for place, files in libraries.items():
             there = home / place.replace("parent_", "../").replace("here", ".")
@@ -70,7 +70,7 @@ class Escaping(LibrariesTest):
 
 
 class Different(LibrariesTest):
-    """Libraries of one name, of which the loader would give everybody the first."""
+    """Libraries with the same name: the loader would give the first one to everybody."""
 
     def two(self, other):
         first = self.lay_out(BROUGHT / "libbrings.so", deps={"libhelper.so": HELPER})
@@ -101,7 +101,7 @@ class Different(LibrariesTest):
 
 
 class Variables(ReloadTest):
-    """What two generations would share."""
+    """Libraries and symbols that two generations would share."""
 
     def test_that_are_unique_are_refused_by_name(self):
         if not has_unique_symbols("unique_statics"):
@@ -113,7 +113,7 @@ class Variables(ReloadTest):
             self.assertIn(words, reply.json()["detail"])
         self.assertEqual(self.version(), "bad")
         self.reloads("better")
-        self.put("unique_statics")  # the first one's are there for good
+        self.put("unique_statics")  # those of the first generation stay for good
         self.assertEqual(self.reload().json()["step"], "symbols")
         self.assertEqual(self.version(), "better")
 

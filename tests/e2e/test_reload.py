@@ -1,4 +1,4 @@
-"""Hot reload: what is served is wholly one version or the other, and no request is lost over it."""
+"""Hot reload: each response is wholly of one version or the other, and no request is lost."""
 import http.client
 import shutil
 import signal
@@ -9,12 +9,12 @@ import time
 
 from harness import EXE, LAB, PLUGINS, SLOW, Client, HostTest, eventually, in_parallel, main
 
-WINDOW = 0.2  # seconds that a file has to be left alone before it is looked at
+WINDOW = 0.2  # seconds for which a file must not change before it is examined
 VERSIONS = {n: PLUGINS / f"libversioned_{n}.so" for n in (1, 2)}
 
 
 class Reloads(HostTest):
-    """A host whose plugin is a file, or a link, in a folder of the test's own."""
+    """A host whose plugin is a file, or a link, in the test's own folder."""
 
     def serve(self, *arguments, version=1, **options):
         self.where = self.folder()
@@ -25,13 +25,13 @@ class Reloads(HostTest):
                           plugin=str(self.plugin), **options)
 
     def put(self, version):
-        """By a rename, as careful people do."""
+        """Replaces the plugin by a rename, as is safe."""
         new = self.plugin.with_suffix(".new")
         shutil.copy(VERSIONS[version], new)
         new.rename(self.plugin)
 
     def link(self, version):
-        """What a link leads to has been left alone for long: no waiting for it."""
+        """The target of a link has not changed for long: no need to wait for it."""
         new = self.plugin.with_suffix(".link")
         new.symlink_to(VERSIONS[version])
         new.rename(self.plugin)
@@ -51,13 +51,13 @@ class Reloads(HostTest):
 
 
 def version_of(reply):
-    """The one version that all parts of an answer are of; None for a mixture."""
+    """The version of all parts of a response; None for a mixture."""
     versions = {reply.header("x-version"), *reply.body.decode().split()}
     return int(versions.pop()) if reply.status == 200 and len(versions) == 1 else None
 
 
 class Load:
-    """Keep-alive clients that ask all the time; what they saw that was wrong."""
+    """Keep-alive clients that send requests all the time, and the errors that they saw."""
 
     def __init__(self, host, clients):
         self.over = threading.Event()
@@ -120,7 +120,7 @@ class Swap(Reloads):
                 reply = self.reload()
                 load.acknowledged, load.is_reloading = n, False
                 self.assertEqual((reply.status, reply.json()["generation"]), (200, n + 1), reply.body)
-                # After the acknowledgement, nothing old: on a new connection, and on the old ones.
+                # After the acknowledgement, only the new version: on a new connection, and on the old ones.
                 self.assertEqual(version_of(host.get("/version")), 1 + n % 2)
         finally:
             answers = load.stop()
@@ -283,8 +283,8 @@ class Triggers(Reloads):
         whole = VERSIONS[2].read_bytes()
         began = wrote = time.monotonic()
         longest_pause, n = 0, 0
-        with self.plugin.open("wb", buffering=0) as file:  # in place, over the one that is served
-            while wrote - began < 5 * WINDOW:  # a byte whenever a request was answered
+        with self.plugin.open("wb", buffering=0) as file:  # in place, over the file that is served
+            while wrote - began < 5 * WINDOW:  # a byte after each response
                 n += file.write(whole[n:n + 1])
                 self.assertEqual(version_of(host.get("/version")), 1)
                 longest_pause = max(longest_pause, time.monotonic() - wrote)
@@ -292,7 +292,7 @@ class Triggers(Reloads):
             file.write(whole[n:])
         self.await_generation(2)
         self.assertEqual(version_of(host.get("/version")), 2)
-        if longest_pause < WINDOW / 2:  # else, on a busy machine, it may have looked finished
+        if longest_pause < WINDOW / 2:  # otherwise, on a busy machine, the file may have looked finished
             self.assertEqual(self.plugins()["versioned"]["failures"], 0, host.stderr())
 
     def test_a_thousand_touches_are_at_most_a_reload_each_window(self):
@@ -314,7 +314,7 @@ class Triggers(Reloads):
         host.log_line("reload failed, generation 1 serves on")
         for generation in (2, 3, 4):
             (self.where / "stir").write_text(str(generation))
-            with neighbour.open("ab") as file:  # stirred later: when it was looked at, so was the other
+            with neighbour.open("ab") as file:  # changed later: when it is examined, so was the other
                 file.write(b"x")
             eventually(lambda: self.plugins()["echo_one"]["generation"] == generation, what="the neighbour's reload")
         self.assertEqual(self.plugins()["versioned"]["failures"], 1)

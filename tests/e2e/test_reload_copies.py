@@ -1,4 +1,4 @@
-"""The private copies of plugins: where they go, and that none is left behind."""
+"""The private copies of plugins: where they are made, and that none is left behind."""
 import ctypes
 import os
 import shutil
@@ -32,7 +32,7 @@ class Copies(ReloadTest):
         load.wait_for_more()
         load.end()
         self.assertEqual((load.failures, set(load.versions)), ([], {"good"}))
-        self.assertEqual(len(list(room.glob("bentohost-*/*/libbad.so"))), 1)  # no half of one
+        self.assertEqual(len(list(room.glob("bentohost-*/*/libbad.so"))), 1)  # no partial copy
         self.reloads("better")
         self.assertEqual(self.version(), "better")
 

@@ -1,4 +1,4 @@
-"""Reloads of plugins that do not return: each is given up in its time, while the old generation serves on."""
+"""Reloads of plugins that do not return: each times out, while the old generation serves on."""
 import os
 import threading
 import time
@@ -31,7 +31,7 @@ class Hangs(ReloadUnderLoad):
             self.traffic.end()
             began = time.monotonic()
             self.assertEqual(self.host.stop(), 0, self.host.stderr())
-            self.assertLess(time.monotonic() - began, 8 * SLOW)  # less than a probe may take
+            self.assertLess(time.monotonic() - began, 8 * SLOW)  # less than the limit of a probe
             waiting.join()
             self.assertIn("the server is shutting down", replies[0].json()["detail"])
             self.assertNotIn("does not return", self.host.stderr())
@@ -67,7 +67,7 @@ class Hangs(ReloadUnderLoad):
         self.assertIn("does not return; ending without it", self.host.stderr())
 
     def test_in_create_and_the_end_of_the_host_does_not_wait_for_it(self):
-        self.begin()  # with the minute that a reload has
+        self.begin()  # with the default limit of a minute
         self.put("create_hangs")
         waiting = threading.Thread(target=self.reload)
         waiting.start()
@@ -83,7 +83,7 @@ class Hangs(ReloadUnderLoad):
 
 
 class Gentleness(ReloadTest):
-    """What a reload starts is in nobody's way, and what it has started is like all others."""
+    """A process that a reload starts has low priority while it starts, and the usual one afterwards."""
 
     def priority_of_the_runner(self):
         for child in self.host.serving_children():
@@ -99,7 +99,7 @@ class Gentleness(ReloadTest):
         self.put("runner_hangs")
         reload = threading.Thread(target=self.reload)
         reload.start()
-        for priority in ((os.SCHED_IDLE, 0), (os.SCHED_OTHER, 10)):  # the probe is the first as well
+        for priority in ((os.SCHED_IDLE, 0), (os.SCHED_OTHER, 10)):  # the probe has the first one, too
             eventually(lambda wanted=priority: self.priority_of_the_runner() == wanted, what=f"{priority}")
         reload.join()
 

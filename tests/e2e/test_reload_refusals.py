@@ -1,4 +1,4 @@
-"""Reloads of what cannot be served: refused with the step and the reason, while the old generation serves on."""
+"""Reloads of files that cannot be served: refused with the step and the reason, while the old generation serves on."""
 import shutil
 from pathlib import Path
 
@@ -79,7 +79,7 @@ class Refusals(ReloadUnderLoad):
         self.begin("--reload")
         self.put("open_fails")
         eventually(lambda: self.report()["failures"] == 1, what="the reload that fails")
-        self.file.with_name("beside").touch()  # it looks at what has changed
+        self.file.with_name("beside").touch()  # only changed files are examined
         self.reloads("better")
         self.assertEqual(self.report()["failures"], 1)
 
@@ -92,7 +92,7 @@ class Refusals(ReloadUnderLoad):
 
 
 class Allowed(ReloadTest):
-    """What looks odd and is none of the host's business."""
+    """Files that look odd but are not an error."""
 
     def test_a_newer_minor_and_more_symbols_than_one(self):
         self.begin()
@@ -103,7 +103,7 @@ class Allowed(ReloadTest):
 
 
 class Helpers(ReloadTest):
-    """A plugin that brings a library of its own, found by $ORIGIN."""
+    """A plugin with a library of its own, found by $ORIGIN."""
 
     def begin(self, *arguments):
         folder = self.folder()

@@ -1,4 +1,4 @@
-"""--reload-unmap: what can be closed safely is, what cannot stays mapped with the reason, and nobody dies of either."""
+"""--reload-unmap: plugins that can be closed safely are, others stay mapped with the reason, and nothing crashes."""
 import subprocess
 import unittest
 from pathlib import Path
@@ -8,7 +8,7 @@ from reload_case import ReloadTest
 
 
 def has_unique_symbols(plugin):
-    """As the compiler made it: clang makes none."""
+    """Depends on the compiler: clang makes none."""
     symbols = subprocess.run(["readelf", "-W", "--dyn-syms", PLUGINS / f"lib{plugin}.so"],
                              capture_output=True, text=True, check=True).stdout
     return " UNIQUE " in symbols
@@ -16,7 +16,7 @@ def has_unique_symbols(plugin):
 
 class Unmap(ReloadTest):
     def is_replaced(self, plugin):
-        """That a generation of it serves, and then is replaced, under load; its number is 1."""
+        """Asserts that its generation 1 serves, and then is replaced, under load."""
         self.begin("--reload-unmap", plugin=plugin)
         load = self.load()
         load.wait_for_more()
@@ -41,7 +41,7 @@ class Unmap(ReloadTest):
         self.assertEqual(self.mapped_copies(), {"1/libbad.so", "2/libbad.so"})
         self.assertEqual(self.metric("bentohost_generations_mapped", service="bad"), 2)
         self.assertEqual(self.version(), "better")
-        # What stays does not keep the next one.
+        # A generation that stays does not keep the next one.
         self.reloads("good")
         self.ends_as(2, "unmapped")
         self.assertEqual(self.metric("bentohost_generations_mapped", service="bad"), 2)
@@ -98,7 +98,7 @@ class Unmap(ReloadTest):
 class Threads(ReloadTest):
     @unittest.skipIf(IS_SANITIZED, "sanitizers have threads of their own")
     def test_of_the_host_are_known_by_their_names(self):
-        """What start_host_thread() starts has a name; another would be taken for a thread of the plugin's."""
+        """Threads of start_host_thread() have a name; others would be taken for the plugin's threads."""
         self.begin("--reload", "--reload-unmap", "--watchdog", "10", plugin="runner_echoes")
         self.reloads("better")
         pid = self.host.serving_pid

@@ -1,4 +1,4 @@
-"""Runners: they may die, hang, babble and be overrun, and nobody gets a wrong answer or none."""
+"""Runners: they may die, hang, print and be overloaded, and every client gets a correct response."""
 import http.client
 import os
 import re
@@ -17,7 +17,7 @@ from harness import (AT_ONCE, LAB, SLOW, HostTest, Run, eventually, in_parallel,
 
 
 class Load:
-    """Keep-alive clients that count what becomes of each request, until told to stop."""
+    """Keep-alive clients that count the outcome of each request, until told to stop."""
 
     def __init__(self, host, connections, path, body, expected):
         self.counts, self.lost = {}, []
@@ -53,7 +53,7 @@ class Load:
 
 
 def log_times(host, message, runner="worker",service="lab"):
-    """When the host said so of a runner, in seconds."""
+    """When the host logged this about a runner, in seconds."""
     return [datetime.fromisoformat(line.split()[0].replace("Z", "+00:00")).timestamp()
             for line in list(host.stderr_lines) if message in line and f"runner={runner}" in line]
 
@@ -82,7 +82,7 @@ class Deaths(HostTest):
         self.assertEqual(set(counts), {200}, counts)  # echo is idempotent
         restarts = host.metrics()['bentohost_runner_restarts_total{reason="SIGKILL",runner="worker",service="lab"}']
         self.assertEqual(restarts, 3)
-        # By the host's own clock, for the clients here keep a core busy.
+        # By the host's own clock, because the clients here keep a core busy.
         again = eventually(lambda: len(at := log_times(host, "serves again")) == 3 and at)
         for ended, served in zip(log_times(host, "runner ended"), again, strict=True):
             self.assertLess(served - ended, AT_ONCE)
@@ -122,7 +122,7 @@ class Deaths(HostTest):
         counts = load.stop()
         self.assertEqual([reply.status for reply in replies], [503] * 3)
         self.assertEqual(load.lost, [])
-        # One that shared its batch each time may be unlucky: at most one retry each.
+        # A call that shared its batch each time may be unlucky: at most one retry each.
         self.assertGreater(counts.get(200, 0), 10 * counts.get(503, 0), counts)
         self.assertNotIn("wrong", counts)
 
@@ -163,7 +163,7 @@ class Deaths(HostTest):
         self.assertEqual(host.metrics()['bentohost_runner_restarts_total{reason="exit_78",runner="worker",service="lab"}'], 1)
         eventually(lambda: "worker" not in host.runners())
         old = host.serving_pid
-        os.kill(old, signal.SIGKILL)  # nor does that end what once could start
+        os.kill(old, signal.SIGKILL)  # nor does that end a runner that could once start
         eventually(lambda: host.serving_pids() not in ([], [old]), what="another serving process")
         eventually(lambda: b"failed for good" in host.get("/readyz").body)
 
@@ -212,7 +212,7 @@ class Deaths(HostTest):
     def test_a_runner_that_does_not_read_holds_up_its_own_callers_only(self):
         host = self.start()
         pid = self.kill(host, number=signal.SIGSTOP)
-        row = [[7] * 200_000]  # many times what a pipe holds
+        row = [[7] * 200_000]  # many times the size of a pipe
         replies = []
         asking = [threading.Thread(target=lambda: replies.append(host.post("/echo", row))) for _ in range(3)]
         for thread in asking:
@@ -273,7 +273,7 @@ class Deaths(HostTest):
             eventually(lambda: not any(is_alive(pid) for pid in children), seconds=1,
                        what="the end of the runners")
             host.close_streams()
-            host.process.returncode = 0  # it was told to; nothing is left to be stopped
+            host.process.returncode = 0  # it was told to end; there is nothing left to stop
 
     def test_what_a_runner_prints_does_not_reach_the_protocol(self):
         host = self.start()
@@ -305,7 +305,7 @@ class Starts(HostTest):
         self.assert_refused(done, "--start-timeout", "runner worker", "told not to start", code=78,
                             within=25)
         self.assertGreaterEqual(done.seconds, 2)
-        self.assertGreater(done.stderr.count("runner ended"), 2)  # it was tried, and tried again
+        self.assertGreater(done.stderr.count("runner ended"), 2)  # there were several attempts
 
     def test_that_take_their_time_say_what_they_wait_for(self):
         host = self.start("--set", "lab.start_ms=3000", ready=False)

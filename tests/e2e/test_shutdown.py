@@ -1,4 +1,4 @@
-"""The end: requests in flight are answered, the runners go, and the exit code says how it was."""
+"""Shutdown: requests in flight are answered, the runners end, and the exit code says how it ended."""
 import os
 import signal
 import threading
@@ -55,7 +55,7 @@ class Shutdown(HostTest):
         self.assertFalse(any(is_alive(pid) for pid in children))
 
     def start_in_on_ready(self, *arguments):
-        """A host that answers while its plugin is in on_ready, with the file that lets that return."""
+        """A host that serves while its plugin is in on_ready, and the file that makes on_ready return."""
         marker = self.folder() / "marker"
         host = self.start("--set", f"crashes.on_ready_until={marker}", *arguments, plugin=CRASHES, ready=False)
         host.find_port()
@@ -211,7 +211,7 @@ class LastRequests(HostTest):
         self.assertEqual([answer.status for answer in answers], [200, 503])
         self.assertEqual([answer.header("connection") for answer in answers], ["close"] * 2)
         self.assertEqual(answers[1].header("retry-after"), "1")
-        for wire in wires:  # the third one has nothing to say
+        for wire in wires:  # the third one has sent nothing
             self.assertEqual(wire.to_the_end(), b"")
         self.assertEqual(host.process.wait(20 * SLOW), 0)
         self.assertNotIn("cut", host.stderr())
@@ -249,7 +249,7 @@ class LastRequests(HostTest):
         for wire in wires:
             received = wire.to_the_end()
             self.assertIn(b"tick\n", received)
-            self.assertFalse(received.endswith(b"0\r\n\r\n"))  # a client sees that it is not whole
+            self.assertFalse(received.endswith(b"0\r\n\r\n"))  # the client sees that the response is not whole
         self.assertGreater(time.monotonic() - began, 0.49)
         self.assertEqual(host.process.wait(20 * SLOW), 0)
         self.assertRegex(host.log_line("connections were cut"), "connections=3$")

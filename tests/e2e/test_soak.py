@@ -1,7 +1,7 @@
 """Everything at once, for a while: reloads, killed runners and clients that leave, at half load.
 
 Nothing may fail, and neither memory nor descriptors may grow. BENTO_SOAK_MINUTES=10 is a soak; without it
-this is a run of seconds, so that it does not rot.
+this runs for some seconds, to keep it working.
 """
 import itertools
 import os
@@ -23,7 +23,7 @@ MAX_GROWTH_KB = 4096
 
 
 class Beside:
-    """A function called again and again on a thread of its own, until the end; what it raised."""
+    """Calls a function again and again on its own thread, until the end; keeps what it raised."""
 
     def __init__(self, every, function):
         self.over, self.error = threading.Event(), None
@@ -46,7 +46,7 @@ class Beside:
 
 class Soak(Reloads):
     def look(self):
-        """Memory and descriptors of the process that serves."""
+        """Memory and descriptors of the serving process."""
         pid = self.host.serving_pid
         rss = int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[1])
         return rss, len(os.listdir(f"/proc/{pid}/fd"))
@@ -61,7 +61,7 @@ class Soak(Reloads):
             os.kill(pid, signal.SIGKILL)
 
     def leave(self):
-        """In the middle of a head, of a body, or of an answer."""
+        """Leaves in the middle of a head, of a body, or of a response."""
         data = random.choice((b"GET /vers", b"POST /direct HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n[[",
                               b"POST /direct HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n[[0]]",
                               b"POST /stream HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n"))
@@ -69,7 +69,7 @@ class Soak(Reloads):
             connection.sendall(data)
 
     def settled(self):
-        """Once nothing is on its way any more."""
+        """Waits until no request is in flight."""
         eventually(lambda: all(s in ("unmapped", "serving") for s in self.states()), seconds=30)
         eventually(lambda: self.host.metrics()["bentohost_http_connections"] <= 2, seconds=30)
         return self.look()

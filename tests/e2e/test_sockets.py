@@ -1,5 +1,5 @@
-"""Where it listens: TCP of both families, Unix sockets, inherited sockets, the admin port; and
-what it says when it cannot."""
+"""Listening sockets: TCP of both families, Unix sockets, inherited sockets, the admin port; and
+the errors when it cannot listen."""
 import contextlib
 import json
 import os
@@ -13,8 +13,8 @@ from pathlib import Path
 from harness import EXE, LAB, SLOW, Client, HostTest, Run, eventually, main
 from http_wire import Wire, head
 
-# Becomes the command in its arguments, with the sockets it was given as descriptors 3, 4, ... and
-# told of them as systemd does it.
+# Executes the command in its arguments, with the given sockets as descriptors 3, 4, ... and the
+# environment variables that systemd sets.
 INHERIT = """
 import os, sys
 fds, command = [int(fd) for fd in sys.argv[1].split(",")], sys.argv[2:]
@@ -28,7 +28,7 @@ os.execv(command[0], command)
 
 
 def through_systemd(*sockets):
-    """What Host and Run need to inherit them."""
+    """The arguments with which Host and Run inherit the sockets."""
     fds = [each.fileno() for each in sockets]
     return {"launcher": (sys.executable, "-c", INHERIT, ",".join(map(str, fds))), "pass_fds": fds}
 
@@ -39,7 +39,7 @@ def has_ipv6():
     return False
 
 
-# Becomes the command in its arguments, for which /etc/hosts is another file.
+# Executes the command in its arguments with another file as /etc/hosts.
 WITH_HOSTS = 'mount --bind "$0" /etc/hosts && exec "$@"'
 
 
@@ -113,7 +113,7 @@ class Tcp(Sockets):
         host = self.start()
         with host.client() as client:
             self.assertEqual(client.request("GET", "/livez").status, 200)
-            self.assertEqual(host.stop(), 0)  # the end was the server's: TIME_WAIT is its own
+            self.assertEqual(host.stop(), 0)  # the server closed first: TIME_WAIT is on its side
         again = self.start(listen=("--port", str(host.port)))
         self.assertEqual(again.get("/livez").status, 200)
 
@@ -218,7 +218,7 @@ class Inherited(Sockets):
             self.serves(url)
         self.runners_know_nothing_of_it(host)
         self.assertEqual(host.stop(), 0)
-        self.assertTrue(path.exists())  # it is systemd's to remove
+        self.assertTrue(path.exists())  # systemd removes it
 
     def runners_know_nothing_of_it(self, host):
         listening = {os.readlink(f"/proc/{host.pid}/fd/{fd}") for fd in (3, 4)}
@@ -265,13 +265,13 @@ class AdminDoor(Sockets):
         self.assertEqual(reply.header("content-type"), "application/problem+json")
         self.assertEqual(self.ask(url, path="/echo").status, 404)  # not even a 405
         self.assertEqual(self.ask(url, "POST", "/livez").header("allow"), "GET, HEAD, OPTIONS")
-        self.assertNotIn("DELETE", self.ask(url, "OPTIONS", "*").header("allow"))  # an API's
+        self.assertNotIn("DELETE", self.ask(url, "OPTIONS", "*").header("allow"))  # a method of an API
 
     def test_over_tcp(self):
         host = self.start("--admin-bind", "127.0.0.1:0")
         self.assertEqual(len(host.urls), 1)  # the ready line is for clients
         (admin,) = set(host.listening_ports()) - {host.port}
-        host.log_line(f"operators are answered at http://127.0.0.1:{admin}")
+        host.log_line(f"the admin port is at http://127.0.0.1:{admin}")
         self.shows_operators_what_is_theirs_alone(f"http://127.0.0.1:{admin}")
         self.serves(host.urls[0])
 

@@ -1,6 +1,6 @@
 """Stock middleware and background tasks do what Starlette's do: the same requests to both, side by side.
 
-Starlette is Debian's; without it there is nothing to compare with, and the test is skipped.
+Starlette is Debian's package; without it the test is skipped.
 """
 import json
 import sys
@@ -30,14 +30,14 @@ COMPARED = {"content-type", "content-encoding", "content-length", "vary", "locat
 
 
 def fields(status, headers, body):
-    """An answer as what is compared: one value for each field, and the body as it was encoded."""
+    """The compared parts of a response: one value for each field, and the encoded body."""
     found = {"status": status, "body": body}
     for name, value in headers:
         name = name.lower()
         if name in COMPARED or name.startswith("access-control-"):
             found[name] = f"{found[name]}, {value}" if name in found else value
     if found.get("content-encoding") == "gzip":
-        found.pop("content-length", None)  # by another zlib, perhaps
+        found.pop("content-length", None)  # the zlib versions may differ
         found["body"] = zlib.decompress(body, 31) if body else b""
     return found
 
@@ -57,7 +57,7 @@ class AsStarlette(HostTest):
                 self.assertNotEqual(theirs.get(field), value,
                                     f"{field}: Starlette {VERSION} does not differ any more")
                 theirs[field] = value
-        if theirs.get("content-length") is None:  # what it streams may be whole here: framing is the host's
+        if theirs.get("content-length") is None:  # a streamed response may be whole here: the host does the framing
             ours.pop("content-length", None)
         if theirs["body"] is None:
             ours.pop("body")
@@ -72,7 +72,7 @@ class AsStarlette(HostTest):
             host.stop()
 
     def done_by(self, names):
-        """What the tasks have done in the end: of bentohost, and of Starlette."""
+        """The final results of the tasks: of bentohost, and of Starlette."""
         host, app = self.start_with([]), App()
         self.assertEqual(host.get(f"/tasks/{names}").body, b"accepted")
         app.call("GET", f"/tasks/{names}", {}, None)
@@ -83,7 +83,7 @@ class AsStarlette(HostTest):
             return len(done) >= len(app.done)
 
         eventually(all_done, what="all that Starlette's tasks did")
-        self.assertEqual(host.stop(), 0)  # what still ran would be over by now
+        self.assertEqual(host.stop(), 0)  # waits for running tasks
         return done, app.done
 
     def test_tasks_run_in_order(self):

@@ -1,4 +1,4 @@
-"""The stock middleware that Starlette has no counterpart of, as an operator uses it: plugins and --use."""
+"""The stock middleware without a counterpart in Starlette, as an operator uses it: plugins and --use."""
 import base64
 import hashlib
 import hmac

@@ -1,4 +1,4 @@
-"""Streams and files: any amount in constant memory, one event at a time, and an end for those nobody hears."""
+"""Streams and files: any amount in constant memory, one event at a time, and streams without a reader end."""
 import http.client
 import os
 import re
@@ -11,7 +11,7 @@ from pathlib import Path
 from harness import AT_ONCE, LAB, PLUGINS, SLOW, HostTest, eventually, in_parallel, main
 
 MIB = 1 << 20
-# What a process may grow by, whatever passes through it. A sanitizer keeps what is freed.
+# How much a process may grow, however much passes through it. A sanitizer keeps freed memory.
 GROWTH = 16 * MIB if SLOW == 1 else float("inf")
 WWW, PAGES = PLUGINS / "www", str(PLUGINS / "libpages.so")
 
@@ -21,7 +21,7 @@ def resident(host):
 
 
 class Watch:
-    """The most memory that a host has had while this was open."""
+    """The most memory that a host had while this was open."""
 
     def __init__(self, host):
         self.host, self.before, self.most = host, resident(host), 0
@@ -109,10 +109,10 @@ class Uploads(StreamTest):
         self.assertEqual(self.host.post("/upload", b"", {"Content-Length": str(2 << 30)}).status, 413)
         host = self.start("--max-body", "1k")
         for body in (b"7d0\r\n" + b"x" * 2000, b"258\r\n" + b"x" * 600 + b"\r\n258\r\n" + b"x" * 600):
-            # Without a half-close, which in mid-request says that nobody waits for the answer.
+            # Without a half-close, which in mid-request says that nobody waits for the response.
             answer = self.read_all(self.ask("POST /reflect HTTP/1.1\nHost: x\nTransfer-Encoding: chunked",
                                             body + b"\r\n0\r\n\r\n", host))
-            if not answer.startswith(b"HTTP/1.1 413 "):  # it had begun to answer: then it is cut off
+            if not answer.startswith(b"HTTP/1.1 413 "):  # the response had begun: then it is cut off
                 self.assertTrue(answer.startswith(b"HTTP/1.1 200 "), answer[:100])
                 self.assertFalse(answer.endswith(b"0\r\n\r\n"), answer[-100:])
 
@@ -157,7 +157,7 @@ class Downloads(StreamTest):
             self.assertEqual(response.getheader("content-length"), length)
 
     def wait_for_idleness(self):
-        """Until the host's processor time stands still, however often one looks."""
+        """Waits until the host uses no more processor time."""
         stat = Path(f"/proc/{self.host.serving_pid}/stat")
         looks = []
 
@@ -216,7 +216,7 @@ class Downloads(StreamTest):
 
 class Events(StreamTest):
     def read_events(self, connection, number):
-        """The times at which so many events were there."""
+        """The times at which these events arrived."""
         received, times = b"", []
         while len(times) < number:
             piece = connection.recv(65536)

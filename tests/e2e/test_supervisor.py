@@ -1,5 +1,5 @@
-"""Crashes: what goes wrong in the process that serves ends neither the service nor a connection
-that can still be answered."""
+"""Crashes: a crash of the serving process ends neither the service nor a connection that can
+still be answered."""
 import contextlib
 import json
 import os
@@ -28,7 +28,7 @@ class Crash(SupervisorTest):
                 load.wait_for(100)
                 self.assertLess(time.monotonic() - began, AT_ONCE)
             self.assertLessEqual(set(load.outcomes), {200, 503, LOST}, load.outcomes)
-            # A sanitized process is so slow to die that a client may come to it a second time.
+            # A sanitized process dies so slowly that a client may reach it a second time.
             in_flight = len(load.threads) * (1 if SLOW == 1 else 2)
             self.assertLessEqual(load.outcomes[503] + load.outcomes[LOST], in_flight, load.outcomes)
 
@@ -159,7 +159,7 @@ class Crash(SupervisorTest):
         self.assertEqual(host.post("/echo", "x").body, b"x")
 
     def stand_in(self, host, path, wanted=503):
-        """An answer of that status; none where an attempt to serve got the request and died of it."""
+        """A response of that status; none if a new serving process got the request and crashed."""
         with contextlib.suppress(ConnectionResetError, harness.http.client.HTTPException):
             reply = host.get(path)
             return reply if reply.status == wanted else None
@@ -197,8 +197,8 @@ class Death(SupervisorTest):
             eventually(lambda pids=pids: not any(is_alive(pid) for pid in pids), seconds=1,
                        what="the end of all processes")
             host.close_streams()
-            host.process.returncode = 0  # it was told to
-            self.assertTrue(path.is_socket())  # the new one's
+            host.process.returncode = 0  # it was told to end
+            self.assertTrue(path.is_socket())  # of the new host
 
     def test_the_file_of_a_unix_socket_goes_though_nobody_comes_back(self):
         path = self.folder() / "x.sock"
@@ -226,7 +226,7 @@ class Death(SupervisorTest):
     def test_a_serving_process_that_is_told_to_end_is_replaced(self):
         host = self.start()
         old = host.serving_pid
-        os.kill(old, signal.SIGINT)  # Ctrl-C is the supervisor's affair
+        os.kill(old, signal.SIGINT)  # the supervisor handles Ctrl-C
         os.kill(old, signal.SIGTERM)
         eventually(lambda: host.serving_pids() not in ([], [old]))
         host.log_line("exited with code 0; replacing it")
@@ -239,7 +239,7 @@ class Death(SupervisorTest):
             pids = host.descendants()
             os.killpg(host.pid, number)
             eventually(lambda: host.get("/readyz").status == 503)
-            # The supervisor has taken its signal, and the other has not counted two.
+            # The supervisor has taken its signal, and the serving process has not counted two.
             eventually(lambda: not is_pending(number, host.pid))
             self.assertEqual(host.get("/readyz").status, 503)
             self.assertIsNone(host.process.poll())
@@ -251,7 +251,7 @@ class Death(SupervisorTest):
         host = self.start()
         os.kill(host.serving_pid, signal.SIGSTOP)
         host.process.terminate()
-        eventually(lambda: not is_pending(signal.SIGTERM, host.pid))  # else the two are one to the kernel
+        eventually(lambda: not is_pending(signal.SIGTERM, host.pid))  # otherwise the kernel merges the two
         host.process.terminate()
         self.assertEqual(host.process.wait(5 * SLOW), 128 + signal.SIGTERM)
 
@@ -275,7 +275,7 @@ class Hang(SupervisorTest):
         old = host.serving_pid
         os.kill(old, signal.SIGSTOP)
         began = time.monotonic()
-        eventually(lambda: time.monotonic() - began > 4 * limit)  # several looks of the watchdog's
+        eventually(lambda: time.monotonic() - began > 4 * limit)  # several checks by the watchdog
         os.kill(old, signal.SIGCONT)
         self.assertEqual(host.post("/echo", [[1]]).json(), [[1]])
         self.assertEqual(host.serving_pid, old)
@@ -307,7 +307,7 @@ class Signals(SupervisorTest):
         host.log_line("SIGHUP: plugins whose files have changed are reloaded")
         old = host.serving_pid
         os.kill(old, signal.SIGKILL)
-        # Orphans are the supervisor's children, too; before there is a successor nothing is to be read again.
+        # Orphans are the supervisor's children, too; without a successor SIGHUP would have no effect.
         eventually(lambda: set(host.serving_pids()) - {old}, what="its successor")
         host.process.send_signal(signal.SIGHUP)
         eventually(lambda: host.stderr().count("SIGHUP: plugins whose files") == 2)
@@ -330,7 +330,7 @@ class Orphans(SupervisorTest):
         os.kill(orphan, signal.SIGKILL)
         eventually(lambda: not Path(f"/proc/{orphan}").exists(), what="the end of it")
         old = host.serving_pid
-        self.crash(host)  # how that one ends is not lost to it
+        self.crash(host)  # it still sees how that process ends
         self.serves_again(host, old)
         host.log_line("the serving process was killed by SIGSEGV")
 

@@ -1,5 +1,5 @@
-"""HTTPS: what it takes to be let in, new certificates without a lost connection, and what is wrong
-with the files said in a line."""
+"""HTTPS: which clients are accepted, new certificates without a lost connection, and errors of files
+in one line."""
 import contextlib
 import json
 import shutil
@@ -18,7 +18,7 @@ def openssl(*arguments):
 
 
 def make_certificate(folder, name, subject="localhost", ca=None, password=None):
-    """NAME.pem and NAME.key there, signed by the CA of that name or by itself."""
+    """Makes NAME.pem and NAME.key in the folder, signed by the CA of that name or self-signed."""
     pem, key = folder / f"{name}.pem", folder / f"{name}.key"
     signed = ("-CA", folder / f"{ca}.pem", "-CAkey", folder / f"{ca}.key") if ca else ()
     secret = ("-passout", f"pass:{password}") if password else ("-nodes",)
@@ -64,7 +64,7 @@ class Https(Tls):
     def test_handlers_are_told_the_scheme(self):
         host = self.start_https("--bind", f"unix:{self.files}/plain.sock")
         self.assertIn("scheme https\n", host.post("/seen", "").body.decode())
-        with Client(f"unix:{self.files}/plain.sock") as client:  # TLS is TCP's affair
+        with Client(f"unix:{self.files}/plain.sock") as client:  # TLS is for TCP only
             self.assertIn("scheme http\n", client.request("POST", "/seen", "").body.decode())
         plain = self.start()
         self.assertIn("scheme http\n", plain.post("/seen", "").body.decode())
@@ -139,7 +139,7 @@ class ClientCertificates(Tls):
         with self.client(host, name) as client:
             try:
                 return client.request("GET", "/livez").status == 200
-            # With TLS 1.3 a client is told after its handshake is done.
+            # With TLS 1.3 a client learns of the refusal after its handshake.
             except (ssl.SSLError, ConnectionError):
                 return False
 
@@ -166,7 +166,7 @@ class ClientCertificates(Tls):
 
 class Reload(Tls):
     def certificate_of(self, host):
-        """As a new connection gets it."""
+        """The certificate that a new connection gets."""
         return ssl.get_server_certificate(("127.0.0.1", host.port), timeout=10 * SLOW)
 
     def replace(self, pem, key):
@@ -182,7 +182,7 @@ class Reload(Tls):
             self.replace(*make_certificate(self.files, "new"))
             second = self.pem.read_text()
             self.assertNotEqual(first, second)
-            self.assertEqual(self.certificate_of(host), first)  # not before it is told
+            self.assertEqual(self.certificate_of(host), first)  # not before SIGHUP
             host.process.send_signal(signal.SIGHUP)
             host.log_line("SIGHUP: new connections get the certificate")
             self.assertEqual(self.certificate_of(host), second)

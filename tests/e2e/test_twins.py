@@ -1,4 +1,4 @@
-"""Two services that have a runner of one name, and apps with routes: operators can tell them apart."""
+"""Two services with runners of the same name, and apps with routes: operators can tell them apart."""
 import contextlib
 import os
 import signal
@@ -13,7 +13,7 @@ class Twins(HostTest):
         return self.start(*TWINS, *arguments, plugin=None, **options)
 
     def workers_of(self, host):
-        """The pids of the runner processes, by the plugin that they are of."""
+        """The pids of the runner processes, by their plugin."""
         found = {}
         for pid in host.serving_children():
             line = command_line(pid)
@@ -56,7 +56,7 @@ class Twins(HostTest):
     def test_readyz_names_the_service(self):
         host = self.twins()
 
-        def kill_and_ask():  # again, where its successor was up before anybody asked
+        def kill_and_ask():  # again if the successor was up before the request
             for pid in self.workers_of(host).get("libtwin_b.so", []):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)

@@ -67,11 +67,11 @@ class Upgrade(SupervisorTest):
         host.process.send_signal(signal.SIGUSR2)
         host.log_line("handing over")
         last = ""
-        while last != "close":  # it may be asked before it knows that it is to close
+        while last != "close":  # it may get a request before it knows that it must close
             wire.send(sized("[[7]]", to="/echo"))
             try:
                 answer = wire.answer()
-            except Ended:  # this machine is slow: one that was silent for a second is closed
+            except Ended:  # on a slow machine, a connection idle for a second is closed
                 self.assertGreater(time.monotonic() - heard, 0.9)
                 break
             heard = time.monotonic()
@@ -121,14 +121,14 @@ class Upgrade(SupervisorTest):
         self.assertEqual(host.process.pid, pid)
         for each in (pid, host.serving_pid):
             self.assertEqual(os.stat(f"/proc/{each}/exe").st_ino, inode)
-        old = host.serving_pid  # and it is as good a supervisor
+        old = host.serving_pid  # the supervisor still works
         os.kill(old, signal.SIGKILL)
         eventually(lambda: host.serving_pids() not in ([], [old]))
         eventually(lambda: host.post("/echo", [[1]]).status == 200)
         self.assertEqual(host.metrics()['bentohost_serving_restarts_total{reason="SIGKILL"}'], 1)
 
     def start_copy(self, program):
-        """A host that is this program."""
+        """A host that runs this program."""
         before, harness.EXE = harness.EXE, program
         try:
             return self.start()
@@ -257,7 +257,7 @@ class Systemd(SupervisorTest):
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as fed:
             fed.bind(path)
             fed.settimeout(10 * SLOW)
-            self.start(env={"NOTIFY_SOCKET": path, **interval})  # one whose own it is, for the time
+            self.start(env={"NOTIFY_SOCKET": path, **interval})  # with its own watchdog, for the time
             for _ in range(5):
                 while fed.recv(4096) != b"WATCHDOG=1":
                     pass

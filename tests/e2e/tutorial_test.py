@@ -2,12 +2,12 @@
 """tutorial_test.py <source tree> <build tree> <C compiler> <C++ compiler>
 
 Does what sdk/docs/tutorial.md says, from the first line to the last: types each command into a shell, edits the
-files as the code blocks say, and compares what is printed with what the page shows.
+files as the code blocks say, and compares the output with the page.
 
-A block's `$ command` whose output is shown has to print that; `...` is any text, and a line of it any lines. One without
-output has to succeed. `bentohost --plugin` and `while` get terminals of their own, as the page has it. A code block
-is a part of a step's file in samples/tutorial: the file is taken from there, and each line of it that is new has to be
-on the page. What belongs to the reader's machine alone is another here: his home folder, the ports, the compilers.
+A `$ command` with output in its block must print that output; `...` is any text, and as a line any lines. A command
+without output must succeed. `bentohost --plugin` and `while` get their own terminals, as on the page. A code block
+is a part of a step's file in samples/tutorial: the file is taken from there, and each new line of it must be on the
+page. Only the reader's home folder, the ports and the compilers are replaced.
 """
 import os
 import pathlib
@@ -30,16 +30,16 @@ CHANGE = re.compile(r"changes from `(\S+)` to `(\S+)`")
 
 
 def parts_of(text):
-    """The page's code blocks, blocks of commands and headings, in their order, as matches."""
+    """The page's code blocks, command blocks and headings, in order, as matches."""
     code = list(SNIPPET.finditer(text))
     blank = text
-    for match in code:  # as long, and without commands
+    for match in code:  # of the same length, but without commands
         blank = blank[:match.start()] + "\n" * len(match[0]) + blank[match.end():]
     return sorted([*code, *COMMANDS.finditer(blank), *HEADING.finditer(blank)], key=lambda match: match.start())
 
 
 def commands_of(block):
-    """Each `$ command` of a block, and the output that is shown, or None."""
+    """Each `$ command` of a block, and the shown output, or None."""
     for part in re.split(r"^    \$ ", block, flags=re.M)[1:]:
         command, _, output = part.partition("\n")
         yield command, re.sub(r"^    ", "", output, flags=re.M) or None
@@ -57,14 +57,14 @@ def is_as_shown(shown, output):
 
 
 class Shell:
-    """The reader's second terminal, which goes on from command to command."""
+    """The reader's second terminal, one shell for all commands."""
 
     def __init__(self, folder, environment):
         self.process = subprocess.Popen(["bash"], cwd=folder, env=environment, text=True, stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
     def type(self, command):
-        """What it prints, and its exit status."""
+        """The command's output and exit status."""
         self.process.stdin.write(f"{{ {command}\n}} </dev/null\nprintf '\\n\\036%d\\n' $?\n")
         self.process.stdin.flush()
         output = ""
@@ -81,7 +81,7 @@ class Shell:
 
 
 class Terminal:
-    """Another one, in which a program goes on running."""
+    """Another terminal, in which a program keeps running."""
 
     def __init__(self, command, folder, environment, log):
         self.command, self.log = command, log
@@ -90,7 +90,7 @@ class Terminal:
                                             stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True)
 
     def find(self, pattern):
-        """The first line of its output that matches, as soon as there is one."""
+        """Waits for the first line of its output that matches."""
         deadline = time.monotonic() + START_SECONDS
         while not (found := re.search(pattern, self.log.read_text(), flags=re.M)):
             if self.process.poll() is not None or time.monotonic() > deadline:
@@ -99,7 +99,7 @@ class Terminal:
         return found
 
     def interrupt(self):
-        """Ctrl-C, and its exit status."""
+        """Sends Ctrl-C; returns the exit status."""
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGINT)
         return self.process.wait(STOP_SECONDS)
@@ -111,7 +111,7 @@ class Terminal:
 
 
 class Reader:
-    """Somebody who does what the page says, in a home folder of his own."""
+    """A reader who does what the page says, in a separate home folder."""
 
     def __init__(self, source, build, home, compilers):
         self.source, self.home, self.folder = source, home, home / "houses"
@@ -119,7 +119,7 @@ class Reader:
                                 PATH=f"{home}/bentohost/bin:{os.environ['PATH']}")
         (home / "clone").mkdir(parents=True)
         (home / "clone" / "build").symlink_to(build)
-        (home / ".curlrc").write_text("silent\nshow-error\n")  # as curl is in a terminal
+        (home / ".curlrc").write_text("silent\nshow-error\n")  # as curl behaves in a terminal
         self.shell = Shell(home / "clone", self.environment)
         self.server = self.loop = None
         self.ports = {}
@@ -177,19 +177,19 @@ class Reader:
         command = command.replace(f"127.0.0.1:{ADMIN_PORT}", "127.0.0.1:0") + " --port 0"
         self.server = Terminal("exec " + command, self.folder, self.environment, self.home / "server.log")
         ready = self.server.find(r"^bentohost .* at http://127\.0\.0\.1:(\d+) .*$")
-        operators = self.server.find(r"operators are answered at http://127\.0\.0\.1:(\d+)")
+        operators = self.server.find(r"the admin port is at http://127\.0\.0\.1:(\d+)")
         self.ports = {PORT: ready[1], ADMIN_PORT: operators[1]}
         if not is_as_shown(shown.splitlines()[0], ready[0].replace(ready[1], PORT)):
             sys.exit(f"$ {command}\nhas to print:\n{shown}\nprinted:\n{ready[0]}")
 
     def check_batches(self, output):
-        """That calls were joined."""
+        """Asserts that calls were batched."""
         count, rows = (int(re.search(rf"_{what}{{.* (\d+)$", output, flags=re.M)[1]) for what in ("count", "sum"))
         if count >= rows:
             sys.exit(f"{rows} rows came in {count} batches")
 
     def end_loop(self, text):
-        """At the end of its step: the loop has seen the old answer, then the new one, and nothing else."""
+        """At the end of the step: the loop has seen the old response, then the new one, and nothing else."""
         if self.loop is None:
             return
         self.loop.interrupt()

@@ -1,4 +1,4 @@
-// An exchange without a connection: it holds a request and records what is answered.
+// An exchange without a connection: it holds a request and records the responses.
 #pragma once
 
 #include <algorithm>
@@ -66,7 +66,7 @@ class FakeExchange final : public http::Exchange {
 
   void tighten_deadline(TimePoint when) override { late_at = std::min(late_at, when); }
 
-  // The one that there should be; an empty one of status 0 if there are none or several.
+  // The only response; an empty one with status 0 if there are none or several.
   http::Response response() const {
     if (responses.size() == 1) return responses[0];
     http::Response none;
@@ -74,12 +74,12 @@ class FakeExchange final : public http::Exchange {
     return none;
   }
 
-  std::shared_ptr<const void> target;  // what the application has planned
+  std::shared_ptr<const void> target;  // from the application's plan()
   std::vector<http::Response> responses;
-  std::optional<http::Response> started;  // a streamed one, with what was written so far
+  std::optional<http::Response> started;  // a streamed response, with the bytes written so far
   bool is_complete = false, is_cut = false, may_stream = false;
   Status write_status;      // what start() and write() return
-  bool hides_body = false;  // it is streamed: only receive() gives it
+  bool hides_body = false;  // the body is streamed: only receive() returns it
   std::size_t piece_size = std::string::npos;
   std::size_t sent = 0;  // bytes of the body
   TimePoint late_at = kNoDeadline;

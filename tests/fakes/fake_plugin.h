@@ -1,4 +1,4 @@
-// A plugin that is no library: an entry, a service and two APIs in the test's own process, one of
+// A plugin without a library: an entry, a service and two APIs in the test's own process, one for
 // each form that calls plugin code.
 #pragma once
 
@@ -15,7 +15,7 @@
 
 namespace bentohost::fakes {
 
-// open() and close() say of no one for whom: they are taken to be the one's that was loaded last.
+// open() and close() do not get a plugin: they act on the one that was loaded last.
 class FakePlugin {
  public:
   FakePlugin() {
@@ -88,7 +88,7 @@ class FakePlugin {
   std::function<bento_code(bento_ctx*, const bento_value&, bento_sink*, bento_error*)> on_invoke;
   std::function<bento_code(const bento_call&, bento_error*)> on_raw;
 
-  // From the outermost in; with service.n_middleware of them.
+  // From the outermost in; service.n_middleware says how many.
   const bento_middleware* middleware[3] = {};
 
   const bento_host* host = nullptr;

@@ -1,5 +1,5 @@
-// A spawner without processes: each worker is a set of pipes whose other ends the test holds, so
-// that it plays the worker by hand, with no thread and no waiting.
+// A spawner without processes: each worker is a set of pipes. The test holds the other ends and
+// plays the worker by hand, without threads and waiting.
 #pragma once
 
 #include <fcntl.h>
@@ -30,12 +30,12 @@ class FakeSpawner final : public runner::Spawner {
   // The worker's ends of its pipes. One thread at a time.
   struct Puppet {
     UniqueFd in, out, err;
-    UniqueFd ended;  // with_pidfd: written to, it tells the host that the process has ended
+    UniqueFd ended;  // with_pidfd: a write tells the host that the process has ended
     pid_t pid = -1;  // with_process
     wire::FrameReader reader;
     std::string unsent;
 
-    // The next frame that the host has sent, if it is there as a whole. It dies with the next call.
+    // The next frame from the host, if it has arrived whole. Valid until the next call.
     std::optional<Frame> receive() {
       for (;;) {
         auto frame = reader.next();
@@ -46,7 +46,7 @@ class FakeSpawner final : public runner::Spawner {
         reader.commit(static_cast<std::size_t>(n));
       }
     }
-    // Whether the host has closed this worker's stdin: its sign that the worker may go.
+    // Whether the host has closed this worker's stdin, which tells the worker to end.
     bool told_to_end() const {
       pollfd fd{in.get(), POLLIN, 0};
       return ::poll(&fd, 1, 0) == 1 && fd.revents == POLLHUP;
@@ -57,7 +57,7 @@ class FakeSpawner final : public runner::Spawner {
       push();
     }
     void send(const AlignedBuffer& bytes) { send({bytes.data(), bytes.size()}); }
-    // Writes what the pipe did not take yet.
+    // Writes the bytes that the pipe has not taken yet.
     void push() {
       const ssize_t n = ::write(out.get(), unsent.data(), unsent.size());
       if (n > 0) unsent.erase(0, static_cast<std::size_t>(n));
@@ -70,7 +70,7 @@ class FakeSpawner final : public runner::Spawner {
       (void)frame.finish();
       send(bytes);
     }
-    // Answers a call with its own first input, or another value in its place.
+    // Answers a call with its own first input, or with another value.
     void echo(const Frame& call, std::uint64_t id) {
       wire::DecodedValues values;
       (void)wire::decode_call(call.body, values);
@@ -84,7 +84,7 @@ class FakeSpawner final : public runner::Spawner {
       (void)frame.finish();
       send(bytes);
     }
-    // As at a process's end: its pipes first, then its pidfd.
+    // As a process ends: closes its pipes first, then signals its pidfd.
     void die() {
       in.reset();
       out.reset();
@@ -107,12 +107,12 @@ class FakeSpawner final : public runner::Spawner {
     for (const Done& done : std::exchange(slow_ones_, {})) done(spawn());
   }
 
-  bool is_slow = false;  // processes start when they are let
+  bool is_slow = false;  // processes start only when the test says so
   bool refuse = false;
   bool with_pidfd = false;
-  std::optional<int> exit_code;  // behind the pipes is a process that ended so
-  bool with_process = false;     // behind the pipes is one that does nothing, without a pidfd
-  bool is_unwatchable = false;   // its stdout is a file, which no event loop takes
+  std::optional<int> exit_code;  // behind the pipes is a process that ended with this code
+  bool with_process = false;     // behind the pipes is a process that does nothing, without a pidfd
+  bool is_unwatchable = false;   // its stdout is a file, which no event loop accepts
   std::function<void(Puppet&)> on_spawn;         // on the thread that spawns
   std::vector<std::unique_ptr<Puppet>> puppets;  // in the order of their start
 
@@ -144,13 +144,13 @@ class FakeSpawner final : public runner::Spawner {
     writing.reset(ends[1]);
     return true;
   }
-  // The pool reaps it, as the next one.
+  // The pool reaps this process, and the next one.
   static int idle_process() {
     const pid_t parent = ::getpid();
     const pid_t pid = ::fork();
     if (pid != 0) return pid;
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    ::close_range(3, ~0U, 0);  // the ends of the pipes are the test's
+    ::close_range(3, ~0U, 0);  // the ends of the pipes belong to the test
     while (::getppid() == parent) ::pause();
     ::_exit(0);
   }

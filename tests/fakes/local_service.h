@@ -1,4 +1,4 @@
-// What a front and a reload do to serve: plan and handle, part and site, without either.
+// Serves as a connection and a reload do: plan and handle, routes and snapshot, without either.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -12,13 +12,13 @@
 
 namespace bentohost::fakes {
 
-// As the front asks: first with the head, then with all of it.
+// As a connection does: first with the head, then with the whole request.
 inline void ask(service::Dispatcher& dispatcher, FakeExchange& exchange) {
   exchange.target = dispatcher.plan(exchange.request()).target;
   dispatcher.handle(exchange);
 }
 
-// A service that is up, without runners.
+// A started service, without runners.
 inline std::shared_ptr<const service::LiveService> start(std::unique_ptr<plugin::Instance> instance,
                                                          const std::string& prefix = "") {
   auto service = std::make_shared<service::LiveService>(std::move(instance), prefix);
@@ -27,7 +27,7 @@ inline std::shared_ptr<const service::LiveService> start(std::unique_ptr<plugin:
   return service;
 }
 
-// Serves these, and nothing else.
+// Serves these services, and nothing else.
 inline Status serve(service::Dispatcher& dispatcher,
                     const std::vector<std::shared_ptr<const service::LiveService>>& services) {
   std::vector<service::ServiceRoutesPtr> routes;

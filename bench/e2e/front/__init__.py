@@ -1,2 +1,2 @@
-"""The HTTP front by itself: a trivial handler beside other servers, idle connections, event streams
+"""HTTP by itself: a trivial handler beside other servers, idle connections, event streams
 and TLS."""

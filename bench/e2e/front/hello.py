@@ -1,4 +1,4 @@
-"""A trivial native handler, and bentohost's own /livez, beside other servers' least answers."""
+"""A trivial native handler, and bentohost's own /livez, beside trivial handlers of other servers."""
 from typing import Iterator
 
 from .. import load
@@ -11,9 +11,9 @@ from .servers import HELLO_ON_A_THREAD, LIVEZ, Built, Case
 
 KEY = "hello"
 CONNECTIONS = (1, 16, 64, 256)
-FLOORS = {"bentohost-livez": "nginx-get"}  # of the others: nginx with the same POST
+FLOORS = {"bentohost-livez": "nginx-get"}  # for the others: nginx with the same POST
 NOT_DRAWN = {"nginx-get"}
-# Okabe and Ito's palette, which colour-blind readers can tell apart; the floor is grey.
+# Okabe and Ito's palette, which colour-blind readers can tell apart; the baseline is grey.
 COLOURS = {"bentohost": "#0072B2", "bentohost-thread": "#004166", "bentohost-livez": "#56B4E9", "nginx": "#8C8C8C",
            "httplib": "#E69F00", "poco": "#D55E00", "fastify": "#009E73", "starlette": "#CC79A7"}
 
@@ -32,7 +32,7 @@ def cases(built: Built) -> list[Case]:
 
 
 def _starts(case: Case) -> list[tuple[int, ...]]:
-    """The numbers of connections that one start of the server is measured at."""
+    """The numbers of connections to measure, grouped by start of the server."""
     if case.spec.thread_per_connection:  # so that the smaller runs do not carry threads for 256
         return [CONNECTIONS[:-1], CONNECTIONS[-1:]]
     return [CONNECTIONS]
@@ -100,8 +100,8 @@ def _details(results: Results) -> list[str]:
 def section(results: Results) -> list[str]:
     errors = sum(sample.figures["errors"] for sample in results.samples if sample.scenario == KEY)
     return ["### A trivial handler", "",
-            "POST /hello with a body of 5 bytes, answered with 5 bytes; \"of nginx\" is to nginx's "
-            "static reply to the same request in the same round. "
+            "POST /hello with a body of 5 bytes, answered with 5 bytes; \"of nginx\" is relative to "
+            "nginx's static reply to the same request in the same round. "
             f"Errors in all runs together: {errors:.0f}.", "",
             "![Requests per second, p99 latency and CPU per request, by server and connections]"
             "(front.svg)", "", *_summary(results), "",

@@ -1,4 +1,4 @@
-"""Thousands of idle keep-alive connections, and beside them 16 that are busy: what do they cost?"""
+"""The cost of thousands of idle keep-alive connections, with 16 busy ones beside them."""
 import socket
 from contextlib import contextmanager
 from typing import Iterator
@@ -16,9 +16,9 @@ IDLE = (5_000, 10_000)
 IDLE_QUICK = 200
 BUSY = 16
 WATCH_SECONDS = 3.0
-OTHER_FILES = 512           # that a server has open besides
-CONNECT_SECONDS = 2.0       # for one connection and its answer
-PORTS_PER_ADDRESS = 5_000   # of 127.0.0.2, .3, ...: no range of ports is too short
+OTHER_FILES = 512           # other files that a server has open
+CONNECT_SECONDS = 2.0       # for one connection and its response
+PORTS_PER_ADDRESS = 5_000   # of 127.0.0.2, .3, ...: so there are enough ports
 HELD_SHARE = 0.99
 
 
@@ -28,7 +28,7 @@ def cases(built: Built) -> list[Case]:
 
 
 def _open_one(port: int, number: int, request: Request) -> socket.socket:
-    """A connection that has been answered once and now waits for the next request."""
+    """A connection that has had one response and is now idle."""
     client = socket.socket()
     try:
         client.settimeout(CONNECT_SECONDS)
@@ -133,7 +133,7 @@ def section(results: Results) -> list[str]:
         return []
     return ["### Idle connections", "",
             f"Each was answered once and is then left open, beside {BUSY} busy ones. CPU is of one "
-            "core, with no request under way.", "",
+            "core, with no request in flight.", "",
             *table(["server", "idle connections", "RSS MB without", "RSS MB more", "idle CPU %",
                     f"p99 ms of {BUSY} busy without", "beside", "times", "req/s without", "beside"],
                    rows, words=1), ""]

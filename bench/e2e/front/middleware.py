@@ -1,4 +1,4 @@
-"""What middleware costs around the cheapest of real APIs: iris, which holds no thread."""
+"""The cost of middleware around the cheapest real API: iris, which holds no thread."""
 from typing import Iterator
 
 from .. import load

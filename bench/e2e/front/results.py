@@ -5,12 +5,12 @@ from ..figures import Spread
 
 
 class Skipped(Exception):
-    """A scenario that a server cannot take part in, with the reason for people."""
+    """A server cannot take part in a scenario; the message says why."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """What one server did in one round of a scenario, at one size of it."""
+    """The figures of one server in one round of a scenario, at one size."""
     scenario: str
     case: str
     at: int  # connections or streams
@@ -39,7 +39,7 @@ class Results:
         return Spread.of(self._by_round(scenario, case, at, name).values())
 
     def ratio(self, scenario: str, case: str, other: str, at: int, name: str) -> Spread | None:
-        """Each to the other's of the same round: drift cancels out."""
+        """Ratios within the same round, so that drift cancels out."""
         ours = self._by_round(scenario, case, at, name)
         theirs = self._by_round(scenario, other, at, name)
         return Spread.of(ours[number] / theirs[number] for number in ours if theirs.get(number))

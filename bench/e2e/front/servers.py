@@ -1,4 +1,4 @@
-"""Who says hello, and the requests that they get."""
+"""The servers of the front suite, and the requests that they get."""
 import os
 import shutil
 import subprocess
@@ -14,13 +14,13 @@ HELLO = Request("POST", "/hello", "hello", body="World")
 HELLO_ON_A_THREAD = Request("POST", "/hello_on_a_thread", "hello", body="World")
 LIVEZ = Request("GET", "/livez", "ok")
 IRIS = Request("POST", "/classify", "[0]", body="[[4.9,3.0,1.4,0.2]]")
-FASTIFY = "4.29.1"  # the last line that runs on Debian 12's Node
+FASTIFY = "4.29.1"  # of the last major version that runs on Debian 12's Node
 INSTALL_SECONDS = 120
 
 
 @dataclass(frozen=True)
 class Case:
-    """A server and what it is asked for: a row of a scenario's table."""
+    """A server and its request: a row of a scenario's table."""
     key: str
     label: str
     spec: Spec
@@ -29,7 +29,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Built:
-    """What this repository builds and the suite needs."""
+    """The programs that this repository builds for the suite."""
     binary: Path  # bentohost
     bench: Path   # folder of the C++ peers, and of plugins/
 
@@ -38,7 +38,7 @@ class Built:
             self.binary, [str(self.bench / "plugins" / f"lib{name}.so") for name in plugins])
 
     def with_middleware(self, *uses: str) -> Spec:
-        """The iris sample, with these around it."""
+        """The iris sample with this middleware around it."""
         options = [word for use in uses for word in ("--use", use)]
         return servers.bentohost(self.binary, ["libiris.so"], options, self.bench / "plugins")
 
@@ -46,7 +46,7 @@ class Built:
         program = self.bench / f"peer_{key}"
 
         def argv(start: Start) -> list[str]:
-            # A few more than the connections: one that was closed may still hold its thread.
+            # A few more than the connections: a closed connection may still hold its thread.
             return [str(program), str(start.port), str(start.connections + 8)]
         return Spec(key, label, argv, programs=(str(program),), thread_per_connection=True)
 
@@ -60,7 +60,7 @@ class Built:
 
 
 def _fastify_folder() -> Path:
-    """Outside of the repository, and kept from run to run."""
+    """A folder outside of the repository that is kept from run to run."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return cache / "bentohost-bench" / f"fastify-{FASTIFY}"
 
@@ -70,7 +70,7 @@ def _install_fastify() -> str:
     if (folder / "node_modules" / "fastify").is_dir():
         return ""
     if shutil.which("npm") is None:
-        return "not installed: npm, which fetches it"
+        return "not installed: npm, which downloads it"
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as name:
         fresh = Path(name) / "fresh"

@@ -22,7 +22,7 @@ EVENTS = Request("POST", "/events", "", body="go")
 
 
 class _Stream:
-    """One client; counts events and the time between them."""
+    """One client: counts events and the time between them."""
 
     def __init__(self, port: int) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=FIRST_EVENT_SECONDS)
@@ -34,12 +34,12 @@ class _Stream:
         self._last: float | None = None
 
     def read(self) -> int:
-        """Takes what has arrived; returns how many events that were."""
+        """Reads what has arrived; returns the number of events in it."""
         data = self.socket.recv(65_536)
         self.ended = not data
         data = self._tail + data
         found = data.count(MARK)
-        self._tail = data[-(len(MARK) - 1):]  # too short to hold a whole mark, which was counted
+        self._tail = data[-(len(MARK) - 1):]  # too short to hold a mark that was counted already
         if found:
             now = time.perf_counter()
             if self._last is not None:
@@ -77,7 +77,7 @@ class _Clients:
             self.run(0)
 
     def run(self, seconds: float) -> int:
-        """Reads for so long; returns the events that came."""
+        """Reads for this long; returns the number of events that came."""
         total, until = 0, time.perf_counter() + seconds
         while True:
             left = until - time.perf_counter()

@@ -9,8 +9,8 @@ from . import hello, idle, middleware, streams, tls
 from .results import Results, Sample, Skipped
 from .servers import FASTIFY, Built, Case
 
-# A module each: KEY, cases(built), measure(case, seconds) with figures for each size, quick(case),
-# targets(results) and section(results).
+# Each is a module with KEY, cases(built), measure(case, seconds), which yields figures for each
+# size, quick(case), targets(results) and section(results).
 SCENARIOS = (hello, middleware, idle, streams, tls)
 PYTHON_PEERS = ("starlette", "uvicorn", "uvloop", "httptools")
 Plan = list[tuple[ModuleType, list[Case]]]
@@ -21,7 +21,7 @@ def known(built: Built) -> list[Spec]:
 
 
 def plan(built: Built, chosen: Sequence[str], scenarios: Sequence[str]) -> Plan:
-    """What each scenario is measured on, of the servers that were chosen."""
+    """The cases of each scenario, for the chosen servers."""
     return [(scenario, [case for case in scenario.cases(built) if case.spec.key in chosen])
             for scenario in SCENARIOS if scenario.KEY in scenarios]
 
@@ -58,7 +58,7 @@ def run(chosen: Plan, rounds: int, seconds: float, command: str) -> Results:
                  "logs")
     results = Results(labels={scenario.KEY: {case.key: case.label for case in cases}
                               for scenario, cases in chosen}, machine=facts, command=command)
-    for number in range(1, rounds + 1):  # in turning order: the machine's drift meets all alike
+    for number in range(1, rounds + 1):  # in rotating order: drift affects all servers alike
         for scenario, cases in chosen:
             turn = number % max(len(cases), 1)
             for case in cases[turn:] + cases[:turn]:

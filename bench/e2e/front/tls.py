@@ -1,4 +1,4 @@
-"""GET /livez over TLS: on kept connections, and with a handshake for each request."""
+"""GET /livez over TLS: on keep-alive connections, and with a handshake for each request."""
 import dataclasses
 import re
 import shutil
@@ -17,7 +17,7 @@ from .servers import LIVEZ, Built, Case
 
 KEY = "tls"
 CONNECTIONS = 64
-CLIENTS = 4  # programs that shake hands, one connection each at a time: enough for a few cores
+CLIENTS = 4  # programs that make handshakes, one connection at a time: enough for a few cores
 REQUEST = dataclasses.replace(LIVEZ, tls=True)
 
 
@@ -27,7 +27,7 @@ def cases(built: Built) -> list[Case]:
 
 
 def _certificate(folder: Path) -> Path:
-    """A key of the kind that servers are given today, ECDSA on P-256, and its own signature."""
+    """A usual key of today, ECDSA on P-256, with a self-signed certificate."""
     if shutil.which("openssl") is None:
         raise Skipped("not installed: openssl, which makes the certificate")
     subprocess.run(
@@ -45,8 +45,8 @@ def _speaks_tls(case: Case) -> None:
 
 
 def _handshakes(server: procs.Server, seconds: float) -> tuple[float, float]:
-    """A second, and the server's CPU for each in microseconds. With openssl's own client, for wrk
-    resumes its sessions: it would measure the cheap half of a handshake."""
+    """Handshakes a second, and the server's CPU for each in microseconds. With openssl's own client,
+    because wrk resumes its sessions: it would measure the cheap kind of handshake."""
     argv = ["openssl", "s_time", "-connect", f"127.0.0.1:{server.port}", "-new", "-www",
             REQUEST.path, "-time", str(max(1, round(seconds)))]
     before, began = procs.cpu_seconds(server.pid), time.perf_counter()
@@ -98,7 +98,7 @@ def section(results: Results) -> list[str]:
     if not rows:
         return []
     return ["### TLS", "",
-            f"GET {REQUEST.path} on {CONNECTIONS} kept connections, and then with a full handshake "
-            f"for each request, from {CLIENTS} clients. TLS 1.3, a certificate on P-256.", "",
+            f"GET {REQUEST.path} on {CONNECTIONS} keep-alive connections, and then with a full handshake "
+            f"for each request, from {CLIENTS} clients. TLS 1.3, a P-256 certificate.", "",
             *table(["server", "req/s", "p50 ms", "p99 ms", "CPU µs/req", "of nginx",
                     "handshakes/s", "CPU µs each", "of nginx"], rows), ""]

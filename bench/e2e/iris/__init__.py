@@ -1,2 +1,2 @@
-"""The main job: an iris row classified through a runner process, beside the same model in other
+"""The main use: an iris row classified through a runner process, beside the same model in other
 servers."""

@@ -81,8 +81,8 @@ def _kills(results: Results) -> list[str]:
              "✓" if kill.lost == 0 and (kill.served_ms or 1e9) < 1000 else "✗"]
             for kill in results.kills]
     return ["### The runner killed with SIGKILL under 64 connections", "",
-            "Every worker of the runner at once; the target is no request without an answer, and a "
-            "200 to a request sent after the kill within 1,000 ms.", "",
+            "All workers of the runner are killed at once. The target: every request is answered, and "
+            "a request sent after the kill gets a 200 within 1,000 ms.", "",
             *table(["no answer", "200", "503", "other", "next 200 after ms", "target"], rows,
                    words=0), ""]
 
@@ -91,7 +91,7 @@ def section(results: Results) -> list[str]:
     errors = sum(cell.errors for cell in results.cells)
     lines = ["## bentohost beside its peers", "",
              "A POST of one iris row, answered by an SVC. Medians of interleaved rounds; "
-             "\"of nginx\" is to nginx's static reply of the same size in the same round. "
+             "\"of nginx\" is relative to nginx's static reply of the same size in the same round. "
              f"Errors in all runs together: {errors}.", "",
              "![Requests per second and p99 latency, by server and connections](results.svg)", ""]
     lines += _targets(results)

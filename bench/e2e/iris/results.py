@@ -23,7 +23,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Life:
-    """One start of a server: what it takes besides requests."""
+    """One start of a server: its figures apart from requests."""
     server: str
     log: str
     round: int
@@ -61,7 +61,7 @@ class Results:
 
     def ratio(self, server: str, other: str, log: str, connections: int,
               name: str = "rps") -> Spread | None:
-        """Each to the other's of the same round: drift cancels out."""
+        """Ratios within the same round, so that drift cancels out."""
         def by_round(key: str) -> dict[int, float]:
             return {cell.round: getattr(cell, name) for cell in self.cells
                     if (cell.server, cell.log, cell.connections) == (key, log, connections)}

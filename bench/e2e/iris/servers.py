@@ -1,4 +1,4 @@
-"""Who serves the model, and the request that all of them get."""
+"""The servers of the iris suite, and the request that all of them get."""
 import sys
 from pathlib import Path
 
@@ -11,7 +11,7 @@ CLASSIFY = Request("POST", "/classify", "[0]", body="[[4.9,3.0,1.4,0.2]]",
 
 
 def _gunicorn(start: Start) -> list[str]:
-    # gunicorn comes with its access log off: both of its rows are the same set-up.
+    # gunicorn's access log is off by default: both of its rows have the same set-up.
     return [sys.executable, "-m", "gunicorn", "--chdir", str(PEERS), "--workers", str(WORKERS),
             "--bind", f"127.0.0.1:{start.port}", "flask_iris:app"]
 

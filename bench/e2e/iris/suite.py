@@ -10,7 +10,7 @@ from .servers import CLASSIFY
 
 IDLE_SECONDS = 1.0
 PYTHON_PEERS = ("fastapi", "uvicorn", "uvloop", "httptools", "flask", "gunicorn", "scikit-learn")
-# Okabe and Ito's palette, which colour-blind readers can tell apart; the floor is grey.
+# Okabe and Ito's palette, which colour-blind readers can tell apart; the baseline is grey.
 COLOURS = {"bentohost": "#0072B2", "nginx": "#8C8C8C", "fastapi-def": "#E69F00",
            "fastapi-async": "#D55E00", "fastapi-uvloop": "#CC79A7", "flask": "#009E73"}
 
@@ -40,8 +40,8 @@ def _measure(spec: Spec, mode: tuple[str, int], seconds: float, results: Results
 
 
 def _rounds(specs: list[Spec], rounds: int, seconds: float, results: Results) -> None:
-    """All servers once in each round, so that the machine's drift meets them alike, in turning
-    order."""
+    """Each round measures all servers once, in rotating order, so that drift of the machine affects
+    them alike."""
     for number in range(1, rounds + 1):
         turned = specs[number % len(specs):] + specs[:number % len(specs)]
         for log in LOG_MODES:

@@ -1,12 +1,12 @@
-"""The iris service in FastAPI, as its documentation would have it, without a response model (which
-would validate the reply once more): the fast way that is still idiomatic."""
+"""The iris service in FastAPI, as its documentation recommends, without a response model (which
+would validate the reply again): the fastest way that is still idiomatic."""
 from fastapi import FastAPI
 
 import iris_model
 
-# `def`: what FastAPI's documentation advises for code that blocks, run in its thread pool.
+# `def`: FastAPI's documentation advises it for code that blocks; it runs in a thread pool.
 def_app = FastAPI()
-# `async def`: no hop to a thread, but nothing else is answered while the model works.
+# `async def`: no switch to a thread, but no other request is answered while the model works.
 async_app = FastAPI()
 
 

@@ -1,4 +1,4 @@
-// httplib_hello PORT THREADS: POST /hello on cpp-httplib as its user would tune it. A thread serves
+// httplib_hello PORT THREADS: POST /hello on cpp-httplib as a user would tune it. A thread serves
 // one connection until it closes, so THREADS must exceed the connections.
 #include <httplib.h>
 #include <sys/socket.h>
@@ -26,8 +26,8 @@ int main(int argc, char** argv) {
     response.set_content("hello", "text/plain");
   });
   if (!server.bind_to_port("127.0.0.1", port)) return 1;
-  // The library is built with a backlog of 5: at 256 connections most of a burst would have to try
-  // again after a second. A second listen() sets another.
+  // The library is built with a backlog of 5: at 256 connections most of a burst would have to
+  // retry after a second. A second listen() sets a larger one.
   if (::listen(listener, SOMAXCONN) != 0) return 1;
   return server.listen_after_bind() ? 0 : 1;
 }

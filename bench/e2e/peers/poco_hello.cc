@@ -1,4 +1,4 @@
-// poco_hello PORT THREADS: POST /hello on Poco's HTTPServer as its user would tune it. A thread
+// poco_hello PORT THREADS: POST /hello on Poco's HTTPServer as a user would tune it. A thread
 // serves one connection until it closes, so THREADS must exceed the connections.
 #include <Poco/Net/HTTPRequestHandler.h>
 #include <Poco/Net/HTTPRequestHandlerFactory.h>
@@ -43,10 +43,10 @@ int main(int argc, char** argv) {
   params->setMaxThreads(threads);
   params->setMaxQueued(threads);
   params->setKeepAlive(true);
-  params->setMaxKeepAliveRequests(0);  // without end
+  params->setMaxKeepAliveRequests(0);  // no limit
   params->setKeepAliveTimeout(Poco::Timespan(60, 0));
   Poco::ThreadPool pool(threads, threads);
-  // TCP_NODELAY is what Poco's TCPServer sets by itself.
+  // Poco's TCPServer sets TCP_NODELAY by itself.
   Poco::Net::ServerSocket socket(Poco::Net::SocketAddress("127.0.0.1", port), SOMAXCONN);
   Poco::Net::HTTPServer server(new HelloFactory, pool, socket, params);
   server.start();

@@ -1,8 +1,8 @@
-"""`uvicorn --workers N`, but for the listening sockets, in two ways that make it faster. uvicorn's
-own has no protocol number, so that asyncio leaves Nagle's algorithm on, and each reply waits 40 ms
-for a delayed ACK. And its workers share one socket, of which the first that wakes takes all
-connections that wait: a burst of 64 often ends at one worker. Here each has a socket of its own on
-the same port. Beside a peer that stalls or idles so, any server would look good."""
+"""`uvicorn --workers N` with other listening sockets, which make it faster in two ways. uvicorn's own
+socket has no protocol number, so asyncio leaves Nagle's algorithm on, and each reply waits 40 ms for a
+delayed ACK. And its workers share one socket, so the first worker that wakes takes all waiting
+connections: a burst of 64 often ends up at one worker. Here each worker has its own socket on the same
+port. Beside a peer with these stalls, any server would look good."""
 import argparse
 import functools
 import socket

@@ -1,2 +1,2 @@
-"""What a reload and a crash of the serving process cost those who are being served: an iris row at 64
+"""The cost of a reload, and of a crash of the serving process, for clients: an iris row at 64
 connections."""

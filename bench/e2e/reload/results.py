@@ -6,19 +6,19 @@ from ..figures import Spread
 
 @dataclass(frozen=True)
 class Round:
-    """Of one host: runs without reloads and with them, at an even pace."""
-    requests: int            # of the run in which every answer is compared
-    failed: int              # other than 200 with the right body, or no answer
+    """The figures of one host: runs without reloads and with reloads at an even pace."""
+    requests: int            # of the run that compares every response
+    failed: int              # other than 200 with the right body, or no response
     closed: int              # connections
     reloads: int
     rps_without: float
     rps_with: float
     p99_ms_without: float
     p99_ms_with: float
-    rps_often: float         # with as many reloads in a third of the time
+    rps_often: float         # with the same number of reloads in a third of the time
     p99_ms_often: float
-    steps_ms: dict[str, list[float]]  # of each reload, under load; "all" is their sum
-    seen_ms: list[float]     # idle, with --reload: from a file renamed into its place to the swap
+    steps_ms: dict[str, list[float]]  # of each reload, under load; "all" is the sum
+    seen_ms: list[float]     # idle, with --reload: from the rename of a new file to the swap
     kb_per_generation: float
 
 
@@ -36,7 +36,7 @@ class Results:
     crashes: list[Crash] = field(default_factory=list)
     machine: list[str] = field(default_factory=list)
     command: str = ""
-    pace_ms: float = 0.0     # from a reload to the next, where they come often
+    pace_ms: float = 0.0     # from one reload to the next, in the run with frequent reloads
 
     def of(self, name: str) -> Spread | None:
         return Spread.of(getattr(each, name) for each in self.rounds)

@@ -1,4 +1,4 @@
-"""The suite: rounds of a run without reloads and one with them, then crashes, then its section."""
+"""The suite: rounds of runs without and with reloads, then crashes, then its section."""
 import http.client
 import json
 import signal
@@ -17,10 +17,10 @@ from .results import Crash, Results, Round
 
 CONNECTIONS = 64
 RELOADS = 100
-SELDOM = 3        # times as long a run, for as many reloads
+SELDOM = 3        # the run with seldom reloads is this many times as long
 SERVICE = "iris_classifier"
-SEEN = 5          # reloads by --reload, in a round
-KEPT_PORTS_AT = 0.15  # of a run: when the connections are looked at, and as long before its end
+SEEN = 5          # reloads by --reload in a round
+KEPT_PORTS_AT = 0.15  # of a run: connections are compared this long after its start and before its end
 
 
 class _Admin:
@@ -62,7 +62,7 @@ def _host(binary: Path, plugin: str, *options: str) -> Iterator[tuple[procs.Serv
 
 
 def _client_ports(port: int) -> set[int]:
-    """Of the connections that the server has."""
+    """The clients' ports of the connections that the server has."""
     found = set()
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
         fields = line.split()
@@ -73,7 +73,7 @@ def _client_ports(port: int) -> set[int]:
 
 
 class _Reloading:
-    """Reloads at an even pace, beside a run."""
+    """Reloads at an even pace during a run."""
 
     def __init__(self, admin: _Admin, port: int, count: int, seconds: float) -> None:
         self._admin, self._port, self._count, self._seconds = admin, port, count, seconds
@@ -97,7 +97,7 @@ class _Reloading:
             due = began + margin + (self._seconds - 2 * margin) * number / self._count
             time.sleep(max(0.0, due - time.perf_counter()))
             self.answers.append(self._admin.reload())
-        # When the load has ended by itself, its connections are nobody's loss.
+        # Do not count connections that wrk has closed at the end of the run.
         if time.perf_counter() < began + self._seconds - margin / 3:
             self.closed = len(before - _client_ports(self._port))
 
@@ -108,7 +108,7 @@ def _serving_rss_kb(server: procs.Server) -> float:
 
 
 def _kb_per_generation(server: procs.Server, admin: _Admin, count: int) -> float:
-    """Once the allocator has what it needs: from the first third of so many reloads to their end."""
+    """Growth from the first third of the reloads to the last, when the allocator has warmed up."""
     first = count // 3
     for number in range(count):
         if number == first:
@@ -120,7 +120,7 @@ def _kb_per_generation(server: procs.Server, admin: _Admin, count: int) -> float
 
 
 def _seen_ms(binary: Path, plugin: Path, folder: Path, count: int) -> list[float]:
-    """Renames copies of the plugin that differ into its place."""
+    """Renames changed copies of the plugin into its place."""
     place = folder / plugin.name
     content = plugin.read_bytes()
     place.write_bytes(content)
@@ -141,8 +141,8 @@ def _seen_ms(binary: Path, plugin: Path, folder: Path, count: int) -> list[float
 
 
 def _round(binary: Path, plugin: Path, folder: Path, reloads: int, seconds: float) -> Round:
-    """A run whose every answer is compared; and others for the latency, in which wrk has no more to do
-    than it must, for it shares the cores."""
+    """One run compares every response; the others measure latency, with as little work as possible for
+    wrk, which shares the cores."""
     with _host(binary, str(plugin)) as (server, admin):
         with _Reloading(admin, server.port, reloads, seconds) as reloading:
             compared = load.measure(server, CLASSIFY, CONNECTIONS, seconds, check=True)
@@ -195,7 +195,7 @@ def run(binary: Path, plugin: Path, folder: Path, rounds: int, seconds: float,
 
 
 def _targets(results: Results, pace: float) -> list[list[str]]:
-    """`pace`: milliseconds from a reload to the next, where they come often."""
+    """`pace`: milliseconds from one reload to the next, in the run with frequent reloads."""
     def ratio(name: str) -> Spread | None:
         return Spread.of(getattr(each, name) / each.p99_ms_without for each in results.rounds)
 
@@ -224,10 +224,10 @@ def _section(results: Results) -> list[str]:
     rows = [[name, full(results.step(name))] for name in [*steps, "all"]]
     pace = results.pace_ms
     lines = ["## Reload and crash", "",
-             f"iris at {CONNECTIONS} connections, with {RELOADS} reloads in a run, which takes {pace:.0f} ms "
-             f"for each or {SELDOM} times as long. In one run every answer is compared; the latencies "
-             "are those of others, in which wrk does no more than it must. Medians (lowest–highest) "
-             "of rounds; of the steps, of all reloads.", "", "### Targets", "",
+             f"iris at {CONNECTIONS} connections, with {RELOADS} reloads in a run, one each {pace:.0f} ms "
+             f"or {SELDOM} times less often. One run compares every response; the latencies are from other "
+             "runs, in which wrk does as little as possible. Medians (lowest–highest) of the rounds; "
+             "for the steps, of all reloads.", "", "### Targets", "",
              *table(["target", "bentohost"], _targets(results, pace)), "",
              "### A reload under load, step by step", "", *table(["step", "ms"], rows), "",
              "### Requests and crashes", "",

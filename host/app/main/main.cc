@@ -1,7 +1,7 @@
-// bentohost: the command. `bentohost --plugin ...` serves, `bentohost healthcheck` and
-// `bentohost reload` ask one that does; `bentohost runner ...` and `bentohost probe ...` are how it
-// starts itself as a child, not for people; and so is a `bentohost --plugin ...` whose environment
-// says that it is supervised.
+// bentohost: the command. `bentohost --plugin ...` serves; `bentohost healthcheck` and
+// `bentohost reload` are clients of a running host. `bentohost runner ...` and `bentohost probe
+// ...` are for its own child processes, not for people; and so is a `bentohost --plugin ...` whose
+// environment says that it is supervised.
 #include <sys/auxv.h>
 #include <sys/prctl.h>
 
@@ -26,8 +26,8 @@ namespace {
 
 constexpr int kExitUsage = 2;
 
-// The path that this program was started by, which after an upgrade may lead to another file,
-// unless it leads elsewhere already.
+// The path by which this program was started, where an upgrade may put another file; `exe` if the
+// path already leads to another file.
 std::string path_as_started(const std::string& exe) {
   const char* const name = reinterpret_cast<const char*>(::getauxval(AT_EXECFN));
   std::error_code error;
@@ -86,7 +86,7 @@ int main(int argc, char** argv) try {
     return bentohost::app::supervise_service(line->config, path_as_started(exe),
                                              {argv, argv + argc});
   }
-  ::prctl(PR_SET_NAME, "bentohost");  // a supervisor starts it as "exe" (base/launch.h)
+  ::prctl(PR_SET_NAME, "bentohost");  // a supervisor starts it as "exe" (base/process/launch.h)
   return bentohost::app::serve(line->config, exe, supervisor);
 } catch (const std::system_error& e) {
   std::fprintf(stderr, "bentohost: the system has no thread or descriptor left for it: %s\n",

@@ -10,16 +10,16 @@
 namespace bentohost::service {
 namespace {
 
-// The message may have been cut short on its way through the plugin.
+// The plugin may have cut the message short.
 bool is_same(const Status& passed_on, const Status& original) {
   return passed_on.code() == original.code() && passed_on.http_status() == original.http_status() &&
          original.message().starts_with(passed_on.message());
 }
 
-// The bento_app that a middleware is handed.
+// The bento_app that a middleware gets as `next`.
 class Next {
  public:
-  // `channel` is the one that the middleware was given.
+  // `channel` is the middleware's own channel.
   Next(TrackedExchange& tracked, http::Exchange& outer, Channel& channel,
        std::shared_ptr<const void> keep, const Inner& inner, const std::string& who)
       : tracked_(tracked),
@@ -31,7 +31,7 @@ class Next {
     app_ = {this, &call};
   }
   const bento_app* app() const { return &app_; }
-  // The answer that was made of an error inside, if there was one, as the middleware has left it.
+  // The response made from an error further in, if any, after the middleware's changes.
   std::optional<http::Response>& failed() { return failed_; }
   const Status& failure() const { return *failure_; }  // if failed()
 
@@ -52,19 +52,19 @@ class Next {
     if (failed_) show_failed(**inner_exchange, status);
     return status;
   }
-  // A failure may be answered by the middleware, or by one further out, so nothing is sent yet. But
-  // it passes the channel that the middleware handed on, as any answer does, to be seen there and
-  // changed.
+  // This middleware, or one further out, may still answer the failure itself, so nothing is sent
+  // yet. But like any response it passes through the channel that the middleware handed on, so that
+  // the middleware can see and change it.
   void show_failed(InnerExchange& inner_exchange, Status& status) {
     failure_ = failed_->failure;
     channel_.begin_draft();
     const Status shown = inner_exchange.send(*failed_);
     std::optional<http::Response> draft = channel_.end_draft();
-    if (!shown.ok()) {  // one of its hooks failed: that is the failure now
+    if (!shown.ok()) {  // a hook of the middleware failed: that is the failure now
       failed_.reset();
       status = shown;
     } else if (draft) {
-      if (draft->status >= 500) draft->failure = failure_;  // else it has been answered
+      if (draft->status >= 500) draft->failure = failure_;  // below 500 the failure is handled
       failed_ = std::move(draft);
     }
   }
@@ -98,8 +98,8 @@ void run_blocking(RequestDeps& deps, TrackedExchange& tracked, http::Exchange& e
   const Status status = call_plugin(note, [&](bento_error* error) {
     return middleware.abi->around(middleware.self, middleware.abi, &call, next.app(), error);
   });
-  // An error from inside that was only passed on, or kept quiet about, has its answer, and its line
-  // in the log, already.
+  // When the middleware only passed an inner error on, or ignored it, the error already has its
+  // response and its line in the log.
   const bool is_passed_on = next.failed() && (status.ok() || is_same(status, next.failure()));
   if (is_passed_on && channel.is_untouched()) return exchange.respond(*std::move(next.failed()));
   channel.finish(status, middleware.what);

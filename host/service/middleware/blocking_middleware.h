@@ -1,4 +1,4 @@
-// Around: a middleware that may wait, on a thread, and the next() that it is handed.
+// Runs a middleware that may wait, on a thread, and provides its next().
 #pragma once
 
 #include <bento/abi.h>
@@ -14,10 +14,10 @@
 
 namespace bentohost::service {
 
-// What is further in: answers the exchange, now or later.
+// The rest of the chain, further in: answers the exchange, now or later.
 using Inner = std::function<void(const std::shared_ptr<InnerExchange>&)>;
 
-// [worker] (waits) Runs `middleware` around `inner`, and sees to it that `exchange` is answered.
+// [worker] (waits) Runs `middleware` around `inner`, and makes sure that `exchange` is answered.
 // `outer` keeps `exchange` and the tracked exchange alive.
 void run_blocking(RequestDeps& deps, TrackedExchange& tracked, http::Exchange& exchange,
                   const std::shared_ptr<const void>& outer, const Middleware& middleware,

@@ -28,7 +28,7 @@ Status BufferedExchange::read_whole_body(std::size_t max_body) {
   }
 }
 
-// A body that came whole is one piece.
+// A body that arrived whole is one piece.
 Result<http::ReceivedBody> BufferedExchange::receive() {
   if (!request_.body.empty()) return http::ReceivedBody{take_body(), false};
   return outer().receive();

@@ -1,5 +1,5 @@
-// BufferedExchange: the exchange outside with a copy of its request, for those who look at that
-// even when the answer, and with it the original, is gone, or who want a streamed body whole.
+// BufferedExchange: an exchange with a copy of the outer exchange's request, for handlers that read
+// it after the response was sent and the original is gone, or that need a streamed body whole.
 #pragma once
 
 #include <cstddef>
@@ -20,12 +20,12 @@ Status body_too_long(std::uint64_t max_body);  // 413
 
 class BufferedExchange final : public ExchangeDecorator {
  public:
-  // `keep` keeps `outer` alive. A body that is read whole is counted in `body_memory`; null:
-  // nowhere.
+  // `keep` keeps `outer` alive. A body that is read whole counts against `body_memory`; null: it is
+  // not counted.
   BufferedExchange(http::Exchange& outer, std::shared_ptr<const void> keep,
                    MemoryBudget* body_memory = nullptr);
 
-  // [worker] (waits) 413 beyond `max_body`; 0: the front's. 503 without memory for it.
+  // [worker] (waits) 413 beyond `max_body` (0: the connection's limit); 503 when memory runs out.
   Status read_whole_body(std::size_t max_body);
 
   // http::Exchange

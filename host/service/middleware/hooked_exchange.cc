@@ -17,7 +17,7 @@ Status misuse(const char* what) { return Status(BENTO_FAILED_PRECONDITION, what)
 Status not_a_header(std::string_view name) {
   return Status(BENTO_INVALID_ARGUMENT,
                 "header \"" + std::string(name) +
-                    "\": a name of letters, digits and the like, and no line breaks in its value");
+                    "\" is not allowed: names have letters, digits and -; values no line breaks");
 }
 
 http::Response response_of(const bento_event& event) {
@@ -65,7 +65,7 @@ HookedExchange::~HookedExchange() { end(); }
 bento_exchange HookedExchange::make_exchange() {
   bento_exchange table{};
   table.size = sizeof table;
-  // As those of the host table: what they refuse is the plugin's mistake.
+  // As with the host table's functions, a call that is refused is the plugin's mistake.
   table.set = [](bento_exchange* e, bento_str what, bento_str value, bento_error* error) {
     return of(e).set(to_view(what), to_view(value)).as_misuse().give(error);
   };
@@ -115,7 +115,7 @@ PluginCallNote HookedExchange::note(std::size_t index) const {
   return call;
 }
 
-// For the log; what is made of it is the caller's business.
+// Logs the failure; the caller decides how to answer it.
 Status HookedExchange::fail(std::size_t index, const Status& status) {
   log_error(row_[index].what + " failed: " + status.message(),
             {{"path", outer().request().path}, {"request_id", tracked_.request_id()}});
@@ -147,7 +147,7 @@ bool HookedExchange::enter(bool streamed) {
   }
   at_ = At::kElsewhere;
   if (is_outermost_) {
-    // The handler may return meanwhile, on its thread, and let go of this.
+    // The handler may return meanwhile, on its thread, and release this exchange.
     tracked_.show_late_to([weak = weak_from_this()](http::Response& response) {
       if (const auto self = weak.lock()) (void)self->show_response(response, false);
     });
@@ -155,7 +155,7 @@ bool HookedExchange::enter(bool streamed) {
   return true;
 }
 
-// What a hook failed with is the answer, seen by those outside of it.
+// Answers with the hook's error; the middleware outside of it sees the response.
 void HookedExchange::refuse(const Status& status) {
   respond(context_.problem_of(context_.as_answer(status), request().path));
 }
@@ -164,8 +164,8 @@ std::string HookedExchange::take_body() {
   return edited_ ? std::move(edited_->body) : outer().take_body();
 }
 
-// The hooks are shown one answer. The loop may give one in place of a handler on a thread: whoever
-// is first claims the request, and then has the hooks to itself.
+// The hooks see one response. The loop may answer in place of a handler on a thread: the first of
+// the two claims the request, and then has the hooks to itself.
 bool HookedExchange::begin_answer() {
   is_late_ = is_late_ || (is_outermost_ && !tracked_.begin_answer());
   return !is_late_;
@@ -187,14 +187,14 @@ Status HookedExchange::start(http::Response response) {
 Status HookedExchange::write(std::string_view bytes, bool more) {
   if (is_late_) return outer().write(bytes, more);
   if (!is_cut_ && show_piece(bytes, more).ok()) return outer().write(bytes, more);
-  // Not before its last piece: until then those inside may look at the request.
+  // Not before the last piece: until then the handler may read the request.
   is_cut_ = true;
   if (!more) outer().cut();
   return Status(BENTO_CANCELLED, "the answer is cut off");
 }
 
-// From the innermost out. Where one fails, a whole answer becomes a 500, which goes on; one that is
-// streamed is refused.
+// From the innermost hook out. When a hook fails, a whole response becomes a 500, which the other
+// hooks see; a streamed one is refused.
 Status HookedExchange::show_response(http::Response& response, bool more) {
   table_.exchange.more = more ? 1 : 0;
   for (std::size_t index = passed_; index-- > 0;) {
@@ -265,9 +265,9 @@ void HookedExchange::end() {
   }
 }
 
-// ---- what the hooks call ----------------------------------------------------------------------
+// ---- called by the hooks ----------------------------------------------------------------------
 
-// A copy, for the one outside is also that of the connection, or of another layer.
+// A copy, because the outer request belongs to the connection or to another layer.
 http::Request& HookedExchange::edit() {
   if (!edited_) {
     std::string body = outer().take_body();
@@ -283,7 +283,7 @@ void HookedExchange::refresh_scope() {
 }
 
 Status HookedExchange::set(std::string_view what, std::string_view value) {
-  if (at_ != At::kRequest) return misuse("the request is changed in on_request");
+  if (at_ != At::kRequest) return misuse("the request can be changed only in on_request");
   if (what == "path") {
     if (!value.starts_with('/')) return Status(BENTO_INVALID_ARGUMENT, "a path begins with /");
     edit().path = value;
@@ -306,7 +306,7 @@ Status HookedExchange::set(std::string_view what, std::string_view value) {
 }
 
 Status HookedExchange::set_header(std::string_view name, bento_str value) {
-  if (at_ != At::kRequest) return misuse("the request is changed in on_request");
+  if (at_ != At::kRequest) return misuse("the request can be changed only in on_request");
   std::string lower;
   if (!http::append_lower_token(name, lower) || !http::is_field_value(to_view(value))) {
     return not_a_header(name);
@@ -323,7 +323,7 @@ Status HookedExchange::set_header(std::string_view name, bento_str value) {
 Status HookedExchange::set_body(std::string_view bytes) {
   switch (at_) {
     case At::kRequest:
-      if (table_.exchange.streamed != 0) return misuse("a streamed body is its handler's");
+      if (table_.exchange.streamed != 0) return misuse("a streamed body cannot be set");
       edit().body = bytes;
       refresh_scope();
       return {};
@@ -335,25 +335,25 @@ Status HookedExchange::set_body(std::string_view bytes) {
     case At::kElsewhere:
       break;
   }
-  return misuse("a body is changed in a hook");
+  return misuse("a body can be changed only in a hook");
 }
 
 Status HookedExchange::limit_body(std::uint64_t bytes) {
-  if (at_ != At::kRequest) return misuse("the request is limited in on_request");
+  if (at_ != At::kRequest) return misuse("the body can be limited only in on_request");
   max_body_ = std::min(max_body_, bytes);
   if (request().body.size() <= max_body_) return {};
   return body_too_long(max_body_);
 }
 
 Status HookedExchange::set_deadline(std::uint64_t deadline_ns) {
-  if (at_ != At::kRequest) return misuse("the deadline is set in on_request");
+  if (at_ != At::kRequest) return misuse("the deadline can be set only in on_request");
   tracked_.tighten_deadline(deadline_ns);
   refresh_scope();
   return {};
 }
 
 Status HookedExchange::answer(const bento_event& event) {
-  if (at_ != At::kRequest) return misuse("a hook answers in on_request");
+  if (at_ != At::kRequest) return misuse("a hook can answer only in on_request");
   if (answer_) return misuse("it was answered already");
   if (event.status < 200 || event.status > 599) return misuse("a status is between 200 and 599");
   http::Response answer = response_of(event);
@@ -375,7 +375,7 @@ bento_str HookedExchange::response_header(std::string_view name, std::size_t nth
 }
 
 Status HookedExchange::set_response_header(std::string_view name, bento_str value, bool in_place) {
-  if (at_ != At::kResponse) return misuse("the response's headers are changed in on_response");
+  if (at_ != At::kResponse) return misuse("response headers can be changed only in on_response");
   if (Status status = http::check_header(name, to_view(value)); !status.ok()) return status;
   if (http::equals_ignoring_case(name, "content-type")) {
     response_->content_type = value.ptr == nullptr ? std::string_view() : to_view(value);

@@ -1,6 +1,6 @@
-// HookedExchange: a row of middleware in hooks around one exchange. It is the exchange that is
-// answered further in: what passes through it, either way, is shown to each of them, and may be
-// changed. None of it waits, so it needs no thread.
+// HookedExchange: a row of middleware in hooks around one exchange. Everything further in answers
+// this exchange: each middleware sees the request and the response pass, and may change them. Hooks
+// never wait, so no thread is needed.
 #pragma once
 
 #include <bento/abi.h>
@@ -26,13 +26,13 @@ namespace bentohost::service {
 class HookedExchange final : public ExchangeDecorator,
                              public std::enable_shared_from_this<HookedExchange> {
  public:
-  // `keep` keeps `exchange` and the tracked exchange alive; `row` and the service live longer.
+  // `keep` keeps `exchange` and the tracked exchange alive; `row` and the service outlive this.
   HookedExchange(RequestDeps& deps, TrackedExchange& tracked, http::Exchange& exchange,
                  std::shared_ptr<const void> keep, const std::vector<Middleware>& row,
                  const std::shared_ptr<const LiveService>& service);
   ~HookedExchange();
 
-  // Shows them the request. False: one has answered it, and it is over. `streamed`: so is its body.
+  // Calls on_request. False: a hook has answered the request. `streamed`: the body is streamed.
   bool enter(bool streamed);
 
   // http::Exchange
@@ -64,7 +64,7 @@ class HookedExchange final : public ExchangeDecorator,
   void refuse(const Status& original);
   void end();
 
-  // What the hooks call.
+  // Called by the hooks.
   Status set(std::string_view what, std::string_view value);
   Status set_header(std::string_view name, bento_str value);
   Status set_body(std::string_view bytes);
@@ -81,24 +81,23 @@ class HookedExchange final : public ExchangeDecorator,
   const std::shared_ptr<const void> keep_;
   const std::vector<Middleware>& row_;
   const std::string_view root_path_;
-  RequestContext context_;  // what the hooks' ctx is: for the log
+  RequestContext context_;  // the hooks' ctx, for logging
   Table table_{};
   std::vector<void*> states_;
-  std::size_t entered_ = 0;  // have seen the request
-  std::size_t passed_ = 0;   // are shown the response
+  std::size_t entered_ = 0;  // middleware that has seen the request
+  std::size_t passed_ = 0;   // middleware that will see the response
   At at_ = At::kElsewhere;
   std::unique_ptr<http::Request> edited_;
   Scope scope_;
   std::uint64_t max_body_ = std::numeric_limits<std::uint64_t>::max();
   std::uint64_t received_ = 0;
-  std::optional<http::Response> answer_;  // of a hook
-  http::Response* response_ = nullptr;    // that is passing
-  std::string piece_, passing_;           // what a hook has put in place of it, and before
+  std::optional<http::Response> answer_;  // from a hook
+  http::Response* response_ = nullptr;    // the one that the hooks are seeing
+  std::string piece_, passing_;           // a hook's replacement of the body, and the one before
   bool has_piece_ = false;
   bool is_cut_ = false;
-  const bool is_outermost_;  // and so shows what the tracked exchange answers by itself
-  bool is_late_ =
-      false;  // the tracked exchange has: what comes now is in vain, and nobody is shown it
+  const bool is_outermost_;  // and so sees what the tracked exchange answers by itself
+  bool is_late_ = false;     // the tracked exchange has answered: later responses are ignored
 };
 
 }  // namespace bentohost::service

@@ -82,7 +82,7 @@ Status InnerExchange::write(std::string_view bytes, bool more) {
 }
 
 void InnerExchange::cut() {
-  end(Status(BENTO_INTERNAL, "what is inside did not complete its answer"));
+  end(Status(BENTO_INTERNAL, "the handler did not complete its response"));
 }
 
 Status InnerExchange::finish(std::optional<http::Response>& failed) {

@@ -1,7 +1,7 @@
-// InnerExchange: the exchange of what is inside a middleware that may wait: its request is what the
-// middleware passed on, its answer goes into the channel that the middleware handed on. A whole
-// answer may come from any thread, and is sent by the one that waits in finish(); pieces come on
-// that one.
+// InnerExchange: the exchange inside of a middleware that may wait. Its request is the one that the
+// middleware passed on; its response goes into the channel that the middleware handed on. A whole
+// response may come from any thread, and the thread that waits in finish() sends it; the pieces of
+// a streamed response come on that thread.
 #pragma once
 
 #include <bento/abi.h>
@@ -23,28 +23,28 @@ namespace bentohost::service {
 class InnerExchange final : public ExchangeDecorator {
  public:
   // `outer` and the channel of `call` must live until finish() has returned; `keep` is kept.
-  // INVALID_ARGUMENT for a request that is none.
+  // INVALID_ARGUMENT when the request in `call` is malformed.
   static Result<std::shared_ptr<InnerExchange>> make(http::Exchange& outer, const bento_call& call,
                                                      std::shared_ptr<const void> keep);
   InnerExchange(http::Exchange& outer, bento_channel& channel, std::shared_ptr<const void> keep)
       : ExchangeDecorator(outer), channel_(channel), keep_(std::move(keep)) {}
 
-  // [worker] (waits) Until it is over; what it was answered with has been sent. A failure has not:
-  // it is returned, and the answer that was made of it is left in `failed`.
+  // [worker] (waits) Until the exchange is answered, and the response sent. A failure is not sent:
+  // it is returned, and the response made from it is left in `failed`.
   Status finish(std::optional<http::Response>& failed);
-  // [worker] Sends a whole answer.
+  // [worker] Sends a whole response.
   Status send(const http::Response& response);
 
   // http::Exchange
   const http::Request& request() const override { return request_; }
-  std::string take_body() override { return {}; }  // it is streamed
+  std::string take_body() override { return {}; }  // the body is streamed
   void respond(http::Response response) override;
-  void allow_stream() override {}  // it always may
+  void allow_stream() override {}  // streaming is always allowed
   Result<http::ReceivedBody> receive() override;
   Status start(http::Response response) override;
   Status write(std::string_view bytes, bool more) override;
   void cut() override;
-  // The deadline is watched over outside.
+  // The outer exchange watches the deadline.
   void answer_by(TimePoint, std::shared_ptr<http::DeadlineResponder>) override {}
 
  private:

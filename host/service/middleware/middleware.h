@@ -1,4 +1,4 @@
-// A service's middleware, as the chain is made of it: what to call, and what to call it in a log.
+// The middleware that a service's chain is made of: the functions to call, and names for the log.
 #pragma once
 
 #include <bento/abi.h>
@@ -10,16 +10,16 @@
 namespace bentohost::service {
 
 struct Middleware {
-  void* self;  // what create() of its service left
+  void* self;  // from its service's create()
   const bento_middleware* abi;
   std::string what;    // "middleware cors of service iris"
   std::string plugin;  // its file
 };
 
-// What is crossed at once: one that waits, or a row of those in hooks. The first is outermost.
+// One layer of the chain: a middleware that may wait, or a row in hooks, the outermost first.
 struct MiddlewareStep {
   bool is_around = false;
-  std::vector<Middleware> row;  // one, if it is around
+  std::vector<Middleware> row;  // a single one if `is_around`
 };
 using MiddlewareSteps = std::vector<MiddlewareStep>;
 

@@ -53,7 +53,7 @@ std::shared_ptr<const LiveService> service_of(const ServiceRoutesPtr& routes) {
 Dispatcher::Dispatcher(RequestDeps& deps) : deps_(deps), labels_(deps.metrics) {
   add_builtin_routes();
   auto empty = make_snapshot({});
-  snapshot_ = *std::move(empty);  // of our own pages, which do not collide
+  snapshot_ = *std::move(empty);  // the host's own pages, which do not collide
 }
 
 Route& Dispatcher::own_route(std::string_view method, const std::string& path,
@@ -95,7 +95,7 @@ void Dispatcher::add_builtin_routes() {
   });
 }
 
-// What is asked for when somebody looks, rather than told at each change.
+// These gauges are set when metrics are read, rather than at each change.
 void Dispatcher::show_load() {
   const observe::LoadMetrics& load = deps_.metrics.load();
   if (deps_.threads != nullptr) {
@@ -119,7 +119,7 @@ void Dispatcher::publish(RoutingSnapshotPtr snapshot) {
     std::lock_guard lock(mutex_);
     snapshot_.swap(snapshot);
   }
-  // The old one goes here, outside of the lock, unless somebody is just routing by it.
+  // The old snapshot is destroyed here, outside of the lock, unless a request is using it.
 }
 
 Dispatcher::RouteMatch Dispatcher::find_route(const http::Request& request,
@@ -138,7 +138,7 @@ Dispatcher::RouteMatch Dispatcher::find_pinned_route(const ServiceRoutesPtr& rou
                                                      const http::Request& request,
                                                      const RoutingSnapshot& snapshot) const {
   if (routes == nullptr || snapshot.hold(*routes) != nullptr) return find_route(request, snapshot);
-  // A reload has replaced it: it has its own routes still, and of others what there is now.
+  // A reload has replaced `routes`: the request still uses them, and other services' current ones.
   RouteMatch found{routes->find(request.method, request.path), routes, false};
   if (found.match.target != nullptr) return found;
   found = find_route(request, snapshot);
@@ -160,7 +160,7 @@ http::BodyPlan Dispatcher::plan(const http::Request& request) {
   const Route* route = found.routes != nullptr ? *found.match.target : nullptr;
   http::BodyPlan plan = route != nullptr ? route->plan : http::BodyPlan();
   if (const ServiceRoutesPtr wrapped = now->around(request, found.match)) {
-    // A middleware that may wait has the body, and the answer, as they come.
+    // A middleware that may wait gets the body and the response as they come.
     plan.streamed |= wrapped->has_around();
     plan.target = std::shared_ptr<const Route>(
         wrapped, route != nullptr ? route : &wrapped->fallback_route());
@@ -183,7 +183,7 @@ std::optional<Status> Dispatcher::refusal() const {
 }
 
 void Dispatcher::handle(http::Exchange& exchange) {
-  // In one piece of memory, for most requests need no more.
+  // One allocation for both: most requests need no more.
   struct First {
     First(RequestDeps& deps, http::Exchange& front)
         : tracked(deps, front), context(deps, tracked, tracked) {}
@@ -194,7 +194,7 @@ void Dispatcher::handle(http::Exchange& exchange) {
   const auto target = std::static_pointer_cast<const Route>(exchange.take_target());
   const auto first = std::make_shared<First>(deps_, exchange);
   const std::shared_ptr<TrackedExchange> tracked(first, &first->tracked);
-  if (target == nullptr) {  // the host's pages, or nothing, when its head came
+  if (target == nullptr) {  // when its head came, the path was a page of the host's, or nothing
     first->tracked.set_label(labels_.unmatched());
     return dispatch(nullptr, tracked, *tracked, first, {false, false});
   }
@@ -245,7 +245,7 @@ void Dispatcher::refuse(const ServiceRoutesPtr& routes,
   exchange->respond(http::problem(refusal, exchange->request().path, tracked->request_id()));
 }
 
-// From the `step`th on inwards.
+// Runs the middleware from step `step` inwards.
 void Dispatcher::run_middleware(const ServiceRoutesPtr& routes, std::size_t step,
                                 const std::shared_ptr<TrackedExchange>& tracked,
                                 http::Exchange& exchange, const std::shared_ptr<const void>& outer,
@@ -273,7 +273,7 @@ void Dispatcher::run_middleware(const ServiceRoutesPtr& routes, std::size_t step
           });
 }
 
-// Inside of all middleware. Its path may be another by now, and so may be what is there.
+// Inside of all middleware, which may have changed the path; the routes may have changed, too.
 void Dispatcher::dispatch(const ServiceRoutesPtr& routes,
                           const std::shared_ptr<TrackedExchange>& tracked, http::Exchange& exchange,
                           const std::shared_ptr<const void>& outer, EntryMode mode) {
@@ -283,7 +283,7 @@ void Dispatcher::dispatch(const ServiceRoutesPtr& routes,
   tracked->set_label(from.role == http::ListenerRole::kAdmin && found.match.target != nullptr
                          ? (*found.match.target)->label
                          : now->label_of(found.match));
-  if (routes == nullptr && found.routes != nullptr) {  // it was not there when the head came
+  if (routes == nullptr && found.routes != nullptr) {  // the route is newer than the request
     if (const auto status = refusal()) {
       RequestContext(deps_, *tracked, exchange, outer).fail(503, status->message());
       return;
@@ -378,7 +378,7 @@ void Dispatcher::add_routes_beside(const RequestContext& request, http::Response
   }
 }
 
-// As Starlette's redirect_slashes: 307 keeps the method and the body.
+// Like Starlette's redirect_slashes: 307 keeps the method and the body.
 std::optional<http::Response> Dispatcher::redirect(const http::Request& request) const {
   const std::string& path = request.path;
   if (path.size() < 2 || !path.starts_with('/') || path.starts_with("//")) return std::nullopt;

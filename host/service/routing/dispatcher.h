@@ -1,7 +1,7 @@
-// Dispatcher: the handler of all requests: from the front through the host's duties (the tracked
-// exchange) and the service's middleware to a route: an API, a mount, or one of the host's own
-// endpoints. What there is at the moment is a RoutingSnapshot; a request begins with its head, and
-// goes on to its end with the routes that it found then.
+// Dispatcher: handles all requests: it takes each through the host's duties (the tracked exchange)
+// and the service's middleware to a route: an API, a mount, or one of the host's own pages. The
+// current routes are a RoutingSnapshot; a request finds its routes when its head is complete, and
+// keeps them to its end.
 #pragma once
 
 #include <atomic>
@@ -30,11 +30,11 @@ class Dispatcher final : public http::Application {
   Dispatcher(const Dispatcher&) = delete;
   Dispatcher& operator=(const Dispatcher&) = delete;
 
-  // [before serving] A page of the host's for the operators' listener alone.
+  // [before serving] Adds a page of the host's to the admin port alone.
   void add_admin(std::string_view method, const std::string& path,
                  std::function<void(const RequestPtr&)> call);
 
-  // [any] The routes of a service that is started, and a snapshot of all services' routes.
+  // [any] The routes of a started service, and a snapshot of all services' routes.
   Result<ServiceRoutesPtr> make_routes(
       std::shared_ptr<const LiveService> service,
       std::vector<std::shared_ptr<const LiveService>> around = {}) {
@@ -43,10 +43,10 @@ class Dispatcher final : public http::Application {
   Result<RoutingSnapshotPtr> make_snapshot(std::vector<ServiceRoutesPtr> services) const {
     return RoutingSnapshot::create(own_, labels_, std::move(services));
   }
-  // [any] From now on all requests that come are routed there. Until the first, there are only the
-  // host's pages.
+  // [any] From now on new requests are routed by `snapshot`. Before the first call there are only
+  // the host's pages.
   void publish(RoutingSnapshotPtr snapshot);
-  // From now on readyz asks the services, not only whether we have begun.
+  // From now on readyz asks the services; before it says that the host is starting.
   void set_started() { started_ = true; }
   bool has_started() const { return started_; }
 
@@ -62,12 +62,12 @@ class Dispatcher final : public http::Application {
 
  private:
   using Match = ServiceRoutes::Match;
-  // What a request is for. `routes` are the match's, and held; null for the host's pages and
-  // nothing.
+  // The route of a request. `routes` has the match's route and keeps it alive; null for the host's
+  // pages and when there is no match.
   struct RouteMatch {
     Match match;
     ServiceRoutesPtr routes;
-    bool is_hidden = false;  // there is something, of a generation that it must not see
+    bool is_hidden = false;  // the route exists, in a generation that the request must not see
   };
 
   RoutingSnapshotPtr snapshot() const;
@@ -76,22 +76,22 @@ class Dispatcher final : public http::Application {
   Route& own_route(std::string_view method, const std::string& path,
                    std::function<void(const RequestPtr&)> call);
   RouteMatch find_route(const http::Request& request, const RoutingSnapshot& snapshot) const;
-  // The same for a request that has found `routes` before, of which it must not see another
-  // generation.
+  // The same for a request that found `routes` when it came: it must not see another generation of
+  // that service.
   RouteMatch find_pinned_route(const ServiceRoutesPtr& routes, const http::Request& request,
                                const RoutingSnapshot& snapshot) const;
   std::string allow(const http::Request& request) const { return allow(request, request.path); }
   std::string allow(const http::Request& request, std::string_view path) const;
 
-  // How a request comes to what is next: on a thread that may wait; with a streamed body.
+  // How a request enters the next layer: on a thread that may wait; with a streamed body.
   struct EntryMode {
     bool is_on_thread, is_streamed;
   };
-  // Why no new work is taken; nothing if it is.
+  // Why no new work is taken; nullopt if it is taken.
   std::optional<Status> refusal() const;
-  // Answers with an error that comes before the service has a say. It passes the service's
-  // middleware in hooks, so that a browser may read it (CORS); middleware that may wait is passed
-  // over, for nothing waits here.
+  // Answers with an error before the service sees the request. The response passes the service's
+  // middleware in hooks, so that a browser may read it (CORS). Middleware that may wait is skipped,
+  // because this code must not wait.
   void refuse(const ServiceRoutesPtr& routes, const std::shared_ptr<TrackedExchange>& tracked,
               const http::Refusal& refusal);
   void run_middleware(const ServiceRoutesPtr& routes, std::size_t step,
@@ -100,21 +100,21 @@ class Dispatcher final : public http::Application {
   void dispatch(const ServiceRoutesPtr& routes, const std::shared_ptr<TrackedExchange>& tracked,
                 http::Exchange& exchange, const std::shared_ptr<const void>& outer, EntryMode mode);
   void route(const RequestPtr& request, const RouteMatch& found);
-  // For a path without a target: 404, 405, or the answer to OPTIONS.
+  // For a path without a target: 404, 405, a redirect, or the response to OPTIONS.
   void answer_unrouted(RequestContext& request, bool is_hidden);
   void refuse_method(RequestContext& request, const std::string& allowed);
-  // What an app says that is mounted over routes: it knows nothing of their methods, nor of a route
-  // that differs in the slash at its end.
+  // Amends the response of an app that is mounted over routes: the app does not know the routes'
+  // methods, nor a route that differs only in the slash at its end.
   void add_routes_beside(const RequestContext& request, http::Response& response) const;
-  // To the route whose path has a slash at its end in place of none, or the other way round;
-  // nothing if there is none.
+  // A redirect to the route whose path differs only in the slash at its end; nullopt if there is no
+  // such route.
   std::optional<http::Response> redirect(const http::Request& request) const;
 
   RequestDeps& deps_;
   RouteLabels labels_;
   std::deque<Route> own_routes_;
-  std::vector<const Route*> own_;            // of the public door
-  http::Router<const Route*> admin_router_;  // of the other one
+  std::vector<const Route*> own_;            // of the public port
+  http::Router<const Route*> admin_router_;  // of the admin port
   mutable std::mutex mutex_;
   RoutingSnapshotPtr snapshot_;  // guarded by mutex_
   std::atomic<bool> started_ = false;

@@ -9,7 +9,7 @@
 namespace bentohost::service {
 namespace {
 
-// What is read of a file at once. An answer up to that size is sent whole.
+// How much of a file is read at once. A response up to this size is sent whole.
 constexpr std::size_t kPiece = 64u << 10;
 
 http::WallTime wall_time() {
@@ -19,7 +19,7 @@ http::WallTime wall_time() {
 std::string folder_of(const plugin::Instance& instance, const plugin::MountSpec& spec) {
   std::string folder = spec.folder;
   if (folder.empty()) {
-    // describe() has seen the option in the schema, and the options were held against that.
+    // describe() has found the option in the schema, and the options were checked against that.
     const auto options = parse_json(instance.config().options_json);
     if (options.ok() && options->IsObject()) {
       const auto option = options->FindMember(spec.folder_option.c_str());
@@ -79,7 +79,7 @@ void FileMount::serve(RequestContext& request) const {
   http::FileResponse response = *std::move(found);
   const bool is_head = from.method == "HEAD";
   const bool is_bare = response.pieces.empty() && (!is_head || response.length == 0);
-  if (is_bare) return request.answer(std::move(response.head));  // its own body, or none
+  if (is_bare) return request.answer(std::move(response.head));  // the head's own body, or none
 
   response.head.headers.push_back({"Content-Length", std::to_string(response.length)});
   if (is_head) {
@@ -94,7 +94,7 @@ void FileMount::serve(RequestContext& request) const {
   if (!size.ok()) return request.fail(size.status());
   if (response.length > kPiece) return stream(request, std::move(response.head), piece, reader);
   response.head.body = std::move(piece);
-  response.head.headers.pop_back();  // the front writes it
+  response.head.headers.pop_back();  // the connection writes Content-Length
   request.answer(std::move(response.head));
 }
 

@@ -1,5 +1,5 @@
-// FileMount: a folder's files as answers to GET and HEAD below a prefix, in constant memory. The
-// paths, conditions and ranges are http::StaticFiles' affair. Immutable; any number of threads.
+// FileMount: answers GET and HEAD below a prefix with a folder's files, in constant memory. Paths,
+// conditions and ranges are left to http::StaticFiles. Immutable; any number of threads.
 #pragma once
 
 #include <string>
@@ -15,14 +15,14 @@ namespace bentohost::service {
 
 class FileMount {
  public:
-  // The methods that it answers; others are the dispatcher's.
+  // The methods that it answers; the dispatcher answers the others.
   static bool takes(std::string_view method) { return method == "GET" || method == "HEAD"; }
 
   // `root_path` is the whole prefix, "" for "/". The Status says which folder cannot be opened.
   static Result<FileMount> open(const plugin::Instance& instance, const plugin::MountSpec& spec,
                                 std::string root_path);
 
-  // [worker] (waits) For the disk and for a slow client.
+  // [worker] (waits) Waits for the disk and for a slow client.
   void serve(RequestContext& request) const;
 
  private:

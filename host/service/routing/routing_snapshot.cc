@@ -28,14 +28,14 @@ Result<RoutingSnapshotPtr> RoutingSnapshot::create(const std::vector<const Route
 
 const RouteLabel* RoutingSnapshot::label_of(const Match& match) const {
   if (match.target != nullptr) return (*match.target)->label;
-  const auto known = labels_.find(match.route);  // one that does not take the method
+  const auto known = labels_.find(match.route);  // a route that does not take the method
   return known != labels_.end() ? known->second : unmatched_;
 }
 
 ServiceRoutesPtr RoutingSnapshot::around(const http::Request& request, const Match& match) const {
   if (!has_middleware_ || request.role == http::ListenerRole::kAdmin) return nullptr;
   const ServiceRoutes* owner = match.target != nullptr ? (*match.target)->service_routes : nullptr;
-  if (owner == nullptr) {  // a page of the host's, or nothing: whose part of the paths it is in
+  if (owner == nullptr) {  // a page of the host's, or no route: the service with the longest prefix
     for (const ServiceRoutesPtr& routes : services_) {
       const std::string& prefix = routes->service().prefix();
       const bool is_in = request.path.starts_with(prefix) &&

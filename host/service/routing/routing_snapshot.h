@@ -1,6 +1,6 @@
-// RoutingSnapshot: all that is served at one moment: the host's own pages, and a part for each
-// service. Immutable; a reload makes another and puts it in its place. It is held only while a
-// request is routed: afterwards the request holds the routes of its service.
+// RoutingSnapshot: everything that is served at one moment: the host's own pages and the routes of
+// each service. Immutable; a reload replaces it by a new one. It is held only while a request is
+// routed: afterwards the request holds the routes of its service.
 #pragma once
 
 #include <functional>
@@ -20,7 +20,7 @@ class RoutingSnapshot {
  public:
   using Match = ServiceRoutes::Match;
 
-  // `own` are the host's routes of each door, and must outlive it. FAILED_PRECONDITION names two
+  // `own` are the host's routes, and must outlive the snapshot. FAILED_PRECONDITION names two
   // routes that collide.
   static Result<std::shared_ptr<const RoutingSnapshot>> create(
       const std::vector<const Route*>& own, const RouteLabels& labels,
@@ -33,9 +33,9 @@ class RoutingSnapshot {
   std::string allow(std::string_view path) const { return router_.allow(path); }
   const RouteLabel* label_of(const Match& match) const;
 
-  // Whose middleware is around what is asked for; null: none's.
+  // The service whose middleware is around the request; null: none.
   ServiceRoutesPtr around(const http::Request& request, const Match& match) const;
-  // The owner of a part that this site has: to hold it.
+  // A pointer that holds `routes`; null when they are not in this snapshot.
   ServiceRoutesPtr hold(const ServiceRoutes& routes) const;
   const std::vector<ServiceRoutesPtr>& services() const { return services_; }
 

@@ -8,12 +8,12 @@
 namespace bentohost::service {
 namespace {
 
-// "" for "/", and no '/' at the end: what ASGI calls root_path.
+// The path without '/' at its end, "" for "/": what ASGI calls root_path.
 std::string root_of(const std::string& path) {
   return path.ends_with('/') ? path.substr(0, path.size() - 1) : path;
 }
 
-// All middleware of `owners`, from the outermost in. Neighbours in hooks are one step.
+// All middleware of `owners`, from the outermost in. Neighbours written in hooks are one step.
 MiddlewareSteps middleware_steps(const std::vector<std::shared_ptr<const LiveService>>& owners) {
   MiddlewareSteps steps;
   for (const auto& owner : owners) {
@@ -46,7 +46,7 @@ Status add_to(http::Router<const Route*>& router, const Route& route) {
     const auto taken = router.find({}, root_of(route.path) + "/");
     return refuse_both(route.path, route.owner, (*taken.target)->owner);
   }
-  const auto taken = router.find(route.method, route.path);  // a template finds what has its shape
+  const auto taken = router.find(route.method, route.path);  // a template finds one of its shape
   return refuse_both(route.method + " " + route.path, route.owner, (*taken.target)->owner);
 }
 
@@ -96,7 +96,7 @@ Status ServiceRoutes::add_mounts(RouteLabels& labels) {
     route.path = service_->prefix() + mount.prefix;
     route.root_path = root_of(route.path);
     route.label = labels.get(route.root_path + "/*");
-    route.plan = {0, true};  // streamed: that is how an answer may be written piece by piece
+    route.plan = {0, true};  // streamed, so that a response can be written piece by piece
     route.is_files = mount.app.call == nullptr;
     if (route.is_files) {
       route.owner = "the files of " + service_->spec().name;

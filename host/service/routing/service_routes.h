@@ -1,6 +1,6 @@
-// ServiceRoutes: one generation of a service as requests meet it: its routes, its mounts and its
-// middleware. Immutable. Whoever holds one has a lease: the service, and those whose middleware is
-// around it, are not stopped while there is any.
+// ServiceRoutes: one generation of a service as requests see it: its routes, its mounts and its
+// middleware. Immutable. A pointer to it is a lease: while there is one, neither the service nor
+// the services whose middleware is around it are stopped.
 #pragma once
 
 #include <deque>
@@ -24,25 +24,25 @@ namespace bentohost::service {
 
 class ServiceRoutes;
 
-// What answers at one path and method, or below one prefix.
+// The target of requests with one path and method, or below one prefix.
 struct Route {
   std::function<void(const RequestPtr&)> call;
   http::BodyPlan plan;
   std::string owner;                              // "api iris_classifier.classify", for messages
   const ServiceRoutes* service_routes = nullptr;  // null: the host's own
-  std::string root_path;                          // what of the path leads to it
+  std::string root_path;                          // the prefix of the path that leads to it
   bool is_files = false;
   bool is_mount = false;
   bool has_parameters = false;  // its path is a template
-  std::string method, path;     // of a mount, the prefix alone
+  std::string method, path;     // a mount has no method, and its prefix as path
   const RouteLabel* label = nullptr;
 };
 
 class ServiceRoutes {
  public:
-  // `around`: whose middleware comes before its own, the outermost first. All are started.
-  // NOT_FOUND names a folder that is not there, FAILED_PRECONDITION two routes of its own that
-  // collide.
+  // `around`: services whose middleware comes before its own, the outermost first. All are started.
+  // NOT_FOUND names a folder that does not exist, FAILED_PRECONDITION two routes of the service
+  // that collide.
   static Result<std::shared_ptr<const ServiceRoutes>> create(
       RequestDeps& deps, RouteLabels& labels, std::shared_ptr<const LiveService> service,
       std::vector<std::shared_ptr<const LiveService>> around = {});
@@ -53,7 +53,7 @@ class ServiceRoutes {
   const MiddlewareSteps& steps() const { return steps_; }
   bool has_around() const { return has_around_; }
   const std::deque<Route>& routes() const { return routes_; }
-  // A route without a call: for paths below the service's prefix at which there is nothing.
+  // A route without a call, for paths below the service's prefix that no route matches.
   const Route& fallback_route() const { return fallback_; }
 
   using Match = http::Router<const Route*>::Match;
@@ -84,8 +84,8 @@ class ServiceRoutes {
 };
 using ServiceRoutesPtr = std::shared_ptr<const ServiceRoutes>;
 
-// Adds the route to a router, which may have others'. FAILED_PRECONDITION names the two that
-// collide.
+// Adds the route to a router, which may have other services' routes. FAILED_PRECONDITION names the
+// two that collide.
 Status add_to(http::Router<const Route*>& router, const Route& route);
 
 }  // namespace bentohost::service

@@ -122,7 +122,7 @@ TEST(StockPlugins, TakeOptionsThatAreRightAndSayWhatIsWrong) {
        "frame_options has a control character in it"},
       {"request_timeout", "{}", ""},
       {"request_timeout", R"({"timeout":0.5})", ""},
-      {"request_timeout", R"({"timeout":0})", "timeout is more than 0, and 1000000 s at most"},
+      {"request_timeout", R"({"timeout":0})", "timeout must be more than 0 and at most 1000000 s"},
       {"body_limit", "{}", ""},
       {"body_limit", R"({"max_body":-1})", "max_body is negative"},
       {"ip_allow", "{}", "one of allow and deny is needed"},

@@ -56,7 +56,7 @@ TEST(HealthClient, DoesNotWaitForever) {
   TestServer server([&](Exchange& exchange) { asked = &exchange; });
   EXPECT_EQ(check_health(url_of(server), 100ms, true).code(), BENTO_UNAVAILABLE);
   while (asked == nullptr) std::this_thread::yield();
-  asked.load()->respond(Response::text(200, "too late"));  // or the connection is kept for ever
+  asked.load()->respond(Response::text(200, "too late"));  // or the connection stays open
 }
 
 TEST(HealthClient, RefusesWhatIsNoUrl) {

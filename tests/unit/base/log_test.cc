@@ -39,7 +39,7 @@ std::string appended(Append append, std::string_view text) {
   return out;
 }
 
-// What is in a pipe, which does not wait for more.
+// The bytes in a pipe, without waiting for more.
 std::string drain(int fd) {
   ::fcntl(fd, F_SETFL, O_NONBLOCK);
   std::string all;

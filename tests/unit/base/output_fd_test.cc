@@ -13,7 +13,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Writes until nothing more is taken; more than this is a pipe without end.
+// Writes until nothing more is taken; beyond this limit the pipe would be endless.
 std::size_t fill(OutputFd& out) {
   const std::string text(4096, 'x');
   std::size_t taken = 0;

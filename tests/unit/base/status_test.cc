@@ -109,10 +109,10 @@ TEST(Status, IsA500WhereAPluginsErrorHasAStatusThatIsNone) {
   EXPECT_EQ(Status::from_plugin(BENTO_NOT_FOUND, error).http_status(), 418u);
 }
 
-// The host of authors' unit tests has a copy of the table: it cannot include this one.
+// bento::testing::Host has a copy of the table, as it cannot include this one.
 TEST(Status, HasTheHttpStatusThatTheSdksTestHostSays) {
   for (bento_code code = 1; code < 20; ++code) {
-    if (code == BENTO_CANCELLED) continue;  // 499 is for the log: it is on no wire
+    if (code == BENTO_CANCELLED) continue;  // 499 is for the log: it is never sent
     EXPECT_EQ(http_from_code(code), bento::testing::internal::http_status(bento::Error(code, "")))
         << code;
   }

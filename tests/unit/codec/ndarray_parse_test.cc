@@ -172,7 +172,7 @@ TEST(NdarrayParse, RoundsEveryDecimalCorrectly) {
 }
 
 TEST(NdarrayParse, RoundsFloat32OnceAndNotThroughDouble) {
-  // Halfway between two floats but for the last digit, which a double cannot hold.
+  // Halfway between two floats except for the last digit, which a double cannot hold.
   auto value = parse_ndarray("[1.00000005960464477540, 16777217, 1e-60, -1e-60]", of(BENTO_F32));
   ASSERT_TRUE(value.ok()) << value.status().message();
   EXPECT_THAT(elements<float>(*value), ElementsAre(1.00000012F, 16777216.0F, 0.0F, 0.0F));
@@ -338,7 +338,7 @@ TEST(NdarrayParse, BoundsTheNumberOfDimensions) {
             "an array of more than 32 dimensions");
 }
 
-// The plain reader takes the first text, RapidJSON the second, whose last element is a literal.
+// The fast reader parses the first text, RapidJSON the second, whose last element is a literal.
 TEST(NdarrayParse, ReadsTheSameWithAndWithoutALiteral) {
   const std::string numbers =
       "[0.1,-7e-3,1e22,123456789012345678901234567890,0.30000000000000004,5e-324,-0.0,65504,";

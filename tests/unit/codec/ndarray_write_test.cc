@@ -32,7 +32,7 @@ std::string text_of(std::uint32_t dtype, const Shape& shape, const std::vector<T
   return text;
 }
 
-// What write_ndarray says of a tensor that it must refuse, having left `out` alone.
+// The error of write_ndarray for a tensor that it must refuse; `out` must not change.
 std::string error_of(const bento_tensor& tensor) {
   std::string text = "before";
   const Status status = write_ndarray(tensor, text);
@@ -137,7 +137,7 @@ class NdarrayRoundTrip : public testing::TestWithParam<std::uint32_t> {
     return shape;
   }
 
-  // Any bit pattern, but for those that are not numbers.
+  // Any bit pattern except NaN and infinity.
   template <typename T>
   void fill(std::vector<char>& data) {
     for (std::size_t at = 0; at < data.size(); at += sizeof(T)) {

@@ -1,4 +1,4 @@
-// Compressed bodies for tests: what clients send with a Content-Encoding.
+// Compressed bodies for tests, as clients send them with a Content-Encoding.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -29,7 +29,7 @@ inline std::string compress(std::string_view text, int format, int level = 9) {
   return out;
 }
 
-// Text that becomes some 30 times shorter: much, but no bomb.
+// Text that compresses some 30:1: much, but not a bomb.
 inline std::string compressible_text(std::size_t size) {
   std::string text(size, 'x');
   std::minstd_rand random;

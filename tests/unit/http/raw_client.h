@@ -1,5 +1,5 @@
-// RawClient: a blocking loopback client that sends exactly the bytes it is told to, for tests of
-// the HTTP front. Reads fail after ten seconds instead of hanging a test.
+// RawClient: a blocking loopback client that sends exactly the given bytes, for tests of the HTTP
+// server. Reads fail after ten seconds instead of hanging a test.
 #pragma once
 
 #include <arpa/inet.h>
@@ -52,14 +52,14 @@ class RawClient {
     }
   }
   void end_sending() { shutdown(fd_.get(), SHUT_WR); }
-  // Ends the connection at once, both ways, as a client does that crashes.
+  // Ends the connection at once, both ways, as a crashing client does.
   void reset() {
     const linger at_once{1, 0};
     setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     fd_.reset();
   }
 
-  // The next response; `of_head`: to a HEAD, so without a body whatever its Content-Length says.
+  // The next response; `of_head`: to a HEAD, so without a body in spite of its Content-Length.
   Reply reply(bool of_head = false) {
     Reply reply;
     std::size_t end = 0;
@@ -82,13 +82,13 @@ class RawClient {
     return reply();
   }
 
-  // Is there something to read, or the end? Waits so long for it.
+  // Whether bytes or the end have arrived; waits this long for them.
   bool has_arrived(std::chrono::milliseconds wait) const {
     pollfd readable{fd_.get(), POLLIN, 0};
     return !unread_.empty() || ::poll(&readable, 1, static_cast<int>(wait.count())) != 0;
   }
 
-  // All bytes up to and with `mark`; fewer when the connection ends first.
+  // All bytes up to and including `mark`; fewer when the connection ends first.
   std::string read_until(std::string_view mark) {
     std::size_t at = 0;
     while ((at = unread_.find(mark)) == std::string::npos) {
@@ -104,7 +104,7 @@ class RawClient {
     return std::exchange(unread_, {});
   }
 
-  // Whether the server ends the connection with nothing more to say.
+  // Whether the server ends the connection without sending more.
   bool at_end() { return unread_.empty() && !receive() && ended_; }
 
  private:

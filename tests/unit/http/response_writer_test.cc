@@ -13,7 +13,7 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-// The lines of the head, without the date, whose presence is checked.
+// The lines of the head without the date; checks that the date is there.
 std::vector<std::string> lines_of(const Response& response, const ResponseHead& head = {}) {
   std::string text;
   append_head(response, head, text);
@@ -159,7 +159,7 @@ TEST(ResponseWriter, FindsTheLengthThatAHandlerGives) {
 TEST(ResponseWriter, WritesChunksInHexadecimal) {
   std::string out;
   append_chunk("hello", out);
-  append_chunk({}, out);  // it would end the body
+  append_chunk({}, out);  // an empty chunk would end the body
   append_chunk(std::string(0x1a, 'x'), out);
   out += kLastChunk;
   EXPECT_EQ(out, "5\r\nhello\r\n1a\r\n" + std::string(0x1a, 'x') + "\r\n0\r\n\r\n");

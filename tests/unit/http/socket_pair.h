@@ -1,4 +1,4 @@
-// Two ends of a connection for tests of transports, and what an owner of one does with it.
+// Two ends of a connection for tests of transports, and the reads of a connection's owner.
 #pragma once
 
 #include <arpa/inet.h>
@@ -21,14 +21,14 @@ struct SocketPair {
   UniqueFd ours, theirs;
 };
 
-// Of Unix sockets, neither of which blocks.
+// Unix sockets, neither of which blocks.
 inline SocketPair unix_pair() {
   std::array<int, 2> ends{-1, -1};
   EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()), 0);
   return {UniqueFd(ends[0]), UniqueFd(ends[1])};
 }
 
-// Over loopback: `theirs` blocks, as a client's does.
+// TCP over loopback: `theirs` blocks, as a client's socket does.
 inline SocketPair tcp_pair() {
   auto opened = listen_on({"127.0.0.1", 0, {}});
   EXPECT_TRUE(opened.ok()) << opened.status().message();
@@ -44,13 +44,13 @@ inline SocketPair tcp_pair() {
   return {std::move(ours), std::move(theirs)};
 }
 
-// Closing it will send RST.
+// Closing the socket will send RST.
 inline void close_by_reset(UniqueFd fd) {
   const linger at_once{1, 0};
   setsockopt(fd.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 }
 
-// Reads as the owner of a connection does after an event; what became of the last read.
+// Reads as the owner of a connection does after an event; returns the last read's result.
 inline Received read_all(Transport& transport, std::string& to, std::size_t at_a_time = 4096) {
   std::string bytes(at_a_time, '\0');
   while (true) {
@@ -86,7 +86,7 @@ inline std::string read_on_events(Transport& transport, std::size_t at_a_time) {
   }
 }
 
-// Bytes of which no two stretches are alike.
+// Bytes in which no two stretches are alike.
 inline std::string pattern(std::size_t size) {
   std::string bytes(size, '\0');
   unsigned state = 1;

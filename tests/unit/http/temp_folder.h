@@ -1,4 +1,4 @@
-// A folder of a test's own below the system's temporary one, removed with all in it.
+// A test's own temporary folder, removed with its contents.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -24,7 +24,7 @@ class TempFolder {
 
   std::filesystem::path path(std::string_view name = {}) const { return path_ / name; }
 
-  // Also makes the folders above.
+  // Also makes the parent folders.
   void write(std::string_view name, std::string_view content) const {
     std::filesystem::create_directories(path(name).parent_path());
     std::ofstream(path(name), std::ios::binary) << content;

@@ -1,5 +1,5 @@
-// Certificates for tests, made when they are needed: P-256 keys, valid for an hour, in the PEM
-// files of a temporary folder.
+// Certificates for tests, made when needed: P-256 keys, valid for an hour, in PEM files in a
+// temporary folder.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -21,7 +21,7 @@ struct Identity {
   std::shared_ptr<EVP_PKEY> key;
 };
 
-// A certificate for `name`, signed by `issuer` or, without one, by itself, as that of a CA.
+// A certificate for `name`, signed by `issuer` or, without one, self-signed, as a CA's.
 inline Identity make_identity(const std::string& name, const Identity* issuer = nullptr) {
   static long serial = 0;
   const Identity self{{X509_new(), X509_free}, {EVP_EC_gen("P-256"), EVP_PKEY_free}};

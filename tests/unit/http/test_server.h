@@ -1,5 +1,5 @@
-// TestServer: a Server on a free loopback port with an event loop or two of its own, and what it
-// refused.
+// TestServer: a Server on a free loopback port with an event loop or two of its own; it records
+// refusals.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -18,7 +18,7 @@ namespace bentohost::http {
 using Handler = std::function<void(Exchange&)>;
 using Planner = std::function<BodyPlan(const Request&)>;
 
-// "POST /a?b=1 hello": what the handler was given.
+// "POST /a?b=1 hello": the request that the handler got.
 inline void echo(Exchange& exchange) {
   const Request& request = exchange.request();
   exchange.respond(Response::text(200, request.method + " " + request.target + " " + request.body));
@@ -48,7 +48,7 @@ class TestServer final : private Application {
     server_.serve();
   }
 
-  // A connection may be the last to know a loop: it must have ended by then.
+  // A connection may hold the last pointer to a loop, which must have stopped by then.
   ~TestServer() {
     server_.stop(TimePoint::min());
     for (const auto& loop : loops_) loop->stop();

@@ -1,5 +1,5 @@
-// TlsClient: the client's end of a TLS connection, by OpenSSL's plain functions, for tests of the
-// server's end. Does not verify. Blocks or not as its descriptor does.
+// TlsClient: the client's end of a TLS connection, with OpenSSL's plain functions, for tests of the
+// server's end. Does not verify. Blocks or not, as its descriptor does.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -19,8 +19,8 @@ namespace bentohost::http {
 struct TlsClientOptions {
   int min_version = TLS1_2_VERSION;
   int max_version = TLS1_3_VERSION;
-  std::string protocols = {};          // of ALPN, each after its length
-  const Identity* identity = nullptr;  // to be shown when the server asks for one
+  std::string protocols = {};          // for ALPN, each preceded by its length
+  const Identity* identity = nullptr;  // sent when the server asks for a certificate
   SSL_SESSION* session = nullptr;      // to be resumed
 };
 
@@ -30,7 +30,7 @@ class TlsClient {
 
   explicit TlsClient(UniqueFd fd, const TlsClientOptions& options = {})
       : fd_(std::move(fd)), ctx_(SSL_CTX_new(TLS_client_method()), SSL_CTX_free) {
-    // So that it is the server that refuses TLS 1.1.
+    // So that the server, not the client, refuses TLS 1.1.
     SSL_CTX_set_cipher_list(ctx_.get(), "ALL:@SECLEVEL=0");
     SSL_CTX_set_min_proto_version(ctx_.get(), options.min_version);
     SSL_CTX_set_max_proto_version(ctx_.get(), options.max_version);
@@ -52,7 +52,7 @@ class TlsClient {
     return judge(SSL_do_handshake(ssl_.get()));
   }
 
-  // What it took of `bytes`.
+  // How many of `bytes` were taken.
   std::size_t send(std::string_view bytes) {
     ERR_clear_error();
     std::size_t n = 0;
@@ -68,7 +68,7 @@ class TlsClient {
     bytes.resize(n);
     return bytes;
   }
-  // Until there is nothing more for now.
+  // Reads until nothing more has arrived.
   std::string receive_all() {
     std::string all;
     do all += receive();
@@ -79,7 +79,7 @@ class TlsClient {
   void end_sending() { shutdown(fd_.get(), SHUT_WR); }
   UniqueFd take_fd() { return std::move(fd_); }
 
-  // Of the last call, and why when that is kFailed.
+  // The state after the last call, and the reason when it is kFailed.
   State state() const { return state_; }
   const std::string& failure() const { return failure_; }
 
@@ -123,8 +123,8 @@ class TlsClient {
   std::string failure_;
 };
 
-// Lets both ends of a non-blocking connection talk until the handshake is done, or has failed.
-// What became of the server's last read; kAgain or kBytes when all is well.
+// Runs both ends of a non-blocking connection until the handshake is done or has failed. Returns
+// the result of the server's last read; kAgain or kBytes on success.
 inline Received shake_hands(TlsClient& client, Transport& server) {
   Received received{};
   for (int i = 0; i < 10; ++i) {

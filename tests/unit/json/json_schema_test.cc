@@ -18,7 +18,7 @@ std::string refusal(std::string_view schema) {
   return compiled.status().message();
 }
 
-// "ok", or why the value breaks the schema.
+// "ok", or why the value violates the schema.
 std::string verdict(std::string_view schema, std::string_view value) {
   const auto compiled = JsonSchema::compile(schema);
   if (!compiled.ok()) return compiled.status().message();

@@ -147,7 +147,7 @@ TEST(AccessLog, CountsWhatDoesNotFitInsteadOfWaiting) {
   std::atomic<std::size_t> dropped = 0;
   std::optional<AccessLog> log;
   log.emplace(write_end.get(), LogFormat::kText, [&](std::size_t n) { dropped += n; });
-  // Nobody reads, so that at most one batch in the pipe's way and one in the queue can be kept.
+  // Nobody reads, so at most one batch in the pipe and one in the queue can be kept.
   AccessRecord record = classify();
   const std::string path(1000, 'p');
   record.path = path;
@@ -218,7 +218,7 @@ TEST(AccessLog, SurvivesAReaderThatHasGone) {
   EXPECT_EQ(dropped, 1u);
 }
 
-// The size limit of files stands in for a disk that fills up in the middle of a line.
+// A limit of the file size simulates a disk that fills up in the middle of a line.
 class FileSizeLimit {
  public:
   explicit FileSizeLimit(rlim_t bytes) {

@@ -25,7 +25,7 @@ using namespace std::chrono_literals;
 using testing::HasSubstr;
 using testing::Not;
 
-// The value of the sample that is written exactly as `series`; NaN if there is none.
+// The value of the sample whose name and labels are exactly `series`; NaN if there is none.
 double sample(const std::string& text, const std::string& series) {
   const std::string start = "\n" + series + " ";
   const std::size_t at = text.find(start);

@@ -1,4 +1,4 @@
-// What is found for plugins that were really built, laid out as their authors might.
+// The libraries found for really built plugins, laid out as authors might do it.
 #include "plugin/brought_libraries.h"
 
 #include <gmock/gmock.h>

@@ -1,4 +1,4 @@
-// What describe() copies from a plugin's description, and what it refuses of it.
+// What describe() copies from a plugin's description, and which descriptions it refuses.
 #include "plugin/description.h"
 
 #include <gmock/gmock.h>
@@ -31,7 +31,7 @@ bento_code invoke(void*, const bento_api*, bento_ctx*, const bento_value* const*
 }
 bento_code raw(void*, const bento_api*, const bento_call*, bento_error*) { return BENTO_OK; }
 
-// A good service with one runner and one API of each form; a test spoils a part of it.
+// A valid service with one runner and one API of each form; each test breaks a part of it.
 class DescribeTest : public testing::Test {
  protected:
   DescribeTest() {
@@ -277,7 +277,7 @@ TEST_F(DescribeTest, RefusesABatchAxisThatTheShapeDoesNotLeaveOpen) {
   method_.axis_in = 0;
   method_.axis_out = 2;
   EXPECT_THAT(refusal(), HasSubstr("clf.predict's output has shape (n, 4), but its batch axis 2"));
-  method_.flags = 0;  // not batchable: the axes say nothing
+  method_.flags = 0;  // not batchable: the axes mean nothing
   EXPECT_EQ(refusal(), "");
   method_.flags = BENTO_BATCHABLE;
   tensor_.flags = 0;  // nor does the shape
@@ -299,7 +299,7 @@ TEST_F(DescribeTest, RefusesADirectApiWhoseInputItsMethodWouldRefuse) {
   other.shape = row;
   other.ndim = 1;
   EXPECT_THAT(refusal(), HasSubstr("has shape (4,), but clf.predict takes (n, 4)"));
-  other.shape = one;  // narrower than the method's: right
+  other.shape = one;  // narrower than the method's: allowed
   other.ndim = 2;
   EXPECT_EQ(refusal(), "");
 }
@@ -340,7 +340,7 @@ TEST_F(DescribeTest, RefusesSchemasThatCannotBeEnforced) {
 TEST_F(DescribeTest, RefusesStructsOfAnotherSize) {
   method_.size -= 8;
   EXPECT_THAT(refusal(), HasSubstr("a bento_method of size"));
-  method_.size += 100;  // of a newer header: what it has more is not read
+  method_.size += 100;  // from a newer header: its further fields are not read
   EXPECT_EQ(refusal(), "");
   methods_[0] = nullptr;
   EXPECT_THAT(refusal(), HasSubstr("a null bento_method"));

@@ -1,5 +1,5 @@
-// Builds the smallest ELF shared library that exports one symbol, with every field there to be
-// spoilt.
+// Builds the smallest ELF shared library that exports one symbol. Tests may corrupt every
+// field.
 #pragma once
 
 #include <elf.h>
@@ -45,7 +45,7 @@ inline std::uint32_t gnu_hash_of(std::string_view name) {
 
 inline std::string ElfBuilder::build() const {
   constexpr std::uint64_t kSegments = 3;
-  std::string body;  // what follows the program headers
+  std::string body;  // the parts after the program headers
   const auto here = [&] { return kSegmentsAt + kSegments * sizeof(Elf64_Phdr) + body.size(); };
 
   const std::uint64_t symbols_at = here();

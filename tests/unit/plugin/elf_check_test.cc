@@ -42,7 +42,7 @@ std::string verdict(std::string_view file) {
   return status.message();
 }
 
-// `file` with `value` in place of what is at `offset`.
+// `file` with `value` written at `offset`.
 template <typename T>
 std::string with(std::string file, std::size_t offset, T value) {
   std::memcpy(file.data() + offset, &value, sizeof value);
@@ -159,7 +159,7 @@ TEST(ElfCheck, NamesTheSectionTableThatIsCut) {
 TEST(ElfCheck, RefusesEveryTruncation) {
   const std::string file = plugin().build();
   for (std::size_t bytes = 0; bytes < file.size(); ++bytes) {
-    // A copy of its own, so that AddressSanitizer sees a read beyond its end.
+    // A separate copy, so that AddressSanitizer sees a read beyond its end.
     const std::vector<char> cut(file.begin(), file.begin() + static_cast<std::ptrdiff_t>(bytes));
     EXPECT_FALSE(check_elf(cut).ok()) << bytes;
   }

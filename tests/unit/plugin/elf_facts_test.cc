@@ -1,5 +1,5 @@
-// What is read of libraries that were really built, each with one such fact; and that no file,
-// however spoilt, does more harm than to have none.
+// Facts read from really built libraries, each with one such fact. A corrupt file, however it is
+// corrupt, has none and does no harm.
 #include "plugin/elf_facts.h"
 
 #include <gmock/gmock.h>
@@ -127,7 +127,7 @@ TEST_P(SpoiltFile, MayHaveAnyNumberAnywhere) {
   for (int round = 0; round < 500; ++round) {
     std::string spoilt = whole_;
     for (int i = 0; i < 4; ++i) {
-      // What is looked at stands at the beginning and at the end; code is between.
+      // The parts that are read are at the beginning and at the end; code is between.
       const std::size_t at = random() % (round % 2 == 0 ? 1024 : spoilt.size() - 8);
       std::memcpy(spoilt.data() + at / 4 * 4, &values[random() % std::size(values)],
                   random() % 2 == 0 ? 4 : 8);

@@ -1,5 +1,5 @@
-// Copying where the kernel will not do it in one call, as sandboxes, FUSE and network file systems
-// answer. The kernel is made to by a seccomp filter on a thread of the test's own.
+// Copying where the kernel does not do it in one call, as with sandboxes, FUSE and network file
+// systems. A seccomp filter on the test's own thread makes the kernel fail.
 #include "plugin/file_copy.h"
 
 #include <fcntl.h>

@@ -13,7 +13,7 @@ namespace {
 using testing::ElementsAre;
 using testing::Pair;
 
-// A context that does nothing by itself, as that of a runner's batch.
+// A context that does nothing by itself, like that of a runner's batch.
 struct BareContext final : bento_ctx {};
 
 struct FakeTicket final : bento_ticket {

@@ -1,4 +1,4 @@
-// A service's life in the host process: each step once, in order, and what was begun is undone.
+// A service's life in the host process: each step once, in order, and finished steps are undone.
 #include "plugin/instance.h"
 
 #include <gmock/gmock.h>
@@ -93,7 +93,7 @@ TEST(Instance, SaysWhyAPluginDidNotOpen) {
 TEST(Instance, DoesNotTakeASilentFailureToOpenForSuccess) {
   fakes::FakePlugin plugin;
   plugin.fails_in = "open";
-  plugin.code = BENTO_OK;  // that is, the plugin leaves the error as it was
+  plugin.code = BENTO_OK;  // the plugin does not set the error
   const auto instance = plugin.instance();
   EXPECT_FALSE(instance.ok());
   EXPECT_FALSE(instance.status().ok());

@@ -1,5 +1,5 @@
-// Where a plugin is looked for, and whose entry is taken. Loading real libraries is the end-to-end
-// tests' business.
+// Where a plugin is searched, and which entry is taken. The end-to-end tests load real
+// libraries.
 #include "plugin/library.h"
 
 #include <gmock/gmock.h>
@@ -43,7 +43,7 @@ TEST_F(FindPluginTest, TakesANameWithoutItsPrefixAndSuffix) {
   const std::vector<std::string> folders{in("a"), in("b")};
   EXPECT_EQ(*find_plugin("x", folders), in("a/libx.so"));
   EXPECT_EQ(*find_plugin("y", folders), in("b/liby.so"));
-  fs::create_directory(in("a/y"));  // a project's folder of the name is no plugin
+  fs::create_directory(in("a/y"));  // a folder with the name is not a plugin
   EXPECT_EQ(*find_plugin("y", folders), in("b/liby.so"));
   EXPECT_THAT(find_plugin("z", folders).status().message(), HasSubstr("plugin libz.so is not in"));
 }
@@ -92,7 +92,7 @@ TEST_F(CheckEntryTest, TakesItsOwnVersion) { EXPECT_EQ(refusal(), ""); }
 
 TEST_F(CheckEntryTest, TakesANewerMinorWhichHasAllThatThisOneHas) {
   ++entry_.abi_minor;
-  entry_.size += sizeof(void*);  // a field that was appended
+  entry_.size += sizeof(void*);  // a newer ABI has appended a field
   EXPECT_EQ(refusal(), "");
 }
 

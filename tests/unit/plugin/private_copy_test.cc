@@ -1,4 +1,4 @@
-// Copies of plugins' files: when they are made, what they are of, and who removes them.
+// Copies of plugins' files: when they are made, their contents, and when they are removed.
 #include "plugin/private_copy.h"
 
 #include <fcntl.h>
@@ -92,7 +92,7 @@ TEST_F(CopyFolderTest, RemovesWhatThoseWhoAreNoMoreHaveLeft) {
 
 TEST_F(CopyFolderTest, LeavesAloneWhatIsSomebodysOrNoneOfItsOwn) {
   const auto living = folder();
-  fs::create_directory(in("copies/bentohost-2-begun"));  // its lock is about to be made
+  fs::create_directory(in("copies/bentohost-2-begun"));  // its lock is not made yet
   fs::create_directory(in("copies/other"));
   write(in("copies/other/lock"), "");
   write(in("copies/bentohost-file"), "");
@@ -189,7 +189,7 @@ TEST_F(PrivateCopyTest, WaitsUntilTheFileHasBeenLeftAlone) {
   write(file_, "last");
   const auto copy = folder()->copy(file_, {60ms, 60s}, copied_);
   ASSERT_TRUE(copy.ok()) << copy.status().message();
-  // The times of files are as coarse as the system's timer.
+  // File times are as coarse as the system's timer.
   EXPECT_GE(std::chrono::steady_clock::now() - begun, 50ms);
 }
 
@@ -234,7 +234,7 @@ TEST_F(PrivateCopyTest, IsOfRegularFilesAlone) {
   EXPECT_EQ(made->copy(in("nothing"), {kNow, kNow}, copied_).status().code(), BENTO_NOT_FOUND);
 }
 
-// ---- what is around it
+// ---- files around it
 // -------------------------------------------------------------------------
 
 class SurroundedTest : public PrivateCopyTest {

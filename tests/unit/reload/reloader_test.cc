@@ -15,7 +15,7 @@ TEST(Reloader, RefusesMoreThanMayWait) {
   service::Dispatcher dispatcher(environment);
   const std::vector<std::shared_ptr<EventLoop>> loops = {std::make_shared<EventLoop>(clock)};
   ServiceTable services({}, {environment, dispatcher, loops, loops[0], metrics});
-  Reloader reloader(services);  // not started: all wait
+  Reloader reloader(services);  // not started: all requests wait
   std::vector<std::string> results;
   const auto note = [&results](const ReloadResult& outcome) {
     EXPECT_EQ(outcome.status.code(), BENTO_UNAVAILABLE);
@@ -25,7 +25,7 @@ TEST(Reloader, RefusesMoreThanMayWait) {
   EXPECT_EQ(results, std::vector<std::string>());
   reloader.request("iris", true, note);
   EXPECT_EQ(results, std::vector<std::string>{"busy"});
-  reloader.request("iris", false);  // whoever waits for nothing is heard: it is queued once
+  reloader.request("iris", false);  // a request without a callback is still queued, once
   results.clear();
   reloader.stop();
   EXPECT_EQ(results, std::vector<std::string>(Reloader::kMaxWaiting, "stopping"));

@@ -1,4 +1,4 @@
-// What operators read of the service table.
+// The service table as operators read it.
 #include "reload/report.h"
 
 #include <gmock/gmock.h>

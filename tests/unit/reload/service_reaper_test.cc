@@ -1,5 +1,5 @@
-// Services end on threads of the reaper's own: neither the thread that releases a service last nor
-// the one that stops the host waits for a plugin.
+// Services end on the reaper's own threads: neither the thread that releases a service last nor the
+// one that stops the host waits for a plugin.
 #include "reload/service_reaper.h"
 
 #include <gmock/gmock.h>
@@ -30,7 +30,7 @@ class RetirerTest : public testing::Test {
     }
     return retirer_.adopt(std::move(live), generation_);
   }
-  // As a plugin that waits for something in destroy.
+  // Like a plugin that waits for something in destroy.
   void hold_its_end() {
     plugin_.service.destroy = [](void*) { may_end->get_future().wait(); };
   }

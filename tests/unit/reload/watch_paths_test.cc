@@ -1,4 +1,4 @@
-// Folders whose changes tell of a file, on real links.
+// The folders to watch for changes of a file, on real links.
 #include "reload/watch_paths.h"
 
 #include <gmock/gmock.h>

@@ -1,4 +1,4 @@
-// The client, on a pool that is moved by hand: what it checks, splits, joins and cancels.
+// The client, on a pool that the test steps by hand: its checks, splits, joins and cancellations.
 #include "runner/client.h"
 
 #include <gmock/gmock.h>
@@ -169,7 +169,7 @@ TEST_F(ClientTest, RunsNoMorePartsOfACallThatHasFailed) {
   EXPECT_EQ(receive_call(), Rows{4});
   fail(Status(BENTO_INVALID_ARGUMENT, "no"));
   EXPECT_EQ(caller.status.message(), "no");
-  // One part may be on its way already; the other three are not wanted any more.
+  // One part may be in flight already; the other three are cancelled.
   int parts = 0;
   for (Rows rows = receive_call(); !rows.empty(); rows = receive_call(), ++parts) answer();
   EXPECT_LE(parts, 1);
@@ -202,7 +202,7 @@ TEST_F(ClientTest, CancelsWhatATicketDidNotWaitFor) {
   auto second = ticket_for(make_rows({2}));
   *second = nullptr;
   (void)receive_call();
-  *first = nullptr;  // in flight: its answer finds nobody
+  *first = nullptr;  // in flight: nobody waits for its result
   answer();
   EXPECT_TRUE(receive_call().empty());
 }

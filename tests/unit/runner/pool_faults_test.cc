@@ -1,4 +1,4 @@
-// The pool when workers die, hang, lie or cannot be started, and when it is stopped.
+// The pool when workers die, hang, send wrong frames or cannot be started, and when it is stopped.
 #include <gmock/gmock.h>
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
@@ -43,7 +43,7 @@ TEST_F(PoolFaultsTest, RetriesAnIdempotentCallOnceAndAloneWhenItsWorkerDies) {
 class PoolOfThreeTest : public PoolFixture {
  protected:
   PoolOfThreeTest() : PoolFixture(make_pool_options(3)) {}
-  // The rows of the call that the worker gets now, and which it answers.
+  // The rows of the call that the worker gets now; the worker answers it.
   Rows serve(std::size_t worker) {
     Puppet& puppet = *spawner_.puppets[worker];
     const auto frame = puppet.receive();
@@ -211,7 +211,7 @@ TEST_F(PoolFaultsTest, KillsAWorkerThatHangs) {
   advance(10s);
   EXPECT_EQ(a.status.http_status(), 504u);
   advance(2s);  // kill_grace
-  die();        // as SIGKILL does
+  die();        // SIGKILL does this
   advance(100ms);
   EXPECT_EQ(spawned(), 2u);
   EXPECT_THAT(pool_.readiness().message(),
@@ -241,7 +241,7 @@ TEST_F(PoolFaultsTest, FailsQueuedCallsWhenNoWorkerEverStarts) {
   Caller next;
   EXPECT_THAT(submit(next, kSafe, {1}).message(), HasSubstr("not available"));
   advance(20s);
-  make_ready();  // it was still tried
+  make_ready();  // there was still an attempt
   EXPECT_TRUE(submit(next, kSafe, {1}).ok());
   (void)receive_call();
   answer();
@@ -339,7 +339,7 @@ TEST_F(ImpatientPoolTest, HasNoUseForAProcessThatComesAfterItsEnd) {
   die();
   advance(1s);
   std::thread stopper([&] { pool_.stop(std::chrono::steady_clock::now()); });
-  stopper.join();  // it waits as long as it may
+  stopper.join();  // stop() waits until its deadline
   turn();
   spawner_.let_slow_ones_start();
   turn();
@@ -347,7 +347,7 @@ TEST_F(ImpatientPoolTest, HasNoUseForAProcessThatComesAfterItsEnd) {
   EXPECT_TRUE(puppet().told_to_end());
 }
 
-// With a pidfd, as real processes have one, closed pipes are not yet the end.
+// With a pidfd, as for real processes, closed pipes are not yet the end.
 TEST_F(PoolFaultsTest, SeesTheEndOfAProcessWithoutAPidfdAndDoesNotWaitForIt) {
   spawner_.with_process = true;
   die();

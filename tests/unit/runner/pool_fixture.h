@@ -1,5 +1,5 @@
-// A pool that is moved by hand: a fake clock, pipes whose other ends are the test's, and one step
-// of the event loop at a time.
+// A pool that the test steps by hand: a fake clock, pipes whose other ends the test holds, and one
+// turn of the event loop at a time.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -65,8 +65,8 @@ inline wire::Value make_rows(const Values& rows) {
   return value;
 }
 
-// Whoever waits for an answer, and counts how many come: it must be one for each call that submit()
-// took.
+// A caller that waits for results, and counts them: there must be exactly one for each call that
+// submit() took.
 struct Caller {
   Caller() = default;
   Caller(const Caller&) = delete;
@@ -137,7 +137,7 @@ class PoolFixture : public testing::Test {
     caller.expected = status.ok() ? 1 : 0;
     return status;
   }
-  // The rows of each caller in the call frame that the worker gets now; empty: it gets none.
+  // The rows of each caller in the call frame that the worker gets now; empty: no frame.
   Rows receive_call() {
     frame_ = puppet().receive();
     if (!frame_) return {};

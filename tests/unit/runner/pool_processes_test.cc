@@ -1,4 +1,4 @@
-// The ends of a pool's processes: those that close their pipes, that do not read, that do not die.
+// How a pool's processes end: they close their pipes, do not read, or do not die.
 #include <gmock/gmock.h>
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
@@ -81,7 +81,7 @@ TEST_F(PoolOfProcessesTest, ReplacesTwoThatEndTogether) {
   EXPECT_EQ(spawned(), 4u) << "an event of the dead was taken for one of the living";
 }
 
-// A process that does not die, like one that waits for a hung file system: nothing tells its end.
+// A process that does not die, like one that waits for a hung file system: its end never comes.
 class UndyingTest : public PoolFixture {
  protected:
   explicit UndyingTest(Duration kill_grace = 1ms) : PoolFixture(options(kill_grace)) {
@@ -111,7 +111,7 @@ TEST_F(UndyingTest, IsLeftBehindAtTheEndAndItsCallFails) {
   });
   while (!stopped) turn();
   stopper.join();
-  turn();  // this thread may have been slower than stop() is patient
+  turn();  // this thread may have been slower than stop()'s limit
   EXPECT_EQ(running.status.http_status(), 503u);
   EXPECT_THAT(running.status.message(), HasSubstr("its process does not die"));
   EXPECT_TRUE(puppet().told_to_end());
@@ -121,7 +121,7 @@ TEST_F(UndyingTest, IsLeftBehindAtTheEndAndItsCallFails) {
   EXPECT_TRUE(weak.expired());
   puppet().send("too late");
   puppet().die();
-  turn();  // and nobody is called for it
+  turn();  // no callback is called
 }
 
 class UndyingOnAStuckLoopTest : public UndyingTest {
@@ -132,7 +132,7 @@ class UndyingOnAStuckLoopTest : public UndyingTest {
 TEST_F(UndyingOnAStuckLoopTest, HasItsPoolUntilTheLoopHasTurned) {
   make_ready();
   std::thread stopper([&] { pool_.stop(std::chrono::steady_clock::now()); });
-  stopper.join();  // nobody has moved the loop
+  stopper.join();  // without a turn of the loop
   const auto weak = let_go();
   EXPECT_FALSE(weak.expired());
   puppet().say_ready();

@@ -1,5 +1,5 @@
-// The pool under thousands of random interleavings of callers, answers, faults and time: whatever
-// happens, each caller hears exactly once, and of values only its own.
+// The pool under thousands of random interleavings of callers, results, faults and time: each
+// caller always gets exactly one result, and only its own values.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -35,7 +35,7 @@ class PoolRandomTest : public PoolFixture, public testing::WithParamInterface<un
     refused_ += caller.expected == 0 ? 1 : 0;
   }
 
-  // The worker does what it should, or dies, lies or dawdles over it.
+  // The worker answers, dies, sends a wrong frame, or is slow.
   void move_worker(Puppet& worker) {
     if (!worker.in) return;
     const auto frame = worker.receive();
@@ -44,7 +44,7 @@ class PoolRandomTest : public PoolFixture, public testing::WithParamInterface<un
     if (!frame) return;
     const std::uint64_t id = frame->header.id;
     if (dice < 4) return worker.send(AlignedBuffer(100, 'x'));
-    if (dice < 6) return;  // it never answers this one
+    if (dice < 6) return;  // it never answers this call
     if (frame->header.type == wire::FrameType::kHello) return worker.say_ready();
     if (dice < 16) return worker.fail(id, Status(BENTO_INTERNAL, "failed"));
     if (dice < 18) return worker.answer(id, frame->header.method, make_rows({-1}).view());
@@ -67,7 +67,7 @@ class PoolRandomTest : public PoolFixture, public testing::WithParamInterface<un
     }
   }
 
-  // No worker fails any more, and all the time that there is.
+  // From now on no worker fails, and there is enough time.
   void settle() {
     for (int round = 0; round < 200; ++round) {
       for (const auto& worker : spawner_.puppets) {
@@ -100,7 +100,7 @@ TEST_P(PoolRandomTest, AnswersEachCallerOnceWithItsOwnRows) {
     EXPECT_EQ(caller.values, caller.sent);
     ++good;
   }
-  // Else the dice were loaded, and little was tried.
+  // Otherwise the random choices tested too little.
   EXPECT_GT(good, callers_.size() / 10);
   EXPECT_LT(refused_, callers_.size());
 }

@@ -1,4 +1,4 @@
-// The pool at work: who gets what, in which order and in whose company, and what callers hear.
+// The pool at work: which worker gets which calls, in which order and batches, and the results.
 #include "runner/pool.h"
 
 #include <gmock/gmock.h>
@@ -41,7 +41,7 @@ TEST_F(PoolTest, GivesWorkToAnIdleWorkerBeforeSubmitReturns) {
   make_ready();
   Caller a;
   ASSERT_TRUE(submit(a, kSafe, {7}).ok());
-  EXPECT_EQ(receive_call(), Rows{1});  // no turn of the loop in between
+  EXPECT_EQ(receive_call(), Rows{1});  // without a turn of the loop
   answer();
   EXPECT_EQ(a.values, Values{7});
 }
@@ -132,7 +132,7 @@ TEST_F(PoolTest, AnswersAtTheDeadlineInTheQueueAndInFlight) {
   EXPECT_EQ(queued.answers, 0);
   advance(1s);
   EXPECT_EQ(queued.status.http_status(), 504u);
-  answer();  // comes too late, and is heard by nobody
+  answer();  // comes too late: nobody waits for it
   Caller next;
   ASSERT_TRUE(submit(next, kSafe, {3}).ok());
   EXPECT_EQ(receive_call(), Rows{1});
@@ -222,7 +222,7 @@ TEST_F(PoolTest, SendsAloneWhatIsTooLargeTogether) {
   make_ready();
   Caller first, good, bad;
   ASSERT_TRUE(submit(first, kSafe, {0}).ok());
-  // No frame takes such a name. It stands for what is too large for one.
+  // No frame takes such a name: it stands for a call that is too large for a frame.
   bad.call = std::make_shared<Call>();
   bad.call->inputs.push_back(make_rows({1}));
   bad.call->inputs[0].name.assign(wire::kMaxLabel + 1, 'n');

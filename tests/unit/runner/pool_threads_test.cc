@@ -1,5 +1,5 @@
-// The pool with real threads: callers, the event loop and workers, all at once. What it promises to
-// show it shows under ThreadSanitizer; without, it still counts answers.
+// The pool with real threads: callers, the event loop and workers, all at once. Meant for
+// ThreadSanitizer; without it, the test still counts results.
 #include <gtest/gtest.h>
 #include <poll.h>
 
@@ -17,9 +17,9 @@ using namespace std::chrono_literals;
 using Puppet = fakes::FakeSpawner::Puppet;
 
 constexpr int kCallers = 4, kRounds = 60, kCallsEach = 6;
-constexpr int kCallsPerLife = 40;  // then a worker dies over the next one
+constexpr int kCallsPerLife = 40;  // then a worker dies during the next one
 
-// Plays the worker until the host lets it go, or until it has had enough.
+// Plays the worker until the host ends it, or for a number of calls.
 void work(Puppet& puppet) {
   for (int calls = 0; calls <= kCallsPerLife;) {
     const auto frame = puppet.receive();
@@ -36,7 +36,7 @@ void work(Puppet& puppet) {
   puppet.die();
 }
 
-// The answers to some calls, and how to wait for them.
+// Collects the results of some calls, and waits for them.
 class Answers {
  public:
   Done hear(std::int64_t sent) {
@@ -86,7 +86,7 @@ class PoolThreadsTest : public testing::Test {
     return pool_->submit(method, std::move(call));
   }
 
-  // One caller of several calls at a time, to both methods.
+  // One caller with several calls at a time, to both methods.
   void call(int caller, Answers& answers) {
     for (int round = 0, submitted = 0; round < kRounds; ++round) {
       for (int i = 0; i < kCallsEach; ++i) {
@@ -104,7 +104,7 @@ class PoolThreadsTest : public testing::Test {
   observe::Metrics metrics_{"test"};
   EventLoop loop_{clock_};
   std::shared_ptr<Pool> pool_;
-  std::vector<std::thread> workers_;  // grows on the loop; read when that has ended
+  std::vector<std::thread> workers_;  // grows on the loop; read when the loop has ended
 };
 
 TEST_F(PoolThreadsTest, AnswersEachCallOnceWhileWorkersComeAndGo) {

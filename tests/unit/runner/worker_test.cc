@@ -1,4 +1,4 @@
-// How a batch becomes a frame, how its results are cut again, and how frames get into the pipe.
+// How a batch becomes a frame, how its results are split, and how frames are written to the pipe.
 #include "runner/worker.h"
 
 #include <fcntl.h>
@@ -62,7 +62,7 @@ class BatchTest : public testing::Test {
     batch_.calls.push_back(std::move(call));
   }
 
-  // What a worker would read.
+  // The bytes that a worker would read.
   const wire::DecodedValues& encode(std::int32_t axis) {
     EXPECT_TRUE(encode_batch(batch_, axis, bytes_));
     const auto header = wire::decode_header({bytes_.data(), wire::kHeaderSize});
@@ -246,7 +246,7 @@ TEST_F(OutletTest, SwallowsWhatNobodyReadsAndSaysSo) {
   ::signal(SIGPIPE, before);
 }
 
-// Whoever sends from another thread may come after the end: the number is somebody else's by then.
+// A send from another thread may come after the end, when another file has the descriptor's number.
 TEST_F(OutletTest, OnceClosedTouchesNobodyElseUnderItsNumber) {
   int other[2] = {-1, -1};
   ASSERT_EQ(::pipe2(other, O_NONBLOCK | O_CLOEXEC), 0);

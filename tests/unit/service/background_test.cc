@@ -118,8 +118,8 @@ TEST_F(BackgroundTest, RefusesMoreThanMayWait) {
   const Status status = other->add(third);
   EXPECT_EQ(status.code(), BENTO_RESOURCE_EXHAUSTED);
   EXPECT_THAT(status.message(), HasSubstr("--max-background"));
-  third.drop(third.arg);  // the caller's still
-  one.reset();            // an answer that never came
+  third.drop(third.arg);  // the caller still owns it
+  one.reset();            // its response never came
   EXPECT_EQ(drops_, 3);
   EXPECT_TRUE(other->add(note(3)).ok());
 }

@@ -91,7 +91,7 @@ TEST_F(ChannelTest, AnswersAtOnceWhatIsWholeAtOnce) {
   EXPECT_EQ(response.status, 201);
   EXPECT_EQ(response.content_type, "text/csv");
   EXPECT_EQ(response.body, "a,b");
-  ASSERT_EQ(response.headers.size(), 3u);  // and X-Request-Id
+  ASSERT_EQ(response.headers.size(), 3u);  // X-Request-Id included
   EXPECT_EQ(response.headers[1].value, "2");
   channel_.finish({});
   EXPECT_EQ(exchange_.responses.size(), 1u);
@@ -152,7 +152,7 @@ TEST_F(ChannelTest, EndsAStreamToHeadAfterItsHead) {
   channel.finish(Status(BENTO_CANCELLED, "whatever it returns"));
   EXPECT_TRUE(exchange.is_complete);
   EXPECT_FALSE(exchange.is_cut);
-  channel_.finish({});  // the other one's
+  channel_.finish({});  // of the fixture's request
 }
 
 TEST_F(ChannelTest, RefusesEventsOutOfOrder) {

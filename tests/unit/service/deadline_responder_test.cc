@@ -1,4 +1,4 @@
-// What the host answers in place of a handler, late or early, as middleware in hooks sees it.
+// The host's response in place of a late handler, as middleware in hooks sees it.
 #include <future>
 #include <optional>
 #include <utility>
@@ -8,7 +8,7 @@
 namespace bentohost::service {
 namespace {
 
-// A handler on a thread that returns when it is told to.
+// A handler on a thread, which returns when the test says so.
 class LateHandlerTest : public MiddlewareTest {
  protected:
   LateHandlerTest() {
@@ -20,7 +20,7 @@ class LateHandlerTest : public MiddlewareTest {
       return sink->value(sink, &in, error);
     };
   }
-  // What the host answers in its place while it is at work.
+  // The host's response in the handler's place while it is at work.
   std::optional<http::Response> late_answer(fakes::FakeExchange& exchange) {
     exchange.request().arrived = clock_.now();
     fakes::ask(dispatcher_, exchange);
@@ -59,7 +59,7 @@ TEST_F(LateHandlerTest, ShowsHooksALateAnswerThoughTheHandlerReturnsMeanwhile) {
   FakeMiddleware& hook = add();
   bool has_returned = false;
   hook.on_response = [&](bento_exchange* e, bento_error* error) {
-    if (!std::exchange(has_returned, true)) {  // all that the handler held is released
+    if (!std::exchange(has_returned, true)) {  // the handler's objects are released
       end_handler();
     }
     return set_header(e, "X-Hook", "was here", error);

@@ -1,4 +1,4 @@
-// MiddlewareTest: a service in the test's own process, with middleware that a test makes of
+// MiddlewareTest: a service in the test's own process, with middleware made of the test's
 // lambdas.
 #pragma once
 
@@ -21,7 +21,7 @@
 
 namespace bentohost::service {
 
-// One in hooks, or around, whose functions a test fills in.
+// A middleware in hooks, or around, whose functions a test fills in.
 struct FakeMiddleware {
   using Hook = std::function<bento_code(bento_exchange*, bento_error*)>;
   Hook on_request, on_response, on_body;

@@ -1,4 +1,4 @@
-// What goes from one process to the next in the environment.
+// The environment variables that pass state from one process to the next.
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -114,7 +114,7 @@ TEST(ServingProcess, IsToldWhatToDoAndWhatToServe) {
   auto listener = http::listen_on({"127.0.0.1", 0, {}});
   ASSERT_TRUE(listener.ok());
   const std::vector<http::Listener> listeners = *std::move(listener);
-  // Its exit code says whether it has both, and the descriptor.
+  // The exit code says whether it has both variables, and the descriptor.
   const Program program{"/bin/sh",
                         {"sh", "-c",
                          "test \"${BENTOHOST_SOCKET_0% public opened *}\" = $0 && "

@@ -12,7 +12,7 @@ TEST(FallbackServer, AnswersEachRequestWith503AndLeavesTheSocketsAsTheyWere) {
   ASSERT_TRUE(opened.ok());
   const std::vector<http::Listener> listeners = *std::move(opened);
   const std::uint16_t port = listeners[0].address.port;
-  http::RawClient early(port);  // connected while nobody accepts
+  http::RawClient early(port);  // connects while nobody accepts
   {
     const FallbackServer fallback({}, listeners);
     for (const char* path : {"/classify", "/readyz", "/livez"}) {

@@ -10,7 +10,7 @@
 namespace bentohost::supervise {
 namespace {
 
-// A child that ends at once, and has ended.
+// A child that has ended.
 pid_t dead_child(int code) {
   const pid_t pid = ::fork();
   if (pid == 0) ::_exit(code);

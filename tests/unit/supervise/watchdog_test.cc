@@ -32,7 +32,7 @@ TEST(Watchdog, CountsNoTimeInWhichItDidNotRunItself) {
   Watchdog watchdog(4s);
   watchdog.excuse(kBegin);
   EXPECT_FALSE(watchdog.look(kBegin, kBegin + 1s));
-  EXPECT_FALSE(watchdog.look(kBegin, kBegin + 10h));  // we were stopped, and so was everybody
+  EXPECT_FALSE(watchdog.look(kBegin, kBegin + 10h));  // both processes were stopped
   EXPECT_EQ(watchdog.silent_for(), 2s);
   EXPECT_FALSE(watchdog.look(kBegin + 10h + 500ms, kBegin + 10h + 1s));
   EXPECT_EQ(watchdog.silent_for(), 500ms);
@@ -42,7 +42,7 @@ TEST(Watchdog, BeginsAnewForWhoIsExcused) {
   Watchdog watchdog(4s);
   watchdog.excuse(kBegin);
   for (auto t = 1s; t <= 3s; t += 1s) EXPECT_FALSE(watchdog.look(kBegin, kBegin + t));
-  watchdog.excuse(kBegin + 4s);  // it is in a debugger
+  watchdog.excuse(kBegin + 4s);  // the process is in a debugger
   EXPECT_FALSE(watchdog.look(kBegin, kBegin + 5s));
   EXPECT_EQ(watchdog.silent_for(), 1s);
 }

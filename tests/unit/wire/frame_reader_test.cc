@@ -1,4 +1,4 @@
-// FrameReader of wire/frame.h: whatever the cuts, the same frames come out, in bounded memory.
+// FrameReader of wire/frame.h: wherever bytes are cut, the same frames come out, in bounded memory.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -25,7 +25,7 @@ AlignedBuffer hello(std::uint64_t id, const std::string& text) {
   return stream;
 }
 
-// Puts as much of `bytes` as fits into one read; returns what is left.
+// Feeds as much of `bytes` as fits into one read; returns the rest.
 std::span<const char> feed(FrameReader& reader, std::span<const char> bytes) {
   const std::span<char> room = reader.writable();
   EXPECT_FALSE(room.empty());
@@ -35,7 +35,7 @@ std::span<const char> feed(FrameReader& reader, std::span<const char> bytes) {
   return bytes.subspan(n);
 }
 
-// The next frame, its alignment checked; nothing when there is none.
+// The next frame, with its alignment checked; nullopt when there is none.
 std::optional<Frame> take(FrameReader& reader) {
   auto frame = reader.next();
   EXPECT_TRUE(frame.ok()) << frame.status().message();
@@ -119,7 +119,7 @@ TEST(FrameReader, ManySmallFramesNeverGrowTheBuffer) {
   AlignedBuffer one = hello(1, std::string(1000, 'a'));
   FrameReader reader;
   std::size_t fed = 0, taken = 0;
-  std::size_t offset = 0;  // in `one`: reads that are never at the end of a frame leave a rest
+  std::size_t offset = 0;  // in `one`: reads that never end with a frame leave a rest
   while (taken < 5000) {
     const std::span<const char> piece =
         std::span(one).subspan(offset).first(std::min<std::size_t>(one.size() - offset, 700));

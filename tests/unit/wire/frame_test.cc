@@ -41,7 +41,7 @@ AlignedBuffer encode_call(const std::vector<Value>& values, std::vector<std::uin
   return out;
 }
 
-// A body with a tensor at kFirstValue, in which `at` bytes from there something else is written.
+// A body with a tensor at kFirstValue, with other bytes written at `at` from there.
 template <typename T>
 Status decode_patched(std::size_t at, T what) {
   const AlignedBuffer frame = encode_call({make_tensor(BENTO_F64, {2, 4}, "x")}, {1, 1});

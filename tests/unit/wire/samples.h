@@ -1,4 +1,4 @@
-// Values for the tests of the wire room, and what it means for two of them to be the same.
+// Values for the tests of the wire room, and a comparison of two values.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -42,7 +42,7 @@ inline Value make_blob(std::uint32_t kind, const std::string& data, std::string 
   return value;
 }
 
-// Of each kind, each dtype, and of none, one and many dimensions and elements.
+// Values of each kind and dtype, with no, one and many dimensions and elements.
 inline std::vector<Value> every_sort_of_value() {
   std::vector<Value> values;
   values.push_back(make_blob(BENTO_JSON, R"({"petal": [1.5, 0.2]})", "application/json"));
@@ -81,7 +81,7 @@ inline bool is_aligned(const void* p) {
   return reinterpret_cast<std::uintptr_t>(p) % kDataAlignment == 0;
 }
 
-// The same numbers in every run, so that what fails once fails again.
+// The same numbers in every run, so that failures are reproducible.
 class Random {
  public:
   explicit Random(std::uint32_t seed) : engine_(seed) {}

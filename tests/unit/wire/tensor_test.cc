@@ -121,7 +121,7 @@ TEST(Concat, RefusesPartsThatDoNotAgree) {
 TEST(Concat, RefusesMoreThanAValueCanHold) {
   expect_not_joined({make_tensor(BENTO_U8, {kHuge, 0}), make_tensor(BENTO_U8, {kHuge, 0})}, 0,
                     "too many rows");
-  // Never read: it is refused for its size.
+  // The data is never read: the size is refused.
   const Value value = make_tensor(BENTO_U8, {1});
   const std::int64_t shape[] = {kMaxData};
   bento_value view = value.view();

@@ -162,7 +162,7 @@ void expect_copied_to_c_order(const bento_value& view) {
 TEST(Value, CopyPutsAnyStridedTensorIntoCOrder) {
   Random random(1);
   for (int round = 0; round < 1000; ++round) {
-    // A view of some elements of a whole tensor: every step-th of each axis, the axes in any order.
+    // A view of some elements of a tensor: every step-th along each axis, the axes in any order.
     const Shape whole_shape = random.shape(0, 5);
     const Value whole = make_tensor(random.dtype(), whole_shape);
     Shape shape = whole_shape, strides(whole_shape.size());

@@ -12,7 +12,7 @@ struct PriceModel {
     }
   }
 
-  // A row for each house: its area in square metres, its rooms, its age in years.
+  // A row for each house: its area in square metres, number of rooms, and age in years.
   bento::Tensor<double> estimate(bento::TensorView<double> x) {
     auto prices = bento::Tensor<double>::zeros({x.rows()});
     for (auto i : bento::rows(x)) {
@@ -26,7 +26,7 @@ struct PriceModel {
 
 BENTO_SERVICE(svc) {
   svc.name("houses").version("1.0").doc("What is a house worth?");
-  svc.option("model", "houses.txt", "four numbers: a base price; of a square metre, room, year");
+  svc.option("model", "houses.txt", "four numbers: a base price; and per square metre, room, year");
 
   auto prices = svc.runner<PriceModel>("prices");
   auto estimate = prices.method<&PriceModel::estimate>(

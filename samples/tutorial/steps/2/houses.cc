@@ -13,7 +13,7 @@ struct PriceModel {
     }
   }
 
-  // A row for each house: its area in square metres, its rooms, its age in years.
+  // A row for each house: its area in square metres, number of rooms, and age in years.
   bento::Tensor<double> estimate(bento::TensorView<double> x) {
     auto prices = bento::Tensor<double>::zeros({x.rows()});
     for (auto i : bento::rows(x)) {
@@ -25,7 +25,7 @@ struct PriceModel {
   double base = 0, per_m2 = 0, per_room = 0, per_year = 0;
 };
 
-// How far a house is from those that the model was made of, in standard deviations.
+// How far a house is from the typical house of the training data, in standard deviations.
 struct Outliers {
   bento::Tensor<double> distance(bento::TensorView<double> x) {
     static constexpr double kMean[] = {110, 4, 40}, kDeviation[] = {40, 1.5, 25};
@@ -57,7 +57,7 @@ bento::Tensor<double> row(const House& house) {
 
 BENTO_SERVICE(svc) {
   svc.name("houses").version("1.0").doc("What is a house worth?");
-  svc.option("model", "houses.txt", "four numbers: a base price; of a square metre, room, year");
+  svc.option("model", "houses.txt", "four numbers: a base price; and per square metre, room, year");
 
   auto prices = svc.runner<PriceModel>("prices");
   auto estimate = prices.method<&PriceModel::estimate>(

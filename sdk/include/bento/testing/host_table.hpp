@@ -86,8 +86,8 @@ class HostTable {
     return detail::guard(error, [&] {
       RequestState& state = RequestState::of(ctx);
       if (!state.may_call) {
-        misuse("what does not wait calls no runners: " + std::string(detail::view(runner)) + "." +
-               std::string(detail::view(method)));
+        misuse("code that must not wait cannot call a runner: " +
+               std::string(detail::view(runner)) + "." + std::string(detail::view(method)));
       }
       const Runners& runners = state.environment.runners;
       const Method found = runners.find(detail::view(runner), detail::view(method));

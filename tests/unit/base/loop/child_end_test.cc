@@ -28,7 +28,7 @@ TimePoint in(Duration time) { return std::chrono::steady_clock::now() + time; }
 
 class ChildEndTest : public testing::TestWithParam<bool> {
  protected:
-  // With a pidfd, or as where there is none to be had.
+  // With a pidfd, or as on a system without pidfds.
   UniqueFd pidfd() const { return GetParam() ? open_pidfd(child_) : UniqueFd(); }
   bool is_reaped() const {
     siginfo_t info{};

@@ -110,7 +110,7 @@ TEST_F(EventLoopTest, LetsACallbackUnwatchItself) {
 }
 
 TEST_F(EventLoopTest, SaysWhatItCannotWatch) {
-  const UniqueFd file(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC));  // no file can be
+  const UniqueFd file(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC));  // files cannot be watched
   int told = 0;
   const Status status = loop_.watch(file.get(), EPOLLIN, [&](std::uint32_t) { ++told; });
   EXPECT_EQ(status.message(), "epoll_ctl: Operation not permitted");
@@ -216,13 +216,13 @@ TEST(EventLoopThread, RunsWhatWasPostedBeforeItStops) {
   EXPECT_EQ(ran, 100);
 }
 
-// A loop without any need sleeps without end: only ensure_ticking() makes it tick.
+// A loop whose tickers need nothing sleeps without end: only ensure_ticking() makes it tick.
 TEST(EventLoopThread, TicksForANeedThatComesWhileItSleeps) {
   const SteadyClock clock;
   std::mutex mutex;
   std::condition_variable ticked;
   bool need = false, served = false;
-  EventLoop loop(clock);  // ends before what its ticker looks at
+  EventLoop loop(clock);  // destroyed before the variables that its ticker uses
   loop.add_ticker([&](TimePoint) {
     std::lock_guard lock(mutex);
     if (need) served = true;

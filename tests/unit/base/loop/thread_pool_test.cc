@@ -79,7 +79,7 @@ TEST(ThreadPool, RunsAFunctionThatStillWaitsWhenItStops) {
   EXPECT_TRUE(ran);
 }
 
-// Counts what becomes of it.
+// Counts whether it is run or dropped.
 class CountedJob final : public ThreadPool::Job {
  public:
   struct Counts {
@@ -169,7 +169,7 @@ TEST(ThreadPool, MakesRoomByDroppingWhatNobodyWants) {
   EXPECT_EQ(pool.stop(in_ten_seconds()), 0u);
 }
 
-// The thread outlives the test that leaves it behind.
+// The thread outlives the test.
 std::latch& destructor_may_end() {
   static auto* const latch = new std::latch(1);
   return *latch;
@@ -213,7 +213,7 @@ TEST(ThreadPool, KeepsThreadsForWhatMustNotLackOne) {
   EXPECT_EQ(pool.stop(in_ten_seconds()), 0u);
 }
 
-// Sanitizers need more addresses than that leaves them.
+// Sanitizers need more address space than this limit leaves them.
 TEST(ThreadPool, RefusesAJobAtOnceWhereTheSystemHasNoThreadToGive) {
   if (std::string_view(BENTO_SANITIZE) != "") GTEST_SKIP();
   const auto without_threads = [] {
@@ -227,12 +227,12 @@ TEST(ThreadPool, RefusesAJobAtOnceWhereTheSystemHasNoThreadToGive) {
     CountedJob::Counts counts;
     const Status status = pool.run(std::make_unique<CountedJob>(counts));
     bool has_run = false;
-    pool.run([&has_run] { has_run = true; });  // what has to run does, at last
+    pool.run([&has_run] { has_run = true; });  // a job that must run is run in the end
     pool.stop(in_ten_seconds());
     std::fprintf(stderr, "%d %s %d", status.code(), status.message().c_str(), has_run ? 1 : 0);
     ::_exit(counts.run + counts.dropped);
   };
-  GTEST_FLAG_SET(death_test_style, "threadsafe");  // glibc keeps stacks of threads that ended
+  GTEST_FLAG_SET(death_test_style, "threadsafe");  // glibc keeps the stacks of ended threads
   EXPECT_EXIT(without_threads(), testing::ExitedWithCode(0),
               "14 no thread can be started: Resource temporarily unavailable 1");
 }

@@ -14,7 +14,7 @@ bool same_file(int fd, const char* path) {
          a.st_ino == b.st_ino;
 }
 
-// In a process of its own, whose exit code tells how many expectations did not hold.
+// Runs in a child process, whose exit code is the number of expectations that did not hold.
 int in_a_child(int (*body)()) {
   const int pid = ::fork();
   if (pid == 0) ::_exit(body());

@@ -16,7 +16,7 @@ TEST(CodeNames, AreThoseOfFunctionsAndLibraries) {
   const CodeName* const names = describe_code(addresses, 3);
   EXPECT_EQ(names[0].function, "bentohost::(anonymous namespace)::a_function_of_this_file()");
   EXPECT_EQ(names[0].in_function, 1u);
-  EXPECT_EQ(names[0].library, "bentohost");  // whatever program this is
+  EXPECT_EQ(names[0].library, "bentohost");  // for any program
   EXPECT_EQ(names[1].function, "abort");
   EXPECT_NE(names[1].library.find("libc"), std::string_view::npos);
   EXPECT_GT(names[1].in_library, 0u);

@@ -20,7 +20,7 @@ namespace {
 #define SKIP_UNDER_TSAN() \
   if (kThreadSanitizer) GTEST_SKIP() << "ThreadSanitizer and death tests do not go together"
 
-// AddressSanitizer has its say after ours, of the signals that it looks at, and exits.
+// For the signals that it handles, AddressSanitizer reports after us, and exits.
 auto died_of(int number) {
   return [number](int status) {
     return testing::KilledBySignal(number)(status) ||
@@ -55,7 +55,7 @@ TEST(CrashReport, NamesTheCallBeforeTheSignalTakesItsCourse) {
       "request_id=\"r 1\"\n.*  #0 ");
 }
 
-// What user code does, as the program that is tested is not linked to it.
+// In a library, as user code is: the tested program is not linked to it.
 bento_code exits(bento_error*) {
   std::exit(3);
   return BENTO_OK;

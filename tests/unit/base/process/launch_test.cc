@@ -16,7 +16,7 @@
 namespace bentohost {
 namespace {
 
-// What a shell says.
+// The output of a shell command.
 std::string told_by(const std::string& script) {
   Poco::Pipe in, out, err;
   const pid_t pid = launch("/bin/sh", {"-c", script}, in, out, err);

@@ -17,7 +17,7 @@ constexpr TimePoint kNow{1h};
 
 class LineRelayTest : public testing::Test {
  protected:
-  // What the host's log says meanwhile.
+  // The host's log meanwhile.
   template <typename Body>
   static std::string logged(Body body) {
     testing::internal::CaptureStderr();

@@ -11,7 +11,7 @@ namespace {
 
 int niceness_of(pid_t process) { return ::getpriority(PRIO_PROCESS, static_cast<id_t>(process)); }
 
-// A child that waits for its end.
+// A child that waits to be killed.
 class Child {
  public:
   Child() {
@@ -39,7 +39,7 @@ class Child {
   int hold_ = -1;
 };
 
-// Where the priority could not be taken back it is not given away: then nothing changes, all along.
+// Where the priority could not be raised again it is not lowered: then nothing changes.
 TEST(Gentle, IsAChildLessAndLessAndThenNoMore) {
   const int before = niceness_of(0);
   const Child child;

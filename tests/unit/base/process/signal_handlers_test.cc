@@ -12,7 +12,7 @@ namespace {
 
 constexpr auto kNumbers = {SIGTERM, SIGINT, SIGHUP, SIGUSR2, SIGPIPE};
 
-// In a process of its own, whose exit code tells how many expectations did not hold.
+// Runs in a child process, whose exit code is the number of expectations that did not hold.
 int status_of(int (*body)()) {
   const pid_t pid = ::fork();
   if (pid == 0) ::_exit(body());
@@ -25,7 +25,7 @@ int status_of(int (*body)()) {
 int told_by_a_program() {
   const pid_t pid = ::fork();
   if (pid == 0) {
-    // No shell: it unblocks what it finds blocked. Some digit of the lower four is not 0.
+    // Not a shell, which unblocks signals. One of the lower four digits is not 0.
     ::execl("/bin/grep", "grep", "-qE", "^Sig(Blk|Ign):.*[^0[:space:]].{0,3}$", "/proc/self/status",
             nullptr);
     ::_exit(9);
@@ -41,7 +41,7 @@ TEST(SignalHandlers, ProgramsStartWithDefaultsWhateverWeDoWithSignals) {
               sigset_t all;
               sigfillset(&all);
               ::pthread_sigmask(SIG_SETMASK, &all, nullptr);
-              if (told_by_a_program() != 1) return 6;  // it can tell
+              if (told_by_a_program() != 1) return 6;  // the program detects it
               unblock_signals();
               for (const int number : kNumbers) ::signal(number, SIG_IGN);
               if (told_by_a_program() != 1) return 7;

@@ -19,7 +19,7 @@ void print(int fd, std::string_view text) {
 
 class UserOutputTest : public testing::Test {
  protected:
-  // What stderr has of `body`, during which plugins print.
+  // The text on stderr while `body` runs and plugins print.
   template <typename Body>
   static std::string logged(Body body) {
     testing::internal::CaptureStderr();

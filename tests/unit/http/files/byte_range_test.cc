@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::uint64_t kSize = 1000;
 
-// "0+5 10+1", "none" for a 416, "ignored".
+// "0+5 10+1", "none" for a 416, or "ignored".
 std::string selected(std::string_view field, std::uint64_t size = kSize) {
   const auto ranges = select_ranges(field, size);
   if (!ranges) return "ignored";

@@ -106,7 +106,7 @@ TEST(Conditional, IfUnmodifiedSinceGuards) {
 }
 
 TEST(Conditional, FieldsAreEvaluatedInOrder) {
-  // The left one of each pair makes the right one count for nothing.
+  // The left header of each pair makes the right one ignored.
   EXPECT_EQ(status({{"if-unmodified-since", kBefore}, {"if-match", "\"a\""}}), 200);
   EXPECT_EQ(status({{"if-modified-since", kSame}, {"if-none-match", "\"b\""}}), 200);
   EXPECT_EQ(status({{"if-none-match", "\"a\""}, {"if-match", "\"b\""}}), 412);

@@ -15,7 +15,7 @@ namespace {
 
 using Opener = Result<UniqueFd> (*)(int, std::string_view);
 
-// Both ways keep the same promises, but for symlinks that stay inside.
+// Both ways keep the same promises, except for symlinks that stay inside.
 class OpenBeneath : public testing::TestWithParam<Opener> {
  protected:
   OpenBeneath() {

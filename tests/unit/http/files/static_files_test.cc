@@ -19,7 +19,7 @@ const WallTime kNow = WallTime(std::chrono::seconds(kChanged + 3600));
 const std::string kText = "0123456789";
 
 struct Got {
-  std::uint32_t refused = 0;  // the HTTP status of a Status
+  std::uint32_t refused = 0;  // the HTTP status of the refusal
   int status = 0;
   Response head;
   std::uint64_t length = 0;

@@ -32,7 +32,7 @@ TEST(Listener, SaysWhichPortIsTakenAndTheWayOut) {
 }
 
 TEST(Listener, SaysWhichHostItCannotListenOn) {
-  const Status status = listen_on({"192.0.2.1", 3000, {}}).status();  // TEST-NET-1, nobody's
+  const Status status = listen_on({"192.0.2.1", 3000, {}}).status();  // TEST-NET-1
   EXPECT_EQ(status.code(), BENTO_UNAVAILABLE);
   EXPECT_THAT(status.message(), HasSubstr("cannot listen on 192.0.2.1:3000: "));
   EXPECT_THAT(status.message(), HasSubstr("--host"));
@@ -55,7 +55,7 @@ TEST(Listener, ListensOnAUnixSocketAndReplacesOneThatNobodyListensOn) {
     ASSERT_TRUE(first.ok()) << first.status().message();
     EXPECT_EQ((*first)[0].url(), "unix:" + address.path);
     EXPECT_THAT(listen_on(address).status().message(), HasSubstr("already in use"));
-    delete (*first)[0].file.release();  // as if it had died
+    delete (*first)[0].file.release();  // as if its owner had died
   }
   EXPECT_EQ(access(address.path.c_str(), F_OK), 0);
   EXPECT_TRUE(listen_on(address).ok());
@@ -79,7 +79,7 @@ TEST(Listener, GivesItsUnixSocketTheModeThatItIsTold) {
   EXPECT_EQ(kUnixSocketMode, 0660u);
 }
 
-// Of 127.0.0.1 and ::1 those that this machine has: one port, which is free on both.
+// 127.0.0.1 and ::1, if this machine has them: one port, which is free on both.
 TEST(Listener, ListensOnAllAddressesOfAName) {
   const auto v6 = listen_on({"::1", 0, {}});
   addrinfo* found = nullptr;

@@ -10,7 +10,7 @@ namespace {
 
 using Kind = Received::Kind;
 
-// The peer's side, which blocks.
+// The peer's end, which blocks.
 void send_all(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t n = send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
@@ -142,7 +142,7 @@ TEST(PlainTransport, OwnsItsDescriptor) {
   EXPECT_FALSE(transport->is_secure());
   EXPECT_EQ(transport->client_subject(), "");
   transport.reset();
-  EXPECT_EQ(receive_some(pair.theirs.get()), "");  // the end
+  EXPECT_EQ(receive_some(pair.theirs.get()), "");  // end of file
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Whom a TLS listener lets in, and what it tells of them.
+// Which clients a TLS listener accepts, and the subject that it reports.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -13,7 +13,7 @@ namespace {
 using Kind = Received::Kind;
 using State = TlsClient::State;
 
-// The server knows one CA, and a client may have a certificate of it, or of another.
+// The server trusts one CA; a client may have a certificate from it, or from another.
 class TlsClientCertificates : public TlsFixture {
  protected:
   TlsOptions asking(ClientCertificates wanted) const {
@@ -120,7 +120,7 @@ TEST_F(TlsClientCertificates, AreRememberedInASessionUntilAReload) {
       EXPECT_EQ(shake_hands(*client_, *server_).kind, Kind::kAgain) << server_->failure();
       client_->receive();  // TLS 1.3's tickets come after the handshake
       session.reset(SSL_get1_session(client_->ssl()), SSL_SESSION_free);
-      client_->close_notify();  // without it the session would be fit for nothing
+      client_->close_notify();  // without it the session could not be resumed
       EXPECT_EQ(server_->client_subject(), "CN=Ada\\, or so\\0A");
       return SSL_session_reused(client_->ssl()) == 1;
     };

@@ -33,7 +33,7 @@ class TlsContextTest : public TlsFixture {
   }
 };
 
-// A connection that was let in.
+// A connection that was accepted.
 struct Connection {
   explicit Connection(const TlsContext& tls) : Connection(tls, unix_pair()) {}
   Connection(const TlsContext& tls, SocketPair pair)
@@ -108,7 +108,7 @@ TEST_F(TlsContextTest, NamesTheFileThatIsMissing) {
   EXPECT_EQ(fault_of({}), "TLS needs a certificate file");
 }
 
-// Some of the reasons are OpenSSL's own words, and change with its versions.
+// Some of the reasons are OpenSSL's own texts, and change with its versions.
 TEST_F(TlsContextTest, NamesTheFileThatIsOfNoUse) {
   const std::string text = folder_.text("text.pem", "to be done\n");
   const std::string broken =
@@ -189,7 +189,7 @@ TEST_F(TlsContextTest, AReloadIsForHandshakesThatBeginAfterIt) {
 TEST_F(TlsContextTest, AReloadThatFailsKeepsWhatWas) {
   const auto tls = context(options());
   Connection before(*tls);
-  folder_.certificate("cert.pem", make_identity("renewed"));  // and the old key
+  folder_.certificate("cert.pem", make_identity("renewed"));  // with the old key
   EXPECT_THAT(tls->reload().message(), HasSubstr("it is not the key of the certificate"));
   EXPECT_EQ(name_shown_by(*tls), "server");
   EXPECT_TRUE(before.works());

@@ -52,7 +52,7 @@ TEST_F(TlsTransportTest, AsksToBeReadAgainForAsLongAsItHoldsBytes) {
   EXPECT_TRUE(received.more);  // "st"
   received = server_->read(bytes.data(), bytes.size());
   EXPECT_EQ(received.size, 2u);
-  EXPECT_TRUE(received.more);  // the second record, which has left the socket
+  EXPECT_TRUE(received.more);  // the second record, which is already out of the socket
   std::string rest;
   received = read_all(*server_, rest);
   EXPECT_EQ(rest, "second");
@@ -76,7 +76,7 @@ TEST_F(TlsTransportTest, AsksToBeReadAgainWhenBytesCameBetweenItsReads) {
   Received received = server_->read(bytes.data(), bytes.size());
   ASSERT_EQ(received.size, 3u);
   EXPECT_TRUE(received.more);
-  // The event for these is over before the next read, which finds its record in memory.
+  // The event for these bytes is over before the next read, which finds its record in memory.
   client_->send("three");
   std::string rest;
   read_all(*server_, rest);
@@ -123,7 +123,7 @@ TEST_F(TlsTransportTest, TellsHowMuchASlowPeerHasTaken) {
     std::size_t taken = 0;
     std::size_t refusals = 0;
     while (received.size() < all.size()) {
-      // Each time at another address, and in other parts.
+      // Each time at another address, and in pieces of other sizes.
       const std::string left = all.substr(taken);
       const std::size_t first = std::min(left.size(), taken % 20'000);
       const Sent sent = server_->write(std::string_view(left).substr(0, first),
@@ -329,7 +329,7 @@ TEST_F(TlsTransportTest, DoesNotCallHalfAnAnswerWhole) {
 
 TEST_F(TlsTransportTest, SendsCloseNotifyWhenThereIsRoomForIt) {
   connect();
-  // Fills the socket up to the last byte that it takes.
+  // Fills the socket until it takes no more.
   const auto is_full = [fd = server_->fd()] {
     int queued = 0;
     int room = 0;

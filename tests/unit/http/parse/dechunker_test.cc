@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::size_t kMax = 100;
 
-// The HTTP status that refuses `bytes`; 0 when they are a whole body or the start of one.
+// The HTTP status that refuses `bytes`; 0 for a whole body or the start of one.
 std::uint32_t refusal(std::string_view bytes) {
   Dechunker dechunker(kMax);
   std::string body;

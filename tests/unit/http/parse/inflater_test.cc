@@ -125,7 +125,7 @@ TEST(Inflater, RefusesCorruptData) {
   EXPECT_EQ(inflate_all("gzip", "{\"a\": 1}").refused, 400u);
   EXPECT_EQ(inflate_all("deflate", compress("a text", kGzip)).refused, 400u);
   EXPECT_EQ(inflate_all("gzip", compress("a text", kZlib)).refused, 400u);
-  // A zlib header that asks for a dictionary.
+  // A zlib header that requires a dictionary.
   EXPECT_EQ(inflate_all("deflate", "\x78\x20\x01\x02\x03\x04").refused, 400u);
 }
 
@@ -184,7 +184,7 @@ TEST(Inflater, StopsABombBeforeItGrows) {
   EXPECT_EQ(got.refused, 413u);
   EXPECT_THAT(got.message, HasSubstr("100 times its compressed size"));
   EXPECT_LE(got.body.size(), Inflater::kFreeInflation);
-  // A greater ratio may be allowed; the size is bounded all the same.
+  // A greater ratio may be allowed; the size is still bounded.
   EXPECT_EQ(inflate_all("gzip", bomb, {1u << 20, 5000}).body.size(), 1u << 20);
   EXPECT_EQ(inflate_all("gzip", bomb, {1u << 20, 0}).refused, 413u);
 }

@@ -24,7 +24,7 @@ std::string post(const std::string& headers, const std::string& body) {
 std::string sized(const std::string& body, const std::string& headers = {}) {
   return post(headers + "Content-Length: " + std::to_string(body.size()) + "\r\n", body);
 }
-// In chunks of at most `size` bytes.
+// `body` in chunks of at most `size` bytes.
 std::string chunked(const std::string& body, std::size_t size, const std::string& headers = {}) {
   std::string chunks;
   for (std::size_t at = 0; at < body.size(); at += size) {
@@ -36,13 +36,13 @@ std::string chunked(const std::string& body, std::size_t size, const std::string
   return post(headers + "Transfer-Encoding: chunked\r\n", chunks + "0\r\n\r\n");
 }
 
-// A reader's bytes, kept as a connection keeps them.
+// Holds a reader's bytes as a connection does.
 class Wire {
  public:
   explicit Wire(std::size_t max_body = kMax, HeadLimits limits = {})
       : max_body_(max_body), limits_(limits) {}
 
-  // Each request is told as "POST /b body"; reading stops with the first refusal.
+  // Each request is recorded as "POST /b body"; reading stops with the first refusal.
   void arrive(std::string_view bytes) {
     unread_ += bytes;
     while (refused == 0) {
@@ -109,7 +109,7 @@ TEST(RequestReader, GoesThroughItsStates) {
   const std::string bytes = sized("hello");
   const std::string_view head = std::string_view(bytes).substr(0, bytes.size() - 5);
   Result<std::size_t> taken = reader.feed(head.substr(0, 10), request);
-  EXPECT_EQ(*taken, 0u);  // a head is offered as a whole
+  EXPECT_EQ(*taken, 0u);  // a head must come whole
   EXPECT_EQ(reader.state(), State::kHead);
   taken = reader.feed(bytes, request);
   EXPECT_EQ(*taken, head.size());
@@ -203,7 +203,7 @@ TEST(RequestReader, AnInflatedBodyHasNoHeadersOfTheCodedOne) {
   EXPECT_EQ(find_header(wire.request.headers, "b"), "2");
 }
 
-// What a bomb of a few bytes stands for is made in steps, or elsewhere; the outcome is the same.
+// A bomb of a few bytes is inflated in steps, or on a thread; the result is the same.
 TEST(RequestReader, LeavesWhatIsLargeToAnotherThread) {
   constexpr std::size_t kLarge = 4 * RequestReader::kInflatedAtOnce;
   const std::string text = compressible_text(kLarge);
@@ -322,7 +322,7 @@ TEST(RequestReader, RefusesABodyForItsFirstFaultWhateverThePieces) {
 
 TEST(RequestReader, BeginsEachRequestAnew) {
   Wire wire;
-  // 60 bytes each: limits and codings are of one body, not of the connection.
+  // 60 bytes each: limits and codings apply to one body, not to the connection.
   const std::string text(60, 'x');
   for (int i = 0; i < 3; ++i) {
     wire.arrive(chunked(compress(text, kGzip), 10, "Content-Encoding: gzip\r\n"));

@@ -10,7 +10,7 @@
 namespace bentohost::http {
 namespace {
 
-// The path that `target` names to a GET; "refused" where it is refused.
+// The path of `target` for a GET, or "refused".
 std::string path_of(std::string_view target) {
   Target out;
   const Status status = parse_target("GET", target, out);
@@ -96,7 +96,7 @@ TEST(Target, RefusesWhatIsNotVisibleAscii) {
 // RFC 3986 5.2.4
 
 TEST(Target, RemovesDotSegments) {
-  expect({{"/a/b/c/./../../g", "/a/g"},  // the example there
+  expect({{"/a/b/c/./../../g", "/a/g"},  // the example in the RFC
           {"/.", "/"},
           {"/./", "/"},
           {"/./x", "/x"},

@@ -10,7 +10,7 @@
 namespace bentohost::http {
 namespace {
 
-// Routes as "GET /a", mounts as "mount /a"; each one's target is its own text.
+// Routes as "GET /a", mounts as "mount /a"; the target of each is its own text.
 class Routes {
  public:
   Routes(std::initializer_list<std::string> routes) {
@@ -21,7 +21,7 @@ class Routes {
     const std::string method = route.substr(0, space), path = route.substr(space + 1);
     return method == "mount" ? router.mount(path, route) : router.add(method, path, route);
   }
-  // The target, else what there is instead: "405 GET, HEAD, OPTIONS" or "404".
+  // The target, or without one "405 GET, HEAD, OPTIONS" or "404".
   std::string find(std::string_view method, std::string_view path) const {
     const auto match = router.find(method, path);
     if (match.target != nullptr) return *match.target;
@@ -128,7 +128,7 @@ TEST(Router, TheTextAroundAParameterDoesNotOverlap) {
 }
 
 TEST(Router, TheMostLiteralRouteWins) {
-  // In an order that is not that of precedence.
+  // Added in an order other than that of precedence.
   const Routes routes{"GET /m/{x}", "GET /{x}/b", "GET /m/{x}:go", "GET /m/v{x}:go", "GET /m/b"};
   EXPECT_EQ(routes.find("GET", "/m/b"), "GET /m/b");
   EXPECT_EQ(routes.find("GET", "/m/v1:go"), "GET /m/v{x}:go");
@@ -145,7 +145,7 @@ TEST(Router, GoesBackWhereALiteralSegmentLedNowhere) {
   const auto match = routes.router.find("GET", "/a/b/1");
   ASSERT_NE(match.target, nullptr);
   EXPECT_EQ(*match.target, "GET /{w}/b/{v}");
-  ASSERT_EQ(match.parameters.size(), 2u);  // none is left of the ways that led nowhere
+  ASSERT_EQ(match.parameters.size(), 2u);  // none are left from failed branches
   EXPECT_EQ(match.parameters.find("w"), "a");
   EXPECT_EQ(match.parameters.find("v"), "1");
 }
@@ -193,13 +193,13 @@ TEST(Router, AMountAtTheRootTakesTheRest) {
     EXPECT_EQ(match.root_path, "");
     EXPECT_EQ(match.path, path);
   }
-  EXPECT_EQ(routes.find("OPTIONS", "*"), "404");  // it is not a path
+  EXPECT_EQ(routes.find("OPTIONS", "*"), "404");  // "*" is not a path
 }
 
 TEST(Router, TheLongestMountWins) {
   const Routes routes{"mount /", "mount /a/b/c", "mount /a", "GET /a/b/{x}"};
   EXPECT_EQ(routes.find("GET", "/a/b/c/d"), "mount /a/b/c");
-  EXPECT_EQ(routes.find("GET", "/a/b/c"), "GET /a/b/{x}");  // routes go before mounts
+  EXPECT_EQ(routes.find("GET", "/a/b/c"), "GET /a/b/{x}");  // routes take precedence over mounts
   EXPECT_EQ(routes.find("GET", "/a/b"), "mount /a");
   EXPECT_EQ(routes.find("GET", "/a/b/d/e"), "mount /a");
   EXPECT_EQ(routes.find("GET", "/b"), "mount /");

@@ -11,7 +11,7 @@
 namespace bentohost::http {
 namespace {
 
-// What is spoken cannot be taken back: it is done in a child process each.
+// These change the process for good, so each test runs in a child process.
 template <typename F>
 void in_a_child(F&& f) {
   if (kThreadSanitizer) GTEST_SKIP() << "ThreadSanitizer and death tests do not go together";

@@ -1,4 +1,4 @@
-// Bodies that inflate to much: on threads, and within the memory that bodies may take.
+// Bodies that inflate to a large size: on threads, and within the memory limit of bodies.
 #include <gtest/gtest.h>
 
 #include <latch>
@@ -38,7 +38,7 @@ TEST(ServerInflate, LeavesTheLoopsToOthers) {
 
   RawClient large(server.port());
   large.send(large_request());
-  // There are two loops: one of these clients is on the loop of the large one.
+  // There are two loops: one of these clients is on the loop of the large body.
   RawClient one(server.port()), other(server.port());
   while (threads.load().waiting == 0) {
     ASSERT_EQ(one.ask(kGet).status, 200);

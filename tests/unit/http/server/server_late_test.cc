@@ -1,4 +1,4 @@
-// Answers that a handler does not give in time, and what is told when an answer has gone out.
+// Responses in place of late handlers, and the calls after a response was sent.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -18,7 +18,7 @@ using testing::HasSubstr;
 
 constexpr std::string_view kGet = "GET /a HTTP/1.1\r\nHost: x\r\n\r\n";
 
-// Answers 504, unless it is told that there is an answer.
+// Answers 504, unless the request has been answered.
 class Late final : public DeadlineResponder {
  public:
   std::optional<Response> late() override {
@@ -33,7 +33,7 @@ class Late final : public DeadlineResponder {
 
 class ServerLateTest : public testing::Test {
  protected:
-  // Serves with a handler on a thread, which has `time` until it is answered for.
+  // Serves with a handler on a thread; after `time` the server answers in its place.
   void serve(std::chrono::milliseconds time, Handler handler, bool streamed = false) {
     server_.emplace(
         [this, time, handler](Exchange& exchange) {
@@ -101,7 +101,7 @@ TEST_F(ServerLateTest, TellsAHandlerThatWouldStream) {
   EXPECT_EQ(code.get_future().get(), BENTO_CANCELLED);
 }
 
-// However it drips: the handler's time is the request's.
+// However slowly the body drips: the handler's time limit is that of the request.
 TEST_F(ServerLateTest, DoesNotWaitForABodyThatIsStillComing) {
   std::promise<bento_code> code;
   serve(
@@ -121,7 +121,7 @@ TEST_F(ServerLateTest, DoesNotWaitForABodyThatIsStillComing) {
 
 TEST_F(ServerLateTest, DoesNotCutAStreamThatHasBegun) {
   const TimePoint late_at = SteadyClock().now() + milliseconds(30);
-  late_->is_answered = true;  // as the service says, once it has
+  late_->is_answered = true;  // as the service does when it has answered
   serve(
       milliseconds(30),
       [&](Exchange& exchange) {

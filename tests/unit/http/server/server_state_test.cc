@@ -11,7 +11,7 @@
 namespace bentohost::http {
 namespace {
 
-// Knows how many connections are open, as it was told.
+// Records the reported number of open connections.
 struct Counter final : Application {
   BodyPlan plan(const Request&) override { return {}; }
   void handle(Exchange&) override {}

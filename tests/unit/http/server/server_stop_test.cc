@@ -1,4 +1,4 @@
-// How a Server ends: late answers, drain, stop, and answers that never come.
+// How a Server ends: late responses, drain, stop, and responses that never come.
 #include <gtest/gtest.h>
 
 #include <latch>
@@ -67,7 +67,7 @@ TEST(ServerStop, WhenItStopsAcceptingWhatIsOpenGoesOnAndTheSocketIsFree) {
   EXPECT_EQ(kept.ask(kGet).status, 200);
   const auto next = listen_on({"127.0.0.1", port, {}});
   EXPECT_TRUE(next.ok()) << next.status().message();
-  server->stop_accepting();  // once more does no harm
+  server->stop_accepting();  // a second call does no harm
 }
 
 TEST(ServerStop, DrainLetsAClientInMidConversationAskOnceMore) {
@@ -164,7 +164,7 @@ TEST(ServerStop, SurvivesAnswersFromSeveralThreadsAfterItsEnd) {
     }
     EXPECT_EQ(server->stop(TimePoint::min()), clients.size());
   }
-  // Each connection ends with its answer, and on the answer's thread.
+  // Each connection ends with its response, on the responding thread.
   std::vector<std::thread> threads;
   for (std::size_t first : {0u, 1u, 2u, 3u}) {
     threads.emplace_back([&, first] {

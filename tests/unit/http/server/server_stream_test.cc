@@ -44,7 +44,7 @@ class StreamServer {
   TestServer server_;
 };
 
-// Takes the whole body, and tells how it went.
+// Reads the whole body, and answers with the result.
 std::string body_of(Exchange& exchange) {
   std::string body;
   while (true) {
@@ -72,7 +72,7 @@ std::string unchunk(std::string_view text) {
   return out + " (cut)";
 }
 
-// RFC 9110 6.4.1: whatever is written, the next response begins behind the head.
+// RFC 9110 6.4.1: whatever is written, the next response begins after the head.
 TEST(ServerStream, SendsNoBodyWithAStatusThatHasNone) {
   std::atomic<int> bare = 0;
   StreamServer server([&](Exchange& exchange) {
@@ -209,7 +209,7 @@ TEST(ServerStream, SendsAResponseAsItIsMade) {
   go_on = true;
   EXPECT_THAT(client.read_until("0\r\n\r\n"), HasSubstr("two"));
   go_on = true;
-  client.send(kGet);  // the connection goes on
+  client.send(kGet);  // the connection is kept
   EXPECT_THAT(client.read_until("0\r\n\r\n"), HasSubstr("HTTP/1.1 200"));
 }
 
@@ -236,7 +236,7 @@ TEST(ServerStream, KeepsAHandlerWaitingForASlowClient) {
   });
   RawClient client(server.port());
   client.send(kGet);
-  // It has come to a stop when it sleeps, and stands where it stood, however often one looks.
+  // The handler has stopped when its count no longer changes over many checks.
   int before = -1;
   for (int looks = 0; looks < 100; ++looks) {
     const int now = written;
@@ -292,7 +292,7 @@ TEST(ServerStream, ShowsThatAResponseIsNotWhole) {
 TEST(ServerStream, AnswersHeadWithoutABody) {
   StreamServer server([&](Exchange& exchange) {
     EXPECT_TRUE(exchange.start(Response::text(200, "ab")).ok());
-    (void)exchange.write("cd", false);  // the client has its answer, and may be gone
+    (void)exchange.write("cd", false);  // the client has its response, and may be gone
   });
   RawClient client(server.port());
   client.send("HEAD / HTTP/1.1\r\nHost: x\r\n\r\n");
@@ -319,7 +319,7 @@ TEST(ServerStream, NoticesAClientThatLeavesWhileItsHandlerWaits) {
   EXPECT_LT(SteadyClock().now() - left, std::chrono::seconds(10));
 }
 
-// All loops have seen what was sent before this.
+// Returns when all loops have seen the bytes that were sent before.
 void let_loops_turn(const StreamServer& server) {
   for (int i = 0; i < 4; ++i) {
     RawClient other(server.port());

@@ -1,6 +1,6 @@
-// The front under clients of all manners at once: what they ask is answered, once and in order,
-// whoever answers it and whatever the others do, and nothing of them is left at the end. Above all
-// for the sanitizers.
+// The server under many kinds of clients at once: each request is answered once and in order,
+// whichever thread answers and whatever other clients do, and nothing is left over at the end.
+// Above all for the sanitizers.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -27,7 +27,7 @@ constexpr std::size_t kLarge = 400'000;
 constexpr int kPieces = 40;
 const std::string kPiece(10'000, 'p');
 
-// Answers some exchanges a moment after they came, in any order, from a thread of its own.
+// Answers some exchanges a moment after they came, in any order, from its own thread.
 class LateDesk {
  public:
   ~LateDesk() {
@@ -66,7 +66,7 @@ class LateDesk {
   std::thread thread_{[this] { work(); }};
 };
 
-// The path says how a request is answered; its query, which no two share, is the answer's start.
+// The path says how a request is answered; its query, which is unique, starts the response.
 class StressServer {
  public:
   ~StressServer() {
@@ -104,7 +104,7 @@ class StressServer {
     } else if (path == "/stream_out" || path == "/stream_cut") {
       send(exchange, path == "/stream_cut");
     } else if (path == "/gone") {
-      // A client that ended its side together with its request is not known to be gone.
+      // A client that half-closed with its request is not known to be gone.
       const auto gone = exchange.gone();
       const TimePoint latest = SteadyClock().now() + milliseconds(20);
       while (!*gone && SteadyClock().now() < latest) std::this_thread::yield();
@@ -137,7 +137,7 @@ class StressServer {
   TestServer server_{[this](Exchange& exchange) { handle(exchange); }, Limits(), plan};
 };
 
-// One client's life: connections in all manners until it is told to stop.
+// One client's life: connections of all kinds until it is told to stop.
 class Client {
  public:
   Client(std::uint16_t port, unsigned seed, const std::atomic<bool>& is_ending)
@@ -181,7 +181,7 @@ class Client {
   struct Asked {
     std::string bytes, query;
     bool is_chunked = false;
-    std::size_t size = 0;  // of the answer
+    std::size_t size = 0;  // of the response
   };
 
   unsigned pick(unsigned count) { return static_cast<unsigned>(random_()) % count; }
@@ -213,7 +213,7 @@ class Client {
     return asked;
   }
 
-  // In pieces that end anywhere.
+  // Sent in pieces of any size.
   void send(RawClient& connection, std::string_view bytes) {
     while (!bytes.empty()) {
       const std::size_t size = pick(4) == 0 ? 1 + pick(40) : bytes.size();
@@ -222,7 +222,7 @@ class Client {
     }
   }
 
-  // Whether the connection goes on. Only a server that is about to go may be silent.
+  // Whether the connection is kept. Only a server that is about to stop may not answer.
   bool hear(RawClient& connection, const Asked& asked) {
     Reply reply = connection.reply();
     bool is_whole = true;
@@ -265,7 +265,7 @@ class Client {
     end(connection);
   }
 
-  // The answers wait in the server, and in the kernel, until all is asked.
+  // The responses wait in the server and in the kernel until all requests are sent.
   void pipeline(RawClient& connection) {
     std::vector<Asked> all(2 + pick(20));
     std::string bytes;
@@ -277,7 +277,7 @@ class Client {
     end(connection);
   }
 
-  // Nothing more is to come than was asked for.
+  // No more responses may come than requests were sent.
   void end(RawClient& connection) {
     if (pick(2) == 0) return;
     connection.end_sending();
@@ -334,7 +334,7 @@ class Client {
   std::atomic<int> answered_ = 0;
 };
 
-// Clients by the dozen, each on its thread.
+// Dozens of clients, each on its own thread.
 class Crowd {
  public:
   explicit Crowd(std::uint16_t port) {
@@ -345,7 +345,7 @@ class Crowd {
   }
   ~Crowd() { go(); }
 
-  // From now on the server may break off.
+  // From now on the server may close connections.
   void expect_the_end() { is_ending_ = true; }
   void go() {
     is_over_ = true;
@@ -358,7 +358,7 @@ class Crowd {
     for (const Client& client : clients_) sum += client.answered();
     return sum;
   }
-  // Until so many more were answered, or `is_done`.
+  // Waits until this many more requests were answered, or `is_done`.
   template <typename F>
   void wait_for(int more, F is_done) const {
     const TimePoint deadline = in_ten_seconds();

@@ -204,7 +204,7 @@ TEST(Server, RefusesAHeadThatDoesNotArriveInTimeHoweverItDrips) {
   TestServer server(echo, limits);
   RawClient client(server.port());
   client.send("GET /");
-  while (!client.has_arrived(milliseconds(5))) client.send("a");  // each byte comes in good time
+  while (!client.has_arrived(milliseconds(5))) client.send("a");  // each single byte is in time
   EXPECT_EQ(client.reply().status, 408);
   EXPECT_THAT(server.reasons(), ElementsAre("header_timeout"));
 }

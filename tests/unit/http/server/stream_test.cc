@@ -15,7 +15,7 @@ bool give(Stream& stream, std::string bytes, bool is_last = false) {
   EXPECT_TRUE(bytes.empty());
   return goes_on;
 }
-// "bytes+" while more is to come, "bytes" at the end, "408" for an error.
+// "bytes+" while more will come, "bytes" at the end, "408" for an error.
 std::string take(Stream& stream) {
   bool was_full = false;
   Result<ReceivedBody> piece = stream.take_body(was_full);
@@ -27,7 +27,7 @@ std::string output(Stream& stream) {
   stream.take_output(out);
   return out;
 }
-// Whether the loop has to be told.
+// Whether the loop must be notified.
 bool put(Stream& stream, std::string_view bytes) {
   bool is_first = false;
   EXPECT_TRUE(stream.give_output(bytes, is_first).ok());
@@ -42,7 +42,7 @@ TEST(Stream, JoinsWhatHasComeOfABody) {
   EXPECT_TRUE(give(stream, "d"));
   EXPECT_TRUE(give(stream, "", true));
   EXPECT_EQ(take(stream), "d");
-  EXPECT_EQ(take(stream), "");  // and ever after
+  EXPECT_EQ(take(stream), "");  // and always afterwards
 }
 
 TEST(Stream, AnEmptyBodyIsOnePieceToo) {
@@ -61,7 +61,7 @@ TEST(Stream, WaitsForABody) {
   give(stream, "a");
   give(stream, "b", true);
   handler.join();
-  EXPECT_TRUE(taken == "a+b" || taken == "ab") << taken;  // as the threads happen to run
+  EXPECT_TRUE(taken == "a+b" || taken == "ab") << taken;  // depends on the order of the threads
 }
 
 TEST(Stream, TellsBothSidesThatTheBodysBufferWasFull) {

@@ -88,8 +88,8 @@ TEST_F(MiddlewareTest, GivesOneThatIsAroundTheErrorsFromInside) {
   EXPECT_EQ(ask("POST", "/echo", "hello").status, 500);
 }
 
-// A channel around the one of `call`, as a middleware hands it on to see the answer: it adds a
-// header to each head, and notes the status.
+// A channel around the one of `call`, with which a middleware sees the response: it adds a header
+// to each head, and records the status.
 struct SeeingChannel {
   explicit SeeingChannel(const bento_call* from) : outer(from->channel), call(*from) {
     channel.size = sizeof channel;
@@ -113,7 +113,7 @@ struct SeeingChannel {
     return outer->send(outer, &event, error);
   }
 
-  bento_channel channel{};  // first: its address is this one's
+  bento_channel channel{};  // first: its address is the struct's
   bento_channel* outer;
   bento_call call;
   std::uint32_t becomes = 0;

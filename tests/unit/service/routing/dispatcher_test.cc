@@ -155,7 +155,7 @@ TEST_F(DispatcherTest, CallsAQuickHandlerAtOnceAndOthersOnAThread) {
   EXPECT_EQ(ask("POST", "/echo", "hello").body, "hello");
   EXPECT_EQ(caller.get_future().get(), std::this_thread::get_id());
 
-  // A large body is decoded off the loop all the same.
+  // A large body is still decoded on a thread.
   caller = {};
   fakes::FakeExchange exchange("POST", "/echo", std::string(1u << 20, 'x'));
   exchange.request().arrived = clock_.now();
@@ -241,7 +241,7 @@ TEST_F(DispatcherTest, LetsAQuickHandlerCallNoRunner) {
     return sink->value(sink, &in, error);
   };
   EXPECT_EQ(ask("POST", "/echo", "hello").status, 200);
-  EXPECT_EQ(refusal, "what does not wait calls no runners: iris.predict");
+  EXPECT_EQ(refusal, "code that must not wait cannot call a runner: iris.predict");
 }
 
 TEST_F(DispatcherTest, PutsAServiceBehindItsPrefix) {

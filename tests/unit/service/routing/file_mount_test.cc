@@ -1,4 +1,4 @@
-// Files of a service, from its description to the exchange. What StaticFiles answers has its own
+// Files of a service, from its description to the exchange. StaticFiles has its own
 // tests.
 #include "service/routing/file_mount.h"
 
@@ -41,7 +41,7 @@ class FileMountTest : public testing::Test {
     services_.push_back(fakes::start(*std::move(instance), prefix));
     return fakes::serve(dispatcher_, services_);
   }
-  // What came of it: whole, or streamed.
+  // The response: whole, or streamed.
   http::Response ask(std::string method, std::string path, http::Headers headers = {}) {
     fakes::FakeExchange exchange(std::move(method), std::move(path));
     exchange.request().headers = std::move(headers);
@@ -58,7 +58,7 @@ class FileMountTest : public testing::Test {
     return std::string(http::find_header(response.headers, name));
   }
 
-  static constexpr std::size_t kLarge = 3 * (64u << 10);  // of whole pieces
+  static constexpr std::size_t kLarge = 3 * (64u << 10);  // a multiple of the piece size
 
   http::TempFolder folder_;
   std::string process_;

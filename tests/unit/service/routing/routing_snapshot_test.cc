@@ -1,4 +1,4 @@
-// What a reload does to requests: a site in the place of another, in the middle of them.
+// Requests during a reload: a snapshot replaces another while they are in flight.
 #include "service/routing/routing_snapshot.h"
 
 #include <gmock/gmock.h>
@@ -19,7 +19,7 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-// Two generations of a service: each answers with its name.
+// Two generations of a service; each answers with its name.
 class SiteTest : public testing::Test {
  protected:
   struct Version {
@@ -151,7 +151,7 @@ TEST_F(SiteTest, RefusesTwoOnOnePathAndLeavesThePresentOne) {
   EXPECT_EQ(ask("POST", "/echo"), "200 old");
 }
 
-// Its middleware changes the path when the site is another by then.
+// Its middleware changes the path after the snapshot was replaced.
 class SiteWithMiddlewareTest : public SiteTest {
  protected:
   SiteWithMiddlewareTest() {
