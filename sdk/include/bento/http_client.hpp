@@ -11,9 +11,9 @@
 
 #include <httplib.h>
 
+#include <bento/detail/http_url.hpp>
 #include <bento/error.hpp>
 #include <bento/headers.hpp>
-#include <bento/http_url.hpp>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -59,7 +59,7 @@ class HttpClient {
   }
   HttpAnswer send(std::string method, const std::string& url, std::string body,
                   const std::string& content_type) const {
-    const HttpUrl where = HttpUrl::parse(url);
+    const detail::HttpUrl where = detail::HttpUrl::parse(url);
     httplib::Request request;
     request.method = std::move(method);
     request.path = where.target;
@@ -86,7 +86,7 @@ class HttpClient {
   }
 
  private:
-  std::unique_ptr<httplib::ClientImpl> connection_to(const HttpUrl& where,
+  std::unique_ptr<httplib::ClientImpl> connection_to(const detail::HttpUrl& where,
                                                      const std::string& url) const {
     std::unique_ptr<httplib::ClientImpl> client;
     if (where.is_tls) {

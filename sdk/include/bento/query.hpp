@@ -7,9 +7,9 @@
 #pragma once
 
 #include <algorithm>
-#include <bento/described.hpp>
+#include <bento/detail/described.hpp>
+#include <bento/detail/text.hpp>
 #include <bento/error.hpp>
-#include <bento/text.hpp>
 #include <cstddef>
 #include <optional>
 #include <string>

@@ -28,23 +28,21 @@
 
 #include <algorithm>
 #include <bento/app.hpp>
-#include <bento/background.hpp>
 #include <bento/context.hpp>
+#include <bento/detail/folder.hpp>
+#include <bento/detail/json_writer.hpp>
+#include <bento/detail/route_pattern.hpp>
+#include <bento/detail/router_exchange.hpp>
+#include <bento/detail/text.hpp>
 #include <bento/error.hpp>
-#include <bento/event_stream.hpp>
 #include <bento/fields.hpp>
-#include <bento/folder.hpp>
 #include <bento/io.hpp>
 #include <bento/query.hpp>
-#include <bento/route_pattern.hpp>
-#include <bento/signature.hpp>
 #include <bento/stream.hpp>
 #include <filesystem>
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -81,104 +79,6 @@ Response make_response(T result) {
   }
 }
 
-namespace detail {
-
-// One request on its way to its handler: what that may ask for is made when it does.
-class RouterExchange {
- public:
-  RouterExchange(Context& context, Stream& stream, PathParams params)
-      : context_(context), stream_(stream), events_(stream), params_(std::move(params)) {}
-
-  // For a parameter of type A.
-  template <typename A>
-  decltype(auto) argument() {
-    using T = std::remove_cvref_t<A>;
-    if constexpr (std::is_same_v<T, Context>) {
-      return (context_);
-    } else if constexpr (std::is_same_v<T, Stream>) {
-      return (stream_);
-    } else if constexpr (std::is_same_v<T, EventStream>) {
-      return (events_);
-    } else if constexpr (std::is_same_v<T, PathParams>) {
-      return std::as_const(params_);
-    } else if constexpr (std::is_same_v<T, Query>) {
-      return Query(view(context_.scope().query));
-    } else if constexpr (std::is_same_v<T, Request>) {
-      return request();
-    } else {
-      static_assert(JsonBody<T>,
-                    "a handler of a Router asks for a bento::Context&, Stream& or EventStream&, a "
-                    "const bento::Request&, Query& or PathParams&, or a struct with BENTO_FIELDS");
-      return from_json<T>(request().body);
-    }
-  }
-  Context& context() const { return context_; }
-  Stream& stream() const { return stream_; }
-  EventStream& events() { return events_; }
-
- private:
-  const Request& request() {
-    if (!request_) request_ = read_request(context_.scope(), stream_);
-    return *request_;
-  }
-
-  Context& context_;
-  Stream& stream_;
-  EventStream events_;
-  PathParams params_;
-  std::optional<Request> request_;
-};
-
-using RouteHandler = std::function<void(RouterExchange&)>;
-
-template <typename Tuple, typename T>
-inline constexpr bool kAsksFor = false;
-template <typename... Args, typename T>
-inline constexpr bool kAsksFor<std::tuple<Args...>, T> =
-    (std::is_same_v<std::remove_cvref_t<Args>, T> || ...);
-
-template <typename F>
-struct RouteSignature : Signature<F> {};
-template <typename F>
-requires std::is_invocable_v<const F&>
-struct RouteSignature<F> {
-  using Tuple = std::tuple<>;
-};
-
-template <typename F, typename... Args>
-decltype(auto) call_with(const F& handler, RouterExchange& exchange,
-                         std::type_identity<std::tuple<Args...>>) {
-  return handler(exchange.argument<Args>()...);
-}
-
-template <typename F>
-RouteHandler make_route_handler(F handler) {
-  using Asked = typename RouteSignature<F>::Tuple;
-  return [handler = std::move(handler)](RouterExchange& exchange) {
-    constexpr std::type_identity<Asked> kAsked;
-    using Result = std::remove_cvref_t<decltype(call_with(handler, exchange, kAsked))>;
-    if constexpr (kAsksFor<Asked, Stream> || kAsksFor<Asked, EventStream>) {
-      static_assert(std::is_void_v<Result>,
-                    "a handler with a stream answers through it: it returns void");
-      call_with(handler, exchange, kAsked);
-      if (kAsksFor<Asked, EventStream>) exchange.events().open();  // no events are a stream, too
-    } else if constexpr (std::is_void_v<Result>) {
-      call_with(handler, exchange, kAsked);
-      exchange.stream().start(204, "");
-      exchange.stream().end();
-    } else if constexpr (TaskResponseTraits<Result>::kIs) {
-      Result result = call_with(handler, exchange, kAsked);
-      const Response response = make_response(std::move(result.result));
-      std::move(result.tasks).defer(exchange.context());
-      answer(exchange.stream(), response);
-    } else {
-      answer(exchange.stream(), make_response<Result>(call_with(handler, exchange, kAsked)));
-    }
-  };
-}
-
-}  // namespace detail
-
 class Router {
  public:
   template <typename F>
@@ -211,8 +111,8 @@ class Router {
         path);
     return *this;
   }
-  // The files of a folder, at `prefix` and below: see <bento/folder.hpp>. A relative folder is
-  // meant from the one that the plugin's library is in.
+  // The files of a folder, at `prefix` and below: see <bento/detail/folder.hpp>. A relative folder
+  // is meant from the one that the plugin's library is in.
   Router& files(const std::string& prefix, std::filesystem::path folder) {
     return get((prefix == "/" ? "" : prefix) + "/{file:path}",
                [folder = std::move(folder)](Context& ctx, const PathParams& path, Stream& stream) {

@@ -5,9 +5,10 @@
 #include <bento/abi.h>
 
 #include <bento/context.hpp>
+#include <bento/detail/io_traits.hpp>
+#include <bento/detail/signature.hpp>
 #include <bento/error.hpp>
 #include <bento/io.hpp>
-#include <bento/signature.hpp>
 #include <cstdint>
 #include <deque>
 #include <memory>

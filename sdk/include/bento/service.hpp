@@ -10,13 +10,16 @@
 #include <bento/app.hpp>
 #include <bento/background.hpp>
 #include <bento/context.hpp>
+#include <bento/detail/api_record.hpp>
+#include <bento/detail/io_traits.hpp>
+#include <bento/detail/middleware_table.hpp>
+#include <bento/detail/signature.hpp>
 #include <bento/error.hpp>
 #include <bento/event_stream.hpp>
 #include <bento/headers.hpp>
 #include <bento/io.hpp>
 #include <bento/middleware.hpp>
 #include <bento/runner.hpp>
-#include <bento/signature.hpp>
 #include <bento/stream.hpp>
 #include <cstdint>
 #include <deque>

@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <bento/middleware/secret_file.hpp>
+#include <bento/detail/secret_file.hpp>
 #include <deque>
 #include <thread>
 

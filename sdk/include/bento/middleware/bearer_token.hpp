@@ -4,10 +4,10 @@
 #pragma once
 
 #include <algorithm>
+#include <bento/detail/header_fields.hpp>
+#include <bento/detail/refusal.hpp>
+#include <bento/detail/secret_file.hpp>
 #include <bento/middleware.hpp>
-#include <bento/middleware/fields.hpp>
-#include <bento/middleware/refusal.hpp>
-#include <bento/middleware/secret_file.hpp>
 #include <chrono>
 #include <memory>
 #include <string>

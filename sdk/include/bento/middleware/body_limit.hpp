@@ -4,8 +4,8 @@
 //   svc.use(bento::middleware::BodyLimit{1 << 20});
 #pragma once
 
+#include <bento/detail/refusal.hpp>
 #include <bento/middleware.hpp>
-#include <bento/middleware/refusal.hpp>
 #include <charconv>
 #include <cstdint>
 #include <string>

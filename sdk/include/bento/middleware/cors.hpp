@@ -9,10 +9,10 @@
 #pragma once
 
 #include <algorithm>
+#include <bento/detail/header_fields.hpp>
 #include <bento/error.hpp>
 #include <bento/headers.hpp>
 #include <bento/middleware.hpp>
-#include <bento/middleware/fields.hpp>
 #include <cstdint>
 #include <optional>
 #include <regex>

@@ -10,10 +10,10 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <bento/detail/header_fields.hpp>
 #include <bento/error.hpp>
 #include <bento/headers.hpp>
 #include <bento/middleware.hpp>
-#include <bento/middleware/fields.hpp>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>

@@ -3,8 +3,8 @@
 // HTTPSRedirectMiddleware, but for good: 308, where that answers 307.
 #pragma once
 
+#include <bento/detail/request_url.hpp>
 #include <bento/middleware.hpp>
-#include <bento/middleware/url.hpp>
 #include <string>
 
 namespace bento::middleware {

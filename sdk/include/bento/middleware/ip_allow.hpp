@@ -8,10 +8,10 @@
 
 #include <algorithm>
 #include <array>
+#include <bento/detail/address.hpp>
+#include <bento/detail/refusal.hpp>
 #include <bento/error.hpp>
 #include <bento/middleware.hpp>
-#include <bento/middleware/address.hpp>
-#include <bento/middleware/refusal.hpp>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>

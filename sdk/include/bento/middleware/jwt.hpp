@@ -20,12 +20,12 @@
 
 #include <algorithm>
 #include <array>
+#include <bento/detail/base64.hpp>
+#include <bento/detail/header_fields.hpp>
+#include <bento/detail/refusal.hpp>
+#include <bento/detail/secret_file.hpp>
 #include <bento/error.hpp>
 #include <bento/middleware.hpp>
-#include <bento/middleware/base64.hpp>
-#include <bento/middleware/fields.hpp>
-#include <bento/middleware/refusal.hpp>
-#include <bento/middleware/secret_file.hpp>
 #include <chrono>
 #include <cstddef>
 #include <functional>

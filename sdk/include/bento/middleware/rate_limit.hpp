@@ -8,11 +8,11 @@
 #pragma once
 
 #include <algorithm>
+#include <bento/detail/address.hpp>
+#include <bento/detail/header_fields.hpp>
+#include <bento/detail/refusal.hpp>
 #include <bento/error.hpp>
 #include <bento/middleware.hpp>
-#include <bento/middleware/address.hpp>
-#include <bento/middleware/fields.hpp>
-#include <bento/middleware/refusal.hpp>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>

@@ -3,8 +3,8 @@
 //   svc.use(bento::middleware::SecureHeaders({.content_security_policy = "default-src 'self'"}));
 #pragma once
 
+#include <bento/detail/header_fields.hpp>
 #include <bento/middleware.hpp>
-#include <bento/middleware/fields.hpp>
 #include <cstdint>
 #include <string>
 #include <string_view>

@@ -5,10 +5,10 @@
 #pragma once
 
 #include <algorithm>
+#include <bento/detail/header_fields.hpp>
+#include <bento/detail/request_url.hpp>
 #include <bento/error.hpp>
 #include <bento/middleware.hpp>
-#include <bento/middleware/fields.hpp>
-#include <bento/middleware/url.hpp>
 #include <string>
 #include <string_view>
 #include <utility>

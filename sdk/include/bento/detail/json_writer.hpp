@@ -6,10 +6,10 @@
 #include <rapidjson/writer.h>
 
 #include <algorithm>
-#include <bento/described.hpp>
+#include <bento/detail/described.hpp>
+#include <bento/detail/json_parser.hpp>
+#include <bento/detail/json_pointer.hpp>
 #include <bento/error.hpp>
-#include <bento/json_parser.hpp>
-#include <bento/json_pointer.hpp>
 #include <charconv>
 #include <cmath>
 #include <cstddef>

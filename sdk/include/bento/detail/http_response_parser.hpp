@@ -14,7 +14,7 @@
 #include <string_view>
 #include <utility>
 
-namespace bento {
+namespace bento::detail {
 
 class HttpResponseParser {
  public:
@@ -174,4 +174,4 @@ class HttpResponseParser {
   std::uint64_t left_ = 0;  // of the body or chunk
 };
 
-}  // namespace bento
+}  // namespace bento::detail

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <system_error>
 
-namespace bento {
+namespace bento::detail {
 
 // "https://[::1]:8443/a?b#c" is https, ::1, 8443 and /a?b.
 struct HttpUrl {
@@ -66,4 +66,4 @@ struct HttpUrl {
   }
 };
 
-}  // namespace bento
+}  // namespace bento::detail
