@@ -46,7 +46,7 @@ Status InnerExchange::take(const bento_scope& scope) {
 }
 
 void InnerExchange::respond(http::Response response) {
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   response_ = std::move(response);
   is_over_ = true;
   over_.notify_all();
@@ -85,16 +85,18 @@ void InnerExchange::cut() {
 }
 
 Status InnerExchange::finish(std::optional<http::Response>& failed) {
+  std::optional<http::Response> response;
   {
     const ThreadPool::Blocking blocking;
-    std::unique_lock lock(mutex_);
-    over_.wait(lock, [this] { return is_over_; });
+    const MutexLock lock(mutex_);
+    while (!is_over_) over_.wait(mutex_);
+    if (cut_) return *cut_;
+    response = std::move(response_);
   }
-  if (cut_) return *cut_;
-  if (!response_) return {};
-  if (response_->failure == nullptr) return send(*response_);
-  Status status = *response_->failure;
-  failed = std::move(*response_);
+  if (!response) return {};
+  if (response->failure == nullptr) return send(*response);
+  Status status = *response->failure;
+  failed = *std::move(response);
   return status;
 }
 
@@ -104,7 +106,7 @@ Status InnerExchange::send(const http::Response& response) {
 }
 
 void InnerExchange::end(std::optional<Status> cut) {
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   cut_ = std::move(cut);
   is_over_ = true;
   over_.notify_all();
