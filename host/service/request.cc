@@ -166,7 +166,7 @@ Status RequestContext::add_header(std::string_view name, std::string_view value)
 
 Status RequestContext::set_route(std::string_view route) {
   if (labels_ == nullptr) {
-    return Status(BENTO_FAILED_PRECONDITION, "a route is told by a mounted app");
+    return Status(BENTO_FAILED_PRECONDITION, "set_route is for mounted apps");
   }
   const RouteLabel* label = labels_->get_below(*mount_, route);
   if (label == nullptr) {
@@ -186,7 +186,7 @@ bool RequestContext::cancelled() const {
 Result<std::unique_ptr<bento_ticket>> RequestContext::submit(
     std::string_view runner, std::string_view method, std::span<const bento_value* const> inputs) {
   if (!may_call_) {
-    return Status(BENTO_FAILED_PRECONDITION, "what does not wait calls no runners: " +
+    return Status(BENTO_FAILED_PRECONDITION, "a quick handler or a hook cannot call runners: " +
                                                  std::string(runner) + "." + std::string(method));
   }
   if (service_ == nullptr) return Status(BENTO_NOT_FOUND, "there are no runners here");
@@ -198,7 +198,8 @@ Result<std::unique_ptr<bento_ticket>> RequestContext::submit(
 Status RequestContext::defer(bento_code (*task)(void*, bento_ctx*, bento_error*), void* arg,
                              void (*drop)(void*)) {
   if (has_ended_) {
-    return Status(BENTO_FAILED_PRECONDITION, "the answer is out: a task is left before its end");
+    return Status(BENTO_FAILED_PRECONDITION,
+                  "the answer has ended: tasks are deferred before that");
   }
   if (service_ == nullptr) return Status(BENTO_FAILED_PRECONDITION, "there is no service here");
   return tracked_.defer(service_, {task, arg, drop});

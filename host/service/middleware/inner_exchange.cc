@@ -24,7 +24,7 @@ Status InnerExchange::take(const bento_scope& scope) {
   request_.client = to_view(scope.client);
   request_.scheme = to_view(scope.scheme) == "https" ? "https" : "http";
   if (!request_.path.starts_with('/') && request_.path != from.path) {
-    return Status(BENTO_INVALID_ARGUMENT, "a path begins with /").as_misuse();
+    return Status(BENTO_INVALID_ARGUMENT, "a path must begin with /").as_misuse();
   }
   for (std::size_t i = 0; i < scope.headers.len; ++i) {
     const bento_pair& header = scope.headers.ptr[i];
@@ -32,7 +32,8 @@ Status InnerExchange::take(const bento_scope& scope) {
     if (!http::append_lower_token(to_view(header.name), taken.name) ||
         !http::is_field_value(taken.value)) {
       return Status(BENTO_INVALID_ARGUMENT,
-                    "header \"" + std::string(to_view(header.name)) + "\" of a request is none")
+                    "header \"" + std::string(to_view(header.name)) +
+                        "\" of the request that is passed on: its name or value is malformed")
           .as_misuse();
     }
     request_.headers.push_back(std::move(taken));

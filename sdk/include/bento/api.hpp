@@ -1,5 +1,7 @@
-// APIs: what Service::api() can be told of one, and how it becomes the ABI's. Part of
-// <bento/bento.hpp>.
+// ApiOptions: what Service::api() can be told of an API beside its handler. Plain data, copied when
+// the API is described. Part of <bento/bento.hpp>.
+//
+//   svc.api("model", {.route = "/models/{model}", .method = "GET"}, handler);
 #pragma once
 
 #include <bento/io.hpp>
@@ -10,15 +12,23 @@
 namespace bento {
 
 struct ApiOptions {
-  // Empty: "/" + name. May have parameters: "/models/{model}". The first slash may be left out.
+  // The path below the service's prefix; empty: "/" + name. A {name} is a parameter, one in a
+  // segment, which Context::path_param() reads: "/models/{model}/{version}:show". The first slash
+  // may be left out.
   std::string route = {};
-  std::string method = {};  // "GET", "PUT", "PATCH" or "DELETE"; empty: "POST"
-  std::string doc = {};
-  std::uint64_t max_body = 0;  // bytes; 0: the host's --max-body
-  // The handler takes microseconds and never waits, for runners neither: it runs where its
-  // connection is served, at a third of the cost. While it runs, other connections wait.
+  // "GET", "POST", "PUT", "PATCH" or "DELETE"; empty: "POST", as in BentoML. GET answers HEAD, too,
+  // and takes no input that needs a body (RFC 9110 9.3.1).
+  std::string method = {};
+  std::string doc = {};  // for people
+  // The longest body of a request, in bytes, as it was sent and as it is inflated; a longer one is
+  // answered 413. It takes the place of --max-body, and may be more. 0: --max-body.
+  std::uint64_t max_body = 0;
+  // The handler takes microseconds, never waits and calls no runner (a call is refused with Error):
+  // then it is called on the event loop of its connection, at a third of the cost, for bodies of up
+  // to 128 KiB. Other connections of that loop wait meanwhile. Not for handlers with a Stream.
   bool quick = false;
-  std::optional<Io> input = {}, output = {};  // say more than the C++ types
+  // In place of the descriptors that the C++ types imply: see <bento/io.hpp>.
+  std::optional<Io> input = {}, output = {};
 };
 
 }  // namespace bento

@@ -25,7 +25,8 @@
 
 namespace bento {
 
-// An app for Service::mount().
+// An app for Service::mount(): made by httplib_app(), below. Many threads call it at once, and so
+// the program's handlers, as cpp-httplib's own threads would.
 class HttplibApp {
  public:
   explicit HttplibApp(std::shared_ptr<httplib::Server> server) : server_(std::move(server)) {
@@ -41,19 +42,21 @@ class HttplibApp {
   std::shared_ptr<httplib::Server> server_;
 };
 
-// [in a handler of a mounted program, and on its thread] The request's Context: options, log,
-// runner calls. What a runner call throws, the handler catches, or cpp-httplib answers 500. Valid
-// until the handler, or its content provider, returns. Throws Error elsewhere.
+// In a handler of a mounted program, and on its thread: the request's Context, with options, log
+// and runner calls. Valid until the handler, or its content provider, returns. What a runner call
+// throws is the handler's to catch: what passes it, cpp-httplib answers 500. Anywhere else this
+// throws Error, 500.
 inline Context& httplib_context() {
   if (detail::httplib_current != nullptr) return *detail::httplib_current;
   throw Error(BENTO_INTERNAL,
               "httplib_context() is for a mounted program's handlers, in their thread");
 }
 
+// Routes are added before the service is loaded; the server is not started: do not call listen().
 inline HttplibApp httplib_app(std::shared_ptr<httplib::Server> server) {
   return HttplibApp(std::move(server));
 }
-// `server` must outlive the service.
+// The same for a server that is not shared, which must outlive the service.
 inline HttplibApp httplib_app(httplib::Server& server) {
   return HttplibApp(std::shared_ptr<httplib::Server>(std::shared_ptr<void>(), &server));
 }

@@ -1,4 +1,5 @@
-// Router: a small web framework, to be mounted beside the APIs. Part of <bento/bento.hpp>.
+// Router: a small web framework, to be mounted beside the APIs as an app. Not for what an API can
+// do: there the host decodes and checks. Part of <bento/bento.hpp>.
 //
 //   bento::Router app;
 //   app.get("/metadata", [] { return Metadata{"iris", "1.0"}; });
@@ -10,7 +11,7 @@
 // A handler asks by type for what it needs, in any order:
 //
 //   bento::Context&             the request's: options, log, runner calls
-//   const bento::PathParams&    what the path has for {name}, or {name:path} for all that is left
+//   const bento::PathParams&    what the path has for {name}, or for {name:path}: all that is left
 //   const bento::Query&         see <bento/query.hpp>
 //   a struct with BENTO_FIELDS  the body, from JSON: 422 with all that is wrong with it
 //   const bento::Request&       all of the request
@@ -19,11 +20,13 @@
 // It returns a struct with BENTO_FIELDS or a std::vector of these (JSON), a text, bento::Html,
 // bento::Json, bento::Bytes, a bento::Response with a status and headers of its own, a
 // bento::TaskResponse of one of these, or nothing (204). What it throws is answered as an API's
-// errors are. GET answers HEAD; OPTIONS is answered, and a method that a path does not have is 405.
-// A path that is here but for the slash at its end is redirected there (307).
+// errors are. GET answers HEAD; OPTIONS is answered with Allow, and a method that a path does not
+// have is 405. A path of which only the slash at the end is missing, or too much, is redirected
+// (307, as in Starlette).
 //
-// Handlers are called by many threads at once. Routes are added before the router is mounted. Each
-// is a route of its own in metrics and the access log: "/web/flowers/{id}".
+// Routes are added by one thread, before the router is mounted; Service::mount() takes a copy.
+// Handlers are const objects that many threads call at once, on the host's --threads, and may wait.
+// Each route is one of its own in metrics and the access log: "/web/flowers/{id}".
 #pragma once
 
 #include <algorithm>
@@ -49,12 +52,13 @@
 
 namespace bento {
 
+// A result that is answered as text/html, UTF-8.
 struct Html {
   std::string text;
 };
 
-// The answer that a handler's result is; a Json that is none throws Error: 500. To give a result
-// another status:
+// The answer that a handler's result becomes. Throws Error, 500, for a Json whose text is not JSON,
+// and for a struct that JSON cannot hold. To give a result another status:
 //   bento::Response response = bento::make_response(flower);
 //   response.status = 201;
 template <typename T>
@@ -79,8 +83,10 @@ Response make_response(T result) {
   }
 }
 
+// Routes, and the app that they make. A value; copies have the same handlers.
 class Router {
  public:
+  // A route for one method: see route(). They return the router, to be chained.
   template <typename F>
   Router& get(std::string_view path, F handler) {
     return route("GET", path, std::move(handler));
@@ -101,9 +107,16 @@ class Router {
   Router& del(std::string_view path, F handler) {
     return route("DELETE", path, std::move(handler));
   }
-  // Throws Error for a path that is no pattern, or that has this method already. Its first slash
-  // may be left out. Of two routes that match a path, the one with text where the other has a
-  // parameter is meant.
+  // Calls `handler` for requests with this method, in capitals, at the paths of a pattern, below
+  // where the router is mounted:
+  //
+  //   /flowers/new           that path
+  //   /flowers/{id}          a parameter: one segment, which is not empty
+  //   /static/{file:path}    at the end: all that is left, slashes and all, or nothing
+  //
+  // The first slash may be left out. Of two routes that match a path, the one with text where the
+  // other has a parameter is taken. Throws Error for a path that is not such a pattern, and for a
+  // second handler of the same paths and method.
   template <typename F>
   Router& route(std::string_view method, std::string_view path, F handler) {
     add({std::string(method), std::string(path), detail::RoutePattern(path),
@@ -111,8 +124,10 @@ class Router {
         path);
     return *this;
   }
-  // The files of a folder, at `prefix` and below: see <bento/detail/folder.hpp>. A relative folder
-  // is meant from the one that the plugin's library is in.
+  // GET for the files of a folder, at `prefix` and below, and index.html for a folder; no
+  // dot-files, nothing outside of it. Small and plain, read by the handler's thread:
+  // Service::files() has the host serve them, with ETags, conditions and ranges. A relative folder
+  // is meant from the one that the plugin's library was found in.
   Router& files(const std::string& prefix, std::filesystem::path folder) {
     return get((prefix == "/" ? "" : prefix) + "/{file:path}",
                [folder = std::move(folder)](Context& ctx, const PathParams& path, Stream& stream) {
@@ -121,7 +136,9 @@ class Router {
                });
   }
 
-  // As an app: see <bento/app.hpp>. Below where it is mounted.
+  // For the host, as <bento/app.hpp> has it: answers one request by the path below the mount.
+  // Throws Error: 404 where no route has the path, 405 where none has the method, and what a
+  // handler throws.
   void call(Context& ctx, Stream& stream) const {
     const bento_scope& scope = ctx.scope();
     const std::string_view path = detail::path_below(scope);
@@ -156,7 +173,7 @@ class Router {
     };
     if (std::any_of(routes_.begin(), routes_.end(), collides)) {
       throw Error(BENTO_FAILED_PRECONDITION,
-                  "route " + route.method + " " + std::string(path) + " is there twice");
+                  "route " + route.method + " " + std::string(path) + " is defined twice");
     }
     const auto place = std::upper_bound(
         routes_.begin(), routes_.end(), route,

@@ -133,7 +133,8 @@ class HttpResponseParser {
     std::uint64_t number = 0;
     const char* end = text.data() + text.size();
     const auto [stopped, error] = std::from_chars(text.data(), end, number, base);
-    if (text.empty() || error != std::errc() || stopped != end) fail("a length that is no number");
+    if (text.empty() || error != std::errc() || stopped != end)
+      fail("a length that is not a number");
     return number;
   }
 

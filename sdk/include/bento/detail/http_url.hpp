@@ -21,7 +21,7 @@ struct HttpUrl {
   // Throws Error, INVALID_ARGUMENT and 500, that says what is wrong with it.
   static HttpUrl parse(std::string_view url) {
     if (std::any_of(url.begin(), url.end(), [](char c) { return c <= ' ' || c == 0x7f; })) {
-      refuse(url, "a blank, a control byte, or one that is not ASCII");
+      refuse(url, "it has a blank, a control byte or a byte that is not ASCII");
     }
     HttpUrl parsed;
     parsed.is_tls = url.starts_with("https://");

@@ -63,7 +63,7 @@ class JsonReader {
     } else if constexpr (kIsVector<M>) {
       read_elements(json, out, rules);
     } else {
-      static_assert(Described<M>, "no type that a member may have: see <bento/fields.hpp>");
+      static_assert(Described<M>, "a member cannot have this type: see <bento/fields.hpp>");
       read_members(json, out);
     }
   }

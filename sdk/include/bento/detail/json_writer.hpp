@@ -49,7 +49,7 @@ class JsonWriter {
     } else if constexpr (kIsVector<T>) {
       write_elements(value);
     } else {
-      static_assert(Described<T>, "no type that a member may have: see <bento/fields.hpp>");
+      static_assert(Described<T>, "a member cannot have this type: see <bento/fields.hpp>");
       write_members(value);
     }
   }

@@ -1,6 +1,9 @@
 // APIKey: keys in a header of their own.
 //
 //   svc.use(bento::middleware::APIKey({.keys_file = "/run/secrets/keys"}));
+//
+// Its hooks are const, and any number of threads may call them at once. The constructor throws
+// Error for options that it cannot use.
 #pragma once
 
 #include <algorithm>

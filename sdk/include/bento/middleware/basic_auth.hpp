@@ -1,6 +1,9 @@
 // BasicAuth: names and passwords (RFC 7617). They travel as they are: use it on https only.
 //
 //   svc.use(bento::middleware::BasicAuth({.users_file = "/run/secrets/users"}));
+//
+// Its hooks are const, and any number of threads may call them at once. The constructor throws
+// Error for options that it cannot use.
 #pragma once
 
 #include <algorithm>

@@ -1,6 +1,9 @@
 // BearerToken: tokens that both sides know (RFC 6750). For tokens that an issuer signs see jwt.hpp.
 //
 //   svc.use(bento::middleware::BearerToken({.tokens_file = "/run/secrets/tokens"}));
+//
+// Its hooks are const, and any number of threads may call them at once. The constructor throws
+// Error for options that it cannot use.
 #pragma once
 
 #include <algorithm>

@@ -241,7 +241,7 @@ TEST_F(DispatcherTest, LetsAQuickHandlerCallNoRunner) {
     return sink->value(sink, &in, error);
   };
   EXPECT_EQ(ask("POST", "/echo", "hello").status, 200);
-  EXPECT_EQ(refusal, "what does not wait calls no runners: iris.predict");
+  EXPECT_EQ(refusal, "a quick handler or a hook cannot call runners: iris.predict");
 }
 
 TEST_F(DispatcherTest, PutsAServiceBehindItsPrefix) {
