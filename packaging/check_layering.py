@@ -26,12 +26,13 @@ LOOKS_UP = {"host/base/process/code_names.cc", "host/base/process/exits.cc"}
 # The SDK's optional part: a plugin that includes none of these needs no other library.
 SDK_OPTIONAL = {
     "bento/http_client.hpp": ("httplib.h",),
-    "bento/httplib_version.hpp": ("httplib.h",),
     "bento/httplib_app.hpp": ("httplib.h",),
+    "bento/detail/httplib_connection.hpp": ("httplib.h",),
+    "bento/detail/httplib_version.hpp": ("httplib.h",),
+    "bento/detail/secret_file.hpp": ("sys/stat.h",),
     "bento/middleware/gzip.hpp": ("zlib.h",),
     "bento/middleware/ip_allow.hpp": ("arpa/inet.h",),
     "bento/middleware/jwt.hpp": ("openssl/",),
-    "bento/middleware/secret_file.hpp": ("sys/stat.h",),
 }
 
 C_HEADERS = {
@@ -152,6 +153,7 @@ ALLOWED = {
     "sdk/include/bento/a.hpp": "#include <bento/abi.h>\n#include <vector>\n"
                                "#include <stdint.h>\n#include <rapidjson/document.h>",
     "sdk/include/bento/middleware/gzip.hpp": "#include <zlib.h>",
+    "sdk/include/bento/detail/secret_file.hpp": "#include <sys/stat.h>",
 }
 FORBIDDEN = {
     "host/base/up.h": '#include "wire/frame.h"',
@@ -172,6 +174,7 @@ FORBIDDEN = {
     "sdk/include/bento/posix.hpp": "#include <unistd.h>",
     "sdk/include/bento/poco.hpp": "#include <Poco/Process.h>",
     "sdk/include/bento/gzip.hpp": "#include <zlib.h>",
+    "sdk/include/bento/secret_file.hpp": "#include <sys/stat.h>",
 }
 
 

@@ -13,10 +13,10 @@
 #include <cerrno>
 #include <charconv>
 #include <exception>
-#include <mutex>
 #include <span>
 #include <utility>
 
+#include "base/mutex.h"
 #include "base/output_fd.h"
 
 namespace bentohost {
@@ -123,7 +123,7 @@ class StderrChannel final : public Poco::Channel {
   void log(const Poco::Message& message) override {
     std::size_t lost = 0;
     {
-      std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       if (std::exchange(inside_a_line_, false)) inside_a_line_ = !write_all("\n");
       if (inside_a_line_ || !write_all(message.getText())) {
         ++lost_;
@@ -136,7 +136,7 @@ class StderrChannel final : public Poco::Channel {
   }
 
  private:
-  bool write_all(std::string_view text) {
+  bool write_all(std::string_view text) BENTO_REQUIRES(mutex_) {
     for (std::string_view rest = text; !rest.empty();) {
       const ssize_t n = out_.write(rest);
       if (n >= 0) {
@@ -153,11 +153,11 @@ class StderrChannel final : public Poco::Channel {
     return true;
   }
 
-  std::mutex mutex_;
-  OutputFd out_{the_fd};        // all guarded by mutex_
-  bool inside_a_line_ = false;  // the last line broke off
-  bool stuck_ = false;          // no more patience until something gets through
-  std::size_t lost_ = 0;
+  Mutex mutex_;
+  OutputFd out_ BENTO_GUARDED_BY(mutex_){the_fd};
+  bool inside_a_line_ BENTO_GUARDED_BY(mutex_) = false;  // the last line broke off
+  bool stuck_ BENTO_GUARDED_BY(mutex_) = false;  // no more patience until something gets through
+  std::size_t lost_ BENTO_GUARDED_BY(mutex_) = 0;
 };
 
 struct Log {

@@ -3,7 +3,7 @@
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
-#include <bento/json_parser.hpp>
+#include <bento/detail/json_parser.hpp>
 #include <cmath>
 #include <utility>
 

@@ -6,7 +6,7 @@
 
 #include <rapidjson/document.h>
 
-#include <bento/json_parser.hpp>
+#include <bento/detail/json_parser.hpp>
 #include <memory>
 #include <string>
 #include <string_view>

@@ -2,9 +2,9 @@
 #include <rapidjson/schema.h>
 #include <rapidjson/stringbuffer.h>
 
-#include <mutex>
 #include <vector>
 
+#include "base/mutex.h"
 #include "json/json.h"
 #include "json/json_schema_check.h"
 #include "json/json_schema_words.h"
@@ -62,12 +62,12 @@ struct JsonSchema::Impl {
 
   // RapidJSON's expressions keep their working state in themselves, so a schema with a pattern is
   // compiled once for each thread that happens to validate at the same time.
-  mutable std::mutex mutex;
-  mutable std::vector<std::unique_ptr<SchemaDocument>> idle;
+  mutable Mutex mutex;
+  mutable std::vector<std::unique_ptr<SchemaDocument>> idle BENTO_GUARDED_BY(mutex);
 
   std::unique_ptr<SchemaDocument> borrow() const {
     {
-      std::lock_guard lock(mutex);
+      const MutexLock lock(mutex);
       if (!idle.empty()) {
         std::unique_ptr<SchemaDocument> schema = std::move(idle.back());
         idle.pop_back();
@@ -77,7 +77,7 @@ struct JsonSchema::Impl {
     return std::make_unique<SchemaDocument>(checked.assertions);
   }
   void give_back(std::unique_ptr<SchemaDocument> schema) const {
-    std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     idle.push_back(std::move(schema));
   }
 
@@ -95,7 +95,7 @@ Result<JsonSchema> JsonSchema::compile(std::string_view text) {
   impl->checked = *std::move(checked);
   auto compiled = std::make_unique<SchemaDocument>(impl->checked.assertions);
   if (impl->checked.uses_pattern) {
-    impl->idle.push_back(std::move(compiled));
+    impl->give_back(std::move(compiled));
   } else {
     impl->shared = std::move(compiled);
   }

@@ -6,13 +6,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
-#include <condition_variable>
-#include <mutex>
 #include <optional>
 #include <system_error>
 #include <thread>
 #include <utility>
 
+#include "base/mutex.h"
 #include "base/output_fd.h"
 #include "base/process/host_thread.h"
 
@@ -115,7 +114,7 @@ struct AccessLog::Impl {
   }
   ~Impl() {
     {
-      std::lock_guard lock(mutex);
+      const MutexLock lock(mutex);
       stop = true;
     }
     changed.notify_one();
@@ -131,10 +130,10 @@ struct AccessLog::Impl {
   const LogFormat format;
   const std::function<void(std::size_t)> dropped;
 
-  std::mutex mutex;
-  std::condition_variable changed;
-  std::string queue;  // guarded by mutex
-  bool stop = false;  // guarded by mutex
+  Mutex mutex;
+  CondVar changed;
+  std::string queue BENTO_GUARDED_BY(mutex);
+  bool stop BENTO_GUARDED_BY(mutex) = false;
 
   // Of the writing thread alone.
   OutputFd out;
@@ -148,7 +147,7 @@ void AccessLog::Impl::enqueue(const std::string& line) {
   constexpr std::size_t kHalf = kMaxQueuedBytes / 2;
   bool fits = false, wake = false;
   {
-    std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     const std::size_t before = queue.size(), after = before + line.size();
     fits = after <= kMaxQueuedBytes;
     // The thread sleeps until there is a line, and then gathers until half of the room is gone.
@@ -161,11 +160,13 @@ void AccessLog::Impl::enqueue(const std::string& line) {
 
 void AccessLog::Impl::run() {
   std::string batch;
-  std::unique_lock lock(mutex);
+  MutexLock lock(mutex);
   for (;;) {
-    changed.wait(lock, [this] { return stop || !queue.empty(); });
-    changed.wait_for(lock, kGatherTime,
-                     [this] { return stop || queue.size() >= kMaxQueuedBytes / 2; });
+    while (!stop && queue.empty()) changed.wait(mutex);
+    const auto gathered_at = std::chrono::steady_clock::now() + kGatherTime;
+    while (!stop && queue.size() < kMaxQueuedBytes / 2 &&
+           changed.wait_until(mutex, gathered_at) == std::cv_status::no_timeout) {
+    }
     if (queue.empty()) return;  // only when told to stop
     batch.swap(queue);
     lock.unlock();

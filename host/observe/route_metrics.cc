@@ -93,7 +93,7 @@ class RouteMetricsTable::Route final : public RouteMetrics {
   };
 
   ByMethod* add_method(std::size_t index) {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (methods_[index] == nullptr) {
       const prometheus::Labels labels{{"method", std::string(kMethods[index])}, {"route", name_}};
       methods_[index].reset(new ByMethod{families_.duration.Add(labels, kSeconds),
@@ -120,8 +120,8 @@ class RouteMetricsTable::Route final : public RouteMetrics {
   HttpFamilies& families_;
   const std::string name_;
   std::array<std::atomic<ByMethod*>, kMethods.size()> published_{};
-  std::mutex mutex_;
-  std::array<std::unique_ptr<ByMethod>, kMethods.size()> methods_;  // guarded by mutex_
+  Mutex mutex_;
+  std::array<std::unique_ptr<ByMethod>, kMethods.size()> methods_ BENTO_GUARDED_BY(mutex_);
 };
 
 RouteMetricsTable::RouteMetricsTable(prometheus::Registry& registry) : families_(registry) {}
@@ -129,7 +129,7 @@ RouteMetricsTable::~RouteMetricsTable() = default;
 
 RouteMetrics* RouteMetricsTable::route(std::string_view route) {
   const std::string_view name = route.empty() ? kUnmatched : route;
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   auto found = routes_.find(name);
   if (found == routes_.end()) {
     found = routes_.emplace(name, std::make_unique<Route>(families_, name)).first;

@@ -9,9 +9,9 @@
 
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 
+#include "base/mutex.h"
 #include "observe/metrics.h"
 
 namespace bentohost::observe {
@@ -36,8 +36,8 @@ class RouteMetricsTable {
   class Route;
 
   HttpFamilies families_;
-  std::mutex mutex_;
-  std::map<std::string, std::unique_ptr<Route>, std::less<>> routes_;  // guarded by mutex_
+  Mutex mutex_;
+  std::map<std::string, std::unique_ptr<Route>, std::less<>> routes_ BENTO_GUARDED_BY(mutex_);
 };
 
 }  // namespace bentohost::observe

@@ -86,6 +86,7 @@ Status check_is_executable(const std::string& folder) {
 
 Result<std::shared_ptr<CopyPlace>> CopyPlace::create(const std::string& parent) {
   std::shared_ptr<CopyPlace> place(new CopyPlace(parent));
+  const MutexLock lock(place->mutex_);
   if (Status status = place->make(); !status.ok()) return status;
   return place;
 }
@@ -167,7 +168,7 @@ Status CopyPlace::ensure() {
 }
 
 void CopyPlace::remove() {
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (std::exchange(is_over_, true) || path_.empty()) return;
   std::error_code ignored;
   fs::remove_all(path_, ignored);

@@ -5,9 +5,9 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
 #include <string>
 
+#include "base/mutex.h"
 #include "base/status.h"
 #include "base/unique_fd.h"
 
@@ -24,27 +24,28 @@ class CopyPlace {
   CopyPlace(const CopyPlace&) = delete;
   CopyPlace& operator=(const CopyPlace&) = delete;
 
-  // Held by who calls what follows, and while he works in the folder.
-  std::mutex& mutex() const { return mutex_; }
-  const std::string& path() const { return path_; }
+  // Its holder may call the two functions that follow, and work in the folder.
+  Mutex& mutex() const BENTO_RETURN_CAPABILITY(mutex_) { return mutex_; }
+  const std::string& path() const BENTO_REQUIRES(mutex_) { return path_; }
   // That it is there: made anew, perhaps by another path, if it was removed.
-  Status ensure();
+  Status ensure() BENTO_REQUIRES(mutex_);
 
-  // Any thread, without the mutex. For good: it is not made anew.
-  void remove();
+  // Any thread. For good: it is not made anew.
+  void remove() BENTO_EXCLUDES(mutex_);
 
  private:
   explicit CopyPlace(std::string parent) : parent_(std::move(parent)) {}
-  Status make();
-  Status make_below(const std::string& parent);
-  bool is_there() const;
+  Status make() BENTO_REQUIRES(mutex_);
+  Status make_below(const std::string& parent) BENTO_REQUIRES(mutex_);
+  bool is_there() const BENTO_REQUIRES(mutex_);
 
   const std::string parent_;  // as it was asked for
-  mutable std::mutex mutex_;
-  std::string path_;
-  UniqueFd lock_;    // held while the process lives
-  UniqueFd folder_;  // locked as well: systemd-tmpfiles leaves such a folder alone
-  bool is_over_ = false;
+  mutable Mutex mutex_;
+  std::string path_ BENTO_GUARDED_BY(mutex_);
+  UniqueFd lock_ BENTO_GUARDED_BY(mutex_);  // held while the process lives
+  // Locked as well: systemd-tmpfiles leaves such a folder alone.
+  UniqueFd folder_ BENTO_GUARDED_BY(mutex_);
+  bool is_over_ BENTO_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace bentohost::plugin

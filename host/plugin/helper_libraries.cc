@@ -4,12 +4,12 @@
 #include <link.h>
 
 #include <map>
-#include <mutex>
 #include <set>
 #include <string_view>
 #include <utility>
 
 #include "base/log.h"
+#include "base/mutex.h"
 #include "plugin/file_copy.h"
 
 namespace bentohost::plugin {
@@ -25,8 +25,8 @@ struct Loaded {
 };
 
 struct Known {
-  std::mutex mutex;
-  std::map<std::string, Loaded> by_name;
+  Mutex mutex;
+  std::map<std::string, Loaded> by_name BENTO_GUARDED_BY(mutex);
   std::set<std::string> programs_own;  // by path: what was there before the first plugin
 };
 
@@ -73,24 +73,25 @@ bool is_same(const Loaded& loaded, const std::string& file) {
 }  // namespace
 
 Status check_helper_libraries(const Brought& brought) {
-  std::lock_guard lock(known().mutex);
+  Known& all = known();
+  const MutexLock lock(all.mutex);
   for (const BroughtLibrary& library : brought.libraries) {
     const std::string path = loaded_path(library.name);
     if (path.empty()) continue;
     const std::string its = "its library " + library.name + " (" + library.source + ") is ";
-    if (known().programs_own.contains(path)) {
+    if (all.programs_own.contains(path)) {
       const auto same = same_bytes(path, library.source);
       if (same.ok() && *same) continue;
       log_warning(brought.place + ": " + its + "not used: bentohost itself has " + path +
                   " loaded, and there is one of a name in a process");
       continue;
     }
-    auto loaded = known().by_name.find(library.name);
-    if (loaded == known().by_name.end() || loaded->second.path != path) {
+    auto loaded = all.by_name.find(library.name);
+    if (loaded == all.by_name.end() || loaded->second.path != path) {
       // Loaded by a plugin's own dlopen: of such a file nothing is known but what it is now.
       const auto stamp = file_stamp(path);
       Loaded found{path, path, {}, stamp.ok() ? *stamp : FileStamp(), nullptr};
-      loaded = known().by_name.insert_or_assign(library.name, std::move(found)).first;
+      loaded = all.by_name.insert_or_assign(library.name, std::move(found)).first;
     }
     const Loaded& there = loaded->second;
     if (is_same(there, library.source)) continue;
@@ -109,16 +110,16 @@ Status check_helper_libraries(const Brought& brought) {
 
 void note_helper_libraries(const std::string& plugin, const Brought& brought,
                            const PrivateCopy& copy) {
-  std::lock_guard lock(known().mutex);
+  Known& all = known();
+  const MutexLock lock(all.mutex);
   for (const BroughtLibrary& library : brought.libraries) {
     const std::string path = loaded_path(library.name);
-    if (path.empty() || known().programs_own.contains(path)) continue;
-    const auto already = known().by_name.find(library.name);
-    if (already != known().by_name.end() && already->second.path == path) continue;
+    if (path.empty() || all.programs_own.contains(path)) continue;
+    const auto already = all.by_name.find(library.name);
+    if (already != all.by_name.end() && already->second.path == path) continue;
     const auto stamp = file_stamp(library.source);
     if (!stamp.ok()) continue;
-    known().by_name[library.name] = {path, library.source, plugin, *stamp,
-                                     copy.library(library.place)};
+    all.by_name[library.name] = {path, library.source, plugin, *stamp, copy.library(library.place)};
   }
 }
 

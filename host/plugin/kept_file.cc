@@ -28,11 +28,7 @@ Result<KeptFilePtr> KeptFile::make(int from, const std::string& at) {
   if (Status status = write_copy(from, at, info); !status.ok()) return status;
   UniqueFd fd(::open(at.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) return file_error(at);
-  KeptFilePtr file(new KeptFile(std::move(fd)));
-  file->written_to_ = at;
-  file->device_ = info.st_dev;
-  file->inode_ = info.st_ino;
-  return file;
+  return KeptFilePtr(new KeptFile(std::move(fd), at, info.st_dev, info.st_ino));
 }
 
 bool KeptFile::is_at(const std::string& path) const {
@@ -41,7 +37,7 @@ bool KeptFile::is_at(const std::string& path) const {
 }
 
 Status KeptFile::put(const std::string& at) {
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (is_at(at)) return {};
   ::unlink(at.c_str());
   if (::link(written_to_.c_str(), at.c_str()) == 0) {

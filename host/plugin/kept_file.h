@@ -4,9 +4,10 @@
 
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
+#include <utility>
 
+#include "base/mutex.h"
 #include "base/status.h"
 #include "base/unique_fd.h"
 
@@ -23,14 +24,15 @@ class KeptFile {
   std::string readable() const { return "/proc/self/fd/" + std::to_string(fd_.get()); }
 
  private:
-  explicit KeptFile(UniqueFd fd) : fd_(std::move(fd)) {}
-  bool is_at(const std::string& path) const;
+  KeptFile(UniqueFd fd, std::string at, std::uint64_t device, std::uint64_t inode)
+      : fd_(std::move(fd)), written_to_(std::move(at)), device_(device), inode_(inode) {}
+  bool is_at(const std::string& path) const BENTO_REQUIRES(mutex_);
 
   const UniqueFd fd_;
-  std::mutex mutex_;
+  Mutex mutex_;
   // What was last written; not always what fd_ is open on.
-  std::string written_to_;
-  std::uint64_t device_ = 0, inode_ = 0;
+  std::string written_to_ BENTO_GUARDED_BY(mutex_);
+  std::uint64_t device_ BENTO_GUARDED_BY(mutex_), inode_ BENTO_GUARDED_BY(mutex_);
 };
 using KeptFilePtr = std::shared_ptr<KeptFile>;
 

@@ -4,10 +4,10 @@
 
 #include <cstddef>
 #include <filesystem>
-#include <mutex>
 #include <set>
 #include <utility>
 
+#include "base/mutex.h"
 #include "base/process/clean_pages.h"
 #include "base/process/code_names.h"
 #include "plugin/elf_check.h"
@@ -30,8 +30,8 @@ std::string built_with_text(const bento_plugin_entry& entry) {
 
 // dlopen and dlclose one at a time: static constructors and destructors of plugins are not made for
 // more.
-std::mutex& loader_mutex() {
-  static std::mutex mutex;
+Mutex& loader_mutex() {
+  static Mutex mutex;
   return mutex;
 }
 
@@ -62,7 +62,7 @@ Result<Library> Library::map(const PluginFile& file) {
   if (Status status = check_elf_file(file.mapped()); !status.ok())
     return std::move(status).prefixed(context);
 
-  std::lock_guard lock(loader_mutex());
+  const MutexLock lock(loader_mutex());
   remember_library(file.mapped(), file.path);
   void* handle = ::dlopen(file.mapped().c_str(), RTLD_NOW | RTLD_LOCAL);
   if (handle == nullptr) {
@@ -103,7 +103,7 @@ Status Library::unmap() {
     return stays("thread " + std::to_string(thread) +
                  " runs its code; destroy() must join what the plugin has started");
   }
-  std::lock_guard lock(loader_mutex());
+  const MutexLock lock(loader_mutex());
   ::dlclose(std::exchange(handle_, nullptr));
   void* again = ::dlopen(file_.mapped().c_str(), RTLD_NOW | RTLD_NOLOAD);
   if (again == nullptr) return {};

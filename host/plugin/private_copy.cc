@@ -61,7 +61,7 @@ std::vector<std::string> names_in(const std::string& folder) {
 // ---- one copy ----
 
 PrivateCopy::~PrivateCopy() {
-  std::lock_guard lock(place_->mutex());
+  const MutexLock lock(place_->mutex());
   std::error_code ignored;
   fs::remove_all(root(), ignored);
 }
@@ -69,12 +69,12 @@ PrivateCopy::~PrivateCopy() {
 std::string PrivateCopy::root() const { return place_->path() + "/" + std::to_string(number_); }
 
 std::string PrivateCopy::path() const {
-  std::lock_guard lock(place_->mutex());
+  const MutexLock lock(place_->mutex());
   return root() + "/" + files_.front().at;
 }
 
 Result<std::string> PrivateCopy::restore() const {
-  std::lock_guard lock(place_->mutex());
+  const MutexLock lock(place_->mutex());
   if (Status status = restore_all(); !status.ok()) return status;
   return root() + "/" + files_.front().at;
 }
@@ -110,7 +110,7 @@ Result<std::unique_ptr<CopyFolder>> CopyFolder::create(const std::string& parent
 }
 
 std::string CopyFolder::path() const {
-  std::lock_guard lock(place_->mutex());
+  const MutexLock lock(place_->mutex());
   return place_->path();
 }
 
@@ -148,7 +148,7 @@ Result<std::shared_ptr<PrivateCopy>> CopyFolder::copy(const std::string& path, P
   std::shared_ptr<PrivateCopy> copy(new PrivateCopy(place_, next_++));
   std::string root;
   {
-    std::lock_guard lock(place_->mutex());
+    const MutexLock lock(copy->place_->mutex());
     if (Status status = copy->restore_all(); !status.ok()) return status;
     root = copy->root();
   }
@@ -207,7 +207,7 @@ Status CopyFolder::surround(PrivateCopy& copy, const Brought& brought, Patience 
 
   std::string root;
   {
-    std::lock_guard lock(place_->mutex());
+    const MutexLock lock(copy.place_->mutex());
     root = copy.root();
     const std::string before = std::exchange(copy.files_.front().at, at);
     if (Status status = copy.restore_all(); !status.ok()) return status;

@@ -53,8 +53,8 @@ class PrivateCopy {
 
   PrivateCopy(std::shared_ptr<CopyPlace> place, std::uint64_t number)
       : place_(std::move(place)), number_(number) {}
-  std::string root() const;  // of its folder; the place's mutex is held
-  Status restore_all() const;
+  std::string root() const BENTO_REQUIRES(place_->mutex());  // of its folder
+  Status restore_all() const BENTO_REQUIRES(place_->mutex());
 
   const std::shared_ptr<CopyPlace> place_;
   const std::uint64_t number_;

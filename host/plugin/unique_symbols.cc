@@ -7,9 +7,10 @@
 #include <cstdlib>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string_view>
 #include <vector>
+
+#include "base/mutex.h"
 
 namespace bentohost::plugin {
 namespace {
@@ -23,8 +24,8 @@ struct Bound {
 };
 
 struct Known {
-  std::mutex mutex;
-  std::map<std::string, Bound> by_name;
+  Mutex mutex;
+  std::map<std::string, Bound> by_name BENTO_GUARDED_BY(mutex);
 };
 
 Known& known() {
@@ -36,9 +37,9 @@ bool is_same_constant(const UniqueSymbol& a, const UniqueSymbol& b) {
   return a.is_constant && b.is_constant && a.size == b.size && a.content == b.content;
 }
 
-void note(const std::string& path, const ElfFacts& facts) {
+void note(Known& all, const std::string& path, const ElfFacts& facts) BENTO_REQUIRES(all.mutex) {
   for (const UniqueSymbol& symbol : facts.unique_symbols) {
-    known().by_name.try_emplace(symbol.name, Bound{symbol, path});
+    all.by_name.try_emplace(symbol.name, Bound{symbol, path});
   }
 }
 
@@ -60,16 +61,19 @@ std::string named(std::vector<std::string> symbols) {
 Status check_unique_symbols(const ElfFacts& plugin, const Brought& brought) {
   std::vector<std::string> shared;
   std::string whose;
-  std::lock_guard lock(known().mutex);
-  const auto look_at = [&](const std::string& source, const ElfFacts& facts) {
-    for (const UniqueSymbol& symbol : facts.unique_symbols) {
-      const auto bound = known().by_name.find(symbol.name);
-      if (bound == known().by_name.end() || bound->second.path == source) continue;
-      if (is_same_constant(bound->second.symbol, symbol)) continue;
-      if (shared.empty()) whose = bound->second.path;
-      shared.push_back(symbol.name);
-    }
-  };
+  Known& all = known();
+  const MutexLock lock(all.mutex);
+  const auto look_at = [&](const std::string& source, const ElfFacts& facts)
+                           BENTO_REQUIRES(all.mutex) {
+                             for (const UniqueSymbol& symbol : facts.unique_symbols) {
+                               const auto bound = all.by_name.find(symbol.name);
+                               if (bound == all.by_name.end() || bound->second.path == source)
+                                 continue;
+                               if (is_same_constant(bound->second.symbol, symbol)) continue;
+                               if (shared.empty()) whose = bound->second.path;
+                               shared.push_back(symbol.name);
+                             }
+                           };
   look_at({}, plugin);
   // A library that is loaded already is the same one for both generations.
   for (const BroughtLibrary& library : brought.libraries) look_at(library.source, library.facts);
@@ -83,9 +87,10 @@ Status check_unique_symbols(const ElfFacts& plugin, const Brought& brought) {
 }
 
 void note_unique_symbols(const std::string& path, const ElfFacts& plugin, const Brought& brought) {
-  std::lock_guard lock(known().mutex);
-  note(path, plugin);
-  for (const BroughtLibrary& library : brought.libraries) note(library.source, library.facts);
+  Known& all = known();
+  const MutexLock lock(all.mutex);
+  note(all, path, plugin);
+  for (const BroughtLibrary& library : brought.libraries) note(all, library.source, library.facts);
 }
 
 std::string demangled(const std::string& symbol) {

@@ -52,7 +52,7 @@ Status Background::admit() {
 
 void Background::begin(std::shared_ptr<BackgroundRow> row) {
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (stopping_->load()) return;  // too late: the row is dropped
     ++rows_;
   }
@@ -63,15 +63,16 @@ void Background::begin(std::shared_ptr<BackgroundRow> row) {
 }
 
 void Background::end_row() {
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   --rows_;
   row_ended_.notify_all();
 }
 
 bool Background::stop(TimePoint deadline, Duration grace) {
   {
-    std::unique_lock lock(mutex_);
-    row_ended_.wait_until(lock, deadline, [this] { return rows_ == 0; });
+    const MutexLock lock(mutex_);
+    while (rows_ != 0 && row_ended_.wait_until(mutex_, deadline) == std::cv_status::no_timeout) {
+    }
     stopping_->store(true);
   }
   const bool all_returned = threads_.stop(clock_.now() + grace) == 0;

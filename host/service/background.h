@@ -6,17 +6,16 @@
 #include <bento/abi.h>
 
 #include <atomic>
-#include <condition_variable>
 #include <cstddef>
 #include <deque>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "base/clock.h"
 #include "base/loop/thread_pool.h"
+#include "base/mutex.h"
 #include "base/status.h"
 #include "observe/metrics.h"
 #include "plugin/context.h"
@@ -65,9 +64,9 @@ class Background {
   const std::shared_ptr<std::atomic<bool>> stopping_ = std::make_shared<std::atomic<bool>>(false);
   std::atomic<std::size_t> waiting_ = 0;  // tasks
   std::atomic<std::size_t> dropped_ = 0;  // tasks, by stop()
-  std::mutex mutex_;
-  std::condition_variable row_ended_;
-  std::size_t rows_ = 0;  // begun; guarded by mutex_
+  Mutex mutex_;
+  CondVar row_ended_;
+  std::size_t rows_ BENTO_GUARDED_BY(mutex_) = 0;  // begun
   ThreadPool threads_;
 };
 

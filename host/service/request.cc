@@ -186,7 +186,7 @@ bool RequestContext::cancelled() const {
 Result<std::unique_ptr<bento_ticket>> RequestContext::submit(
     std::string_view runner, std::string_view method, std::span<const bento_value* const> inputs) {
   if (!may_call_) {
-    return Status(BENTO_FAILED_PRECONDITION, "code that must not wait cannot call a runner: " +
+    return Status(BENTO_FAILED_PRECONDITION, "a quick handler or a hook cannot call runners: " +
                                                  std::string(runner) + "." + std::string(method));
   }
   if (service_ == nullptr) return Status(BENTO_NOT_FOUND, "there are no runners here");

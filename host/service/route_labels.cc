@@ -13,7 +13,7 @@ bool is_template(std::string_view route) {
 }  // namespace
 
 const RouteLabel* RouteLabels::get(const std::string& route) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return get_locked(route);
 }
 
@@ -25,7 +25,7 @@ const RouteLabel* RouteLabels::get_locked(const std::string& route) {
 
 const RouteLabel* RouteLabels::get_below(const RouteLabel& mount, std::string_view route) {
   if (!is_template(route)) return nullptr;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   ByRoute& known = below_[&mount];
   if (const auto found = known.find(route); found != known.end()) return found->second;
   if (known.size() >= kMaxRoutesOfAMount) return &mount;

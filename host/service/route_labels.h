@@ -4,10 +4,10 @@
 
 #include <cstddef>
 #include <map>
-#include <mutex>
 #include <string>
 #include <string_view>
 
+#include "base/mutex.h"
 #include "observe/metrics.h"
 
 namespace bentohost::service {
@@ -34,12 +34,12 @@ class RouteLabels {
  private:
   using ByRoute = std::map<std::string, const RouteLabel*, std::less<>>;
 
-  const RouteLabel* get_locked(const std::string& route);
+  const RouteLabel* get_locked(const std::string& route) BENTO_REQUIRES(mutex_);
 
   observe::Metrics& metrics_;
-  std::mutex mutex_;
-  std::map<std::string, RouteLabel, std::less<>> labels_;  // guarded by mutex_
-  std::map<const RouteLabel*, ByRoute> below_;             // by mount; guarded by mutex_
+  Mutex mutex_;
+  std::map<std::string, RouteLabel, std::less<>> labels_ BENTO_GUARDED_BY(mutex_);
+  std::map<const RouteLabel*, ByRoute> below_ BENTO_GUARDED_BY(mutex_);  // by mount
   const RouteLabel* unmatched_;
 };
 

@@ -12,11 +12,11 @@
 #include <charconv>
 #include <cstdlib>
 #include <deque>
-#include <mutex>
 #include <thread>
 #include <utility>
 
 #include "base/log.h"
+#include "base/mutex.h"
 #include "base/process/crash_report.h"
 #include "base/process/exits.h"
 #include "base/process/host_thread.h"
@@ -43,13 +43,13 @@ struct SupervisorClient::Thread {
   std::vector<std::string> files;
   std::function<void(int)> request;
   UniqueFd wake{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-  std::mutex mutex;
+  Mutex mutex;
   struct Watched {
     std::shared_ptr<EventLoop> loop;
     std::atomic<bool> is_due = false;  // the loop has not turned since it was asked
     std::atomic<pid_t> thread = 0;     // known once the loop has turned
   };
-  std::deque<Watched> loops;  // guarded by mutex; elements stay where they are
+  std::deque<Watched> loops BENTO_GUARDED_BY(mutex);  // its elements stay where they are
   TimePoint next_beat = kNoDeadline;
 
   void run();
@@ -90,7 +90,7 @@ void SupervisorClient::Thread::run() {
 }
 
 void SupervisorClient::Thread::ask_loops() {
-  const std::lock_guard lock(mutex);
+  const MutexLock lock(mutex);
   for (Watched& each : loops) {
     each.is_due = true;
     each.loop->post([&each] {
@@ -101,7 +101,7 @@ void SupervisorClient::Thread::ask_loops() {
 }
 
 bool SupervisorClient::Thread::has_a_hung_loop() {
-  const std::lock_guard lock(mutex);
+  const MutexLock lock(mutex);
   return std::any_of(loops.begin(), loops.end(),
                      [](const Watched& each) { return each.is_due.load(); });
 }
@@ -110,7 +110,7 @@ bool SupervisorClient::Thread::has_a_hung_loop() {
 void SupervisorClient::Thread::end_the_hung() {
   pid_t hung = 0;
   {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     for (const Watched& each : loops) {
       if (each.is_due && hung == 0) hung = each.thread;
     }
@@ -207,7 +207,7 @@ void SupervisorClient::start(std::function<void(int)> request) {
 void SupervisorClient::watch(const Loops& loops) {
   if (thread_ == nullptr || beat_ == Duration::zero()) return;
   {
-    const std::lock_guard lock(thread_->mutex);
+    const MutexLock lock(thread_->mutex);
     for (const auto& loop : loops) thread_->loops.emplace_back().loop = loop;
   }
   ::eventfd_write(thread_->wake.get(), 1);

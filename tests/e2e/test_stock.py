@@ -118,7 +118,7 @@ class Stock(HostTest):
     def test_options_that_cannot_be_are_refused_at_the_start(self):
         for use, words in (('trusted_host={"allowed_hosts":["*a"]}', ("allowed_hosts", '"*a"')),
                            ('trusted_host={"hosts":[]}', ("trusted_host", "hosts")),
-                           ("jwt", ("jwt", "algorithm is HS256 or RS256")),
+                           ("jwt", ("jwt", "algorithm must be HS256 or RS256")),
                            ('basic_auth={"users_file":"/nonexistent"}', ("/nonexistent cannot be found",)),
                            ('ip_allow={"deny":["10.0.0.1/8"]}', ("has bits set beyond its prefix",))):
             with self.subTest(use=use):

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <bento/detail/io_traits.hpp>
 #include <bento/io.hpp>
 #include <cstdint>
 #include <limits>

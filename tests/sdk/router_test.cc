@@ -175,7 +175,7 @@ TEST_F(RouterTest, RefusesPatternsThatAreNone) {
   }
   EXPECT_THAT(refused("/{a:path}/b"), HasSubstr("{name:path} only at its end"));
   EXPECT_EQ(refused("/u/{a}"), "it is taken");
-  EXPECT_EQ(refused("/u/{b}"), "route GET /u/{b} is there twice");
+  EXPECT_EQ(refused("/u/{b}"), "route GET /u/{b} is defined twice");
 }
 
 TEST_F(RouterTest, AnswersHeadAndOptionsAndTellsWhatIsAllowed) {

@@ -57,7 +57,7 @@ void EventLoop::stop() {
   if (thread_.joinable()) thread_.join();
   std::vector<std::function<void()>> never_run;
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stopped_ = true;
     never_run.swap(posted_);
   }
@@ -116,7 +116,7 @@ void EventLoop::forget_events_of(const void* watcher) {
 
 void EventLoop::run_posted() {
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (posted_.empty()) return;
     running_.swap(posted_);
   }
@@ -160,7 +160,7 @@ bool EventLoop::tick() {
 void EventLoop::post(std::function<void()> f) {
   bool is_first = false;
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (stopped_) return;
     is_first = posted_.empty();
     posted_.push_back(std::move(f));
@@ -203,13 +203,13 @@ Status EventLoop::watch(int fd, std::uint32_t epoll_events,
                         std::function<void(std::uint32_t)> on_event) {
   auto watcher = std::make_unique<FunctionWatcher>(std::move(on_event));
   if (Status status = add(fd, epoll_events, *watcher); !status.ok()) return status;
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   functions_[fd] = std::move(watcher);
   return {};
 }
 
 void EventLoop::set_events(int fd, std::uint32_t epoll_events) {
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto it = functions_.find(fd);
   if (it == functions_.end()) return;
   epoll_event event{};
@@ -219,7 +219,7 @@ void EventLoop::set_events(int fd, std::uint32_t epoll_events) {
 }
 
 void EventLoop::unwatch(int fd) {
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto it = functions_.find(fd);
   if (it == functions_.end()) return;
   remove(fd, *it->second);

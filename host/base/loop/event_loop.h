@@ -11,7 +11,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <thread>
 #include <unordered_map>
@@ -19,6 +18,7 @@
 
 #include "base/clock.h"
 #include "base/loop/timer_queue.h"
+#include "base/mutex.h"
 #include "base/status.h"
 #include "base/unique_fd.h"
 
@@ -116,12 +116,13 @@ class EventLoop {
   void wake();
 
   const Clock& clock_;
+  Mutex mutex_;
   UniqueFd epoll_, wake_;
   TimePoint now_;
   std::array<epoll_event, 128> events_;
-  std::span<epoll_event> unhandled_;                                     // of this turn
-  std::unordered_map<int, std::unique_ptr<FunctionWatcher>> functions_;  // changed under mutex_
-  std::vector<std::unique_ptr<FunctionWatcher>> unwatched_;              // of this turn
+  std::span<epoll_event> unhandled_;  // of this turn
+  std::unordered_map<int, std::unique_ptr<FunctionWatcher>> functions_ BENTO_GUARDED_BY(mutex_);
+  std::vector<std::unique_ptr<FunctionWatcher>> unwatched_;  // of this turn
   TimerQueue timers_;
   std::vector<TurnEnd*> turn_ends_, ending_;
   std::map<TickerId, Ticker> tickers_;
@@ -130,9 +131,8 @@ class EventLoop {
   std::atomic<bool> ticking_ = false;
   std::atomic<bool> stopping_ = false;
 
-  std::mutex mutex_;
-  std::vector<std::function<void()>> posted_;  // guarded by mutex_
-  bool stopped_ = false;                       // guarded by mutex_
+  std::vector<std::function<void()>> posted_ BENTO_GUARDED_BY(mutex_);
+  bool stopped_ BENTO_GUARDED_BY(mutex_) = false;
   std::vector<std::function<void()>> running_;
   std::thread thread_;
 };

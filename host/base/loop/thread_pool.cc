@@ -1,14 +1,13 @@
 #include "base/loop/thread_pool.h"
 
 #include <algorithm>
-#include <condition_variable>
 #include <ctime>
 #include <deque>
-#include <mutex>
 #include <system_error>
 #include <utility>
 #include <vector>
 
+#include "base/mutex.h"
 #include "base/process/host_thread.h"
 #include "base/process/signal_stack.h"
 
@@ -69,29 +68,29 @@ struct ThreadPool::State : std::enable_shared_from_this<State> {
   };
 
   void work();
-  bool await_job(std::unique_lock<std::mutex>& lock);
-  JobPtr take_first();
-  int call_for_a_thread();
-  int add_thread();
-  bool has_room_for(const Job& job) const;
-  bool may_look_through();
-  std::vector<JobPtr> take_unwanted();
-  void drop_all(std::unique_lock<std::mutex>& lock);
+  bool await_job() BENTO_REQUIRES(mutex);
+  JobPtr take_first() BENTO_REQUIRES(mutex);
+  int call_for_a_thread() BENTO_REQUIRES(mutex);
+  int add_thread() BENTO_REQUIRES(mutex);
+  bool has_room_for(const Job& job) const BENTO_REQUIRES(mutex);
+  bool may_look_through() BENTO_REQUIRES(mutex);
+  std::vector<JobPtr> take_unwanted() BENTO_REQUIRES(mutex);
+  void drop_all() BENTO_REQUIRES(mutex);
 
   const Options options;
-  std::mutex mutex;
-  std::condition_variable changed;
-  std::condition_variable thread_ended;
-  std::deque<Waiting> jobs;
-  std::size_t waiting_bytes = 0;
-  TimePoint looked_through{};
-  std::ptrdiff_t free_permits;  // below zero: more run than should
-  std::size_t threads = 0;
-  std::size_t idle = 0;
-  std::size_t starting = 0;  // have not looked for a job yet
-  bool stopping = false;
-  bool abandoned = false;        // stop() has returned: nobody will join
-  std::vector<pthread_t> ended;  // to be joined
+  Mutex mutex;
+  CondVar changed;
+  CondVar thread_ended;
+  std::deque<Waiting> jobs BENTO_GUARDED_BY(mutex);
+  std::size_t waiting_bytes BENTO_GUARDED_BY(mutex) = 0;
+  TimePoint looked_through BENTO_GUARDED_BY(mutex){};
+  std::ptrdiff_t free_permits BENTO_GUARDED_BY(mutex);  // below zero: more run than should
+  std::size_t threads BENTO_GUARDED_BY(mutex) = 0;
+  std::size_t idle BENTO_GUARDED_BY(mutex) = 0;
+  std::size_t starting BENTO_GUARDED_BY(mutex) = 0;  // have not looked for a job yet
+  bool stopping BENTO_GUARDED_BY(mutex) = false;
+  bool abandoned BENTO_GUARDED_BY(mutex) = false;        // stop() has returned: nobody will join
+  std::vector<pthread_t> ended BENTO_GUARDED_BY(mutex);  // to be joined
 };
 
 namespace {
@@ -102,17 +101,17 @@ thread_local void* running_in = nullptr;
 }  // namespace
 
 // False when the thread is to end.
-bool ThreadPool::State::await_job(std::unique_lock<std::mutex>& lock) {
+bool ThreadPool::State::await_job() {
   const SteadyClock clock;
   while (true) {
     if (jobs.empty()) {
       if (stopping) return false;
-      const bool timed_out = changed.wait_for(lock, kIdleTime) == std::cv_status::timeout;
+      const bool timed_out = changed.wait_for(mutex, kIdleTime) == std::cv_status::timeout;
       if (timed_out && jobs.empty() && threads > options.kept_threads) return false;
     } else {
       const TimePoint impatient_at = jobs.front().since + kPatience;
       if (free_permits > 0 || stopping || clock.now() >= impatient_at) return true;
-      changed.wait_until(lock, impatient_at);
+      changed.wait_until(mutex, impatient_at);
     }
   }
 }
@@ -126,12 +125,12 @@ JobPtr ThreadPool::State::take_first() {
 
 void ThreadPool::State::work() {
   const HostThread mark;
-  std::unique_lock lock(mutex);
+  MutexLock lock(mutex);
   running_in = this;
   --starting;
   while (true) {
     ++idle;
-    const bool has_job = await_job(lock);
+    const bool has_job = await_job();
     --idle;
     if (!has_job) break;
     {
@@ -163,7 +162,7 @@ void ThreadPool::State::work() {
   for (const pthread_t id : others) pthread_join(id, nullptr);
 }
 
-// Under the mutex, when a job waits. 0, or the errno when a further thread is wanted and the system
+// When a job waits. 0, or the errno when a further thread is wanted and the system
 // has none to give.
 int ThreadPool::State::call_for_a_thread() {
   if (idle > 0) {
@@ -216,18 +215,17 @@ std::vector<JobPtr> ThreadPool::State::take_unwanted() {
   return unwanted;
 }
 
-void ThreadPool::State::drop_all(std::unique_lock<std::mutex>& lock) {
+void ThreadPool::State::drop_all() {
   while (!jobs.empty()) {
     JobPtr job = take_first();
-    lock.unlock();
+    const MutexUnlock unlocked(mutex);
     job->drop();
     job.reset();
-    lock.lock();
   }
 }
 
 ThreadPool::ThreadPool(const Options& options) : state_(std::make_shared<State>(options)) {
-  std::lock_guard lock(state_->mutex);
+  const MutexLock lock(state_->mutex);
   for (std::size_t i = 0; i < options.kept_threads; ++i) (void)state_->add_thread();
 }
 
@@ -252,8 +250,10 @@ Status ThreadPool::take(std::unique_ptr<Job> job, bool has_to_run) {
   std::vector<JobPtr> unwanted;
   Status status;
   {
-    std::lock_guard lock(state_->mutex);
-    const auto is_refused = [&] { return !has_to_run && !state_->has_room_for(*job); };
+    const MutexLock lock(state_->mutex);
+    const auto is_refused = [&]() BENTO_REQUIRES(state_->mutex) {
+      return !has_to_run && !state_->has_room_for(*job);
+    };
     if (is_refused() && state_->may_look_through()) unwanted = state_->take_unwanted();
     if (is_refused()) {
       status =
@@ -277,16 +277,18 @@ Status ThreadPool::take(std::unique_ptr<Job> job, bool has_to_run) {
 }
 
 ThreadPool::Load ThreadPool::load() const {
-  std::lock_guard lock(state_->mutex);
+  const MutexLock lock(state_->mutex);
   return {state_->threads, state_->jobs.size(), state_->waiting_bytes};
 }
 
 std::size_t ThreadPool::stop(TimePoint deadline) {
-  std::unique_lock lock(state_->mutex);
+  MutexLock lock(state_->mutex);
   state_->stopping = true;
   state_->changed.notify_all();
-  state_->drop_all(lock);
-  state_->thread_ended.wait_until(lock, deadline, [this] { return state_->threads == 0; });
+  state_->drop_all();
+  while (state_->threads != 0 &&
+         state_->thread_ended.wait_until(state_->mutex, deadline) == std::cv_status::no_timeout) {
+  }
   state_->abandoned = true;
   const std::vector<pthread_t> ended = std::exchange(state_->ended, {});
   std::size_t left = state_->threads;
@@ -298,7 +300,7 @@ std::size_t ThreadPool::stop(TimePoint deadline) {
 ThreadPool::Blocking::Blocking() {
   auto* state = static_cast<State*>(running_in);
   if (state == nullptr) return;
-  std::lock_guard lock(state->mutex);
+  const MutexLock lock(state->mutex);
   ++state->free_permits;
   // Where the system has no thread to give, the job waits for one of ours.
   if (!state->jobs.empty()) (void)state->call_for_a_thread();
@@ -308,7 +310,7 @@ ThreadPool::Blocking::~Blocking() {
   auto* state = static_cast<State*>(running_in);
   if (state == nullptr) return;
   // Without waiting for one: it has waited already, and what it still has to do is short.
-  std::lock_guard lock(state->mutex);
+  const MutexLock lock(state->mutex);
   --state->free_permits;
 }
 

@@ -19,8 +19,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
-#include <mutex>
 
+#include "base/mutex.h"
 #include "base/unique_fd.h"
 
 namespace bentohost {
@@ -168,8 +168,8 @@ void prepare_code_names() {
 }
 
 void remember_library(std::string_view image, std::string_view path) {
-  static std::mutex mutex;
-  const std::lock_guard lock(mutex);
+  static Mutex mutex;
+  const MutexLock lock(mutex);
   const std::size_t next = remembered.load();
   Library& library = libraries[next % kRemembered];
   put(library.image.data(), kLongestPath, image);

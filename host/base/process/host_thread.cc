@@ -2,15 +2,16 @@
 
 #include <unistd.h>
 
-#include <mutex>
 #include <set>
+
+#include "base/mutex.h"
 
 namespace bentohost {
 namespace {
 
 struct Registry {
-  std::mutex mutex;
-  std::set<pid_t> tids;
+  Mutex mutex;
+  std::set<pid_t> tids BENTO_GUARDED_BY(mutex);
 };
 
 // Never destroyed: threads may end after static destructors have run.
@@ -22,19 +23,22 @@ Registry& registry() {
 }  // namespace
 
 HostThread::HostThread() {
-  std::lock_guard lock(registry().mutex);
-  registry().tids.insert(::gettid());
+  Registry& all = registry();
+  const MutexLock lock(all.mutex);
+  all.tids.insert(::gettid());
 }
 
 HostThread::~HostThread() {
-  std::lock_guard lock(registry().mutex);
-  registry().tids.erase(::gettid());
+  Registry& all = registry();
+  const MutexLock lock(all.mutex);
+  all.tids.erase(::gettid());
 }
 
 bool is_host_thread(pid_t tid) {
   if (tid == ::getpid()) return true;
-  std::lock_guard lock(registry().mutex);
-  return registry().tids.contains(tid);
+  Registry& all = registry();
+  const MutexLock lock(all.mutex);
+  return all.tids.contains(tid);
 }
 
 }  // namespace bentohost

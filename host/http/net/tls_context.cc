@@ -186,10 +186,10 @@ Result<std::shared_ptr<TlsContext>> TlsContext::create(TlsOptions options) {
 }
 
 Status TlsContext::reload() {
-  const std::lock_guard one_at_a_time(reloading_);
+  const MutexLock one_at_a_time(reloading_);
   Result<std::shared_ptr<SSL_CTX>> ctx = make_ctx(options_);
   if (!ctx.ok()) return std::move(ctx).take_status();
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   ctx_.swap(*ctx);
   return {};
 }
@@ -197,7 +197,7 @@ Status TlsContext::reload() {
 std::unique_ptr<Transport> TlsContext::accept(UniqueFd fd) const {
   std::shared_ptr<SSL_CTX> ctx;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     ctx = ctx_;
   }
   return tls_transport(*ctx, std::move(fd));

@@ -6,10 +6,10 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 
+#include "base/mutex.h"
 #include "base/status.h"
 #include "base/unique_fd.h"
 #include "http/net/transport.h"
@@ -62,9 +62,9 @@ class TlsContext {
   TlsContext(TlsOptions options, std::shared_ptr<ssl_ctx_st> ctx);
 
   const TlsOptions options_;
-  std::mutex reloading_;      // so that what was read last is what stays
-  mutable std::mutex mutex_;  // of ctx_
-  std::shared_ptr<ssl_ctx_st> ctx_;
+  Mutex reloading_;  // so that what was read last is what stays
+  mutable Mutex mutex_;
+  std::shared_ptr<ssl_ctx_st> ctx_ BENTO_GUARDED_BY(mutex_);
 };
 
 }  // namespace bentohost::http

@@ -285,7 +285,7 @@ void HookedExchange::refresh_scope() {
 Status HookedExchange::set(std::string_view what, std::string_view value) {
   if (at_ != At::kRequest) return misuse("the request can be changed only in on_request");
   if (what == "path") {
-    if (!value.starts_with('/')) return Status(BENTO_INVALID_ARGUMENT, "a path begins with /");
+    if (!value.starts_with('/')) return Status(BENTO_INVALID_ARGUMENT, "a path must begin with /");
     edit().path = value;
   } else if (what == "method") {
     edit().method = value;
@@ -295,7 +295,7 @@ Status HookedExchange::set(std::string_view what, std::string_view value) {
     edit().client = value;
   } else if (what == "scheme") {
     if (value != "http" && value != "https") {
-      return Status(BENTO_INVALID_ARGUMENT, "a scheme is http or https");
+      return Status(BENTO_INVALID_ARGUMENT, "a scheme must be http or https");
     }
     edit().scheme = value == "https" ? "https" : "http";
   } else {

@@ -24,7 +24,7 @@ Status InnerExchange::take(const bento_scope& scope) {
   request_.client = to_view(scope.client);
   request_.scheme = to_view(scope.scheme) == "https" ? "https" : "http";
   if (!request_.path.starts_with('/') && request_.path != from.path) {
-    return Status(BENTO_INVALID_ARGUMENT, "a path begins with /").as_misuse();
+    return Status(BENTO_INVALID_ARGUMENT, "a path must begin with /").as_misuse();
   }
   for (std::size_t i = 0; i < scope.headers.len; ++i) {
     const bento_pair& header = scope.headers.ptr[i];
@@ -32,8 +32,8 @@ Status InnerExchange::take(const bento_scope& scope) {
     if (!http::append_lower_token(to_view(header.name), taken.name) ||
         !http::is_field_value(taken.value)) {
       return Status(BENTO_INVALID_ARGUMENT,
-                    "header " + std::string(to_view(header.name)) +
-                        " of a request: its name or its value is not allowed")
+                    "header \"" + std::string(to_view(header.name)) +
+                        "\" of the request that is passed on: its name or value is malformed")
           .as_misuse();
     }
     request_.headers.push_back(std::move(taken));
@@ -47,7 +47,7 @@ Status InnerExchange::take(const bento_scope& scope) {
 }
 
 void InnerExchange::respond(http::Response response) {
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   response_ = std::move(response);
   is_over_ = true;
   over_.notify_all();
@@ -86,16 +86,18 @@ void InnerExchange::cut() {
 }
 
 Status InnerExchange::finish(std::optional<http::Response>& failed) {
+  std::optional<http::Response> response;
   {
     const ThreadPool::Blocking blocking;
-    std::unique_lock lock(mutex_);
-    over_.wait(lock, [this] { return is_over_; });
+    const MutexLock lock(mutex_);
+    while (!is_over_) over_.wait(mutex_);
+    if (cut_) return *cut_;
+    response = std::move(response_);
   }
-  if (cut_) return *cut_;
-  if (!response_) return {};
-  if (response_->failure == nullptr) return send(*response_);
-  Status status = *response_->failure;
-  failed = std::move(*response_);
+  if (!response) return {};
+  if (response->failure == nullptr) return send(*response);
+  Status status = *response->failure;
+  failed = *std::move(response);
   return status;
 }
 
@@ -105,7 +107,7 @@ Status InnerExchange::send(const http::Response& response) {
 }
 
 void InnerExchange::end(std::optional<Status> cut) {
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   cut_ = std::move(cut);
   is_over_ = true;
   over_.notify_all();

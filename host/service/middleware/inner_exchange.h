@@ -6,14 +6,13 @@
 
 #include <bento/abi.h>
 
-#include <condition_variable>
 #include <cstddef>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "base/mutex.h"
 #include "base/status.h"
 #include "http/message.h"
 #include "service/exchange_decorator.h"
@@ -57,11 +56,11 @@ class InnerExchange final : public ExchangeDecorator {
   bento_channel& channel_;
   const std::shared_ptr<const void> keep_;
   http::Request request_;
-  std::mutex mutex_;
-  std::condition_variable over_;
-  bool is_over_ = false;  // and what follows: guarded by mutex_
-  std::optional<http::Response> response_;
-  std::optional<Status> cut_;
+  Mutex mutex_;
+  CondVar over_;
+  bool is_over_ BENTO_GUARDED_BY(mutex_) = false;
+  std::optional<http::Response> response_ BENTO_GUARDED_BY(mutex_);
+  std::optional<Status> cut_ BENTO_GUARDED_BY(mutex_);
 };
 
 }  // namespace bentohost::service

@@ -110,13 +110,13 @@ void Dispatcher::show_load() {
 }
 
 RoutingSnapshotPtr Dispatcher::snapshot() const {
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return snapshot_;
 }
 
 void Dispatcher::publish(RoutingSnapshotPtr snapshot) {
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     snapshot_.swap(snapshot);
   }
   // The old snapshot is destroyed here, outside of the lock, unless a request is using it.

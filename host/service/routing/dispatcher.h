@@ -8,12 +8,12 @@
 #include <deque>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/mutex.h"
 #include "http/route/router.h"
 #include "service/middleware/inner_exchange.h"
 #include "service/request.h"
@@ -115,8 +115,8 @@ class Dispatcher final : public http::Application {
   std::deque<Route> own_routes_;
   std::vector<const Route*> own_;            // of the public port
   http::Router<const Route*> admin_router_;  // of the admin port
-  mutable std::mutex mutex_;
-  RoutingSnapshotPtr snapshot_;  // guarded by mutex_
+  mutable Mutex mutex_;
+  RoutingSnapshotPtr snapshot_ BENTO_GUARDED_BY(mutex_);
   std::atomic<bool> started_ = false;
 };
 

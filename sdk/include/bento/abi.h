@@ -1,7 +1,7 @@
 /* bento/abi.h -- the C ABI between bentohost and a service plugin. C99; libc headers only.
  *
  * Every function below carries two tags:
- *   thread  [loader] one thread: start, reload, stop    [worker] a request thread, many at once
+ *   thread  [loader] one thread at a time: start, reload, stop   [worker] a request thread, many at once
  *           [runner] the runner process's only compute thread    [any] any thread
  *   block   (waits) may block for I/O                   (quick) returns promptly, no I/O
  * Every pointer has one of these lifetimes:
@@ -10,8 +10,8 @@
  *   HOST, PLUGIN  owned by that side until the object it hangs from is destroyed
  * Nothing crosses this line by throwing or longjmp; what one side allocates, that side frees.
  * A function that returns an error never took ownership of anything. An error that the host returns
- * for the plugin's own mistake (a status that is none, an input that the method does not take) has
- * http_status 500: whoever passes it on does not blame the client. */
+ * for the plugin's own mistake (status 99, an input that the method does not take) has http_status
+ * 500, so that a plugin that passes it on does not blame the client. */
 #ifndef BENTO_ABI_H
 #define BENTO_ABI_H
 
@@ -74,9 +74,9 @@ typedef struct bento_value {
   bento_tensor tensor;
 } bento_value;
 
-/* What an API or a runner method accepts or returns. Inputs that are not so are refused; outputs that are not
- * so are answered 500: another kind, dtype or shape than is enforced, another media type, text that is not
- * UTF-8, JSON that is none or breaks the schema. */
+/* What an API or a runner method accepts or returns. Inputs that do not fit are refused; outputs that do not
+ * fit are answered 500: another kind, dtype or shape than is enforced, another media type, text that is not
+ * UTF-8, JSON that cannot be parsed or breaks the schema. */
 enum { BENTO_IO_ENFORCE_SHAPE = 1u, BENTO_IO_ENFORCE_DTYPE = 2u,
        BENTO_IO_SELF_CHECKED = 4u /* an input: the plugin holds JSON against the schema, and can tell all that
                                      is wrong with it, not the first fault alone; the host does not */ };
@@ -127,7 +127,7 @@ struct bento_channel {
   uint32_t size, reserved;
   bento_code (*receive)(bento_channel *, bento_event *out, bento_error *);    /* [worker] (waits) NEXT */
   bento_code (*send)(bento_channel *, const bento_event *, bento_error *);    /* [worker] (waits) CALL */
-  /* send: CANCELLED when nobody listens any more, as to the body of an answer to HEAD: end soon */
+  /* send: CANCELLED when nobody listens any more, also for a body in answer to HEAD: return soon */
 };
 
 typedef struct bento_call {
@@ -159,7 +159,7 @@ struct bento_exchange {
   uint32_t more, streamed;  /* another piece follows; in on_request: the body is streamed */
   void *state;              /* the plugin's; NULL at first, and left alone by the host */
 
-  /* In on_request. Anything but a name of `what` is INVALID_ARGUMENT: "method" "path" "query" "scheme" "client".
+  /* In on_request. `what` is "method", "path", "query", "scheme" or "client"; else INVALID_ARGUMENT.
    * Another path is routed anew. A header whose value has a NULL ptr is removed. */
   bento_code (*set)(bento_exchange *, bento_str what, bento_str value, bento_error *);
   bento_code (*set_header)(bento_exchange *, bento_str name, bento_str value, bento_error *);
@@ -169,7 +169,7 @@ struct bento_exchange {
   /* Answers with the event's status, headers and body; nothing is passed on. */
   bento_code (*answer)(bento_exchange *, const bento_event *, bento_error *);
 
-  /* In on_response. The nth value of that name, or one with a NULL ptr: there are no more. Until the next call. */
+  /* In on_response. NEXT: the nth value of that name; a NULL ptr: there are no more. */
   bento_str (*response_header)(bento_exchange *, bento_str name, size_t nth);
   bento_code (*set_response_header)(bento_exchange *, bento_str name, bento_str value, bento_error *); /* NULL: removes */
   bento_code (*add_response_header)(bento_exchange *, bento_str name, bento_str value, bento_error *);
@@ -284,7 +284,7 @@ struct bento_host {
   const bento_scope *(*scope)(bento_ctx *);                                  /* [worker] (quick) HOST */
   bento_code (*set_status)(bento_ctx *, uint32_t status, bento_error *);     /* [worker] (quick) */
   bento_code (*add_header)(bento_ctx *, bento_pair, bento_error *);          /* [worker] (quick) */
-  int32_t (*cancelled)(bento_ctx *); /* [worker] (quick) client gone, deadline past, or stopping */
+  int32_t (*cancelled)(bento_ctx *); /* [worker] (quick) client gone; no answer yet: deadline past; streaming: stopping */
   /* runners: submit many, then wait: calls to several runners overlap. Only in the host process:
    * a runner that calls them is told UNIMPLEMENTED. The inputs are copied before submit returns. */
   bento_code (*submit)(bento_ctx *, bento_str runner, bento_str method, const bento_value *const *in,

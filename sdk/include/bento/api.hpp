@@ -1,116 +1,34 @@
-// APIs: what Service::api() can be told of one, and how it becomes the ABI's. Part of
-// <bento/bento.hpp>.
+// ApiOptions: what Service::api() can be told of an API beside its handler. Plain data, copied when
+// the API is described. Part of <bento/bento.hpp>.
+//
+//   svc.api("model", {.route = "/models/{model}", .method = "GET"}, handler);
 #pragma once
 
-#include <bento/abi.h>
-
-#include <bento/context.hpp>
-#include <bento/error.hpp>
 #include <bento/io.hpp>
-#include <bento/signature.hpp>
-#include <bento/stream.hpp>
-#include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
-#include <string_view>
-#include <type_traits>
-#include <utility>
 
 namespace bento {
 
 struct ApiOptions {
-  // Empty: "/" + name. May have parameters: "/models/{model}". The first slash may be left out.
+  // The path below the service's prefix; empty: "/" + name. A {name} is a parameter, one in a
+  // segment, which Context::path_param() reads: "/models/{model}/{version}:show". The first slash
+  // may be left out.
   std::string route = {};
-  std::string method = {};  // "GET", "PUT", "PATCH" or "DELETE"; empty: "POST"
-  std::string doc = {};
-  std::uint64_t max_body = 0;  // bytes; 0: the host's --max-body
-  // The handler takes microseconds and never waits, for runners neither: it runs where its
-  // connection is served, at a third of the cost. While it runs, other connections wait.
+  // "GET", "POST", "PUT", "PATCH" or "DELETE"; empty: "POST", as in BentoML. GET answers HEAD, too,
+  // and takes no input that needs a body (RFC 9110 9.3.1).
+  std::string method = {};
+  std::string doc = {};  // for people
+  // The longest body of a request, in bytes, as it was sent and as it is inflated; a longer one is
+  // answered 413. It takes the place of --max-body, and may be more. 0: --max-body.
+  std::uint64_t max_body = 0;
+  // The handler takes microseconds, never waits and calls no runner (a call is refused with Error):
+  // then it is called on the event loop of its connection, at a third of the cost, for bodies of up
+  // to 128 KiB. Other connections of that loop wait meanwhile. Not for handlers with a Stream.
   bool quick = false;
-  std::optional<Io> input = {}, output = {};  // say more than the C++ types
+  // In place of the descriptors that the C++ types imply: see <bento/io.hpp>.
+  std::optional<Io> input = {}, output = {};
 };
 
-namespace detail {
-
-// What the service's create() leaves as its `self`, in the host process.
-struct ServiceState {
-  explicit ServiceState(const bento_host* h) : host(h), options(h) {}
-  const bento_host* host;
-  Options options;
-};
-
-struct ApiRecord {
-  using Handler = std::function<void(Context&, const bento_value&, bento_sink*)>;
-  using StreamHandler = std::function<void(Context&, Stream&)>;
-
-  ApiRecord(std::string_view api, const ApiOptions& options)
-      : name(api),
-        route(with_leading_slash(options.route)),
-        http_method(options.method),
-        doc(options.doc),
-        in(options.input),
-        out(options.output) {
-    abi.size = sizeof abi;
-    abi.name = str(name);
-    abi.route = str(route);
-    abi.doc = str(doc);
-    abi.user = this;
-    abi.http_method = str(http_method);
-    abi.max_body = options.max_body;
-    if (options.quick) abi.flags |= BENTO_API_QUICK;
-  }
-  ApiRecord(const ApiRecord&) = delete;
-
-  void describe_io() {
-    if (in) abi.in = &(in_abi = in->abi());
-    if (out) abi.out = &(out_abi = out->abi());
-  }
-
-  static bento_code invoke(void* self, const bento_api* api, bento_ctx* ctx,
-                           const bento_value* const* in, std::size_t n, bento_sink* sink,
-                           bento_error* error) {
-    return guard(error, [&] {
-      const auto& state = *static_cast<const ServiceState*>(self);
-      if (n != 1) throw Error(BENTO_INTERNAL, "the API takes one input");
-      Context context(state.host, ctx, state.options);
-      static_cast<const ApiRecord*>(api->user)->handler(context, *in[0], sink);
-    });
-  }
-
-  static bento_code raw(void* self, const bento_api* api, const bento_call* call,
-                        bento_error* error) {
-    return guard(error, [&] {
-      const auto& state = *static_cast<const ServiceState*>(self);
-      Context context(state.host, call->ctx, state.options);
-      Stream stream(call->channel);
-      stream.run(
-          [&] { static_cast<const ApiRecord*>(api->user)->stream_handler(context, stream); });
-    });
-  }
-
-  std::string name, route, http_method, doc, runner, method;
-  std::optional<Io> in, out;
-  bento_io in_abi{}, out_abi{};
-  Handler handler;
-  StreamHandler stream_handler;
-  bento_api abi{};
-};
-
-// Calls a handler that may or may not want the Context.
-template <typename F, typename... Input>
-decltype(auto) call_handler(const F& handler, Context& ctx, Input&&... input) {
-  using S = Signature<F>;
-  if constexpr (S::kCount == sizeof...(Input)) {
-    return handler(std::forward<Input>(input)...);
-  } else {
-    static_assert(
-        S::kCount == 1 + sizeof...(Input) && std::is_same_v<typename S::First, Context&>,
-        "a handler is Out(In) or Out(bento::Context&, In), or has a bento::Stream& for its In");
-    return handler(ctx, std::forward<Input>(input)...);
-  }
-}
-
-}  // namespace detail
 }  // namespace bento

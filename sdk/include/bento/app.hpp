@@ -1,11 +1,17 @@
-// Apps: what Service::mount() puts beside the APIs, below a prefix. Part of <bento/bento.hpp>.
+// Apps: what Service::mount() puts beside the APIs, below a prefix. An app gets the exchange as it
+// is: the host decodes and checks nothing. bento::Router is one. Part of <bento/bento.hpp>.
 //
 //   streaming (as ASGI)  void(bento::Context&, bento::Stream&), or a class with
 //                        void call(bento::Context&, bento::Stream&) const
 //   simple (as WSGI)     bento::Response(const bento::Request&), or with a bento::Context& before
 //   it
 //
-// They are called by many threads at once, and call runners as APIs do.
+//   svc.mount("/echo", [](const bento::Request& request) -> bento::Response {
+//     return {.body = request.body};
+//   });
+//
+// They are called by many threads at once, each on one of the host's --threads, where they may wait
+// and call runners as the handlers of APIs do. What they throw is answered as there.
 #pragma once
 
 #include <bento/abi.h>
@@ -24,23 +30,27 @@
 
 namespace bento {
 
-// A whole answer.
+// A whole answer. It is sent with a Content-Length; a status that is not from 200 to 599, and a
+// header that cannot be sent, are answered 500.
 struct Response {
   std::uint32_t status = 200;
-  std::string content_type = "text/plain; charset=utf-8";
+  std::string content_type = "text/plain; charset=utf-8";  // empty: no Content-Type
   std::string body = {};
   Headers headers = {};
 };
 
-// A whole request. Views are valid until the app returns.
+// A whole request, read before the app is called: a body that is too long, too slow or malformed is
+// answered 413, 408 or 400 without calling it. The views are valid until the app returns.
 struct Request {
   std::string_view method, query;
   std::string_view root_path;  // where the app is mounted: WSGI's SCRIPT_NAME
   std::string_view path;       // below that, "/" at least: WSGI's PATH_INFO
-  std::string_view client, request_id;
+  std::string_view client;     // "127.0.0.1:51034"
+  std::string_view request_id;
   Headers headers;
   std::string body;
 
+  // The first of that name, in any letter case, or "". Valid as long as `headers` is not changed.
   std::string_view header(std::string_view name) const { return headers.get(name); }
 };
 

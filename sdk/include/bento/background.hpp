@@ -1,5 +1,6 @@
-// Background tasks: work that a handler leaves to be done after its answer is on the wire. Part of
-// <bento/bento.hpp>.
+// Background tasks: work that a handler leaves to be done after its answer is on the wire.
+// BentoML's (and Starlette's) names. Not a queue that outlives the process: what has not run when
+// the host has stopped is lost, and logged. Part of <bento/bento.hpp>.
 //
 //   svc.api("classify_and_tell", [=](bento::Context& ctx, bento::TensorView<double> x) {
 //     auto result = predict.run(ctx, x);
@@ -8,10 +9,12 @@
 //     return bento::TaskResponse{std::move(result), std::move(tasks)};
 //   });
 //
-// The tasks of a request run in order, on threads of their own (--background-threads). One that
-// throws is logged with the request's id, and those after it do not run; the answer is not touched.
-// A task may take a bento::Context& first, to call runners and to log; it is told to end by
-// cancelled(). What a task holds is destroyed once, run or not, on any thread.
+// The tasks of a request run one after the other, when its answer has been sent or cut off, on one
+// of --background-threads; those of other requests run beside them. A task that throws is logged
+// with the request's id, and those after it do not run. A task may take a bento::Context& of its
+// own first, to call runners (each within --timeout) and to log; its cancelled() turns true when
+// the host stops waiting, --timeout-graceful-shutdown after a stop. What a task holds is destroyed
+// once, run or not, on any thread.
 #pragma once
 
 #include <bento/abi.h>
@@ -28,10 +31,12 @@
 
 namespace bento {
 
+// A list of tasks, in the order in which they will run. A value, of one thread.
 class BackgroundTasks {
  public:
   BackgroundTasks() = default;
-  // f(args...) or f(Context&, args...), with copies of the arguments.
+  // f(args...) or f(Context&, args...), with copies of the arguments, which it is passed as const&.
+  // Both are kept until it has run: no views or references of the request's among them.
   template <typename F, typename... Args>
   void add_task(F f, Args... args) {
     tasks_.push_back([f = std::move(f), args = std::make_tuple(std::move(args)...)](Context& ctx) {
@@ -48,8 +53,10 @@ class BackgroundTasks {
   }
   std::size_t size() const { return tasks_.size(); }
 
-  // Hands them to the host, to run after the request's answer. Throws Error, 503, when
-  // --max-background tasks wait already: those before it are handed over.
+  // Hands them to the host, to run after the answer of ctx's request. For a TaskResponse that is
+  // done when its handler returns. Throws Error: 503 when --max-background tasks of all requests
+  // wait already (those before are handed over, and run); 500 when the answer has ended, or in a
+  // task.
   void defer(Context& ctx) && {
     for (Task& task : tasks_) {
       auto row = std::make_unique<Deferred>(Deferred{ctx.host(), ctx.options(), std::move(task)});
@@ -79,7 +86,8 @@ class BackgroundTasks {
   std::vector<Task> tasks_;
 };
 
-// A handler's result and what is to be done after it has been sent.
+// What a handler returns: its result, as if that were returned alone, and the tasks to run after it
+// has been sent.
 template <typename Out>
 struct TaskResponse {
   TaskResponse(Out value, BackgroundTasks after)

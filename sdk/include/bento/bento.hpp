@@ -1,6 +1,11 @@
 // <bento/bento.hpp>: everything that a service in C++20 needs, on top of the C ABI in
-// <bento/abi.h>. Header only; nothing of it crosses the line to the host but the ABI's structs. See
-// sdk/README.md.
+// <bento/abi.h>. Header only, and the one header that most plugins include; the headers below say
+// what each class promises, and sdk/README.md shows them by example. Only the ABI's structs cross
+// the line to the host, so host and plugin may be built by different compilers.
+//
+// Not in it, each for a library of its own: <bento/http_client.hpp>, <bento/httplib_app.hpp>, the
+// stock middleware in bento/middleware/, and <bento/testing.hpp> for unit tests. What is in
+// bento/detail/ is not for plugins, and may change with any version.
 #pragma once
 
 #include <bento/abi.h>
@@ -10,7 +15,7 @@
 #include <bento/background.hpp>
 #include <bento/call.hpp>
 #include <bento/context.hpp>
-#include <bento/entry.hpp>
+#include <bento/detail/entry.hpp>
 #include <bento/error.hpp>
 #include <bento/event_stream.hpp>
 #include <bento/fields.hpp>
@@ -23,3 +28,35 @@
 #include <bento/service.hpp>
 #include <bento/stream.hpp>
 #include <bento/tensor.hpp>
+
+#if defined(__clang__)
+#define BENTO_BUILT_WITH "bento-sdk 0.1.0, clang " __clang_version__
+#else
+#define BENTO_BUILT_WITH "bento-sdk 0.1.0, gcc " __VERSION__
+#endif
+
+// Makes a plugin of a service's description: defines bento_entry, the one symbol that the host
+// looks up. Once in a library, at namespace scope; `svc` is a bento::Service& in the body that
+// follows.
+//
+//   BENTO_SERVICE(svc) {
+//     svc.name("iris_classifier");
+//     svc.api("hello", [](std::string_view name) { return "Hello, " + std::string(name) + "!"; });
+//   }
+//
+// The body describes the service and does nothing else. It runs in every process that loads the
+// plugin, each time it is loaded there: in the child process that tries the plugin out, in the
+// serving process, and in each runner's process; at a reload, in new ones of all of these. Files,
+// ports and models are opened, and threads started, in Service::on_startup (the serving process
+// alone) or in the constructor of a runner. Options have no values yet. What the body throws is the
+// reason for which the plugin is refused.
+#define BENTO_SERVICE(svc)                                         \
+  static void bento_describe_service(::bento::Service& svc);       \
+  extern "C" BENTO_EXPORT const bento_plugin_entry bento_entry = { \
+      sizeof(bento_plugin_entry),                                  \
+      BENTO_ABI_MAJOR,                                             \
+      BENTO_ABI_MINOR,                                             \
+      BENTO_BUILT_WITH,                                            \
+      &::bento::detail::Plugin<&bento_describe_service>::open,     \
+      &::bento::detail::Plugin<&bento_describe_service>::close};   \
+  static void bento_describe_service(::bento::Service& svc)

@@ -1,4 +1,6 @@
-// Call and Next: what a middleware that may wait is handed. Part of <bento/bento.hpp>.
+// Call and Next: what a middleware is handed that may wait: one exchange, and what is inside.
+// BentoML's ASGI middleware, in a function's form. Part of <bento/bento.hpp>; see
+// <bento/middleware.hpp>.
 //
 //   svc.use("timing", [](bento::Call& call, const bento::Next& next) {
 //     const auto t0 = std::chrono::steady_clock::now();
@@ -6,7 +8,9 @@
 //     next(call);
 //   });
 //
-// One thread: the middleware's; what it registers on a call is called there too, within next().
+// It has one of --threads until the exchange is over. One thread, the middleware's: what it
+// registers on a call is called there as well, within next(). Middleware in hooks holds no thread,
+// and costs less.
 #pragma once
 
 #include <bento/abi.h>
@@ -25,7 +29,8 @@
 
 namespace bento {
 
-// The head of an answer from inside, before it goes on.
+// The head of an answer from inside, for on_response_start() to change. A status that is not from
+// 200 to 599, or a header that cannot be sent, becomes a 500.
 struct ResponseStart {
   std::uint32_t status;
   Headers headers;
@@ -33,7 +38,10 @@ struct ResponseStart {
 
 class Next;
 
-// One exchange on its way through a middleware.
+// One exchange on its way through a middleware. Valid until the middleware returns, and so are the
+// views that it returns. A middleware calls next() once, or answers by respond() or stream(); one
+// that does neither is answered 500. What it throws is answered as an API's errors are, if no
+// answer has begun.
 class Call {
  public:
   Call(Context& context, const bento_call& abi)
@@ -42,7 +50,7 @@ class Call {
   Call& operator=(const Call&) = delete;
 
   Context& context() const { return context_; }
-  // The request as it came, whatever has been changed.
+  // The request as it came to this middleware, without the changes that are made below.
   const bento_scope& scope() const { return *abi_.scope; }
   std::string_view method() const { return detail::view(scope().method); }
   std::string_view path() const { return detail::view(scope().path); }
@@ -50,33 +58,39 @@ class Call {
     return context_.header(name);
   }
 
-  // What is passed on. Another path is routed anew.
+  // Before next(): what is passed on. Another path, decoded and beginning with "/", is routed anew,
+  // in this service's routes first. The texts are copied. What cannot be a request is refused by
+  // next().
   void set_method(std::string value) { edit().method = std::move(value); }
   void set_path(std::string value) { edit().path = std::move(value); }
   void set_query(std::string value) { edit().query = std::move(value); }
   Headers& request_headers() { return edit().headers; }
 
-  // Before next(). Called with the head of the answer from inside, which goes on as it is left.
+  // Before next(). Of two functions for the same thing the second counts. What they throw takes the
+  // answer's place, and next() throws it; when a piece has gone out, the answer is cut off.
+  //
+  // `f` is called once with the head of the answer from inside, an error's too, and changes it.
   void on_response_start(std::function<void(ResponseStart&)> f) { on_start_ = std::move(f); }
-  // Called with each piece of the answer's body, and whether another follows; returns what goes on.
-  // A Content-Length from inside is dropped.
+  // Called with each piece of the answer's body, and whether another follows; returns what is sent
+  // in its place. A Content-Length from inside is dropped, for the length may change.
   void on_response_body(std::function<std::string(std::string_view, bool more)> f) {
     on_body_ = std::move(f);
   }
-  // Called with each piece of the request's body that is asked for inside.
+  // Called with each piece of the request's body as it is read inside; returns what is read.
   void on_request_body(std::function<std::string(std::string_view, bool more)> f) {
     on_receive_ = std::move(f);
   }
 
-  // Instead of next(): answers. Or piece by piece, through the stream.
+  // [waits] Instead of next(): a whole answer, with a Content-Length. Throws as Stream does.
   void respond(std::uint32_t status, std::string_view content_type, std::string_view body,
                const Headers& headers = {}) {
     stream_.start(status, content_type, headers);
     stream_.end(body);
   }
+  // Instead of next(): to read the request and to answer piece by piece.
   Stream& stream() { return stream_; }
 
-  // Runs a middleware on it, to the end of an answer that it streams by itself.
+  // For the SDK: runs a middleware, and ends an answer that it leaves open.
   template <typename F>
   void run(F&& middleware) {
     stream_.run(std::forward<F>(middleware));
@@ -173,12 +187,15 @@ class Call {
   std::function<std::string(std::string_view, bool)> on_body_, on_receive_;
 };
 
-// What is inside: the next middleware, and in the end the API, mount or page.
+// What is inside: the next middleware, or the API, mount or page. Valid until the middleware
+// returns.
 class Next {
  public:
   explicit Next(const bento_app* app) : app_(app) {}
-  // [waits] Until the answer is complete; once. An Error that it throws has not been answered: let
-  // it pass, or answer in its place.
+  // [waits] Until the answer is complete and has passed through this middleware. Once: a second
+  // call throws Error, 500. An Error that it throws (a handler's, a 404, a refused change) has not
+  // been sent to the client yet: let it pass, or catch it and answer in its place. One that is
+  // caught and not answered is answered all the same.
   void operator()(Call& call) const { call.pass_to(*app_); }
 
  private:

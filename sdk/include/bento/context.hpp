@@ -1,5 +1,12 @@
-// Options, RunnerContext and Context: what a service is told, and what a handler sees of its
-// request. Part of <bento/bento.hpp>.
+// Options, the service's configuration; Context, the request that a handler answers; RunnerContext,
+// what a runner's constructor is given. Views of the host's objects: none of them is made by a
+// plugin, and none outlives the call, or the runner, that it was passed to. Part of
+// <bento/bento.hpp>.
+//
+//   svc.api("greet", [](bento::Context& ctx, std::string_view name) {
+//     if (name.empty()) ctx.set_status(202);
+//     return ctx.options().text("greeting") + ", " + std::string(name);
+//   });
 #pragma once
 
 #include <bento/abi.h>
@@ -14,9 +21,18 @@
 
 namespace bento {
 
-// The service's options: declared with Service::option, set with --set, checked by the host and
-// with their defaults filled in. Asking for one that was not declared, or as another type, throws
-// Error: 500.
+// The service's options: declared with Service::option(), set with --set, checked by the host
+// against their types and with their defaults filled in before any code sees them. They do not
+// change while this generation of the plugin lives. All functions: any thread; the texts that they
+// return are copies. To ask for an option that was not declared, or by the getter of another type,
+// is a mistake of the plugin's and throws Error: 500.
+//
+//   declared with the default        getter          schema
+//   "text", a std::string            text(), path()  string
+//   0.5                              number()        number
+//   1, or 1u for none below zero     integer()       integer
+//   true                             boolean()       boolean
+//   std::vector<std::string>         strings()       array of strings
 class Options {
  public:
   explicit Options(const bento_host* host) : host_(host) {
@@ -28,9 +44,11 @@ class Options {
     const rapidjson::Value& value = get(name, &rapidjson::Value::IsString, "text");
     return {value.GetString(), value.GetStringLength()};
   }
+  // Also of an option whose default is a whole number.
   double number(const char* name) const {
     return get(name, &rapidjson::Value::IsNumber, "a number").GetDouble();
   }
+  // Throws Error as well for a number beyond 64 bits with a sign.
   std::int64_t integer(const char* name) const {
     return get(name, &rapidjson::Value::IsInt64, "an integer").GetInt64();
   }
@@ -41,12 +59,14 @@ class Options {
     std::vector<std::string> all;
     for (const auto& item : get(name, &rapidjson::Value::IsArray, "a list").GetArray()) {
       if (!item.IsString())
-        detail::misuse(BENTO_INVALID_ARGUMENT, std::string("option ") + name + " holds no text");
+        detail::misuse(BENTO_INVALID_ARGUMENT,
+                       std::string("option ") + name + " is not a list of texts");
       all.emplace_back(item.GetString(), item.GetStringLength());
     }
     return all;
   }
-  // A file's path; a relative one is meant from the folder that the plugin's library is in.
+  // A text() that names a file or folder: a relative one is meant from the folder that the plugin's
+  // library was found in (not from the host's working directory). It need not exist.
   std::string path(const char* name) const {
     std::string path = text(name);
     if (!path.empty() && path[0] == '/') return path;
@@ -69,6 +89,7 @@ class Options {
   rapidjson::Document document_;
 };
 
+// The levels of the host's log; --log-level says from which on lines are written.
 enum class Log : std::int32_t {
   kTrace = BENTO_LOG_TRACE,
   kDebug = BENTO_LOG_DEBUG,
@@ -77,13 +98,17 @@ enum class Log : std::int32_t {
   kError = BENTO_LOG_ERROR,
 };
 
-// What a runner's constructor is given, in the runner's own process.
+// What a runner's constructor is given, in the worker process. It lives as long as the runner that
+// it was passed to, which may keep a reference to it. Any thread.
 class RunnerContext {
  public:
   RunnerContext(const bento_host* host, std::uint32_t worker)
       : host_(host), options_(host), worker_(worker) {}
   const Options& options() const { return options_; }
-  std::uint32_t worker() const { return worker_; }  // 0, 1, ... of --runner-workers
+  // Which of the --runner-workers processes this is: 0, 1, ... A process that replaces one that has
+  // died has its number.
+  std::uint32_t worker() const { return worker_; }
+  // A line in the host's log.
   void log(Log level, std::string_view message) const {
     host_->log(host_, nullptr, static_cast<std::int32_t>(level), detail::str(message), {});
   }
@@ -94,14 +119,21 @@ class RunnerContext {
   std::uint32_t worker_;
 };
 
-// One request, for the handler of an API. Valid until the handler returns; one thread at a time.
+// One request, for the handler, app, middleware or background task that it was passed to. Valid
+// until that returns; one thread at a time, the caller's or one that it waits for. Texts that it
+// returns are views of the host's memory, valid as long as the Context; in a handler with a Stream
+// only until Stream::end().
 class Context {
  public:
   Context(const bento_host* host, bento_ctx* ctx, const Options& options)
       : host_(host), ctx_(ctx), options_(options) {}
 
+  // Lives as long as the service: may be kept by what ends in on_shutdown.
   const Options& options() const { return options_; }
+  // The request's head as the ABI has it: method, path, query, client and so on. A background task
+  // has one with method, path and request id, and without headers and deadline.
   const bento_scope& scope() const { return *host_->scope(ctx_); }
+  // As in the log and in the answer's X-Request-Id.
   std::string_view request_id() const { return detail::view(scope().request_id); }
   // The first header of that name, in any letter case, or "".
   std::string_view header(std::string_view name) const {
@@ -113,7 +145,8 @@ class Context {
     }
     return {};
   }
-  // What the path has for {name} in the API's route; throws if that has no such parameter.
+  // What the path has for {name} in the API's route, percent-decoded and never empty. Throws Error,
+  // 500, if the route has no such parameter. (A Router has PathParams instead.)
   std::string_view path_param(std::string_view name) const {
     const bento_pairs params = scope().path_params;
     for (std::size_t i = 0; i < params.len; ++i) {
@@ -121,12 +154,19 @@ class Context {
     }
     throw Error(BENTO_INTERNAL, "the route has no parameter {" + std::string(name) + "}");
   }
-  // True when the client is gone, the deadline is past or the host is stopping: an answer is of no
-  // use.
+  // Whether to stop working, as nobody waits for the result any more. Cheap; poll it in long loops.
+  // True when the client is gone; before the answer has begun, when the request's deadline is past;
+  // once it is streamed, when the host is stopping or the request is a HEAD. In a background task:
+  // when the host has stopped waiting for tasks. A handler that goes on is not interrupted, and its
+  // answer is dropped.
   bool cancelled() const { return host_->cancelled(ctx_) != 0; }
 
-  // The answer's status and headers; those of an answer that fails are dropped. What is no status
-  // from 200 to 599, and no header, throws Error: 500.
+  // The status and headers of the answer: of the value that the handler returns, or of the Stream
+  // that it starts afterwards, over the status given there. Dropped when the request is answered
+  // with an error, but for WWW-Authenticate with 401 and Allow with 405 (RFC 9110 15.5.2, 15.5.6).
+  // Throw Error, 500: for a status that is not from 200 to 599; for a name that is not a token or a
+  // value with a control byte (RFC 9110 5.5, 5.6.2); in a background task or a runner. add_header()
+  // appends, it does not replace. Both are copied.
   void set_status(std::uint32_t status) {
     bento_error error = detail::make_error();
     detail::check(host_->set_status(ctx_, status, &error), error);
@@ -135,14 +175,16 @@ class Context {
     bento_error error = detail::make_error();
     detail::check(host_->add_header(ctx_, {detail::str(name), detail::str(value)}, &error), error);
   }
-  // f(args...) or f(Context&, args...) runs after the answer has been sent: see
-  // <bento/background.hpp>.
+  // f(args...) or f(Context&, args...) runs after the answer has been sent, with copies of the
+  // arguments; throws Error, 503, when too many tasks wait: see <bento/background.hpp>.
   template <typename F, typename... Args>
   void defer(F f, Args... args);
+  // A line in the host's log, with the request's id.
   void log(Log level, std::string_view message) const {
     host_->log(host_, ctx_, static_cast<std::int32_t>(level), detail::str(message), {});
   }
 
+  // For calls of the C ABI that this class does not have.
   const bento_host* host() const { return host_; }
   bento_ctx* abi() const { return ctx_; }
 

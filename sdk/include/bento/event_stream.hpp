@@ -1,9 +1,13 @@
 // EventStream: server-sent events (WHATWG HTML, section 9.2) over a Stream, UTF-8. Part of
 // <bento/bento.hpp>.
 //
-//   svc.api("ticks", {.method = "GET"}, [](bento::Context& ctx, bento::EventStream& out) {...});
+//   svc.api("ticks", {.method = "GET"}, [](bento::Context& ctx, bento::EventStream& out) {
+//     for (int i = 0; !ctx.cancelled(); ++i, wait()) out.send({.data = std::to_string(i)});
+//   });
 //
-// Browsers ask for events with GET, and again when a stream ends. One thread: the handler's.
+// It adds the format and nothing else: all that <bento/stream.hpp> says of waiting, of clients that
+// leave and of the host's threads holds here. Browsers ask for events with GET, and ask again when
+// a stream ends, unless the page has closed its EventSource. One thread: the handler's.
 #pragma once
 
 #include <bento/error.hpp>
@@ -17,20 +21,23 @@
 
 namespace bento {
 
-// One server-sent event. `data` may have several lines; `event` and `id` have one. A browser that
-// comes back sends the last `id` as the header last-event-id.
+// One server-sent event. The texts are UTF-8, and are read before send() returns.
 struct Event {
-  std::string_view data = {};
-  std::string_view event = {};  // its type; empty: "message"
-  std::string_view id = {};
-  std::optional<std::chrono::milliseconds> retry = {};  // until a browser comes back
+  std::string_view data = {};   // of any number of lines
+  std::string_view event = {};  // its type, one line; empty: "message"
+  std::string_view id = {};     // one line; a browser that comes back sends the last one as the
+                                // header last-event-id
+  std::optional<std::chrono::milliseconds> retry = {};  // how long a browser waits to come back
 };
 
+// The answer is started with the first function that is called: 200, text/event-stream, and
+// Cache-Control: no-store. All three throw Disconnected when the client is gone.
 class EventStream {
  public:
   explicit EventStream(Stream& stream) : stream_(stream) {}
 
-  // [waits] Throws Error for an `event` or `id` that no event can have.
+  // [waits] One event. Throws Error, 500, for an `event` or `id` with a line break or NUL in it;
+  // then nothing was sent.
   void send(const Event& event) {
     std::string text;
     append_name("event", event.event, text);
@@ -40,14 +47,14 @@ class EventStream {
     append_lines("data: ", event.data, text);
     put(text + "\n");
   }
-  // [waits] What clients do not see, though proxies do: it keeps a quiet connection alive.
+  // [waits] Text that browsers ignore. It keeps a quiet connection alive through proxies.
   void comment(std::string_view text) {
     std::string lines;
     append_lines(": ", text, lines);
     put(lines + "\n");
   }
-  // [waits] Sends the head if it has not gone out, so that a client knows of the stream before the
-  // first event.
+  // [waits] Sends the head if it has not gone out, so that a client knows of the stream before
+  // there is an event. A handler that returns without events has this called for it.
   void open() {
     if (!stream_.is_under_way()) put({});
   }

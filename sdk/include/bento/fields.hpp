@@ -1,14 +1,16 @@
-// JSON of a struct that is described once. Part of <bento/bento.hpp>.
+// BENTO_FIELDS: a struct that is described once is read from JSON, written as JSON and has a JSON
+// Schema. Nothing is inherited, registered or allocated for it. Part of <bento/bento.hpp>.
 //
 //   struct IrisFeatures {
 //     double sepal_len, sepal_width, petal_len, petal_width;
 //   };
 //   BENTO_FIELDS(IrisFeatures, sepal_len, sepal_width, petal_len, petal_width)
 //
-// beside the struct, in its namespace, makes it what an API takes or returns, with a JSON Schema
-// that the host checks first, and what from_json(), to_json() and bento::Router know. A member is a
-// bool, an integer, a float, a double, a std::string, an enum, another described struct, or a
-// std::vector or std::optional of these. It may have rules beside its type:
+// The macro stands beside the struct, in its namespace. Then APIs, handlers of a bento::Router,
+// from_json() and to_json() take and return it, and std::vectors of it. The struct has to be
+// default-constructible. A member is a bool, an integer, a float, a double, a std::string, an enum
+// with BENTO_ENUM, another described struct, or a std::vector or std::optional of these. It may
+// have rules beside its type:
 //
 //   enum class Unit { cm, inch };
 //   BENTO_ENUM(Unit, cm, inch)
@@ -22,81 +24,70 @@
 //   BENTO_FIELDS(Batch, (flowers, bento::min_size(1)), (unit, bento::has_default),
 //                (limit, bento::has_default, bento::min(1), bento::max(100)), note)
 //
-// All members are demanded but those with bento::has_default, which keep what their initialiser
-// says, and those of std::optional, which may also be null. Members that are not named are ignored,
-// and refused in what is described with BENTO_STRICT_FIELDS.
+// All members are required, except those with bento::has_default, which keep what their initialiser
+// says, and those of std::optional, which may also be null. Of a member that is there twice the
+// last one counts. Members of the JSON that the struct does not have are ignored;
+// BENTO_STRICT_FIELDS refuses them. All functions are pure: any thread.
 #pragma once
 
 #include <rapidjson/document.h>
 
-#include <bento/described.hpp>
+#include <bento/detail/described.hpp>
+#include <bento/detail/field_macros.hpp>
+#include <bento/detail/io_traits.hpp>
+#include <bento/detail/json_reader.hpp>
+#include <bento/detail/json_schema.hpp>
+#include <bento/detail/json_writer.hpp>
 #include <bento/error.hpp>
 #include <bento/io.hpp>
-#include <bento/json_reader.hpp>
-#include <bento/json_schema.hpp>
-#include <bento/json_writer.hpp>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-// At most 64 members. A type whose name has a comma needs an alias.
+// BENTO_FIELDS(type, member, (member, rule, ...), ...): at most 64 members. A type whose name has a
+// comma in it needs an alias. A rule that the member's type cannot have does not compile.
 #define BENTO_FIELDS(type, ...) BENTO_DETAIL_STRUCT(type, false, __VA_ARGS__)
 #define BENTO_STRICT_FIELDS(type, ...) BENTO_DETAIL_STRUCT(type, true, __VA_ARGS__)
-// An enum's values by their names.
+// BENTO_ENUM(type, value, ...): in JSON the values are texts, their names. Others are refused.
 #define BENTO_ENUM(type, ...)                                           \
   [[maybe_unused]] constexpr auto bento_enumerators(const type*) {      \
     return ::bento::detail::describe_enum<type>(                        \
         BENTO_DETAIL_LIST(BENTO_DETAIL_ENUMERATOR, type, __VA_ARGS__)); \
   }
 
-#define BENTO_DETAIL_STRUCT(type, is_strict, ...)                             \
-  [[maybe_unused]] constexpr auto bento_fields(const type*) {                 \
-    return ::bento::detail::describe_struct<type>(                            \
-        is_strict, BENTO_DETAIL_LIST(BENTO_DETAIL_FIELD, type, __VA_ARGS__)); \
-  }
-#define BENTO_DETAIL_ENUMERATOR(type, name) \
-  ::bento::detail::Enumerator<type> { #name, type::name }
-
-// A field is `member` or `(member, rule, ...)`: which of them tells IS_LIST, by what PROBE leaves.
-#define BENTO_DETAIL_FIELD(type, item) BENTO_DETAIL_FIELD_BY(BENTO_DETAIL_IS_LIST(item), type, item)
-#define BENTO_DETAIL_FIELD_BY(...) BENTO_DETAIL_FIELD_AS(__VA_ARGS__)
-#define BENTO_DETAIL_FIELD_AS(is_list, type, item) BENTO_DETAIL_FIELD_##is_list(type, item)
-#define BENTO_DETAIL_FIELD_0(type, member) \
-  BENTO_DETAIL_DESCRIBE(type, member, ::bento::detail::NoRule{})
-#define BENTO_DETAIL_FIELD_1(type, list) \
-  BENTO_DETAIL_DESCRIBE_LIST(type, BENTO_DETAIL_UNWRAP list, ::bento::detail::NoRule{})
-#define BENTO_DETAIL_UNWRAP(...) __VA_ARGS__
-#define BENTO_DETAIL_DESCRIBE_LIST(...) BENTO_DETAIL_DESCRIBE(__VA_ARGS__)
-#define BENTO_DETAIL_DESCRIBE(type, member, ...) \
-  ::bento::detail::describe_field<type>(#member, &type::member, __VA_ARGS__)
-#define BENTO_DETAIL_IS_LIST(item) BENTO_DETAIL_SECOND_OF(BENTO_DETAIL_PROBE item, 0, )
-#define BENTO_DETAIL_PROBE(...) ~, 1
-#define BENTO_DETAIL_SECOND_OF(...) BENTO_DETAIL_SECOND(__VA_ARGS__)
-#define BENTO_DETAIL_SECOND(first, second, ...) second
-
-// macro(type, item) for each item, with commas between. A macro does not expand within itself, so
-// NEXT is left over at each step for the next of EXPAND's scans. The last item has an empty one
-// after it, for a macro's `...` may not be missing in clang's eyes.
-#define BENTO_DETAIL_LIST(macro, type, ...) \
-  BENTO_DETAIL_EXPAND(BENTO_DETAIL_STEP(macro, type, __VA_ARGS__, ))
-#define BENTO_DETAIL_STEP(macro, type, item, ...) \
-  macro(type, item)                               \
-      __VA_OPT__(, BENTO_DETAIL_NEXT BENTO_DETAIL_NO_ARGUMENTS(macro, type, __VA_ARGS__))
-#define BENTO_DETAIL_NEXT() BENTO_DETAIL_STEP
-#define BENTO_DETAIL_NO_ARGUMENTS ()
-#define BENTO_DETAIL_EXPAND(...) \
-  BENTO_DETAIL_EXPAND_16(        \
-      BENTO_DETAIL_EXPAND_16(BENTO_DETAIL_EXPAND_16(BENTO_DETAIL_EXPAND_16(__VA_ARGS__))))
-#define BENTO_DETAIL_EXPAND_16(...) \
-  BENTO_DETAIL_EXPAND_4(            \
-      BENTO_DETAIL_EXPAND_4(BENTO_DETAIL_EXPAND_4(BENTO_DETAIL_EXPAND_4(__VA_ARGS__))))
-#define BENTO_DETAIL_EXPAND_4(...) \
-  BENTO_DETAIL_EXPAND_1(           \
-      BENTO_DETAIL_EXPAND_1(BENTO_DETAIL_EXPAND_1(BENTO_DETAIL_EXPAND_1(__VA_ARGS__))))
-#define BENTO_DETAIL_EXPAND_1(...) __VA_ARGS__
-
 namespace bento {
+
+// ---- rules for a member: BENTO_FIELDS(Order, item, (count, bento::min(1), bento::max(99))) ----
+
+// Bounds of a number: min and max may be reached, above and below may not. The bound of an integer
+// is an integer that its type can hold.
+template <typename N>
+constexpr detail::LeastRule<N> min(N bound) {
+  return {bound, false};
+}
+template <typename N>
+constexpr detail::LeastRule<N> above(N bound) {
+  return {bound, true};
+}
+template <typename N>
+constexpr detail::MostRule<N> max(N bound) {
+  return {bound, false};
+}
+template <typename N>
+constexpr detail::MostRule<N> below(N bound) {
+  return {bound, true};
+}
+// Code points of a string, elements of a vector.
+constexpr detail::MinSizeRule min_size(std::uint32_t size) { return {size}; }
+constexpr detail::MaxSizeRule max_size(std::uint32_t size) { return {size}; }
+// The member may be missing, and then is what its initialiser in the struct says.
+inline constexpr detail::HasDefaultRule has_default;
+// Its name in JSON, where that cannot or should not be the member's. A literal.
+constexpr detail::NameRule as(std::string_view name) { return {name}; }
+// What it is, for the schema's "description". A literal.
+constexpr detail::DocRule doc(std::string_view text) { return {text}; }
+
 namespace detail {
 
 template <typename T>
@@ -110,10 +101,11 @@ concept JsonBody = kIsJson<T>;
 
 }  // namespace detail
 
-// Throws Error: 400 for what is not JSON, 422 for JSON that is no T, with every member that is
-// missing, mistyped, out of bounds or, if they are refused, not known, by its JSON pointer:
-// "/petal_len: is missing; /sepal_len: expected a number, got "x"". (The host passes on the first
-// 499 bytes of it.)
+// A T from the text of a JSON document (RFC 8259), UTF-8. Throws Error: 400 for text that is not
+// JSON or is nested deeper than 128 levels, 422 for JSON that does not fit T. That message names
+// every member that is missing, of another type, out of bounds or (in a strict struct) not known,
+// by its JSON pointer (RFC 6901), 100 of them at most: "/petal_len: is missing; /sepal_len:
+// expected a number, got "x"". A client sees its first 499 bytes.
 template <detail::JsonBody T>
 T from_json(std::string_view text) {
   rapidjson::Document document;
@@ -125,7 +117,9 @@ T from_json(std::string_view text) {
   return value;
 }
 
-// Throws Error, INTERNAL, for what JSON cannot hold: NaN, Infinity, text that is not UTF-8.
+// The JSON of a value, without blanks; doubles as short as they may be to read back the same.
+// Throws Error, INTERNAL, for what JSON cannot hold, by its JSON pointer: NaN, an infinity, text
+// that is not UTF-8, an enum's value without a name, more than 128 levels.
 template <detail::JsonBody T>
 std::string to_json(const T& value) {
   detail::JsonWriter writer;
@@ -133,7 +127,7 @@ std::string to_json(const T& value) {
   return writer.text();
 }
 
-// In the words of draft 4.
+// The JSON Schema (draft 4) of a T, with its rules, defaults and docs.
 template <detail::JsonBody T>
 std::string json_schema() {
   detail::SchemaWriter writer;
@@ -141,7 +135,8 @@ std::string json_schema() {
   return writer.text();
 }
 
-// The descriptor of a T: its schema, and a sample if there is one.
+// The descriptor of a T (see <bento/io.hpp>), with its schema. The host leaves it to from_json() to
+// hold an input to that, for it names all faults at once; a result it checks itself.
 template <detail::JsonBody T>
 class FieldsIO : public Io {
  public:
@@ -149,6 +144,7 @@ class FieldsIO : public Io {
     flags_ = BENTO_IO_SELF_CHECKED;  // from_json() is what reads it
     schema_ = json_schema<T>();
   }
+  // A value that the API answers, for --reload-samples.
   FieldsIO&& sample(const T& value) && {
     sample_ = to_json(value);
     return std::move(*this);

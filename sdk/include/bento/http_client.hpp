@@ -4,16 +4,17 @@
 //   const bento::HttpClient client{{.timeout = std::chrono::seconds(5)}};
 //   client.post_json(url, R"({"class":0})").check();
 //
-// http://, and https:// where cpp-httplib has OpenSSL; then the server's certificate is held
-// against the system's. Redirects are not followed. Each call has a connection of its own, and
-// waits; any number of threads may make calls.
+// For tasks and handlers that tell another server of something. http://, and https:// where
+// cpp-httplib was built with OpenSSL; then the server's certificate is held against the system's.
+// No proxies, redirects, cookies or retries. Each call has a connection of its own, and waits; a
+// client is const, and any number of threads may call it.
 #pragma once
 
 #include <httplib.h>
 
+#include <bento/detail/http_url.hpp>
 #include <bento/error.hpp>
 #include <bento/headers.hpp>
-#include <bento/http_url.hpp>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -25,20 +26,22 @@ namespace bento {
 
 struct HttpClientOptions {
   std::chrono::milliseconds connect_timeout{2000};
-  // Of each wait for the server; and an answer must have ended so long after the call began.
+  // For each wait for the server, and for a whole call with its answer. (The look-up of the
+  // server's name is the system's, and may take longer.)
   std::chrono::milliseconds timeout{10000};
-  std::size_t max_answer = 16u << 20;  // bytes of its body
+  std::size_t max_answer = 16u << 20;  // bytes of an answer's body
   Headers headers = {};                // of every request
 };
 
+// What a server has answered, whatever the status.
 struct HttpAnswer {
   int status = 0;
   Headers headers = {};
   std::string body = {};
-  std::string url = {};  // that was asked
+  std::string url = {};  // as the caller wrote it
 
   bool is_success() const { return status >= 200 && status < 300; }
-  // Throws Error, UNAVAILABLE, unless it is a success.
+  // Throws Error, UNAVAILABLE, with the URL and the status, unless it is a success.
   void check() const {
     if (!is_success()) {
       throw Error(BENTO_UNAVAILABLE, url + ": answered " + std::to_string(status));
@@ -48,18 +51,25 @@ struct HttpAnswer {
 
 class HttpClient {
  public:
+  // Copies the options; connects to nothing yet.
   explicit HttpClient(HttpClientOptions options = {}) : options_(std::move(options)) {}
 
-  // [waits] An answer of any status is one. Throws Error that names the URL and the cause:
-  // INVALID_ARGUMENT for the URL, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED for an answer beyond
-  // max_answer, UNAVAILABLE for all else. (To look up a name may take the system longer.)
+  // [waits] `url` is http:// or https://, with everything percent-encoded that has to be, without a
+  // user name; what is behind a '#' is not sent. Returns an answer of any status. Throws Error,
+  // whose message names the URL and the cause (a client sees it if it is let pass and is not a
+  // 500):
+  //   INVALID_ARGUMENT, 500   a URL of another form
+  //   DEADLINE_EXCEEDED       no connection within connect_timeout, or no answer within timeout
+  //   RESOURCE_EXHAUSTED      an answer of more than max_answer bytes
+  //   UNIMPLEMENTED           https:// without OpenSSL
+  //   UNAVAILABLE             all else: refused, broken off, a certificate that is not trusted
   HttpAnswer get(const std::string& url) const { return send("GET", url, {}, {}); }
   HttpAnswer post_json(const std::string& url, std::string json) const {
     return send("POST", url, std::move(json), "application/json");
   }
   HttpAnswer send(std::string method, const std::string& url, std::string body,
                   const std::string& content_type) const {
-    const HttpUrl where = HttpUrl::parse(url);
+    const detail::HttpUrl where = detail::HttpUrl::parse(url);
     httplib::Request request;
     request.method = std::move(method);
     request.path = where.target;
@@ -86,7 +96,7 @@ class HttpClient {
   }
 
  private:
-  std::unique_ptr<httplib::ClientImpl> connection_to(const HttpUrl& where,
+  std::unique_ptr<httplib::ClientImpl> connection_to(const detail::HttpUrl& where,
                                                      const std::string& url) const {
     std::unique_ptr<httplib::ClientImpl> client;
     if (where.is_tls) {

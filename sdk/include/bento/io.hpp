@@ -1,5 +1,7 @@
-// What goes in and out of APIs and runner methods: the C++ types, and the descriptors that say more
-// than a type can (shape, schema, sample). Part of <bento/bento.hpp>.
+// Descriptors: what goes into and out of APIs and runner methods, where that is more than the C++
+// type says (a shape, a schema, a sample). Each type implies a descriptor, so most plugins name one
+// only to narrow it: {.input = bento::NDArray<double>({-1, 4})}. BentoML's names. Part of
+// <bento/bento.hpp>.
 //
 //   C++ type                        descriptor     on the wire
 //   TensorView<T> in, Tensor<T>     NDArray<T>     nested JSON arrays
@@ -7,6 +9,13 @@
 //   std::string_view in, std::string  TextIO       text/plain, UTF-8
 //   Bytes                           FileIO         any media type
 //   a struct of <bento/fields.hpp>  FieldsIO<T>    JSON
+//
+// The host holds both directions to the descriptor. A request's body that does not fit is answered
+// 400 (not JSON, not UTF-8, another shape or element), 415 (another media type) or 422 (breaks the
+// schema) before the plugin is called; a result that does not fit is a 500, whose log line says
+// what was declared and what came. A descriptor of another kind or element type than the function
+// has is refused where it is described: Error. Values; used while a service is described, by one
+// thread.
 #pragma once
 
 #include <bento/abi.h>
@@ -15,31 +24,35 @@
 #include <bento/tensor.hpp>
 #include <charconv>
 #include <initializer_list>
-#include <optional>
 #include <string>
-#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 namespace bento {
 
-// JSON as text: valid UTF-8, already parsed once by the host, so it is well-formed on the way in.
+// JSON as text. As the input of an API it is well-formed (RFC 8259), in UTF-8, at most 128 levels
+// deep, and fits the schema if there is one. As a result it has to be well-formed and to fit.
 struct Json {
   std::string text;
 };
 
-// Bytes with their media type ("" is application/octet-stream).
+// Bytes with their media type. As an input: that of the request's Content-Type in lower case and
+// without parameters, "" if it has none. As a result: what the answer's Content-Type says; "" for
+// the type that the FileIO names, or else application/octet-stream.
 struct Bytes {
   std::string data, mime;
 };
 
-// A descriptor: the owner of a bento_io. Its setters return it, to be chained.
+// What all descriptors are, and what ApiOptions and MethodOptions take. A value; plugins make one
+// of the classes below.
 class Io {
  public:
+  // `kind`: BENTO_TENSOR, BENTO_JSON or BENTO_BYTES; `descriptor`: the ABI's name, "ndarray".
   Io(std::uint32_t kind, std::string descriptor)
       : kind_(kind), descriptor_(std::move(descriptor)) {}
 
+  // Points into this, and is valid until this is changed, moved or destroyed.
   bento_io abi() const {
     bento_io io{};
     io.size = sizeof io;
@@ -61,18 +74,22 @@ class Io {
   std::string descriptor_, mime_, schema_, sample_;
 };
 
-// An n-dimensional array of T. With a shape, that shape is demanded; -1 is any extent.
+// An n-dimensional array of T: on the wire nested JSON arrays, as NumPy's tolist() gives them. The
+// element type is always enforced.
 template <typename T>
 class NDArray : public Io {
  public:
+  // Of any shape.
   NDArray() : Io(BENTO_TENSOR, "ndarray") {
     dtype_ = dtype_of<T>();
     flags_ = BENTO_IO_ENFORCE_DTYPE;
   }
+  // Of this shape; -1 is any extent: NDArray<double>({-1, 4}) is n rows of 4.
   explicit NDArray(std::vector<std::int64_t> shape) : NDArray() {
     shape_ = std::move(shape);
     flags_ |= BENTO_IO_ENFORCE_SHAPE;
   }
+  // Rows that the API answers, for --reload-samples.
   NDArray&& sample(std::initializer_list<std::initializer_list<T>> rows) && {
     sample_ = "[";
     for (const auto& row : rows) {
@@ -94,162 +111,34 @@ class NDArray : public Io {
   }
 };
 
-// JSON, held against a JSON Schema (draft 4) where one is given; what breaks it is answered 422.
+// JSON, of any form or of that of a schema.
 class JsonIO : public Io {
  public:
   JsonIO() : Io(BENTO_JSON, "json") {}
+  // The text of a JSON Schema, draft 4. The host refuses the plugin if it cannot be read.
   JsonIO&& schema(std::string text) && {
     schema_ = std::move(text);
     return std::move(*this);
   }
+  // As NDArray's; the text of a JSON document.
   JsonIO&& sample(std::string json) && {
     sample_ = std::move(json);
     return std::move(*this);
   }
 };
 
+// UTF-8, answered as text/plain. A request's Content-Type is not looked at.
 class TextIO : public Io {
  public:
   TextIO() : Io(BENTO_BYTES, "text") {}
 };
 
-// Bytes of any media type, or of the one given; another one is answered 415.
+// Bytes as they come.
 class FileIO : public Io {
  public:
+  // `mime`: a media type, "image/png", or all of a kind, "image/*"; a body of another, or of none,
+  // is answered 415. "": any.
   explicit FileIO(std::string mime = {}) : Io(BENTO_BYTES, "file") { mime_ = std::move(mime); }
 };
 
-namespace detail {
-
-inline std::string what_it_holds(const bento_io& io) {
-  // No pointers: two generations of a plugin that is built without bento_add_plugin() share it.
-  static constexpr char kNames[][9] = {"anything", "bool",    "int8",   "int16",  "int32",
-                                       "int64",    "uint8",   "uint16", "uint32", "uint64",
-                                       "float16",  "float32", "float64"};
-  if (io.kind == BENTO_TENSOR) return std::string("an array of ") + kNames[io.dtype];
-  return io.kind == BENTO_JSON ? "JSON" : "bytes";
-}
-
-// The descriptor that was given, or the one that the function's type implies. The host goes by the
-// descriptor: where the two are of different kinds or elements, no call would ever succeed.
-inline Io fitting(const std::optional<Io>& given, Io implied, const std::string& what) {
-  if (!given) return implied;
-  const bento_io a = given->abi(), b = implied.abi();
-  if (a.kind == b.kind && a.dtype == b.dtype) return *given;
-  throw Error(BENTO_FAILED_PRECONDITION, what + " is described as " + what_it_holds(a) +
-                                             ", but its function has " + what_it_holds(b));
-}
-
-// The bento_value of a C++ object, which must outlive it, or what owns one and converts to it; and
-// back. `get` may refer into the value.
-template <typename T>
-inline constexpr bool kIsKnown = false;
-template <typename T>
-struct IoTraits {
-  static_assert(
-      kIsKnown<T>,
-      "what a function takes or returns is a TensorView<T>, a Tensor<T>, a Json, a "
-      "std::string_view, a std::string, a Bytes, or a struct that BENTO_FIELDS describes");
-};
-
-inline bento_value make_value(std::uint32_t kind, std::string_view bytes,
-                              std::string_view mime = {}) {
-  bento_value value{};
-  value.size = sizeof value;
-  value.kind = kind;
-  value.mime = str(mime);
-  value.bytes = {bytes.data(), bytes.size()};
-  return value;
-}
-
-inline std::string_view bytes_of(const bento_value& value) {
-  return {static_cast<const char*>(value.bytes.ptr), value.bytes.len};
-}
-
-inline void expect_kind(const bento_value& value, std::uint32_t kind) {
-  if (value.kind != kind) throw Error(BENTO_INTERNAL, "a value of another kind than was declared");
-}
-
-template <typename T>
-struct IoTraits<TensorView<T>> {
-  static Io io() { return NDArray<T>(); }
-  static bento_value put(const TensorView<T>& view) {
-    bento_value value{};
-    value.size = sizeof value;
-    value.kind = BENTO_TENSOR;
-    value.tensor.dtype = dtype_of<T>();
-    value.tensor.ndim = static_cast<std::uint32_t>(view.ndim());
-    value.tensor.shape = view.shape().data();
-    value.tensor.data = {view.data(), view.size() * sizeof(T)};
-    return value;
-  }
-  static TensorView<T> get(const bento_value& value) {
-    expect_kind(value, BENTO_TENSOR);
-    if (value.tensor.dtype != dtype_of<T>())
-      throw Error(BENTO_INTERNAL, "a tensor of another dtype");
-    return {static_cast<const T*>(value.tensor.data.ptr), {value.tensor.shape, value.tensor.ndim}};
-  }
-};
-
-template <typename T>
-struct IoTraits<Tensor<T>> {
-  static Io io() { return NDArray<T>(); }
-  static bento_value put(const Tensor<T>& tensor) {
-    return IoTraits<TensorView<T>>::put(tensor.view());
-  }
-  static Tensor<T> get(const bento_value& value) {
-    return Tensor<T>::copy(IoTraits<TensorView<T>>::get(value));
-  }
-};
-
-template <>
-struct IoTraits<Json> {
-  static Io io() { return JsonIO(); }
-  static bento_value put(const Json& json) {
-    return make_value(BENTO_JSON, json.text, "application/json");
-  }
-  static Json get(const bento_value& value) {
-    expect_kind(value, BENTO_JSON);
-    return {std::string(bytes_of(value))};
-  }
-};
-
-template <>
-struct IoTraits<std::string_view> {
-  static Io io() { return TextIO(); }
-  static bento_value put(std::string_view text) { return make_value(BENTO_BYTES, text); }
-  static std::string_view get(const bento_value& value) {
-    expect_kind(value, BENTO_BYTES);
-    return bytes_of(value);
-  }
-};
-
-template <>
-struct IoTraits<const char*> {  // a result only: return "ok";
-  static Io io() { return TextIO(); }
-  static bento_value put(std::string_view text) { return IoTraits<std::string_view>::put(text); }
-};
-
-template <>
-struct IoTraits<std::string> {
-  static Io io() { return TextIO(); }
-  static bento_value put(const std::string& text) { return IoTraits<std::string_view>::put(text); }
-  static std::string get(const bento_value& value) {
-    return std::string(IoTraits<std::string_view>::get(value));
-  }
-};
-
-template <>
-struct IoTraits<Bytes> {
-  static Io io() { return FileIO(); }
-  static bento_value put(const Bytes& bytes) {
-    return make_value(BENTO_BYTES, bytes.data, bytes.mime);
-  }
-  static Bytes get(const bento_value& value) {
-    expect_kind(value, BENTO_BYTES);
-    return {std::string(bytes_of(value)), std::string(view(value.mime))};
-  }
-};
-
-}  // namespace detail
 }  // namespace bento

@@ -1,18 +1,25 @@
 // Middleware: what wraps every exchange of a service: its APIs, mounts, built-in pages and errors.
-// The first that Service::use() was given is outermost. Part of <bento/bento.hpp>.
+// The first that Service::use() was given is outermost. It has one of two forms. Part of
+// <bento/bento.hpp>.
 //
-// In hooks, which never wait, and so cost no thread: a class with any of these, const and called by
-// many threads at once,
+// Hooks never wait, and so hold no thread: a class with any of these, const, called by many threads
+// at once, event loops among them. One exchange has one hook called at a time, on whichever thread
+// its work is; one that takes long holds up the other connections of its loop.
 //
 //   void on_request(bento::Incoming&) const;    // reads and changes the request, or answers it
 //   void on_response(bento::Outgoing&) const;   // the answer's head and first piece
 //   void on_body(bento::Outgoing&) const;       // each further piece of a streamed answer
 //   void on_end() const;                        // the answer has gone out, or never will
 //
-// and where it keeps something from one to the next, a nested `State`, default-constructed for each
-// exchange, which each of its hooks then takes as its last argument: on_end(State&).
+// To keep something from one hook to the next, the class has a nested `State`, default-constructed
+// for each exchange, and each of its hooks takes it as its last argument: on_end(State&). on_end
+// comes once for each exchange that has reached this middleware; with a State, only if another hook
+// has been called for it.
 //
-// Or around the exchange, on a thread, where it may wait: a class with
+// What on_request throws is the answer: Error(BENTO_UNAUTHENTICATED, "a token is needed") is a 401.
+// Of on_response it becomes a 500; of on_body it cuts the answer off; of on_end it is dropped.
+//
+// Around the exchange is the other form, on a thread of its own, where it may wait: a class with
 //
 //   void call(bento::Call&, const bento::Next&) const;
 //
@@ -21,6 +28,7 @@
 
 #include <bento/abi.h>
 
+#include <algorithm>
 #include <bento/call.hpp>
 #include <bento/context.hpp>
 #include <bento/error.hpp>
@@ -28,34 +36,35 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace bento {
 
-// The request of an exchange, as a hook sees it.
+// The request of an exchange, as a hook sees it: as it reached this middleware, with what this one
+// has changed. Valid during the hook, and so are the views that it returns, until the request is
+// changed.
 class ExchangeView {
  public:
   ExchangeView(const bento_host* host, bento_exchange* exchange)
       : host_(host), exchange_(exchange) {}
 
-  std::string_view method() const { return detail::view(scope().method); }
+  std::string_view method() const { return detail::view(scope().method); }  // in capitals
   std::string_view path() const { return detail::view(scope().path); }
+  // The prefix of the service: "" or "/iris".
   std::string_view root_path() const { return detail::view(scope().root_path); }
-  std::string_view query() const { return detail::view(scope().query); }
-  std::string_view scheme() const { return detail::view(scope().scheme); }
+  std::string_view query() const { return detail::view(scope().query); }    // without the '?'
+  std::string_view scheme() const { return detail::view(scope().scheme); }  // "http" or "https"
   std::string_view client() const { return detail::view(scope().client); }  // "127.0.0.1:51034"
   std::string_view server() const { return detail::view(scope().server); }
   std::string_view request_id() const { return detail::view(scope().request_id); }
-  // The first of that name, in any letter case, or "".
+  // The value of the first of that name, in any letter case, or "".
   std::string_view request_header(std::string_view name) const {
     return find_request_header(name).value_or(std::string_view());
   }
+  // The same; nullopt if there is none.
   std::optional<std::string_view> find_request_header(std::string_view name) const {
     const bento_pairs headers = scope().headers;
     for (std::size_t i = 0; i < headers.len; ++i) {
@@ -66,6 +75,7 @@ class ExchangeView {
     return std::nullopt;
   }
   const bento_scope& scope() const { return *exchange_->scope; }
+  // A line in the host's log, with the request's id.
   void log(Log level, std::string_view message) const {
     host_->log(host_, exchange_->ctx, static_cast<std::int32_t>(level), detail::str(message), {});
   }
@@ -84,33 +94,38 @@ class ExchangeView {
   bento_exchange* exchange_;
 };
 
-// A request on its way in.
+// A request on its way in, in on_request. The functions that change it copy what they are given,
+// and throw Error, 500, for what cannot be a part of a request.
 class Incoming : public ExchangeView {
  public:
   using ExchangeView::ExchangeView;
 
-  // Whole, unless the body is streamed to its handler: then nothing.
+  // The whole body, unless it is streamed to its handler: then nothing.
   std::string_view body() const { return bytes(); }
   bool is_streamed() const { return exchange_->streamed != 0; }
 
-  // What is passed on. Another path is routed anew.
+  // What is passed on. Another path (decoded, beginning with "/") is routed anew, in this service's
+  // routes first. A scheme is "http" or "https".
   void set_method(std::string_view value) { set("method", value); }
   void set_path(std::string_view value) { set("path", value); }
   void set_query(std::string_view value) { set("query", value); }
   void set_scheme(std::string_view value) { set("scheme", value); }
   void set_client(std::string_view value) { set("client", value); }
+  // In place of all of that name.
   void set_header(std::string_view name, std::string_view value) {
     call(exchange_->set_header, detail::str(name), detail::str(value));
   }
   void remove_header(std::string_view name) {
     call(exchange_->set_header, detail::str(name), bento_str{});
   }
+  // Throws Error, 500, for a request whose body is streamed.
   void set_body(std::string_view bytes) {
     call(exchange_->set_body, bento_bytes{bytes.data(), bytes.size()});
   }
-  // A longer body is answered 413, also one that is streamed.
+  // A longer body is answered 413: one that is here already by what this throws, one that is
+  // streamed when it gets so long. It lowers the API's limit, never raises it.
   void limit_body(std::uint64_t bytes) { call(exchange_->limit_body, bytes); }
-  // The request is to be answered within `time` from now, unless it has to be earlier.
+  // The request is to be answered within `time` from now; its deadline is only ever made earlier.
   void set_timeout(std::chrono::nanoseconds time) {
     const auto at = std::chrono::steady_clock::now().time_since_epoch() + time;
     call(exchange_->set_deadline,
@@ -118,8 +133,8 @@ class Incoming : public ExchangeView {
              std::chrono::duration_cast<std::chrono::nanoseconds>(at).count()));
   }
 
-  // Answers; nothing is passed on, and of this exchange only the hooks of those outside follow.
-  // (What a hook throws is an answer, too: Error(BENTO_UNAUTHENTICATED, "who are you?") is a 401.)
+  // Answers, once: nothing is passed on. The answer passes on_response of the middleware outside of
+  // this one. Throws Error, 500, for a second answer and for one that cannot be sent.
   void answer(std::uint32_t status, std::string_view content_type, std::string_view body,
               const Headers& headers = {}) {
     std::vector<bento_pair> pairs = headers.abi();
@@ -144,19 +159,24 @@ class Incoming : public ExchangeView {
   bool is_answered_ = false;
 };
 
-// A response on its way out.
+// A response on its way out, in on_response and on_body. Status and headers are read and changed in
+// on_response alone: in on_body they have gone out, set_status() does nothing, header() finds
+// nothing and the others throw Error, 500. Of a streamed answer on_response has the first piece.
 class Outgoing : public ExchangeView {
  public:
   using ExchangeView::ExchangeView;
 
   std::uint32_t status() const { return exchange_->status; }
+  // From 200 to 599; another makes the answer a 500.
   void set_status(std::uint32_t status) { exchange_->status = status; }
-  // The nth value of that name, in any case; valid until the next call.
+  // The nth value of that name, in any letter case, Content-Type among them; valid until the next
+  // call. nullopt: there are no more.
   std::optional<std::string_view> header(std::string_view name, std::size_t nth = 0) const {
     const bento_str value = exchange_->response_header(exchange_, detail::str(name), nth);
     if (value.ptr == nullptr) return std::nullopt;
     return detail::view(value);
   }
+  // In place of all of that name; add_header() appends, remove_header() takes all of that name.
   void set_header(std::string_view name, std::string_view value) {
     call(exchange_->set_response_header, detail::str(name), detail::str(value));
   }
@@ -166,7 +186,7 @@ class Outgoing : public ExchangeView {
   void remove_header(std::string_view name) {
     call(exchange_->set_response_header, detail::str(name), bento_str{});
   }
-  // Adds `value` to a Vary header, unless it is in there.
+  // Adds `value`, a header's name, to Vary (RFC 9110 12.5.5), unless it, or "*", is there.
   void add_vary(std::string_view value) {
     std::string all;
     for (std::size_t i = 0; auto one = header("vary", i); ++i) {
@@ -184,137 +204,13 @@ class Outgoing : public ExchangeView {
   }
 
   // The piece of the body that is passing, and whether it is the last. A whole answer is one piece,
-  // and the host writes its Content-Length.
+  // and the host writes its Content-Length afterwards.
   std::string_view body() const { return bytes(); }
   bool is_last() const { return exchange_->more == 0; }
+  // In place of this piece; copied. It may be empty.
   void set_body(std::string_view bytes) {
     call(exchange_->set_body, bento_bytes{bytes.data(), bytes.size()});
   }
 };
 
-namespace detail {
-
-template <typename M>
-concept HasState = requires {
-  typename M::State;
-};
-template <typename M>
-concept IsAround = requires(const M& m, Call& call, const Next& next) {
-  m.call(call, next);
-};
-template <typename M>
-concept IsAroundFunction = requires(const M& m, Call& call, const Next& next) {
-  m(call, next);
-};
-
-struct MiddlewareRecord {
-  MiddlewareRecord() = default;
-  MiddlewareRecord(const MiddlewareRecord&) = delete;
-
-  std::string name;
-  const bento_host* host = nullptr;          // from create() on
-  const Options* options = nullptr;          // likewise
-  std::function<void(const Options&)> make;  // sets `object`
-  std::shared_ptr<const void> object;
-  bento_middleware abi{};
-};
-
-// The functions of the ABI for a middleware of class M.
-template <typename M>
-struct MiddlewareTable {
-  static const M& object(const bento_middleware* middleware) {
-    return *static_cast<const M*>(record(middleware).object.get());
-  }
-  static const MiddlewareRecord& record(const bento_middleware* middleware) {
-    return *static_cast<const MiddlewareRecord*>(middleware->user);
-  }
-  static auto& state(bento_exchange* exchange) {
-    if (exchange->state == nullptr) exchange->state = new typename M::State();
-    return *static_cast<typename M::State*>(exchange->state);
-  }
-
-  static bento_code around(void*, const bento_middleware* middleware, const bento_call* abi,
-                           const bento_app* next, bento_error* error) {
-    return guard(error, [&] {
-      Context context(record(middleware).host, abi->ctx, *record(middleware).options);
-      Call call(context, *abi);
-      const M& m = object(middleware);
-      call.run([&] {
-        if constexpr (IsAround<M>) {
-          m.call(call, Next(next));
-        } else {
-          m(call, Next(next));
-        }
-      });
-    });
-  }
-  static bento_code on_request(void*, const bento_middleware* middleware, bento_exchange* exchange,
-                               bento_error* error) {
-    return guard(error, [&] {
-      Incoming incoming(record(middleware).host, exchange);
-      if constexpr (HasState<M>) {
-        object(middleware).on_request(incoming, state(exchange));
-      } else {
-        object(middleware).on_request(incoming);
-      }
-    });
-  }
-  static bento_code on_response(void*, const bento_middleware* middleware, bento_exchange* exchange,
-                                bento_error* error) {
-    return guard(error, [&] {
-      Outgoing outgoing(record(middleware).host, exchange);
-      if constexpr (HasState<M>) {
-        object(middleware).on_response(outgoing, state(exchange));
-      } else {
-        object(middleware).on_response(outgoing);
-      }
-    });
-  }
-  static bento_code on_body(void*, const bento_middleware* middleware, bento_exchange* exchange,
-                            bento_error* error) {
-    return guard(error, [&] {
-      Outgoing outgoing(record(middleware).host, exchange);
-      if constexpr (HasState<M>) {
-        object(middleware).on_body(outgoing, state(exchange));
-      } else {
-        object(middleware).on_body(outgoing);
-      }
-    });
-  }
-  static void on_end(void*, const bento_middleware* middleware, bento_exchange* exchange) {
-    (void)guard(nullptr, [&] {
-      if constexpr (HasState<M>) {
-        const std::unique_ptr<typename M::State> last(
-            static_cast<typename M::State*>(std::exchange(exchange->state, nullptr)));
-        if constexpr (requires { &M::on_end; }) {
-          if (last) object(middleware).on_end(*last);
-        }
-      } else if constexpr (requires { &M::on_end; }) {
-        object(middleware).on_end();
-      }
-    });
-  }
-
-  static void fill(MiddlewareRecord& record) {
-    bento_middleware& abi = record.abi;
-    abi.size = sizeof abi;
-    abi.name = str(record.name);
-    abi.user = &record;
-    if constexpr (IsAround<M> || IsAroundFunction<M>) {
-      abi.around = &around;
-    } else {
-      static_assert(
-          requires { &M::on_request; } || requires { &M::on_response; } ||
-              requires { &M::on_body; } || requires { &M::on_end; },
-          "a middleware has call(bento::Call&, const bento::Next&) const, or hooks: "
-          "on_request, on_response, on_body, on_end");
-      if constexpr (requires { &M::on_request; }) abi.on_request = &on_request;
-      if constexpr (requires { &M::on_response; }) abi.on_response = &on_response;
-      if constexpr (requires { &M::on_body; }) abi.on_body = &on_body;
-      if constexpr (HasState<M> || requires { &M::on_end; }) abi.on_end = &on_end;
-    }
-  }
-};
-
-}  // namespace detail
 }  // namespace bento

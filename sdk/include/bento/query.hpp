@@ -1,5 +1,6 @@
-// Params: what a request says by name in its query or its path. Values are owned texts; get<T>()
-// reads them as other types. Part of <bento/bento.hpp>.
+// Query and PathParams: what a request says by name in its query, or in its path. Params is what
+// both are. Values are owned texts, which get<T>() reads as other types. Handlers of a Router ask
+// for them by type; others make a Query of the text after the '?'. Part of <bento/bento.hpp>.
 //
 //   app.get("/search", [](const bento::Query& query) {
 //     return find(query.get("q"), query.get("limit", 10));   // ?q=blue+iris&limit=20
@@ -7,9 +8,9 @@
 #pragma once
 
 #include <algorithm>
-#include <bento/described.hpp>
+#include <bento/detail/described.hpp>
+#include <bento/detail/text.hpp>
 #include <bento/error.hpp>
-#include <bento/text.hpp>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -19,11 +20,13 @@
 
 namespace bento {
 
+// Names and values, decoded, in the order in which they came, duplicates kept; names are matched
+// exactly. A value: views are valid as long as it lives.
 class Params {
  public:
   using Pair = std::pair<std::string, std::string>;
 
-  // The first value of that name.
+  // The first value of that name, which may be ""; nullopt if there is none.
   std::optional<std::string_view> find(std::string_view name) const {
     for (const Pair& pair : pairs_) {
       if (pair.first == name) return pair.second;
@@ -31,6 +34,7 @@ class Params {
     return std::nullopt;
   }
   bool has(std::string_view name) const { return find(name).has_value(); }
+  // All values of that name: ?tag=a&tag=b.
   std::vector<std::string_view> all(std::string_view name) const {
     std::vector<std::string_view> values;
     for (const Pair& pair : pairs_) {
@@ -39,7 +43,10 @@ class Params {
     return values;
   }
 
-  // The first value as a text, bool, number or enum. Throws Error, 422, if it is missing or none.
+  // The first value as a std::string, a bool ("true", "1", "false", "0"), an integer, a finite
+  // float or double, or an enum with BENTO_ENUM by its name. The whole value has to be one. Throws
+  // Error, 422, if it is missing or is not: "query parameter limit: expected an integer from ...,
+  // got "x"".
   template <typename T = std::string>
   T get(std::string_view name) const {
     const auto text = find(name);
@@ -50,7 +57,7 @@ class Params {
     }
     return *value;
   }
-  // The same, with what it is when it is missing.
+  // The same, with a value for when it is missing. One that is there has to be a T all the same.
   template <detail::ReadFromText T>
   T get(std::string_view name, T missing) const {
     return has(name) ? get<T>(name) : missing;
@@ -119,7 +126,7 @@ class Query : public Params {
   }
 };
 
-// What a path has for the {name}s of its route.
+// What a path has for the {name}s of its route, percent-decoded.
 class PathParams : public Params {
  public:
   PathParams() : Params("path") {}

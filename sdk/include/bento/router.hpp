@@ -1,4 +1,5 @@
-// Router: a small web framework, to be mounted beside the APIs. Part of <bento/bento.hpp>.
+// Router: a small web framework, to be mounted beside the APIs as an app. Not for what an API can
+// do: there the host decodes and checks. Part of <bento/bento.hpp>.
 //
 //   bento::Router app;
 //   app.get("/metadata", [] { return Metadata{"iris", "1.0"}; });
@@ -10,7 +11,7 @@
 // A handler asks by type for what it needs, in any order:
 //
 //   bento::Context&             the request's: options, log, runner calls
-//   const bento::PathParams&    what the path has for {name}, or {name:path} for all that is left
+//   const bento::PathParams&    what the path has for {name}, or for {name:path}: all that is left
 //   const bento::Query&         see <bento/query.hpp>
 //   a struct with BENTO_FIELDS  the body, from JSON: 422 with all that is wrong with it
 //   const bento::Request&       all of the request
@@ -19,44 +20,45 @@
 // It returns a struct with BENTO_FIELDS or a std::vector of these (JSON), a text, bento::Html,
 // bento::Json, bento::Bytes, a bento::Response with a status and headers of its own, a
 // bento::TaskResponse of one of these, or nothing (204). What it throws is answered as an API's
-// errors are. GET answers HEAD; OPTIONS is answered, and a method that a path does not have is 405.
-// A path that is here but for the slash at its end is redirected there (307).
+// errors are. GET answers HEAD; OPTIONS is answered with Allow, and a method that a path does not
+// have is 405. A path of which only the slash at the end is missing, or too much, is redirected
+// (307, as in Starlette).
 //
-// Handlers are called by many threads at once. Routes are added before the router is mounted. Each
-// is a route of its own in metrics and the access log: "/web/flowers/{id}".
+// Routes are added by one thread, before the router is mounted; Service::mount() takes a copy.
+// Handlers are const objects that many threads call at once, on the host's --threads, and may wait.
+// Each route is one of its own in metrics and the access log: "/web/flowers/{id}".
 #pragma once
 
 #include <algorithm>
 #include <bento/app.hpp>
-#include <bento/background.hpp>
 #include <bento/context.hpp>
+#include <bento/detail/folder.hpp>
+#include <bento/detail/json_writer.hpp>
+#include <bento/detail/route_pattern.hpp>
+#include <bento/detail/router_exchange.hpp>
+#include <bento/detail/text.hpp>
 #include <bento/error.hpp>
-#include <bento/event_stream.hpp>
 #include <bento/fields.hpp>
-#include <bento/folder.hpp>
 #include <bento/io.hpp>
 #include <bento/query.hpp>
-#include <bento/route_pattern.hpp>
-#include <bento/signature.hpp>
 #include <bento/stream.hpp>
 #include <filesystem>
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 namespace bento {
 
+// A result that is answered as text/html, UTF-8.
 struct Html {
   std::string text;
 };
 
-// The answer that a handler's result is; a Json that is none throws Error: 500. To give a result
-// another status:
+// The answer that a handler's result becomes. Throws Error, 500, for a Json whose text is not JSON,
+// and for a struct that JSON cannot hold. To give a result another status:
 //   bento::Response response = bento::make_response(flower);
 //   response.status = 201;
 template <typename T>
@@ -81,106 +83,10 @@ Response make_response(T result) {
   }
 }
 
-namespace detail {
-
-// One request on its way to its handler: what that may ask for is made when it does.
-class RouterExchange {
- public:
-  RouterExchange(Context& context, Stream& stream, PathParams params)
-      : context_(context), stream_(stream), events_(stream), params_(std::move(params)) {}
-
-  // For a parameter of type A.
-  template <typename A>
-  decltype(auto) argument() {
-    using T = std::remove_cvref_t<A>;
-    if constexpr (std::is_same_v<T, Context>) {
-      return (context_);
-    } else if constexpr (std::is_same_v<T, Stream>) {
-      return (stream_);
-    } else if constexpr (std::is_same_v<T, EventStream>) {
-      return (events_);
-    } else if constexpr (std::is_same_v<T, PathParams>) {
-      return std::as_const(params_);
-    } else if constexpr (std::is_same_v<T, Query>) {
-      return Query(view(context_.scope().query));
-    } else if constexpr (std::is_same_v<T, Request>) {
-      return request();
-    } else {
-      static_assert(JsonBody<T>,
-                    "a handler of a Router asks for a bento::Context&, Stream& or EventStream&, a "
-                    "const bento::Request&, Query& or PathParams&, or a struct with BENTO_FIELDS");
-      return from_json<T>(request().body);
-    }
-  }
-  Context& context() const { return context_; }
-  Stream& stream() const { return stream_; }
-  EventStream& events() { return events_; }
-
- private:
-  const Request& request() {
-    if (!request_) request_ = read_request(context_.scope(), stream_);
-    return *request_;
-  }
-
-  Context& context_;
-  Stream& stream_;
-  EventStream events_;
-  PathParams params_;
-  std::optional<Request> request_;
-};
-
-using RouteHandler = std::function<void(RouterExchange&)>;
-
-template <typename Tuple, typename T>
-inline constexpr bool kAsksFor = false;
-template <typename... Args, typename T>
-inline constexpr bool kAsksFor<std::tuple<Args...>, T> =
-    (std::is_same_v<std::remove_cvref_t<Args>, T> || ...);
-
-template <typename F>
-struct RouteSignature : Signature<F> {};
-template <typename F>
-requires std::is_invocable_v<const F&>
-struct RouteSignature<F> {
-  using Tuple = std::tuple<>;
-};
-
-template <typename F, typename... Args>
-decltype(auto) call_with(const F& handler, RouterExchange& exchange,
-                         std::type_identity<std::tuple<Args...>>) {
-  return handler(exchange.argument<Args>()...);
-}
-
-template <typename F>
-RouteHandler make_route_handler(F handler) {
-  using Asked = typename RouteSignature<F>::Tuple;
-  return [handler = std::move(handler)](RouterExchange& exchange) {
-    constexpr std::type_identity<Asked> kAsked;
-    using Result = std::remove_cvref_t<decltype(call_with(handler, exchange, kAsked))>;
-    if constexpr (kAsksFor<Asked, Stream> || kAsksFor<Asked, EventStream>) {
-      static_assert(std::is_void_v<Result>,
-                    "a handler with a stream answers through it: it returns void");
-      call_with(handler, exchange, kAsked);
-      if (kAsksFor<Asked, EventStream>) exchange.events().open();  // no events are a stream, too
-    } else if constexpr (std::is_void_v<Result>) {
-      call_with(handler, exchange, kAsked);
-      exchange.stream().start(204, "");
-      exchange.stream().end();
-    } else if constexpr (TaskResponseTraits<Result>::kIs) {
-      Result result = call_with(handler, exchange, kAsked);
-      const Response response = make_response(std::move(result.result));
-      std::move(result.tasks).defer(exchange.context());
-      answer(exchange.stream(), response);
-    } else {
-      answer(exchange.stream(), make_response<Result>(call_with(handler, exchange, kAsked)));
-    }
-  };
-}
-
-}  // namespace detail
-
+// Routes, and the app that they make. A value; copies have the same handlers.
 class Router {
  public:
+  // A route for one method: see route(). They return the router, to be chained.
   template <typename F>
   Router& get(std::string_view path, F handler) {
     return route("GET", path, std::move(handler));
@@ -201,9 +107,16 @@ class Router {
   Router& del(std::string_view path, F handler) {
     return route("DELETE", path, std::move(handler));
   }
-  // Throws Error for a path that is no pattern, or that has this method already. Its first slash
-  // may be left out. Of two routes that match a path, the one with text where the other has a
-  // parameter is meant.
+  // Calls `handler` for requests with this method, in capitals, at the paths of a pattern, below
+  // where the router is mounted:
+  //
+  //   /flowers/new           that path
+  //   /flowers/{id}          a parameter: one segment, which is not empty
+  //   /static/{file:path}    at the end: all that is left, slashes and all, or nothing
+  //
+  // The first slash may be left out. Of two routes that match a path, the one with text where the
+  // other has a parameter is taken. Throws Error for a path that is not such a pattern, and for a
+  // second handler of the same paths and method.
   template <typename F>
   Router& route(std::string_view method, std::string_view path, F handler) {
     add({std::string(method), std::string(path), detail::RoutePattern(path),
@@ -211,8 +124,10 @@ class Router {
         path);
     return *this;
   }
-  // The files of a folder, at `prefix` and below: see <bento/folder.hpp>. A relative folder is
-  // meant from the one that the plugin's library is in.
+  // GET for the files of a folder, at `prefix` and below, and index.html for a folder; no
+  // dot-files, nothing outside of it. Small and plain, read by the handler's thread:
+  // Service::files() has the host serve them, with ETags, conditions and ranges. A relative folder
+  // is meant from the one that the plugin's library was found in.
   Router& files(const std::string& prefix, std::filesystem::path folder) {
     return get((prefix == "/" ? "" : prefix) + "/{file:path}",
                [folder = std::move(folder)](Context& ctx, const PathParams& path, Stream& stream) {
@@ -221,7 +136,9 @@ class Router {
                });
   }
 
-  // As an app: see <bento/app.hpp>. Below where it is mounted.
+  // For the host, as <bento/app.hpp> has it: answers one request by the path below the mount.
+  // Throws Error: 404 where no route has the path, 405 where none has the method, and what a
+  // handler throws.
   void call(Context& ctx, Stream& stream) const {
     const bento_scope& scope = ctx.scope();
     const std::string_view path = detail::path_below(scope);
@@ -256,7 +173,7 @@ class Router {
     };
     if (std::any_of(routes_.begin(), routes_.end(), collides)) {
       throw Error(BENTO_FAILED_PRECONDITION,
-                  "route " + route.method + " " + std::string(path) + " is there twice");
+                  "route " + route.method + " " + std::string(path) + " is defined twice");
     }
     const auto place = std::upper_bound(
         routes_.begin(), routes_.end(), route,

@@ -1,13 +1,30 @@
 // Runners: a class whose instances live in worker processes, and the handles by which the service's
-// handlers call its methods. Part of <bento/bento.hpp>.
+// handlers call its methods. A runner computes; it does not see requests, and calls no other
+// runner. Part of <bento/bento.hpp>.
+//
+//   struct Classifier {
+//     explicit Classifier(const bento::RunnerContext& rc) : model(rc.options().path("model")) {}
+//     bento::Tensor<double> predict(bento::TensorView<double> x);  // (n, 4) -> (n)
+//     Model model;
+//   };
+//
+//   auto clf = svc.runner<Classifier>("clf");
+//   auto predict = clf.method<&Classifier::predict>("predict", {.batchable = true});
+//   svc.api("classify", [=](bento::Context& ctx, bento::TensorView<double> x) {
+//     return predict.run(ctx, x);
+//   });
+//
+// Each runner has --runner-workers processes, with one instance and one thread that calls it. A
+// worker that crashes takes only its batch with it, and is replaced.
 #pragma once
 
 #include <bento/abi.h>
 
 #include <bento/context.hpp>
+#include <bento/detail/io_traits.hpp>
+#include <bento/detail/signature.hpp>
 #include <bento/error.hpp>
 #include <bento/io.hpp>
-#include <bento/signature.hpp>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -20,14 +37,25 @@
 
 namespace bento {
 
+// How the host calls a method. Batching has BentoML's names.
 struct MethodOptions {
-  bool batchable = false;       // rows of many callers come in one call: see max_batch
-  bool idempotent = false;      // may run again when a worker died over it
-  std::uint32_t max_batch = 0;  // rows; 0: the host's default of 100
-  std::uint32_t max_latency_ms =
-      0;  // longest wait in the queue, then 503; 0: the request's deadline
-  std::int32_t axis_in = 0, axis_out = 0;     // the batch axes
-  std::optional<Io> input = {}, output = {};  // say more than the C++ types
+  // Rows of several callers come in one call, concatenated along axis_in, and the result is split
+  // along axis_out: the method returns as many rows as it was given, in their order. Input and
+  // output are tensors. Calls that arrive while all workers are busy become the next batch; an idle
+  // worker is never kept waiting for one.
+  bool batchable = false;
+  // A call may run a second time, alone, where its worker died or its batch of several callers
+  // failed. Without it such calls are answered with that error.
+  bool idempotent = false;
+  // Most rows of a call of the method; what has more is split, and put together again. 0: 100.
+  std::uint32_t max_batch = 0;
+  // A call that waits longer than this for a worker is answered 503. Milliseconds; 0: until the
+  // request's deadline, 504.
+  std::uint32_t max_latency_ms = 0;
+  std::int32_t axis_in = 0, axis_out = 0;  // the batch axes; not negative
+  // In place of the descriptors that the C++ types imply: see <bento/io.hpp>. Inputs are held to
+  // them in the host process, results in the worker.
+  std::optional<Io> input = {}, output = {};
 };
 
 namespace detail {
@@ -108,13 +136,17 @@ void put(bento_sink* sink, const T& result) {
 
 }  // namespace detail
 
-// A call on its way. get() waits and throws what the call failed with; once only. Destroyed before
-// that, it cancels the call.
+// A runner call on its way, of the handler that has made it. It is moved, not copied, and is
+// destroyed before the handler returns. Destroying it without get() cancels the call: what waits in
+// a queue is dropped; what a worker has begun runs to its end, for nobody.
 template <typename Out>
 class Future {
  public:
   Future(const bento_host* host, bento_ticket* ticket) : ticket_(ticket, Release{host}) {}
 
+  // [waits] Until the result is there, the call has failed, the request's deadline is past or its
+  // client is gone. Throws Error as Method::run() does. A result that is a view (std::string_view,
+  // TensorView) is valid while this Future lives; others are copies.
   Out get() {
     const bento_value* const* values = nullptr;
     std::size_t n = 0;
@@ -133,19 +165,29 @@ class Future {
   std::unique_ptr<bento_ticket, Release> ticket_;
 };
 
-// A runner's method, as the service's handlers see it. Cheap to copy; any thread.
+// A runner's method, as the service's handlers call it. Cheap to copy, for lambdas to capture; any
+// thread. It refers to the Service, and is valid as long as that. Only in the serving process: a
+// runner that calls one throws Error, UNIMPLEMENTED.
 template <typename Out, typename In>
 class Method {
  public:
   Method(const detail::RunnerRecord* runner, const detail::MethodRecord* method)
       : runner_(runner), method_(method) {}
 
-  // Waits for the result. Throws Error: 500 for an input that the method does not take (an API that
-  // passes on what its client sent declares it: {.input = method.input()}), 503 when the runner is
-  // overloaded or died, 504 past the request's deadline, or what the method itself threw.
+  // [waits] For the result; meanwhile the host lets another handler's thread run. Throws Error,
+  // with the HTTP status
+  //   500 for an input that the method does not take (an API that passes on what its client has
+  //       sent declares {.input = method.input()}, so that its client is told instead);
+  //   413 for one that is larger than --max-queue-bytes allows at all;
+  //   503 when the runner's queue is full or its worker has died;
+  //   504 past the request's deadline, with code CANCELLED when the client is gone;
+  // or with what the method itself has thrown, code and status. Out must own its memory: a method
+  // that returns a std::string_view or a TensorView is called by async_run().
   Out run(Context& ctx, const In& input) const { return async_run(ctx, input).get(); }
 
-  // The input is copied before this returns. Several calls of one request overlap.
+  // Submits the call and returns at once. The input is copied before that. Several calls of one
+  // request overlap: submit them all, then get() each. Throws Error where the call is refused (500,
+  // 413, 503 as above).
   Future<Out> async_run(Context& ctx, const In& input) const {
     const auto held = detail::IoTraits<In>::put(input);  // a bento_value, or what owns one
     const bento_value& value = held;
@@ -158,7 +200,7 @@ class Method {
     return Future<Out>(ctx.host(), ticket);
   }
 
-  // What it takes.
+  // The descriptor of what it takes, for an API that passes its input on.
   const Io& input() const { return method_->in; }
   std::string_view runner_name() const { return runner_->name; }
   std::string_view name() const { return method_->name; }
@@ -168,10 +210,15 @@ class Method {
   const detail::MethodRecord* method_;
 };
 
-// Describes the runner whose instances are of class Model: constructed from a RunnerContext, which
-// lives as long as they do, or from nothing, in each worker process; its methods are then called by
-// one thread. What its constructor throws as BENTO_INVALID_ARGUMENT is not tried again; anything
-// else is, with back-off.
+// Describes the runner whose instances are of class Model; returned by Service::runner(), and used
+// while the service is described. In each worker process the host makes one Model, from a const
+// RunnerContext& that lives as long as it does, or from nothing; calls its methods on one thread,
+// one after the other; and destroys it when the host stops or is gone. Model need not be safe for
+// threads, nor copyable or movable.
+//
+// What the constructor throws as Error with BENTO_INVALID_ARGUMENT is not tried again, and at the
+// host's first start ends the host with code 78. After any other exception, or a crash, another
+// process tries again with back-off, 0.1 s to 10 s.
 template <typename Model>
 class Runner {
  public:
@@ -184,14 +231,19 @@ class Runner {
     record.abi.destroy = [](void* self) { delete static_cast<Instance*>(self); };
   }
 
-  // A member function of Model: Out predict(In).
+  // A member function of Model: Out predict(In), where In and Out are types of <bento/io.hpp>. A
+  // view that it takes is valid until it returns, and so has to be the memory of a view that it
+  // returns. What it throws is the error of the call; in a batch of several callers, of all of
+  // them. Names are unique in the runner. Throws Error for a descriptor of another kind than the
+  // function's types.
   template <auto Member>
   auto method(std::string_view name, const MethodOptions& options = {}) {
     return add<typename detail::Signature<decltype(Member)>::Last>(
         name, options, [](Model& model, auto input) { return (model.*Member)(std::move(input)); });
   }
 
-  // A lambda without captures: Out(Model&, In).
+  // A lambda without captures, Out(Model&, In): a captured value would not get into the worker
+  // process. The same else.
   template <typename F>
   auto method(std::string_view name, const MethodOptions& options, F f) {
     return add<typename detail::Signature<F>::Last>(name, options, f);

@@ -1,22 +1,41 @@
-// Service: the description of a service, filled in by the function body after BENTO_SERVICE. Part
-// of <bento/bento.hpp>.
+// Service: the description of a service: its name, options, runners, APIs, mounts, middleware and
+// hooks. It describes and does nothing: the host calls what it was given. Part of
+// <bento/bento.hpp>.
+//
+//   BENTO_SERVICE(svc) {
+//     svc.name("greeter").version("1.0").option("greeting", "Hello", "what to say");
+//     svc.api("greet", [](bento::Context& ctx, std::string_view name) {
+//       return ctx.options().text("greeting") + ", " + std::string(name);
+//     });
+//   }
+//
+// Filled in by one thread, in the body after BENTO_SERVICE, and not changed afterwards. All that it
+// is given is copied or moved into it, and lives until the plugin is closed. Handlers, apps and
+// middleware are const objects that many threads call at once; what they capture by reference must
+// outlive the service, and be safe for that. The host checks the whole description when the plugin
+// is loaded, and refuses the plugin with a message for a name that is not an identifier or is
+// reserved, for two APIs of one route, and the like.
 #pragma once
 
 #include <bento/abi.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 
 #include <bento/api.hpp>
 #include <bento/app.hpp>
 #include <bento/background.hpp>
 #include <bento/context.hpp>
+#include <bento/detail/api_record.hpp>
+#include <bento/detail/io_traits.hpp>
+#include <bento/detail/json_writer.hpp>
+#include <bento/detail/middleware_table.hpp>
+#include <bento/detail/mount_record.hpp>
+#include <bento/detail/option_list.hpp>
+#include <bento/detail/signature.hpp>
 #include <bento/error.hpp>
 #include <bento/event_stream.hpp>
 #include <bento/headers.hpp>
 #include <bento/io.hpp>
 #include <bento/middleware.hpp>
 #include <bento/runner.hpp>
-#include <bento/signature.hpp>
 #include <bento/stream.hpp>
 #include <cstdint>
 #include <deque>
@@ -31,10 +50,11 @@
 
 namespace bento {
 
+// Of Service::files().
 struct FilesOptions {
   std::string cache_control = {};  // the Cache-Control of each answer; empty: none
 };
-// In place of a folder: the option that has it.
+// In place of a folder: the name of the option, of type text, that has it.
 struct FromOption {
   std::string name;
 };
@@ -42,25 +62,6 @@ struct FromOption {
 class Service;
 
 namespace detail {
-
-struct MountRecord {
-  MountRecord() = default;
-  MountRecord(const MountRecord&) = delete;
-
-  static bento_code call(void* self, const bento_call* call, bento_error* error) {
-    return guard(error, [&] {
-      const auto& record = *static_cast<const MountRecord*>(self);
-      Context context(record.state->host, call->ctx, record.state->options);
-      Stream stream(call->channel);
-      stream.run([&] { record.app(context, stream); });
-    });
-  }
-
-  std::string prefix, process;
-  std::function<void(Context&, Stream&)> app;
-  const ServiceState* state = nullptr;  // from create() on
-  bento_mount abi{};
-};
 
 template <void (*Describe)(Service&)>
 struct Plugin;
@@ -72,43 +73,24 @@ class Service {
   Service() { abi_.size = sizeof abi_; }
   Service(const Service&) = delete;
 
+  // The name is needed: letters, digits and '_', not a digit first, at most 128. It stands in
+  // --set NAME.OPTION=VALUE, metrics, logs and the admin pages. Version and doc are for people.
   Service& name(std::string text) { return set(name_, abi_.name, std::move(text)); }
   Service& version(std::string text) { return set(version_, abi_.version, std::move(text)); }
   Service& doc(std::string text) { return set(doc_, abi_.doc, std::move(text)); }
 
-  // An option with its default, which also says its type: text, a number, a whole number, a truth
-  // value or a list of texts. Set with --set SERVICE.OPTION=VALUE.
+  // An option and its default, which also says its type: see Options in <bento/context.hpp>. Set
+  // with --set SERVICE.OPTION=VALUE, where VALUE is JSON if it parses as such, else text. The host
+  // makes a JSON Schema of all options, and refuses values of other types, and names that are not
+  // there, before it serves.
   template <typename T>
   Service& option(std::string name, const T& initial, std::string doc = {}) {
-    Option option{std::move(name), {}, {}, std::move(doc)};
-    rapidjson::StringBuffer text;
-    rapidjson::Writer<rapidjson::StringBuffer> json(text);
-    if constexpr (std::is_same_v<T, bool>) {
-      option.type = R"("type":"boolean")";
-      json.Bool(initial);
-    } else if constexpr (std::is_unsigned_v<T>) {
-      option.type = R"("type":"integer","minimum":0)";
-      json.Uint64(initial);
-    } else if constexpr (std::is_integral_v<T>) {
-      option.type = R"("type":"integer")";
-      json.Int64(initial);
-    } else if constexpr (std::is_floating_point_v<T>) {
-      option.type = R"("type":"number")";
-      json.Double(initial);
-    } else if constexpr (std::is_convertible_v<const T&, std::string_view>) {
-      option.type = R"("type":"string")";
-      write(json, initial);
-    } else {
-      option.type = R"("type":"array","items":{"type":"string"})";
-      json.StartArray();
-      for (const auto& item : initial) write(json, item);
-      json.EndArray();
-    }
-    option.initial = text.GetString();
-    options_.push_back(std::move(option));
+    options_.add(std::move(name), initial, std::move(doc));
     return *this;
   }
 
+  // A runner whose instances are of class Model: see <bento/runner.hpp>. Its name is unique in the
+  // service. The handle is for adding methods, here.
   template <typename Model>
   Runner<Model> runner(std::string_view name) {
     detail::RunnerRecord& record = runners_.emplace_back(name);
@@ -116,7 +98,9 @@ class Service {
     return Runner<Model>(record);
   }
 
-  // An API that answers with a runner method's result, with none of this library's code in between.
+  // An API that answers with a runner method's result. The host decodes, calls the runner and
+  // encodes: no code of this library runs in the request's path, and no thread waits. Its
+  // descriptors are the method's, unless the options have narrower ones.
   template <typename Out, typename In>
   Service& api(std::string_view name, const Method<Out, In>& method,
                const ApiOptions& options = {}) {
@@ -129,10 +113,19 @@ class Service {
     return *this;
   }
 
-  // An API with a handler: Out(In) or Out(Context&, In), where In and Out are types of
-  // <bento/io.hpp>, or Out(Context&), which takes no body. With Stream& or EventStream& for its In,
-  // and void for its Out, it reads and answers piece by piece. It is called by many threads at
-  // once.
+  // An API with a handler, a lambda or an object with one operator() const:
+  //
+  //   Out(In), Out(Context&, In)   In and Out are types of <bento/io.hpp>
+  //   Out(Context&)                takes no input: a body is not looked at
+  //   void(Context&, Stream&)      reads and answers piece by piece; also void(Stream&),
+  //                                and with an EventStream&
+  //
+  // Out may also be a TaskResponse of such a type: see <bento/background.hpp>.
+  // It is called by many threads at once, on one of the host's --threads, and may wait. A view that
+  // it takes is valid until it returns; what it returns is copied by the host at once. What it
+  // throws is answered: see <bento/error.hpp>. Nothing interrupts it: past the request's deadline
+  // the client is answered 504, runner calls end, and Context::cancelled() says so. Throws Error
+  // here where a descriptor in the options is of another kind than the function's types.
   template <typename F, typename = decltype(&std::decay_t<F>::operator())>
   Service& api(std::string_view name, const ApiOptions& options, F handler) {
     using In = typename detail::Signature<F>::Last;
@@ -159,7 +152,8 @@ class Service {
     return api(name, ApiOptions{}, function);
   }
 
-  // An app, as <bento/app.hpp> has them, at `prefix` and below; "/" is what nothing else answers.
+  // An app, as <bento/app.hpp> has them, at `prefix` and below it. APIs go first, then the mount
+  // with the longest prefix; "/" gets what nothing else answers. `app` is copied or moved.
   template <typename App>
   Service& mount(std::string prefix, App app) {
     detail::MountRecord& record = add_mount(std::move(prefix));
@@ -168,8 +162,10 @@ class Service {
     return *this;
   }
 
-  // The files of a folder, at `prefix` and below, answered by the host. A relative folder is meant
-  // from the one that the plugin's library is in.
+  // The files of a folder, at `prefix` and below, answered by the host without calling the plugin:
+  // GET and HEAD with types, ETag, conditions and ranges (RFC 9110 13, 14), and index.html for a
+  // folder; no listings, no dot-files, nothing outside of it. A relative folder is meant from the
+  // one that the plugin's library was found in.
   Service& files(std::string prefix, std::string_view folder, const FilesOptions& options = {}) {
     return mount_files(std::move(prefix), "folder", folder, options);
   }
@@ -177,8 +173,10 @@ class Service {
     return mount_files(std::move(prefix), "folder_option", folder.name, options);
   }
 
-  // Middleware around every exchange of this service; the first is outermost. `middleware` is an
-  // object as <bento/middleware.hpp> wants it, or a function of the options that makes one.
+  // Middleware around every exchange of this service, the first outermost; that of --use is outside
+  // of all. `middleware` is an object as <bento/middleware.hpp> and <bento/call.hpp> describe them,
+  // or a function of the options that makes one: it is called once, in the serving process, before
+  // on_startup, and what it throws is why the service does not start. The name is for the log.
   template <typename M>
   Service& use(std::string name, M middleware) {
     detail::MiddlewareRecord& record = middlewares_.emplace_back();
@@ -196,22 +194,32 @@ class Service {
     middleware_pointers_.push_back(&record.abi);
     return *this;
   }
-  // The same under the middleware's own name: M::kName.
+  // The same under the middleware's own name, M::kName, which stock middleware has.
   template <typename M>
   Service& use(M middleware) {
     return use(std::string(M::kName), std::move(middleware));
   }
 
-  // Hooks of the host process: before the runners start, when all of them
-  // answer, and after the last request.
+  // Hooks, called in the serving process, once each and in this order; they may wait. At a reload
+  // those of the new generation are called while the old one serves. Not all on one thread: a
+  // reload has threads of its own.
+  //
+  // on_startup: before the runners start. What it throws ends the start with the message; in a
+  //   reload, the old generation serves on.
+  // on_ready: when every runner has a worker that answers. The same for what it throws. In a first
+  //   start requests may come before it, since /readyz alone waits for it; in a reload none do.
+  // on_shutdown: after the last request, background task and runner, if on_startup has succeeded.
+  //   If a handler has not returned within --timeout-graceful-shutdown, it is called all the same,
+  //   and nothing is destroyed. What it throws is logged. Threads that the plugin has started end
+  //   here, joined, or in a destructor.
   using Hook = std::function<void(const Options&)>;
   Service& on_startup(Hook hook) { return set_hook(on_startup_, std::move(hook)); }
   Service& on_ready(Hook hook) { return set_hook(on_ready_, std::move(hook)); }
   Service& on_shutdown(Hook hook) { return set_hook(on_shutdown_, std::move(hook)); }
 
-  // The description for the host; it lives as long as this.
+  // The description for the host, valid as long as this; BENTO_SERVICE calls it.
   const bento_service* abi() {
-    write_options_schema();
+    options_schema_ = options_.schema();
     abi_.options_schema = detail::str(options_schema_);
     abi_.apis = api_pointers_.data();
     abi_.n_apis = api_pointers_.size();
@@ -227,14 +235,6 @@ class Service {
  private:
   template <void (*Describe)(Service&)>
   friend struct detail::Plugin;
-  struct Option {
-    std::string name, type, initial, doc;
-  };
-  using Writer = rapidjson::Writer<rapidjson::StringBuffer>;
-
-  static void write(Writer& json, std::string_view text) {
-    json.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
-  }
   // What the records need of the host, once there is one.
   void create(const detail::ServiceState& state) {
     for (detail::MiddlewareRecord& record : middlewares_) {
@@ -308,19 +308,18 @@ class Service {
   }
   Service& mount_files(std::string prefix, std::string_view key, std::string_view folder,
                        const FilesOptions& options) {
-    rapidjson::StringBuffer text;
-    Writer json(text);
-    json.StartObject();
-    for (const auto& [name, value] :
-         {std::pair<std::string_view, std::string_view>{"kind", "files"},
-          {key, folder},
-          {"cache_control", options.cache_control}}) {
-      write(json, name);
-      write(json, value);
-    }
-    json.EndObject();
+    detail::JsonWriter json;
+    json.object([&] {
+      for (const auto& [name, value] :
+           {std::pair<std::string_view, std::string_view>{"kind", "files"},
+            {key, folder},
+            {"cache_control", options.cache_control}}) {
+        json.key(name);
+        json.write_text(value);
+      }
+    });
     detail::MountRecord& record = add_mount(std::move(prefix));
-    record.process = text.GetString();
+    record.process = json.text();
     record.abi.process = detail::str(record.process);
     return *this;
   }
@@ -332,29 +331,10 @@ class Service {
     mount_pointers_.push_back(&record.abi);
     return record;
   }
-  void write_options_schema() {
-    if (options_.empty()) return;
-    rapidjson::StringBuffer text;
-    Writer json(text);
-    options_schema_ = R"({"type":"object","additionalProperties":false,"properties":{)";
-    for (const Option& option : options_) {
-      text.Clear();
-      json.Reset(text);
-      write(json, option.name);
-      if (options_schema_.back() != '{') options_schema_ += ',';
-      options_schema_ += std::string(text.GetString()) + ":{" + option.type +
-                         ",\"default\":" + option.initial + ",\"description\":";
-      text.Clear();
-      json.Reset(text);
-      write(json, option.doc);
-      options_schema_ += std::string(text.GetString()) + "}";
-    }
-    options_schema_ += "}}";
-  }
 
   std::string name_, version_, doc_, options_schema_;
   Hook on_startup_, on_ready_, on_shutdown_;
-  std::vector<Option> options_;
+  detail::OptionList options_;
   std::deque<detail::RunnerRecord> runners_;  // deques: the ABI's structs stay where they are
   std::deque<detail::ApiRecord> apis_;
   std::deque<detail::MiddlewareRecord> middlewares_;

@@ -1,12 +1,16 @@
-// Stream: for APIs that read their body as it comes, or write their answer piece by piece. Part of
-// <bento/bento.hpp>.
+// Stream: for handlers that read a request's body as it comes, or write their answer piece by
+// piece. ASGI's receive and send. Part of <bento/bento.hpp>.
 //
-//   svc.api("upload", [](bento::Context& ctx, bento::Stream& stream) {...});
+//   svc.api("upper", [](bento::Stream& stream) {
+//     for (std::string_view piece : stream.body()) stream.send(upper(piece));
+//   });
 //
 // Memory stays constant: receive() and send() wait for the slower side. When the client is gone
-// they throw Disconnected, which a handler lets pass: it ends there, and nobody is told. What else
-// a handler throws is the answer if none has begun; after that the answer is cut off, so that the
-// client sees it is not whole. One thread: the handler's.
+// they throw Disconnected. A handler lets that pass: its request is over, and nothing is logged as
+// an error. Any other exception is the answer if none has begun; later it cuts the answer off, so
+// that the client sees that it is not whole. The request's deadline holds until the answer has
+// begun; afterwards only --write-timeout and --min-rate do. One thread, the handler's, of which
+// each stream holds one of --threads.
 #pragma once
 
 #include <bento/abi.h>
@@ -23,20 +27,24 @@
 
 namespace bento {
 
-// Nobody listens any more.
+// Thrown by a Stream when nobody listens any more: the client is gone, or the answer is one to
+// HEAD, which has no body.
 class Disconnected : public Error {
  public:
   Disconnected() : Error(BENTO_CANCELLED, "the client is gone") {}
 };
 
+// The two directions of one exchange. Made by the SDK, and valid until the handler returns.
 class Stream {
  public:
   explicit Stream(bento_channel* channel) : channel_(channel) {}
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
-  // [waits] The next piece of the body, never empty, valid until the next call; nothing at its end.
-  // Throws the error of a body that is none: too long (413), too slow (408), malformed (400).
+  // [waits] The next piece of the body, in the sizes in which it comes; never empty, valid until
+  // the next call. nullopt at its end, and from then on. Throws Disconnected, and Error for a body
+  // that is too long (413), too slow (408) or malformed (400). The body may still be read after the
+  // answer has begun, but not after its end.
   std::optional<std::string_view> receive() {
     while (!body_ended_) {
       bento_event event = make_event(BENTO_REQUEST_BODY);
@@ -51,12 +59,15 @@ class Stream {
     return std::nullopt;
   }
 
-  // The same as a range: for (std::string_view piece : stream.body()) ...
+  // The same as a range, once: for (std::string_view piece : stream.body()) ...
   class Body;
   Body body();
 
-  // The answer's status and headers, once; they go out with the first piece. A Content-Length says
-  // how long it will be and is held against what is sent.
+  // The answer's status (200 to 599) and headers, once; they go out with the first send(), or
+  // end(). All is copied. `content_type` "": none. With a Content-Length among the headers, what is
+  // sent has to have that length; otherwise the host frames it. Throws Error, 500, if it has been
+  // started already, and for a status or header that cannot be sent. Context::set_status() and
+  // add_header() before the first send() are applied over this.
   void start(std::uint32_t status, std::string_view content_type, const Headers& headers = {}) {
     std::vector<bento_pair> pairs = headers.abi();
     if (!content_type.empty()) {
@@ -70,17 +81,20 @@ class Stream {
     state_ = State::kStarted;
   }
 
-  // [waits] A piece of the answer, which is 200 and application/octet-stream if nothing was
-  // started. No bytes send the head alone.
+  // [waits] A piece of the answer, after which more may follow; it has been copied or written when
+  // this returns. If nothing was started, it starts a 200 of application/octet-stream. No bytes
+  // send the head alone. Throws Disconnected; Error, 500, after end(), or beyond the
+  // Content-Length.
   void send(std::string_view bytes) { put(bytes, true); }
-  // The last piece. An answer that is whole with it has a Content-Length. Afterwards the request's
-  // headers and path are gone. A handler that just returns ends the answer that it started.
+  // [waits] The last piece. Afterwards the request's scope is gone: no header, path or query may be
+  // read. A handler that returns without it ends the answer that it has started; one that has
+  // started none is answered 500.
   void end(std::string_view bytes = {}) { put(bytes, false); }
 
-  // Whether a piece of the answer has gone out, so that no error can take its place.
+  // Whether send() or end() was called, so that no error can take the answer's place.
   bool is_under_way() const { return state_ == State::kStreaming || state_ == State::kEnded; }
 
-  // Runs a handler on it, to the end of its answer.
+  // For the SDK: runs a handler on it, and ends the answer that it leaves open.
   template <typename F>
   void run(F&& handler) {
     try {

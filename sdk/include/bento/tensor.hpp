@@ -1,6 +1,13 @@
-// Tensors: TensorView<T>, elements that somebody else owns, and Tensor<T>, elements of one's own.
-// Both in C order. T is bool, a signed or unsigned integer of 8 to 64 bits, float or double. Part
-// of <bento/bento.hpp>.
+// Tensors: TensorView<T> looks at elements that somebody else owns, Tensor<T> owns its elements.
+// Plain data in C order (the last axis is the fastest), without arithmetic, strides or broadcasts.
+// T is bool, an integer of 8 to 64 bits with or without sign, float or double. Part of
+// <bento/bento.hpp>.
+//
+//   auto sums = bento::Tensor<double>::zeros({x.rows()});      // x is a TensorView<double>, (n, 4)
+//   for (auto i : bento::rows(x)) sums(i) = x(i, 0) + x(i, 3);
+//
+// A tensor without axes, shape {}, is a scalar: one element, one row. No function checks an index.
+// Values like std::vector and std::span: any number of threads may read one that nobody writes.
 #pragma once
 
 #include <bento/abi.h>
@@ -20,6 +27,7 @@
 
 namespace bento {
 
+// The ABI's number of an element type: BENTO_F64 of double. Another T does not compile.
 template <typename T>
 constexpr std::uint32_t dtype_of() {
   if constexpr (std::is_same_v<T, bool>)
@@ -72,25 +80,27 @@ std::size_t offset(std::span<const std::int64_t> shape, Index... index) {
 
 }  // namespace detail
 
-// A view: cheap to copy, valid while its owner lives (an input: until the function it was passed to
-// returns).
+// A view of a shape and of elements: cheap to copy, valid while the owner of both lives. An input
+// is valid until the handler or method that it was passed to returns; its data() is aligned to 64
+// bytes.
 template <typename T>
 class TensorView {
  public:
   using value_type = T;
+  // `data`: as many elements as the shape has, in C order. Extents are not negative.
   TensorView(const T* data, std::span<const std::int64_t> shape) : data_(data), shape_(shape) {}
 
   std::span<const std::int64_t> shape() const { return shape_; }
-  std::size_t ndim() const { return shape_.size(); }
-  std::size_t size() const { return detail::count(shape_); }
-  // The extent of the first axis.
+  std::size_t ndim() const { return shape_.size(); }          // the number of axes
+  std::size_t size() const { return detail::count(shape_); }  // the number of elements
+  // The extent of the first axis; 1 of a scalar.
   std::size_t rows() const { return shape_.empty() ? 1 : static_cast<std::size_t>(shape_[0]); }
-  // Row i with all its elements, whatever the number of further axes. i < rows() is not checked.
+  // Row i with all its elements, whatever the number of further axes.
   std::span<const T> row(std::size_t i) const {
     const std::size_t length = shape_.empty() ? 1 : detail::count(shape_.subspan(1));
     return {data_ + i * length, length};
   }
-  // One element; as many indices as axes, in range: not checked.
+  // One element, by as many indices as there are axes.
   template <typename... Index>
   const T& operator()(Index... index) const {
     return data_[detail::offset(shape_, index...)];
@@ -105,25 +115,29 @@ class TensorView {
   std::span<const std::int64_t> shape_;
 };
 
+// Owns its shape and elements; copies copy them. Where a TensorView is wanted, it is taken for one,
+// and must outlive that.
 template <typename T>
 class Tensor {
  public:
   using value_type = T;
   using Shape = std::vector<std::int64_t>;
 
+  // All elements 0 or false. Throws std::invalid_argument for a negative extent.
   static Tensor zeros(Shape shape) { return Tensor(std::move(shape)); }
   static Tensor zeros(std::initializer_list<detail::Extent> extents) {
     Shape shape;
     for (const detail::Extent& one : extents) shape.push_back(one.extent);
     return Tensor(std::move(shape));
   }
+  // A tensor of the view's shape and elements.
   static Tensor copy(TensorView<T> view) {
     Tensor tensor(Shape(view.shape().begin(), view.shape().end()));
     std::copy(view.begin(), view.end(), tensor.data());
     return tensor;
   }
-  // Tensor<double>({2, 2}, {1.0, 2.0, 3.0, 4.0}): the elements in C order, the last axis fastest.
-  // Throws std::invalid_argument unless there are as many as the shape has.
+  // Tensor<double>({2, 2}, {1.0, 2.0, 3.0, 4.0}): a shape, and the elements in C order. Throws
+  // std::invalid_argument unless there are as many as the shape has, and for a negative extent.
   Tensor(detail::ShapeArgument shape, const std::vector<T>& elements)
       : Tensor(std::move(shape.shape)) {
     if (elements.size() != size()) {
@@ -138,6 +152,7 @@ class Tensor {
     std::copy(elements.begin(), elements.end(), data());
   }
 
+  // As TensorView has them. Spans and pointers are valid until this is assigned to or destroyed.
   std::span<const std::int64_t> shape() const { return shape_; }
   std::size_t size() const { return elements_.size(); }
   std::size_t rows() const { return view().rows(); }
@@ -175,8 +190,8 @@ class Tensor {
   std::vector<Element> elements_;
 };
 
-// for (auto i : bento::rows(x)) ...  (Not std::views::iota: clang 14 cannot read libstdc++ 12's
-// ranges.)
+// 0, 1, ... x.rows() - 1: for (auto i : bento::rows(x)) ...  The number is read once, at the
+// beginning. (Not std::views::iota: clang 14 cannot read libstdc++ 12's ranges.)
 class RowRange {
  public:
   struct Iterator {

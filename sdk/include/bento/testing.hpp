@@ -13,7 +13,8 @@
 // returned. What is the real host's own affair is not here: sockets, batches, its limits, metrics,
 // and mounts of files, which are answered 501.
 //
-// One thread. One Host of a plugin at a time: a plugin is opened once.
+// One thread: nothing here waits, and hooks, handlers and tasks are called on the test's own. One
+// Host of a plugin at a time: a plugin is opened once.
 #pragma once
 
 #include <bento/abi.h>
@@ -46,16 +47,17 @@
 namespace bento::testing {
 
 struct HostOptions {
-  std::string options = "{}";    // the service's: a JSON object, over the defaults of its schema
-  std::string plugin_dir = ".";  // where relative paths in options are meant from
+  std::string options = "{}";                // the service's, as --set gives them: a JSON object
+  std::string plugin_dir = ".";              // where relative paths in options are meant from
   std::chrono::milliseconds timeout{60000};  // of a request
   std::size_t max_background = 1024;         // tasks of a request
 };
 
 class Host {
  public:
-  // Opens the plugin, creates the service and its runners, and calls the hooks. Throws Error for
-  // what any of them fails with.
+  // Opens the plugin, creates the service, calls on_startup, makes one instance of each runner and
+  // calls on_ready, as bentohost does. `entry` is the bento_entry of the plugin whose sources the
+  // test links. Throws Error with what any of these fails with, and for options that do not fit.
   explicit Host(const bento_plugin_entry& entry, const HostOptions& options = {})
       : entry_(entry), options_(options), table_(environment_, options.plugin_dir) {
     environment_.max_background = options.max_background;
@@ -66,12 +68,17 @@ class Host {
       throw;
     }
   }
+  // The same with nothing but options.
   Host(const bento_plugin_entry& entry, const char* options)
       : Host(entry, HostOptions{.options = options}) {}
   Host(const Host&) = delete;
   Host& operator=(const Host&) = delete;
+  // Calls on_shutdown if the start has succeeded, destroys the runners and the service, and closes
+  // the plugin.
   ~Host() { stop(); }
 
+  // One request and its answer. `target` is path and query as on the wire. They do not throw for
+  // what the service answers, errors included.
   Response get(std::string target, Headers headers = {}) {
     return request({.target = std::move(target), .headers = std::move(headers)});
   }
@@ -93,7 +100,8 @@ class Host {
                     .body = std::move(body),
                     .headers = std::move(headers)});
   }
-  // Background tasks have run when it returns.
+  // The same with all that a Request has. The request's background tasks have run when it returns;
+  // the answer has an X-Request-Id, "test-1" and so on.
   Response request(const Request& request) {
     internal::Scope scope;
     describe(request, scope);
@@ -106,11 +114,12 @@ class Host {
     return response;
   }
 
-  // So many background tasks have been done; have failed; did not run, after one that failed.
+  // How many background tasks have been done; have thrown; did not run, after one that threw.
   std::size_t tasks() const { return done_; }
   std::size_t failed_tasks() const { return failed_; }
   std::size_t dropped_tasks() const { return dropped_; }
 
+  // All lines so far, valid until the next request.
   const std::vector<LogLine>& log() const { return environment_.log; }
   // Whether a line of the log has this text in it.
   bool has_logged(std::string_view text) const {

@@ -10,7 +10,7 @@
 
 namespace {
 
-using bento::HttpUrl;
+using bento::detail::HttpUrl;
 using std::chrono::milliseconds;
 using ::testing::HasSubstr;
 

@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <bento/http_response_parser.hpp>
+#include <bento/detail/http_response_parser.hpp>
 #include <string>
 #include <string_view>
 
@@ -21,9 +21,9 @@ struct Parsed {
 // Feeds `size` bytes at a time.
 Parsed parse(std::string_view bytes, std::size_t size, bool is_head = false, bool closes = true) {
   Parsed parsed;
-  bento::HttpResponseParser parser(
+  bento::detail::HttpResponseParser parser(
       is_head,
-      [&](const bento::HttpResponseParser::Head& head) {
+      [&](const bento::detail::HttpResponseParser::Head& head) {
         parsed.status = head.status;
         parsed.headers = head.headers;
         parsed.length = head.length;

@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include <bento/middleware/base64.hpp>
+#include <bento/detail/base64.hpp>
 
 namespace bento::detail {
 namespace {

@@ -232,7 +232,7 @@ TEST(JWT, HoldsIssuerAndAudienceAgainstItsOwn) {
       {.algorithm = "HS256", .key = kSecret, .issuer = "https://id", .audience = {"a", "b"}},
       at(0));
   const std::string other_issuer = "the token has another issuer",
-                    others = "the token is for others";
+                    others = "the token is for another audience";
   const struct {
     const JWT& middleware;
     const char* claims;
@@ -277,7 +277,7 @@ TEST(JWT, PassesTheSubjectOnAndNoOther) {
   }
   for (const char* claims :
        {R"({"exp":9,"sub":1})", R"({"exp":9,"sub":"a\r\nb: c"})", R"({"exp":9,"sub":"a\u0000"})"}) {
-    EXPECT_EQ(fault(middleware, token(claims)), "the token has no proper subject") << claims;
+    EXPECT_EQ(fault(middleware, token(claims)), "the token's subject is malformed") << claims;
   }
 }
 
@@ -321,15 +321,15 @@ TEST(JWT, RefusesOptionsThatCannotBe) {
     JWTOptions options;
     const char* fault;
   } kCases[] = {
-      {{.key = kSecret}, "algorithm is HS256 or RS256"},
-      {{.algorithm = "none", .key = kSecret}, "algorithm is HS256 or RS256"},
+      {{.key = kSecret}, "algorithm must be HS256 or RS256"},
+      {{.algorithm = "none", .key = kSecret}, "algorithm must be HS256 or RS256"},
       {{.algorithm = "HS256"}, "one of key and key_file is needed"},
       {{.algorithm = "HS256", .key = "a", .key_file = "b"}, "one of key and key_file is needed"},
       {{.algorithm = "HS256", .key = std::string(31, 'x')}, "key has fewer than 32 bytes"},
       {{.algorithm = "RS256", .key = kSecret}, "key is no RSA public key as PEM"},
       {{.algorithm = "RS256", .key = elliptic}, "key is no RSA public key as PEM"},
       {{.algorithm = "RS256", .key = short_key}, "key is an RSA key of fewer than 2048 bits"},
-      {{.algorithm = "HS256", .key = kSecret, .leeway = -1}, "leeway is not negative"},
+      {{.algorithm = "HS256", .key = kSecret, .leeway = -1}, "leeway must not be negative"},
       {{.algorithm = "HS256", .key = kSecret, .realm = "\n"},
        "realm has a control character in it"},
   };

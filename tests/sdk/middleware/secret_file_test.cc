@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <bento/middleware/secret_file.hpp>
+#include <bento/detail/secret_file.hpp>
 #include <deque>
 #include <thread>
 
@@ -72,7 +72,7 @@ TEST_F(SecretFileTest, KeepsWhatItSaidWhenItIsOfNoUse) {
   ASSERT_EQ(exchange_.host.logged.size(), 1u) << "told once";
   EXPECT_EQ(exchange_.host.logged[0].first, BENTO_LOG_WARNING);
   EXPECT_EQ(exchange_.host.logged[0].second,
-            "the file " + file_.path() + " says nothing; what it said before is still valid");
+            "the file " + file_.path() + " says nothing; its last good contents are still in use");
   file_.replace("second\n");
   EXPECT_EQ(text(1000), "second");
 }

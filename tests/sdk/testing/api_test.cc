@@ -123,7 +123,7 @@ TEST_F(ApiTest, WhatARunnerThrowsIsTheAnswer) {
 TEST_F(ApiTest, AQuickHandlerIsRefusedItsRunners) {
   const auto response = host.post("/quick", "a");
   EXPECT_EQ(response.status, 500u);
-  EXPECT_THAT(response.body, HasSubstr("code that must not wait cannot call a runner"));
+  EXPECT_THAT(response.body, HasSubstr("a quick handler or a hook cannot call runners"));
 }
 
 TEST_F(ApiTest, AnArrayThatDoesNotFitIs400AndTheMessageSaysWhy) {

@@ -1,13 +1,16 @@
 // APIKey: keys in a header of their own.
 //
 //   svc.use(bento::middleware::APIKey({.keys_file = "/run/secrets/keys"}));
+//
+// Its hooks are const, and any number of threads may call them at once. The constructor throws
+// Error for options that it cannot use.
 #pragma once
 
 #include <algorithm>
+#include <bento/detail/header_fields.hpp>
+#include <bento/detail/refusal.hpp>
+#include <bento/detail/secret_file.hpp>
 #include <bento/middleware.hpp>
-#include <bento/middleware/fields.hpp>
-#include <bento/middleware/refusal.hpp>
-#include <bento/middleware/secret_file.hpp>
 #include <chrono>
 #include <memory>
 #include <string>

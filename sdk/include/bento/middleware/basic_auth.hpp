@@ -1,14 +1,17 @@
 // BasicAuth: names and passwords (RFC 7617). They travel as they are: use it on https only.
 //
 //   svc.use(bento::middleware::BasicAuth({.users_file = "/run/secrets/users"}));
+//
+// Its hooks are const, and any number of threads may call them at once. The constructor throws
+// Error for options that it cannot use.
 #pragma once
 
 #include <algorithm>
+#include <bento/detail/base64.hpp>
+#include <bento/detail/header_fields.hpp>
+#include <bento/detail/refusal.hpp>
+#include <bento/detail/secret_file.hpp>
 #include <bento/middleware.hpp>
-#include <bento/middleware/base64.hpp>
-#include <bento/middleware/fields.hpp>
-#include <bento/middleware/refusal.hpp>
-#include <bento/middleware/secret_file.hpp>
 #include <chrono>
 #include <memory>
 #include <optional>

@@ -1,11 +1,14 @@
-// BodyLimit: a service's own limit of a request's body, where it is less than the host's. What is
-// longer is answered 413: at once where Content-Length tells, else when so much of it has come.
+// BodyLimit: a service's own limit for the bodies of requests, below the host's --max-body. A
+// longer body is answered 413: at once if its Content-Length says so, otherwise when so much has
+// come.
 //
 //   svc.use(bento::middleware::BodyLimit{1 << 20});
+//
+// Its hooks are const, and any number of threads may call them at once.
 #pragma once
 
+#include <bento/detail/refusal.hpp>
 #include <bento/middleware.hpp>
-#include <bento/middleware/refusal.hpp>
 #include <charconv>
 #include <cstdint>
 #include <string>

@@ -6,13 +6,16 @@
 //   else a cache hands them to pages of other origins.
 //
 // Preflights are answered here. Use it before authentication, which they do not have.
+//
+// Its hooks are const, and any number of threads may call them at once. The constructor throws
+// Error for options that it cannot use.
 #pragma once
 
 #include <algorithm>
+#include <bento/detail/header_fields.hpp>
 #include <bento/error.hpp>
 #include <bento/headers.hpp>
 #include <bento/middleware.hpp>
-#include <bento/middleware/fields.hpp>
 #include <cstdint>
 #include <optional>
 #include <regex>

@@ -1,19 +1,22 @@
 // GZip: compresses answers for clients that accept it, whole and streamed ones; of the latter each
 // piece is flushed as it comes. As Starlette's GZipMiddleware, but that it
 // - reads Accept-Encoding as RFC 9110 12.5.3 has it, with its weights;
-// - leaves alone what is encoded or compressed already, ranges, no-transform, and events, which a
-//   proxy may hold back to have more of them;
+// - leaves alone answers that are encoded or compressed already, ranges, no-transform, and events,
+//   which a proxy may hold back to have more of them;
 // - says Vary: Accept-Encoding also where the client did not accept it.
 // Needs zlib.
+//
+// Its hooks are const, and any number of threads may call them at once. The constructor throws
+// Error for options that it cannot use.
 #pragma once
 
 #include <zlib.h>
 
 #include <algorithm>
+#include <bento/detail/header_fields.hpp>
 #include <bento/error.hpp>
 #include <bento/headers.hpp>
 #include <bento/middleware.hpp>
-#include <bento/middleware/fields.hpp>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -95,14 +98,15 @@ class GZip {
 
   explicit GZip(GZipOptions options = {}) : options_(std::move(options)) {
     if (options_.compresslevel < 1 || options_.compresslevel > 9) {
-      throw Error(BENTO_INVALID_ARGUMENT, "compresslevel is 1 to 9");
+      throw Error(BENTO_INVALID_ARGUMENT, "compresslevel must be from 1 to 9");
     }
     for (std::string& type : options_.media_types) {
       type = bento::detail::lower(type);
       if (type.find('/') == std::string::npos && !type.starts_with("*+")) {
-        throw Error(BENTO_INVALID_ARGUMENT, "media_types: \"" + type +
-                                                "\" is none: it is like \"text/html\", \"text/*\", "
-                                                "\"*+json\" or \"*/*\"");
+        throw Error(BENTO_INVALID_ARGUMENT,
+                    "media_types: \"" + type +
+                        "\" is not a media type: write \"text/html\", \"text/*\", "
+                        "\"*+json\" or \"*/*\"");
       }
     }
   }

@@ -1,10 +1,12 @@
-// HTTPSRedirect: what came over http is sent to the same URL over https. Behind a proxy that the
-// host trusts, the scheme is the one that the proxy was asked with. As Starlette's
-// HTTPSRedirectMiddleware, but for good: 308, where that answers 307.
+// HTTPSRedirect: redirects requests that came over http to the same URL over https. Behind a proxy
+// that the host trusts, the scheme is the one that the proxy was asked with. As Starlette's
+// HTTPSRedirectMiddleware, but permanently: 308, where that answers 307.
+//
+// Its hooks are const, and any number of threads may call them at once.
 #pragma once
 
+#include <bento/detail/request_url.hpp>
 #include <bento/middleware.hpp>
-#include <bento/middleware/url.hpp>
 #include <string>
 
 namespace bento::middleware {

@@ -2,16 +2,19 @@
 // host trusts, the client is the one that the proxy names.
 //
 //   svc.use(bento::middleware::IPAllow({.allow = {"10.0.0.0/8", "2001:db8::/32", "unix"}}));
+//
+// Its hooks are const, and any number of threads may call them at once. The constructor throws
+// Error for options that it cannot use.
 #pragma once
 
 #include <arpa/inet.h>
 
 #include <algorithm>
 #include <array>
+#include <bento/detail/address.hpp>
+#include <bento/detail/refusal.hpp>
 #include <bento/error.hpp>
 #include <bento/middleware.hpp>
-#include <bento/middleware/address.hpp>
-#include <bento/middleware/refusal.hpp>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -43,7 +46,7 @@ class IPAllow {
     const std::string_view client = bento::detail::address_of(request.client());
     const bool is_unix = client == "unix";
     const std::optional<Address> address = is_unix ? std::nullopt : parse(client);
-    // What is no address, and so on no list, is not let in by a list of those to keep out.
+    // A client whose address cannot be read is on no list; a deny list does not let it in.
     const bool is_allowed =
         is_unix ? allow_.has_unix
                 : address && !deny_.has(*address) && (allow_.is_empty() || allow_.has(*address));

@@ -8,6 +8,9 @@
 //
 // Inside, the header x-auth-subject is the token's subject ("sub"), whatever the client sent under
 // that name. Needs OpenSSL 3.
+//
+// Its hooks are const, and any number of threads may call them at once. The constructor throws
+// Error for options that it cannot use.
 #pragma once
 
 #include <openssl/bio.h>
@@ -20,12 +23,12 @@
 
 #include <algorithm>
 #include <array>
+#include <bento/detail/base64.hpp>
+#include <bento/detail/header_fields.hpp>
+#include <bento/detail/refusal.hpp>
+#include <bento/detail/secret_file.hpp>
 #include <bento/error.hpp>
 #include <bento/middleware.hpp>
-#include <bento/middleware/base64.hpp>
-#include <bento/middleware/fields.hpp>
-#include <bento/middleware/refusal.hpp>
-#include <bento/middleware/secret_file.hpp>
 #include <chrono>
 #include <cstddef>
 #include <functional>
@@ -147,7 +150,7 @@ struct JWTOptions {
   // taken.
   std::vector<std::string> audience = {};
   double leeway = 0;        // seconds by which the issuer's clock may be off
-  bool require_exp = true;  // a token that never expires is none
+  bool require_exp = true;  // refuses a token that never expires
   std::string realm = "bentohost";
 };
 
@@ -161,12 +164,12 @@ class JWT {
                bento::detail::SteadyNow now = &std::chrono::steady_clock::now)
       : options_(std::move(options)), wall_now_(std::move(wall_now)) {
     if (options_.algorithm != "HS256" && options_.algorithm != "RS256") {
-      throw Error(BENTO_INVALID_ARGUMENT, "algorithm is HS256 or RS256");
+      throw Error(BENTO_INVALID_ARGUMENT, "algorithm must be HS256 or RS256");
     }
     if (options_.key.empty() == options_.key_file.empty()) {
       throw Error(BENTO_INVALID_ARGUMENT, "one of key and key_file is needed");
     }
-    if (!(options_.leeway >= 0)) throw Error(BENTO_INVALID_ARGUMENT, "leeway is not negative");
+    if (!(options_.leeway >= 0)) throw Error(BENTO_INVALID_ARGUMENT, "leeway must not be negative");
     bento::detail::check_field_value(options_.realm, "realm");
     if (!options_.key_file.empty()) {
       const auto parse_file = [algorithm = options_.algorithm](std::string_view text) {
@@ -274,11 +277,11 @@ class JWT {
     const auto aud = claims.FindMember("aud");
     const bool is_for_all = aud == claims.MemberEnd() && options_.audience.empty();
     if (!is_for_all && (aud == claims.MemberEnd() || !is_for_us(aud->value))) {
-      return "the token is for others";
+      return "the token is for another audience";
     }
     if (const auto sub = claims.FindMember("sub"); sub != claims.MemberEnd()) {
       const auto text = bento::detail::text_of(sub->value);
-      if (!text || !bento::detail::is_field_value(*text)) return "the token has no proper subject";
+      if (!text || !bento::detail::is_field_value(*text)) return "the token's subject is malformed";
       subject = *text;
     }
     return nullptr;

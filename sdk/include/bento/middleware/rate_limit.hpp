@@ -1,18 +1,21 @@
 // RateLimit: a token bucket for each client: `burst` requests at once, and `rate` a second in the
-// long run. What is beyond is answered 429 with Retry-After (RFC 6585 4).
+// long run. Further requests are answered 429 with Retry-After (RFC 6585 4).
 //
 //   svc.use(bento::middleware::RateLimit({.rate = 5, .burst = 10}));
 //
-// At most max_keys clients are known; who has not been seen for longest is forgotten, and begins
-// with a full bucket.
+// At most max_keys clients are remembered. The one that has not been seen for longest is forgotten
+// first, and begins again with a full bucket. Each serving process counts for itself.
+//
+// Its hooks are const, and any number of threads may call them at once. The constructor throws
+// Error for options that it cannot use.
 #pragma once
 
 #include <algorithm>
+#include <bento/detail/address.hpp>
+#include <bento/detail/header_fields.hpp>
+#include <bento/detail/refusal.hpp>
 #include <bento/error.hpp>
 #include <bento/middleware.hpp>
-#include <bento/middleware/address.hpp>
-#include <bento/middleware/fields.hpp>
-#include <bento/middleware/refusal.hpp>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -45,7 +48,7 @@ class RateLimit {
                      std::function<Clock::time_point()> now = &Clock::now)
       : header_(bento::detail::lower(options.header)), now_(std::move(now)) {
     if (!(options.rate >= kMinRate && options.rate <= kMaxRate)) {
-      throw Error(BENTO_INVALID_ARGUMENT, "rate is from 0.001 to 1000000 requests a second");
+      throw Error(BENTO_INVALID_ARGUMENT, "rate must be from 0.001 to 1000000 requests a second");
     }
     if (options.burst < 1 || options.burst > kMaxBurst) {
       throw Error(BENTO_INVALID_ARGUMENT, "burst is from 1 to 1000000");

@@ -1,7 +1,10 @@
-// RequestTimeout: a service's own time for a request, where it is less than the host's --timeout.
-// What takes longer is answered 504.
+// RequestTimeout: a service's own time limit for requests, below the host's --timeout. A request
+// that takes longer is answered 504.
 //
 //   svc.use(bento::middleware::RequestTimeout{5s});
+//
+// Its hooks are const, and any number of threads may call them at once. The constructor throws
+// Error for options that it cannot use.
 #pragma once
 
 #include <bento/error.hpp>
@@ -20,7 +23,7 @@ class RequestTimeout {
 
   explicit RequestTimeout(RequestTimeoutOptions options = {}) : timeout_(options.timeout) {
     if (timeout_ <= std::chrono::nanoseconds::zero()) {
-      throw Error(BENTO_INVALID_ARGUMENT, "timeout is longer than nothing");
+      throw Error(BENTO_INVALID_ARGUMENT, "timeout must be more than 0");
     }
   }
   explicit RequestTimeout(std::chrono::nanoseconds timeout)

@@ -1,10 +1,14 @@
-// SecureHeaders: response headers that make browsers careful. What a handler set itself stays.
+// SecureHeaders: response headers that make browsers careful. Headers that a handler has set
+// itself stay as they are.
 //
 //   svc.use(bento::middleware::SecureHeaders({.content_security_policy = "default-src 'self'"}));
+//
+// Its hooks are const, and any number of threads may call them at once. The constructor throws
+// Error for options that it cannot use.
 #pragma once
 
+#include <bento/detail/header_fields.hpp>
 #include <bento/middleware.hpp>
-#include <bento/middleware/fields.hpp>
 #include <cstdint>
 #include <string>
 #include <string_view>

@@ -2,13 +2,16 @@
 // a Host that an attacker chose. As Starlette's TrustedHostMiddleware.
 //
 //   svc.use(bento::middleware::TrustedHost{{"example.com", "*.example.com"}});
+//
+// Its hooks are const, and any number of threads may call them at once. The constructor throws
+// Error for options that it cannot use.
 #pragma once
 
 #include <algorithm>
+#include <bento/detail/header_fields.hpp>
+#include <bento/detail/request_url.hpp>
 #include <bento/error.hpp>
 #include <bento/middleware.hpp>
-#include <bento/middleware/fields.hpp>
-#include <bento/middleware/url.hpp>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -36,7 +39,7 @@ class TrustedHost {
           bento::detail::split_authority(pattern).host != pattern) {
         throw Error(BENTO_INVALID_ARGUMENT,
                     "allowed_hosts: \"" + pattern +
-                        "\" is none: they are like \"example.com\", without a port, "
+                        "\" is not a name of a host: write \"example.com\", without a port, "
                         "\"*.example.com\", \"[::1]\" or \"*\"");
       }
       pattern = bento::detail::lower(pattern);

@@ -8,6 +8,7 @@
 #include <rapidjson/memorystream.h>
 
 #include <algorithm>
+#include <bento/detail/io_traits.hpp>
 #include <bento/error.hpp>
 #include <bento/headers.hpp>
 #include <bento/testing/json.hpp>

@@ -115,8 +115,9 @@ class Endpoint : public App {
 
   void answer(const bento_mount& mount, RequestState& state, Out& out) const {
     if (mount.app.call == nullptr) {
-      throw Error(BENTO_UNIMPLEMENTED, "the mount " + std::string(detail::view(mount.prefix)) +
-                                           " is bentohost's own: it is not in bento::testing");
+      throw Error(BENTO_UNIMPLEMENTED,
+                  "the mount " + std::string(detail::view(mount.prefix)) +
+                      " is answered by bentohost itself: bento::testing does not have it");
     }
     const bento_call call{sizeof call, 0, state.abi(), state.scope, out.abi()};
     bento_error error = detail::make_error();

@@ -183,10 +183,10 @@ class Exchange {
   }
   static void check_value(std::string_view what, std::string_view value) {
     if (what == "path" && !value.starts_with('/')) {
-      misuse("a path begins with /");
+      misuse("a path must begin with /");
     }
     if (what == "scheme" && value != "http" && value != "https") {
-      misuse("a scheme is http or https");
+      misuse("a scheme must be http or https");
     }
   }
   static void change(Headers& headers, std::string_view name, bento_str value) {

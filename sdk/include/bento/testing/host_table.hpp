@@ -86,7 +86,7 @@ class HostTable {
     return detail::guard(error, [&] {
       RequestState& state = RequestState::of(ctx);
       if (!state.may_call) {
-        misuse("code that must not wait cannot call a runner: " +
+        misuse("a quick handler or a hook cannot call runners: " +
                std::string(detail::view(runner)) + "." + std::string(detail::view(method)));
       }
       const Runners& runners = state.environment.runners;
@@ -114,7 +114,7 @@ class HostTable {
                           bento_error* error) {
     return detail::guard(error, [&] {
       RequestState& state = RequestState::of(ctx);
-      if (!state.may_defer) misuse("a background task, or a runner, defers no tasks");
+      if (!state.may_defer) misuse("defer: there is no response here");
       if (state.tasks.size() >= state.environment.max_background) {
         throw Error(BENTO_RESOURCE_EXHAUSTED, "too many background tasks wait already");
       }

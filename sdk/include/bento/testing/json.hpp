@@ -9,8 +9,8 @@
 #include <rapidjson/writer.h>
 
 #include <algorithm>
+#include <bento/detail/json_reader.hpp>
 #include <bento/error.hpp>
-#include <bento/json_reader.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <string>

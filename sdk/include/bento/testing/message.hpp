@@ -11,28 +11,31 @@
 
 namespace bento::testing {
 
+// What Host::request() is given. Plain data; each request may be used again.
 struct Request {
   std::string method = "GET";
   std::string target = "/";  // path and query, as on the wire: "/a%20b?x=1"
   std::string body = {};
   Headers headers = {};
-  std::size_t piece_size = 64u << 10;                // the body as a Stream gets it
-  std::size_t takes = static_cast<std::size_t>(-1);  // so many pieces; then the client leaves
+  std::size_t piece_size = 64u << 10;  // bytes of the pieces in which a Stream gets the body
+  // How many pieces of the answer the client takes before it leaves.
+  std::size_t takes = static_cast<std::size_t>(-1);
   std::string client = "127.0.0.1:50000";
 };
 
+// What the client has got.
 struct Response {
   std::uint32_t status = 0;
   Headers headers = {};  // Content-Type too
   std::string content_type = {}, body = {};
-  bool is_whole = true;  // false: it was cut off
+  bool is_whole = true;  // false: the answer was cut off, or the client left
 };
 
 // A line that the service logged, or that a host would log about it.
 struct LogLine {
   Log level;
   std::string message;
-  std::string request_id;  // empty: outside of any request
+  std::string request_id;  // empty: not about a request
 };
 
 }  // namespace bento::testing

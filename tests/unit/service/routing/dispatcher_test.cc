@@ -241,7 +241,7 @@ TEST_F(DispatcherTest, LetsAQuickHandlerCallNoRunner) {
     return sink->value(sink, &in, error);
   };
   EXPECT_EQ(ask("POST", "/echo", "hello").status, 200);
-  EXPECT_EQ(refusal, "code that must not wait cannot call a runner: iris.predict");
+  EXPECT_EQ(refusal, "a quick handler or a hook cannot call runners: iris.predict");
 }
 
 TEST_F(DispatcherTest, PutsAServiceBehindItsPrefix) {

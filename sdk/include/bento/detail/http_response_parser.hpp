@@ -14,7 +14,7 @@
 #include <string_view>
 #include <utility>
 
-namespace bento {
+namespace bento::detail {
 
 class HttpResponseParser {
  public:
@@ -133,7 +133,8 @@ class HttpResponseParser {
     std::uint64_t number = 0;
     const char* end = text.data() + text.size();
     const auto [stopped, error] = std::from_chars(text.data(), end, number, base);
-    if (text.empty() || error != std::errc() || stopped != end) fail("a length that is no number");
+    if (text.empty() || error != std::errc() || stopped != end)
+      fail("a length that is not a number");
     return number;
   }
 
@@ -174,4 +175,4 @@ class HttpResponseParser {
   std::uint64_t left_ = 0;  // of the body or chunk
 };
 
-}  // namespace bento
+}  // namespace bento::detail

@@ -1,16 +1,4 @@
-// BENTO_SERVICE: makes a plugin of a service's description. Part of <bento/bento.hpp>.
-//
-//   BENTO_SERVICE(svc) {
-//     svc.name("iris_classifier");
-//     ...
-//   }
-//
-// The body describes the service, and does nothing else: it runs in every process that loads the
-// plugin, once each time it is loaded there. That is the child that tries it out, the serving
-// process, and each runner's process; and all of them again at a reload. What opens files, ports
-// or models or starts threads is for Service::on_startup (in the serving process alone) and for
-// the constructors of runners. Options are not known yet. What it throws is why the plugin is
-// refused.
+// Plugin: the entry points that BENTO_SERVICE exports. Part of <bento/bento.hpp>.
 #pragma once
 
 #include <bento/abi.h>
@@ -56,20 +44,3 @@ struct Plugin {
 };
 
 }  // namespace bento::detail
-
-#if defined(__clang__)
-#define BENTO_BUILT_WITH "bento-sdk 0.1.0, clang " __clang_version__
-#else
-#define BENTO_BUILT_WITH "bento-sdk 0.1.0, gcc " __VERSION__
-#endif
-
-#define BENTO_SERVICE(svc)                                         \
-  static void bento_describe_service(::bento::Service& svc);       \
-  extern "C" BENTO_EXPORT const bento_plugin_entry bento_entry = { \
-      sizeof(bento_plugin_entry),                                  \
-      BENTO_ABI_MAJOR,                                             \
-      BENTO_ABI_MINOR,                                             \
-      BENTO_BUILT_WITH,                                            \
-      &::bento::detail::Plugin<&bento_describe_service>::open,     \
-      &::bento::detail::Plugin<&bento_describe_service>::close};   \
-  static void bento_describe_service(::bento::Service& svc)

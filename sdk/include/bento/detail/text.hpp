@@ -1,7 +1,7 @@
 // Text of clients: in messages, and as the values of C++ types. Part of <bento/bento.hpp>.
 #pragma once
 
-#include <bento/described.hpp>
+#include <bento/detail/described.hpp>
 #include <charconv>
 #include <cmath>
 #include <cstddef>

@@ -100,7 +100,7 @@ class SecretFile {
       fault = error.what();
     }
     if (!fault.empty() && fault != fault_) {  // once, not once a second
-      exchange.log(Log::kWarning, fault + "; what it said before is still valid");
+      exchange.log(Log::kWarning, fault + "; its last good contents are still in use");
     }
     {
       const std::lock_guard lock(mutex_);
@@ -127,7 +127,7 @@ class SecretFile {
   Stamp look() const {
     struct stat found {};
     if (::stat(path_.c_str(), &found) != 0) fail("cannot be found");
-    if (!S_ISREG(found.st_mode)) fail("is no regular file");  // reading a pipe would wait
+    if (!S_ISREG(found.st_mode)) fail("is not a regular file");  // reading a pipe would wait
     return {found.st_dev, found.st_ino, found.st_size, found.st_ctim.tv_sec, found.st_ctim.tv_nsec};
   }
   std::shared_ptr<const T> read() const {

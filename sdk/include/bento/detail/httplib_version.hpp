@@ -46,12 +46,12 @@ struct HttplibDoor : httplib::Server {
     bool is_closed = false;
     if constexpr (kHttplibMinor < 18) {
       static_assert(std::is_invocable_v<F, httplib::Server&, httplib::Stream&, bool, bool&, SetUp>,
-                    "bento/httplib_version.hpp does not know this version of cpp-httplib");
+                    "bento/detail/httplib_version.hpp does not know this version of cpp-httplib");
       return (server.*process_request)(connection, true, is_closed, nullptr);
     } else {
       static_assert(std::is_invocable_v<F, httplib::Server&, httplib::Stream&, std::string, int,
                                         std::string, int, bool, bool&, SetUp>,
-                    "bento/httplib_version.hpp does not know this version of cpp-httplib");
+                    "bento/detail/httplib_version.hpp does not know this version of cpp-httplib");
       std::string remote_ip, local_ip;
       int remote_port = 0, local_port = 0;
       connection.get_remote_ip_and_port(remote_ip, remote_port);

@@ -3,8 +3,8 @@
 #pragma once
 
 #include <algorithm>
-#include <bento/described.hpp>
-#include <bento/json_writer.hpp>
+#include <bento/detail/described.hpp>
+#include <bento/detail/json_writer.hpp>
 #include <cstdint>
 #include <limits>
 #include <optional>

@@ -6,10 +6,10 @@
 #include <rapidjson/writer.h>
 
 #include <algorithm>
-#include <bento/described.hpp>
+#include <bento/detail/described.hpp>
+#include <bento/detail/json_parser.hpp>
+#include <bento/detail/json_pointer.hpp>
 #include <bento/error.hpp>
-#include <bento/json_parser.hpp>
-#include <bento/json_pointer.hpp>
 #include <charconv>
 #include <cmath>
 #include <cstddef>
@@ -49,7 +49,7 @@ class JsonWriter {
     } else if constexpr (kIsVector<T>) {
       write_elements(value);
     } else {
-      static_assert(Described<T>, "no type that a member may have: see <bento/fields.hpp>");
+      static_assert(Described<T>, "a member cannot have this type: see <bento/fields.hpp>");
       write_members(value);
     }
   }

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <system_error>
 
-namespace bento {
+namespace bento::detail {
 
 // "https://[::1]:8443/a?b#c" is https, ::1, 8443 and /a?b.
 struct HttpUrl {
@@ -21,7 +21,7 @@ struct HttpUrl {
   // Throws Error, INVALID_ARGUMENT and 500, that says what is wrong with it.
   static HttpUrl parse(std::string_view url) {
     if (std::any_of(url.begin(), url.end(), [](char c) { return c <= ' ' || c == 0x7f; })) {
-      refuse(url, "a blank, a control byte, or one that is not ASCII");
+      refuse(url, "it has a blank, a control byte or a byte that is not ASCII");
     }
     HttpUrl parsed;
     parsed.is_tls = url.starts_with("https://");
@@ -66,4 +66,4 @@ struct HttpUrl {
   }
 };
 
-}  // namespace bento
+}  // namespace bento::detail

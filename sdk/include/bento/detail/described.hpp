@@ -16,8 +16,7 @@
 #include <utility>
 #include <vector>
 
-namespace bento {
-namespace detail {
+namespace bento::detail {
 
 template <typename N>
 struct LeastRule {
@@ -43,38 +42,6 @@ struct DocRule {
   std::string_view text;
 };
 struct NoRule {};
-
-}  // namespace detail
-
-// Rules for a member: BENTO_FIELDS(Order, item, (count, bento::min(1), bento::max(99))).
-// Bounds of a number.
-template <typename N>
-constexpr detail::LeastRule<N> min(N bound) {
-  return {bound, false};
-}
-template <typename N>
-constexpr detail::LeastRule<N> above(N bound) {
-  return {bound, true};
-}
-template <typename N>
-constexpr detail::MostRule<N> max(N bound) {
-  return {bound, false};
-}
-template <typename N>
-constexpr detail::MostRule<N> below(N bound) {
-  return {bound, true};
-}
-// Characters of a string, elements of a vector.
-constexpr detail::MinSizeRule min_size(std::uint32_t size) { return {size}; }
-constexpr detail::MaxSizeRule max_size(std::uint32_t size) { return {size}; }
-// It may be missing, and then is what its initialiser in the struct says.
-inline constexpr detail::HasDefaultRule has_default;
-// Its name in JSON, where that cannot be or should not be the member's.
-constexpr detail::NameRule as(std::string_view name) { return {name}; }
-// What it is, for the schema.
-constexpr detail::DocRule doc(std::string_view text) { return {text}; }
-
-namespace detail {
 
 template <typename T>
 inline constexpr bool kIsOptional = false;
@@ -248,5 +215,4 @@ inline std::size_t count_characters(std::string_view utf8) {
   return n;
 }
 
-}  // namespace detail
-}  // namespace bento
+}  // namespace bento::detail

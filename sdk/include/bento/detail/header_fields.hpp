@@ -63,7 +63,7 @@ inline void check_field_value(std::string_view text, const std::string& option) 
 inline void check_header_name(std::string_view text, const std::string& option) {
   if (!is_token(text)) {
     throw Error(BENTO_INVALID_ARGUMENT,
-                option + ": \"" + std::string(text) + "\" is no name of a header");
+                option + ": \"" + std::string(text) + "\" is not a header's name");
   }
 }
 

@@ -8,12 +8,12 @@
 #include <rapidjson/writer.h>
 
 #include <algorithm>
-#include <bento/described.hpp>
+#include <bento/detail/described.hpp>
+#include <bento/detail/json_parser.hpp>
+#include <bento/detail/json_pointer.hpp>
+#include <bento/detail/json_writer.hpp>
+#include <bento/detail/text.hpp>
 #include <bento/error.hpp>
-#include <bento/json_parser.hpp>
-#include <bento/json_pointer.hpp>
-#include <bento/json_writer.hpp>
-#include <bento/text.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -63,7 +63,7 @@ class JsonReader {
     } else if constexpr (kIsVector<M>) {
       read_elements(json, out, rules);
     } else {
-      static_assert(Described<M>, "no type that a member may have: see <bento/fields.hpp>");
+      static_assert(Described<M>, "a member cannot have this type: see <bento/fields.hpp>");
       read_members(json, out);
     }
   }
