@@ -217,7 +217,7 @@ TEST_F(DescribeTest, TakesPostForGrantedAndKnowsFourOthers) {
   }
   for (const char* method : {"get", "HEAD", "OPTIONS", "CONNECT", "G ET", " "}) {
     raw_.http_method = to_bento(method);
-    EXPECT_THAT(refusal(), HasSubstr("is none of GET, POST")) << method;
+    EXPECT_THAT(refusal(), HasSubstr("is not one of GET, POST")) << method;
   }
 }
 

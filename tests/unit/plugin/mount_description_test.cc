@@ -68,7 +68,7 @@ TEST_F(MountTest, RefusesFilesThatAreNone) {
            std::pair{R"({"kind":1})", "has no kind"},
            std::pair{R"({"kind":"files"})", "need a folder"},
            std::pair{R"({"kind":"files","folder":"a","folder_option":"folder"})", "not both"},
-           std::pair{R"({"kind":"files","folder":1})", "its folder is not a text"},
+           std::pair{R"({"kind":"files","folder":1})", "its folder is not a string"},
            std::pair{R"({"kind":"files","folder":"a\u0000b"})", "a NUL"},
            std::pair{R"({"kind":"files","folder":"a","listing":"on"})", "have no \"listing\""},
            std::pair{R"({"kind":"files","folder":"a","cache_control":"a\r\nb"})", "header's"},
