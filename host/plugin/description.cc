@@ -328,7 +328,7 @@ Status describe_middleware(const bento_service& service, ServiceSpec& spec) {
                            middleware->on_response != nullptr || middleware->on_body != nullptr ||
                            middleware->on_end != nullptr;
     if (has_hooks == (middleware->around != nullptr)) {
-      return refuse("middleware " + name + ": it must have either around or hooks");
+      return refuse("middleware " + name + ": it must have either around or hooks, not both");
     }
     spec.middleware.push_back({name, middleware});
   }

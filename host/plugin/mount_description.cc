@@ -47,7 +47,7 @@ Status describe_files(const rapidjson::Value& process, MountSpec& spec) {
     *field = view(member.value);
   }
   if (spec.folder.empty() == spec.folder_option.empty()) {
-    return refuse("files need either a folder or a folder_option");
+    return refuse("files need either a folder or a folder_option, not both");
   }
   if (spec.folder.find('\0') != std::string::npos) return refuse("its folder has a NUL in it");
   if (!is_header_value(spec.cache_control)) {
@@ -91,7 +91,7 @@ Result<MountSpec> describe_mount(const bento_mount* mount, std::string_view opti
     return refuse(what + "its name is reserved; give it another");
   }
   if (mount->app.call != nullptr) {
-    if (mount->process.len != 0) return refuse(what + "must be either an app or a process");
+    if (mount->process.len != 0) return refuse(what + "must be either an app or a process, not both");
     spec.app = mount->app;
     return spec;
   }

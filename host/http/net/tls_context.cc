@@ -70,7 +70,7 @@ Status use_key(SSL_CTX* ctx, const TlsOptions& options) {
   if (key == nullptr) {
     const std::string why = take_tls_errors();
     if (!password.asked)
-      return bad_file("private key file", path, "it has no readable key: " + why);
+      return bad_file("private key file", path, "no key can be read from it: " + why);
     return bad_file("private key file", path,
                     password.text.empty() ? "it is encrypted, and there is no password"
                                           : "the password does not open it (" + why + ")");
