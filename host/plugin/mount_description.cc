@@ -91,7 +91,8 @@ Result<MountSpec> describe_mount(const bento_mount* mount, std::string_view opti
     return refuse(what + "its name is reserved; give it another");
   }
   if (mount->app.call != nullptr) {
-    if (mount->process.len != 0) return refuse(what + "must be either an app or a process, not both");
+    if (mount->process.len != 0)
+      return refuse(what + "must be either an app or a process, not both");
     spec.app = mount->app;
     return spec;
   }
