@@ -1,5 +1,5 @@
-// AlignedBuffer: a growable byte buffer whose storage is 64-byte aligned, as the ABI promises of
-// tensor data, and which does not zero what it is about to have overwritten. One thread at a time.
+// AlignedBuffer: a growable byte buffer whose storage is 64-byte aligned, as the ABI promises for
+// tensor data. Growing does not zero bytes that will be overwritten anyway. One thread at a time.
 #pragma once
 
 #include <cstddef>

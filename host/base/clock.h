@@ -1,4 +1,4 @@
-// Clock: the seam through which everything with a time limit reads the time, so that tests move it
+// Clock: everything with a time limit reads the time through this seam, so that tests can move it
 // by hand. Monotonic: a jump of the wall clock fires no timeout. Any thread.
 #pragma once
 
@@ -30,7 +30,7 @@ inline std::string seconds_text(Duration d) {
   std::snprintf(text, sizeof text, "%.6g s", seconds(d));
   return text;
 }
-// For the log, where lengths differ: "0.0 s", "12.3 s".
+// For the log, with one decimal: "0.0 s", "12.3 s".
 inline std::string in_seconds(Duration d) {
   char text[32];
   std::snprintf(text, sizeof text, "%.1f s", seconds(d));

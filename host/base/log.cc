@@ -43,7 +43,7 @@ constexpr std::array kLevels{
 
 const LevelNames& names(LogLevel level) { return kLevels[static_cast<std::size_t>(level)]; }
 
-// The nearest of ours to a priority of Poco's, which also has notice, critical and fatal.
+// The level nearest to a Poco priority; Poco also has notice, critical and fatal.
 const LevelNames& names_of_priority(int priority) {
   for (const LevelNames& level : kLevels) {
     if (priority >= level.priority && level.priority != 0) return level;
@@ -82,7 +82,7 @@ void append_text_fields(std::string& out, std::span<const LogField> fields) {
   }
 }
 
-// Both take the fields of log() ready to append, for Poco's own parameters would sort them.
+// Both formatters append log()'s fields as one text: Poco's parameters would be sorted.
 class TextFormatter final : public Poco::Formatter {
  public:
   void format(const Poco::Message& message, std::string& line) override {
@@ -112,12 +112,12 @@ class JsonFormatter final : public Poco::Formatter {
   }
 };
 
-constexpr Duration kPatience = std::chrono::milliseconds(100);  // with a reader that stands still
+constexpr Duration kPatience = std::chrono::milliseconds(100);  // with a reader that has stopped
 
-// Poco's ConsoleChannel goes through std::cerr; this is one write(2) a line, which the kernel does
-// not interleave with those of the runners that share the descriptor. It does not wait for a reader
-// for long, for what logs may be a thread that everybody waits for: such lines are lost, and when
-// the next one gets through it is said how many.
+// Poco's ConsoleChannel goes through std::cerr. This channel makes one write(2) per line, which the
+// kernel does not interleave with lines of the runners that share the descriptor. It does not wait
+// long for the reader, since the logging thread may be one that everybody waits for. Such lines are
+// lost, and when the next one gets through, a warning says how many.
 class StderrChannel final : public Poco::Channel {
  public:
   void log(const Poco::Message& message) override {
@@ -155,7 +155,7 @@ class StderrChannel final : public Poco::Channel {
 
   Mutex mutex_;
   OutputFd out_ BENTO_GUARDED_BY(mutex_){the_fd};
-  bool inside_a_line_ BENTO_GUARDED_BY(mutex_) = false;  // the last line broke off
+  bool inside_a_line_ BENTO_GUARDED_BY(mutex_) = false;  // the last line was cut short
   bool stuck_ BENTO_GUARDED_BY(mutex_) = false;  // no more patience until something gets through
   std::size_t lost_ BENTO_GUARDED_BY(mutex_) = 0;
 };
@@ -180,7 +180,7 @@ void configure(Log& log, LogLevel level, LogFormat format, std::string_view comp
   log.priority.store(names(level).priority, std::memory_order_relaxed);
 }
 
-// Usable before configure_log() and, being never destroyed, until the process ends.
+// Usable before configure_log(), and until the process ends: it is never destroyed.
 Log& the_log() {
   static Log& log = []() -> Log& {
     auto* made = new Log;
@@ -236,7 +236,7 @@ void log_fields(LogLevel level, std::string_view message, const LogField* fields
     if (!text.empty()) event.set(kFieldsParameter, text);
     log.logger->log(event);
   } catch (const std::exception&) {
-    // A line that cannot be logged (no memory) is lost; the work that it was about goes on.
+    // A line that cannot be logged (no memory) is lost; the work that it reports goes on.
   }
 }
 

@@ -1,6 +1,6 @@
-// The host's log: one line an event on stderr, as text or as JSON, through Poco's logging. It is
-// for events, not for requests (those have observe/access_log.h). Any thread; a line is one write,
-// and lost, not waited for, when nobody reads.
+// The host's log: one line per event on stderr, as text or JSON, through Poco's logging. It is for
+// events, not for requests (see observe/access_log.h). Any thread. A line is one write; when nobody
+// reads, the line is lost rather than waited for.
 #pragma once
 
 #include <array>
@@ -13,12 +13,11 @@
 namespace bentohost {
 
 enum class LogLevel { kTrace, kDebug, kInfo, kWarning, kError, kOff };
-// kRelayed: "<3>message", lines for the log of a parent, as in sd-daemon(3); in crash reports only.
+// kRelayed: "<3>message", a line for the parent's log, as in sd-daemon(3); crash reports only.
 enum class LogFormat { kText, kJson, kRelayed };
 
-// What a field says: text, or a number, which is one in JSON, too. A field has the same of both
-// wherever it is logged, for those who read logs by machine give each name one type. The text is
-// not copied.
+// A field's value: text, or a number, which JSON shows as a number. A field has the same type
+// wherever it is logged, because log tools give each name one type. The text is not copied.
 class LogValue {
  public:
   LogValue(std::string_view text) : text_(text) {}    // NOLINT(google-explicit-constructor)
@@ -48,27 +47,27 @@ class LogValue {
   std::uint8_t size_ = 0;
 };
 
-// A name and a value that belong to an event; they become `name=value` or a JSON member.
+// A name and a value that describe an event. They become `name=value` or a JSON member.
 struct LogField {
   LogField(std::string_view its_name, LogValue its_value, bool is_a_plugins = false)
       : name(its_name), value(its_value), is_plugins(is_a_plugins) {}
 
   std::string_view name;
   LogValue value;
-  // A plugin has named it: in JSON it stands in the member "fields", where it cannot be taken for
-  // one of ours.
+  // A plugin chose the name: JSON puts it into the member "fields", so that it cannot be mistaken
+  // for one of the host's.
   bool is_plugins;
 };
 
-// Before threads start. `component` is "host" or "runner:iris_clf:0"; `fd` is where lines go, which
-// it does not own.
+// Before threads start. `component` is "host" or "runner:iris_clf:0". Lines go to `fd`, which the
+// log does not own.
 void configure_log(LogLevel level, LogFormat format, std::string_view component, int fd = 2);
 // [any, signal handlers too]
 int log_fd();
 
 bool log_enabled(LogLevel level);
 void log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields = {});
-// The same for a list that is only known at run time.
+// The same, for a list that is known only at run time.
 void log_fields(LogLevel level, std::string_view message, const LogField* fields,
                 std::size_t count);
 
@@ -86,21 +85,21 @@ inline void log_error(std::string_view m, std::initializer_list<LogField> f = {}
 bool parse_log_level(std::string_view text, LogLevel& out);
 bool parse_log_format(std::string_view text, LogFormat& out);
 std::string_view to_string(LogLevel level);
-// As it stands on a line of text, five letters wide; and in front of one for a parent's log, as in
-// sd-daemon(3): "<3>".
+// The level as a text line shows it, five letters wide; and as the prefix of a line for a parent's
+// log, as in sd-daemon(3): "<3>".
 std::string_view to_label(LogLevel level);
 std::string_view syslog_prefix(LogLevel level);
-// Takes such a prefix off the front of a line. Without one it is kInfo.
+// Takes such a prefix off the front of a line. A line without one is kInfo.
 LogLevel take_level(std::string_view& line);
 std::string_view to_string(LogFormat format);
 
 // `text` as the inside of a JSON string: quotes, backslashes, control characters and invalid UTF-8
-// escaped. Fit for between quotes on a text line, too.
+// are escaped. Also fits between quotes on a text line.
 void append_json_escaped(std::string& out, std::string_view text);
 // `text` on one line of a terminal: control characters and invalid UTF-8 become \xNN.
 void append_printable(std::string& out, std::string_view text);
-// `text` as the value of `name=value`: as it is, or quoted where it holds more than printable ASCII
-// without blanks, quotes, backslashes and equals signs.
+// `text` as the value of `name=value`: as it is if it is printable ASCII without blanks, quotes,
+// backslashes and equals signs, else quoted.
 void append_value(std::string& out, std::string_view text);
 // Now, as RFC 3339 in UTC with milliseconds: 2026-11-22T21:07:02.123Z.
 void append_timestamp(std::string& out);

@@ -1,4 +1,4 @@
-// The part of log.h that puts untrusted text on a line, so that no text can break out of its field.
+// The part of log.h that escapes untrusted text, so that no text can break out of its field.
 #include <array>
 #include <ctime>
 
@@ -9,7 +9,7 @@ namespace {
 
 constexpr char kHex[] = "0123456789abcdef";
 
-// How many bytes the well-formed UTF-8 character at text[i] has; 0 if it is none (RFC 3629).
+// The length of the UTF-8 character at text[i]; 0 if it is not well-formed (RFC 3629).
 std::size_t utf8_length(std::string_view text, std::size_t i) {
   const auto byte = [&](std::size_t n) -> unsigned {
     return i + n < text.size() ? static_cast<unsigned char>(text[i + n]) : 0u;
@@ -30,7 +30,7 @@ std::size_t utf8_length(std::string_view text, std::size_t i) {
   return follows(3) && !overlong && !too_big ? 4 : 0;
 }
 
-// A terminal obeys the C1 control characters, U+0080 to U+009F, as it obeys ESC.
+// Terminals obey the C1 control characters, U+0080 to U+009F, as they obey ESC.
 bool is_c1_control(std::string_view text, std::size_t i) {
   return static_cast<unsigned char>(text[i]) == 0xC2 &&
          static_cast<unsigned char>(text[i + 1]) < 0xA0;
@@ -44,7 +44,7 @@ void append_hex_byte(std::string& out, unsigned char c) {
   out += kHex[c & 15];
 }
 
-// Appends `text`, handing what is not plain to `escape(i)`, which returns how many bytes it took.
+// Appends `text`. Where it is not plain, `escape(i)` appends, and returns how many bytes it took.
 template <typename IsPlain, typename Escape>
 void append_escaped(std::string& out, std::string_view text, IsPlain is_plain, Escape escape) {
   std::size_t done = 0;
@@ -141,7 +141,7 @@ void append_value(std::string& out, std::string_view text) {
 }
 
 void append_timestamp(std::string& out) {
-  // The calendar of the last second that this thread asked for: a request costs no gmtime_r().
+  // The last second that this thread formatted, kept so that not every request costs a gmtime_r().
   struct Second {
     std::time_t at = -1;
     std::array<char, 32> text{};

@@ -1,5 +1,5 @@
-// MemoryBudget: how many bytes all who share it may hold together, and Reservation, the part of it
-// that one of them holds. It counts what it is told; it allocates nothing.
+// MemoryBudget: the number of bytes that all its users may hold together. Reservation: the part
+// that one user holds. They only count; they allocate nothing.
 #pragma once
 
 #include <atomic>
@@ -14,7 +14,7 @@ class MemoryBudget {
   MemoryBudget(const MemoryBudget&) = delete;
   MemoryBudget& operator=(const MemoryBudget&) = delete;
 
-  // False, and nothing is taken, when that would be more than there is.
+  // False, and nothing is taken, when fewer bytes are left.
   bool take(std::size_t bytes) {
     std::size_t used = used_.load(std::memory_order_relaxed);
     do {
@@ -35,16 +35,16 @@ class MemoryBudget {
 // One thread at a time.
 class Reservation {
  public:
-  // What is smaller costs nothing, and is not counted: a usual request is.
+  // Reservations up to this size are not counted, and so cost nothing: usual requests are as small.
   static constexpr std::size_t kUncounted = 4096;
 
-  // Null: there is no bound.
+  // Null: no bound.
   explicit Reservation(MemoryBudget* budget) : budget_(budget) {}
   ~Reservation() { release(); }
   Reservation(const Reservation&) = delete;
   Reservation& operator=(const Reservation&) = delete;
 
-  // Holds at least `bytes` from now on. False: there are not so many, and it holds what it held.
+  // Holds at least `bytes` from now on. False: fewer are left, and the reservation stays as it was.
   bool grow_to(std::size_t bytes) {
     if (bytes <= held_ || bytes <= kUncounted || budget_ == nullptr) return true;
     if (!budget_->take(bytes - held_)) return false;

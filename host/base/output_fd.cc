@@ -21,7 +21,7 @@ bool OutputFd::wait_writable(Duration longest) {
   return ::poll(&writable, 1, static_cast<int>(ms)) > 0;
 }
 
-// Looks again each time: descriptors 1 and 2 may have been given another file by dup2().
+// Checks again each time: dup2() may have given descriptors 1 and 2 another file.
 void OutputFd::adopt() {
   struct stat now {};
   if (::fstat(fd_, &now) != 0) return;

@@ -1,7 +1,7 @@
-// OutputFd: a descriptor that lines are written to without waiting for whoever reads them: of a
-// pipe or a terminal whose reader stands still, of a socket. What O_NONBLOCK would do, but that
-// flag belongs to everybody who has the descriptor, our parent included. A file is just written to.
-// Does not own the descriptor. One thread at a time.
+// OutputFd: writes lines to a descriptor without waiting for its reader: a pipe or terminal whose
+// reader has stopped, or a socket. O_NONBLOCK would do the same, but that flag is shared with
+// everybody who has the descriptor, our parent included. Files are written to as usual. Does not
+// own the descriptor. One thread at a time.
 #pragma once
 
 #include <sys/stat.h>
@@ -17,10 +17,10 @@ class OutputFd {
  public:
   explicit OutputFd(int fd) : fd_(fd) { adopt(); }
 
-  // As write(2), with EAGAIN where nothing can be taken now. What cannot be opened anew (the pipe
-  // of another user) is written to as it is, and may wait.
+  // As write(2), with EAGAIN when nothing can be written now. A pipe that cannot be opened anew (it
+  // belongs to another user) is written to as it is, and that write may wait.
   ssize_t write(std::string_view text);
-  // Whether it takes something within `longest`.
+  // Whether the descriptor becomes writable within `longest`.
   bool wait_writable(Duration longest);
 
  private:
@@ -28,9 +28,9 @@ class OutputFd {
 
   const int fd_;
   bool known_ = false;
-  struct stat seen_ {};  // the file that fd_ stood for
+  struct stat seen_ {};  // the file that fd_ referred to
   bool socket_ = false;
-  UniqueFd own_;  // the same pipe or terminal, opened anew: the flag of this one is ours
+  UniqueFd own_;  // the same pipe or terminal, opened anew: its O_NONBLOCK is ours alone
 };
 
 }  // namespace bentohost

@@ -18,14 +18,14 @@ class [[nodiscard]] Status {
   Status() = default;  // OK
   Status(bento_code code, std::string message) : code_(code), message_(std::move(message)) {}
 
-  // An error whose HTTP status is not the one that its code implies. 0 means: the implied one.
+  // An error whose HTTP status differs from the one that its code implies. 0 means the implied one.
   static Status with_http(std::uint32_t http_status, bento_code code, std::string message) {
     Status status(code, std::move(message));
     status.http_status_ = http_status;
     return status;
   }
-  // What a plugin left in `error`, for a call that returned `code`. An HTTP status outside of 400
-  // to 599 is the plugin's mistake, and becomes 500.
+  // The `error` that a plugin filled in for a call that returned `code`. An HTTP status outside of
+  // 400 to 599 is the plugin's mistake, and becomes 500.
   static Status from_plugin(bento_code code, const bento_error& error);
 
   bool ok() const { return code_ == BENTO_OK; }
@@ -33,9 +33,9 @@ class [[nodiscard]] Status {
   const std::string& message() const { return message_; }
   // The HTTP status to answer with: the explicit one, else http_from_code().
   std::uint32_t http_status() const;
-  // What the host tells a plugin of its own mistake in calling it: the same, but answered 500 and
-  // not as if the client had made it, should the plugin pass it on. What tells of the host's state
-  // (no worker, too many, too late) and what has an HTTP status of its own is not changed.
+  // For telling a plugin that it called the host wrongly: should the plugin pass this status on,
+  // the response is 500, and the client is not blamed. Unchanged are codes about the host's state
+  // (no worker, too many requests, too late) and a status with an HTTP status of its own.
   Status as_misuse() &&;
   // Puts context in front: "loading libiris.so: " + message.
   Status prefixed(std::string_view context) &&;
@@ -48,7 +48,7 @@ class [[nodiscard]] Status {
   std::string message_;
 };
 
-// Calls a function of a plugin's: `f(&error)` returns its code.
+// Calls a plugin's function: `f(&error)` returns its code.
 template <typename F>
 Status call_plugin(F&& f) {
   bento_error error{};
@@ -57,8 +57,8 @@ Status call_plugin(F&& f) {
   return code == BENTO_OK ? Status() : Status::from_plugin(code, error);
 }
 
-// The other way round: what a plugin calls. `f` returns a Status; where memory runs out in it, that
-// is the plugin's error, for an exception must not pass through a plugin's frames.
+// The other way round, for functions that a plugin calls. `f` returns a Status. If memory runs out,
+// the plugin gets an error, since no exception may pass through a plugin's frames.
 template <typename F>
 bento_code answer_plugin(bento_error* error, F&& f) {
   try {
@@ -70,10 +70,10 @@ bento_code answer_plugin(bento_error* error, F&& f) {
 
 // google.rpc.Code to HTTP, after the comments of google/rpc/code.proto; unknown codes are 500.
 std::uint32_t http_from_code(bento_code code);
-// "INVALID_ARGUMENT" and so on; "UNKNOWN" for what the ABI does not name.
+// "INVALID_ARGUMENT" and so on; "UNKNOWN" for codes that the ABI does not name.
 std::string_view code_name(bento_code code);
 
-// A T or the Status that says why there is none.
+// A T, or the Status that says why there is no T.
 template <typename T>
 class [[nodiscard]] Result {
  public:

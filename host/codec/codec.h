@@ -1,5 +1,5 @@
-// From a request's body to a value and from a result to a response, as an API's descriptors say:
-// one decoder and one encoder for all APIs. Pure; any thread.
+// Decodes a request's body into a value and encodes a result into a response, as an API's
+// descriptors say. One decoder and one encoder for all APIs. Pure; any thread.
 #pragma once
 
 #include <span>
@@ -13,9 +13,9 @@
 
 namespace bentohost::service {
 
-// Errors carry their HTTP status: 400 what cannot be read, 415 a media type that is not taken, 422
-// JSON that breaks the schema. The Content-Type of JSON and arrays is not looked at, as BentoML
-// does not.
+// Errors carry their HTTP status: 400 for a body that cannot be read, 415 for a media type that is
+// not accepted, 422 for JSON that violates the schema. Like BentoML, ignores the Content-Type of
+// JSON and arrays.
 class Decoder {
  public:
   explicit Decoder(const plugin::IoSpec& spec);
@@ -26,8 +26,8 @@ class Decoder {
   TensorSpec tensor_;
 };
 
-// One value, which `who` returned ("api classify"), as `spec` says of it. INTERNAL for what is not
-// so, or cannot be written. `is_checked`: it has been held against `spec` already.
+// Encodes the one value that `who` ("api classify") returned. INTERNAL if the value does not fit
+// `spec` or cannot be written. `is_checked`: it was already checked against `spec`.
 Result<http::Response> encode(std::span<const bento_value> values, const plugin::IoSpec& spec,
                               std::string_view who, bool is_checked = false);
 

@@ -8,14 +8,14 @@
 
 namespace bentohost::service {
 
-// Below this a number rounds to the largest half (65504), from it on to infinity.
+// Magnitudes below this round to at most the largest half (65504), others to infinity.
 inline bool fits_half(double value) { return std::abs(value) < 65520.0; }
 
-// Rounds to nearest, ties to even. `value` fits.
+// Rounds to nearest, ties to even. `value` must fit.
 inline std::uint16_t half_from_double(double value) {
   const auto sign = static_cast<std::uint16_t>(std::signbit(value) ? 0x8000 : 0);
   const double magnitude = std::abs(value);
-  if (magnitude < 0x1p-14) {  // subnormal: a multiple of 2^-24; 1024 of them are the first normal
+  if (magnitude < 0x1p-14) {  // subnormal: a multiple of 2^-24; 1024 of these make the first normal
     return sign | static_cast<std::uint16_t>(std::nearbyint(magnitude * 0x1p24));
   }
   int exponent = 0;

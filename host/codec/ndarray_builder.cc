@@ -134,7 +134,7 @@ std::string NdarrayBuilder::place(int depth) const {
   return text;
 }
 
-// What belongs where the reader stands: an element inside of an array, the whole outside.
+// What the text should have at this point: an element inside an array, else the whole array.
 std::string NdarrayBuilder::expected() const {
   const std::string dtype(wire::dtype_name(spec_.dtype));
   if (depth_ > 0) return spec_.dtype == 0 ? "a number" : dtype;

@@ -1,6 +1,6 @@
-// NdarrayBuilder: turns the events of a JSON array (begin, end, number, literal) into a tensor, and
-// says what is wrong in the words of ndarray.h. Its driver guarantees well-formed JSON: at most one
-// value more than commas. After the first false nothing more may be called but error(). One thread.
+// NdarrayBuilder: turns the events of a JSON array (begin, end, number, literal) into a tensor,
+// with the error messages of ndarray.h. The caller guarantees well-formed JSON: at most one value
+// more than commas. After the first false, call nothing but error(). One thread.
 #pragma once
 
 #include <array>
@@ -16,8 +16,8 @@ namespace bentohost::service {
 
 class NdarrayBuilder {
  public:
-  // `max_values`: how many values may come; memory for them is taken at once. `dtype` is
-  // spec.dtype, or what the text suggests where that is 0. `spec` outlives this.
+  // `max_values`: the most values that may come; memory for them is allocated at once. `dtype` is
+  // spec.dtype or, if that is 0, what the text suggests. `spec` must outlive this.
   NdarrayBuilder(const TensorSpec& spec, std::uint32_t dtype, std::size_t max_values);
 
   bool begin_array();
@@ -45,9 +45,9 @@ class NdarrayBuilder {
   std::size_t element_size_;
   Status error_;
   int depth_ = 0;
-  int ndim_ = -1;  // known from the first element or the first empty array on
-  // extent_[d]: of the arrays at depth d + 1, -1 until the first of them ends. index_[d]: of the
-  // element of the open array at depth d that is being read; index_[0] is not used.
+  int ndim_ = -1;  // known once the first element or the first empty array came
+  // extent_[d]: the length of arrays at depth d + 1; -1 until one has ended. index_[d]: the
+  // position in the open array at depth d; index_[0] is not used.
   std::array<std::int64_t, wire::kMaxDims> extent_;
   std::array<std::int64_t, wire::kMaxDims + 1> index_;
 };

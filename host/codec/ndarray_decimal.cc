@@ -34,7 +34,7 @@ const char* scan_exponent(const char* p, const char* last, std::int64_t& exponen
   return p;
 }
 
-// Digits from the first that is not zero; `text` starts at the first digit.
+// Counts digits from the first nonzero one. `text` starts at the first digit.
 int significant_digits(std::string_view text) {
   int digits = 0;
   for (const char c : text) {
@@ -63,7 +63,7 @@ struct Exact<float> {
 template <std::floating_point T>
 bool convert(const Decimal& decimal, T& out) {
   constexpr std::int64_t kMaxPower = std::size(Exact<T>::kPowers) - 1;
-  // Both operands exact: one IEEE operation rounds once, hence correctly (Clinger 1990).
+  // Both operands are exact, so one IEEE operation rounds once and thus correctly (Clinger 1990).
   if (decimal.exact && decimal.mantissa <= Exact<T>::kMantissa && decimal.exponent >= -kMaxPower &&
       decimal.exponent <= kMaxPower) {
     const T mantissa = static_cast<T>(decimal.mantissa);
@@ -75,14 +75,14 @@ bool convert(const Decimal& decimal, T& out) {
   const std::string_view text = decimal.text;
   const auto result = std::from_chars(text.data(), text.data() + text.size(), out);
   if (result.ec == std::errc()) return true;
-  // Out of range, and from_chars does not say at which end.
+  // Out of range; from_chars does not say whether too large or too small.
   const std::string_view digits = text.substr(decimal.negative ? 1 : 0);
   if (decimal.exponent + significant_digits(digits) > 0) return false;
   out = decimal.negative ? T{-0.0} : T{0.0};
   return true;
 }
 
-// |value|, when it is an integer of at most 64 bits.
+// |value|, if that is an integer of at most 64 bits.
 bool magnitude_of(const Decimal& decimal, std::uint64_t& magnitude) {
   if (!decimal.exact) {
     if (!decimal.integral) return false;

@@ -1,5 +1,5 @@
-// Decimal: a JSON number as its text says it, and its exact conversion to a tensor's element. Every
-// conversion is correctly rounded; none allocates. Pure; any thread.
+// Decimal: a JSON number as its digits, and its conversion to a tensor's element. Conversions are
+// correctly rounded and do not allocate. Pure; any thread.
 #pragma once
 
 #include <cstdint>
@@ -17,12 +17,12 @@ struct Decimal {
 };
 
 // Reads one number in JSON's grammar (RFC 8259, section 6) from [first, last). Returns the byte
-// after it, or null when there is none or it is malformed. `out.text` points into the input.
+// after it, or null if there is no well-formed number. `out.text` points into the input.
 const char* scan_decimal(const char* first, const char* last, Decimal& out);
 
-// Writes the value as one element of `dtype` (a BENTO_ number) to `element`. False, and nothing
-// written, when the type cannot hold it: out of range, or a fraction for an integer. 3.0 and 3e2
-// are integers; bool takes 0 and 1. Too small for a float type is zero, as everywhere.
+// Writes the value as one element of `dtype` (a BENTO_ number) to `element`. False, and nothing is
+// written, if the type cannot hold the value: out of range, or a fraction for an integer. 3.0 and
+// 3e2 are integers; bool takes 0 and 1. Values too small for a float type become zero, as usual.
 bool store_decimal(const Decimal& decimal, std::uint32_t dtype, char* element);
 
 }  // namespace bentohost::service

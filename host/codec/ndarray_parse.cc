@@ -16,8 +16,8 @@ namespace {
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 // The element type that the text of an array suggests: a fraction or exponent anywhere makes
-// float64, else a digit int64, else a literal bool; an empty array is float64, as NumPy has it.
-// Text that is no array of numbers fails in the parser whatever this says.
+// float64, else a digit int64, else a literal bool; an empty array is float64, as in NumPy. Any
+// other text fails in the parser, whatever this returns.
 std::uint32_t suggest_dtype(std::string_view json) {
   std::uint32_t dtype = BENTO_F64;
   for (std::size_t i = 0; i < json.size(); ++i) {
@@ -37,8 +37,8 @@ const char* skip_space(const char* p, const char* end) {
   return p;
 }
 
-// Nearly all requests: nested arrays of numbers and nothing wrong with them. Gives up (false) on
-// the first thing unusual; parse_strictly() then starts again, knows literals, and explains.
+// The fast path for nearly all requests: correct nested arrays of numbers. Returns false on
+// anything else; parse_strictly() then starts again, accepts literals, and explains errors.
 bool parse_plain(std::string_view json, NdarrayBuilder& builder) {
   const char* p = json.data();
   const char* const end = p + json.size();
@@ -67,8 +67,8 @@ bool parse_plain(std::string_view json, NdarrayBuilder& builder) {
   }
 }
 
-// RapidJSON's events, as the builder wants them. Numbers come as text: only so is an int64 or a
-// float32 read with no rounding through double.
+// Passes RapidJSON's events to the builder. Numbers come as text, so that an int64 or a float32 is
+// not rounded through double.
 struct Events : rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Events> {
   explicit Events(NdarrayBuilder& b) : builder(b) {}
   bool Null() { return builder.foreign("null"); }
@@ -86,7 +86,7 @@ struct Events : rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Events> {
 };
 
 Status parse_strictly(std::string_view json, NdarrayBuilder& builder) {
-  // To RapidJSON's streams a NUL is the end: what follows it would be dropped without a word.
+  // RapidJSON's streams end at a NUL, and would silently drop the text after it.
   if (const std::size_t nul = json.find('\0'); nul != json.npos) {
     return json_error(json, nul, "a NUL byte");
   }

@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t kElementBytes = 32;  // "-2.2250738585072014e-308" and a comma fit
 constexpr std::size_t kBufferBytes = 1024;
 constexpr std::int64_t kMaxEmptyArrays = 1 << 20;
-constexpr int kHalfDigits = 5;  // that many significant digits tell any two halves apart
+constexpr int kHalfDigits = 5;  // enough significant digits to tell any two halves apart
 
 struct Half {
   std::uint16_t bits;
@@ -34,7 +34,7 @@ bool is_finite(T) {
   return true;
 }
 
-// to_chars writes 3.0 as "3"; a reader that infers types must see a float.
+// to_chars writes 3.0 as "3", but a reader that infers types must see a float.
 char* keep_fraction(char* first, char* last) {
   for (const char* p = first; p != last; ++p) {
     if (*p == '.' || *p == 'e') return last;
@@ -57,8 +57,7 @@ char* write_element(char* p, Bool value) {
   std::memcpy(p, text.data(), text.size());
   return p + text.size();
 }
-// The double of the fewest digits that rounds to this half, as NumPy prints it: 65500.0, not
-// 65504.0.
+// The shortest decimal that rounds to this half, as in NumPy: 65500.0, not 65504.0.
 char* write_element(char* p, Half half) {
   const double value = double_from_half(half.bits);
   double shortest = value;
@@ -74,8 +73,8 @@ char* write_element(char* p, Half half) {
   return write_element(p, shortest);
 }
 
-// Writes a tensor's text through a small buffer: an append to the string for each element would
-// cost more than the element.
+// Writes a tensor's text through a small buffer, since appending each element to the string would
+// cost more than formatting it.
 template <typename T>
 class Writer {
  public:
@@ -87,7 +86,7 @@ class Writer {
     flush();
     return written;
   }
-  // After a false write(): the offset in elements of what JSON cannot say.
+  // After a false write(): the index of the element that JSON cannot express.
   std::int64_t offset() const { return offset_; }
 
  private:
@@ -150,15 +149,15 @@ Status write_all(const bento_tensor& tensor, std::string& out) {
                     ": JSON has no NaN and no infinity");
 }
 
-// The innermost empty arrays that a tensor with an extent of 0 is written as.
+// How many innermost [] a tensor with an extent of 0 is written as.
 std::int64_t empty_arrays(std::span<const std::int64_t> shape) {
   std::int64_t count = 1;
   for (std::size_t axis = 0; shape[axis] != 0; ++axis) count *= shape[axis];
   return count;
 }
 
-// A tensor that a plugin made may be anything; none of it may make us read beyond its data, nor
-// write terabytes of brackets around nothing.
+// A plugin's tensor may have any field values. None may make us read beyond its data, or write
+// terabytes of empty brackets.
 Status check(const bento_tensor& tensor) {
   if (wire::dtype_size(tensor.dtype) == 0) {
     return Status(BENTO_INTERNAL, "unknown dtype " + std::to_string(tensor.dtype));
@@ -208,7 +207,7 @@ Status write_ndarray(const bento_tensor& tensor, std::string& out) {
     case BENTO_F32:
       return write_all<float>(tensor, out);
     default:
-      return write_all<double>(tensor, out);  // check() let no other pass
+      return write_all<double>(tensor, out);  // check() has refused all others
   }
 }
 

@@ -50,7 +50,7 @@ bool take_digits(std::string_view& text, std::size_t count, unsigned& number) {
   return true;
 }
 
-// The field that strptime() calls %`letter`.
+// Takes the field that strptime() calls %`letter`.
 bool take_field(std::string_view& text, char letter, Fields& fields) {
   unsigned number = 0;
   switch (letter) {
@@ -136,7 +136,7 @@ std::optional<std::time_t> parse_http_date(std::string_view text, std::time_t no
     return to_time(fields);
   }
   if (!matches(text, "%A, %d-%b-%y %H:%M:%S GMT", fields)) return std::nullopt;
-  // The latest such year that is at most 50 years ahead.
+  // The latest year with these digits that is at most 50 years ahead.
   const std::time_t latest = now + kFiftyYears;
   fields.year += (year_of(latest) - fields.year) / 100 * 100;
   const std::optional<std::time_t> time = to_time(fields);

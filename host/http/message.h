@@ -1,4 +1,4 @@
-// Request, Response and Exchange: what the other rooms know of HTTP. No sockets here.
+// Request, Response, Exchange, Application: the HTTP types that other rooms use. No sockets.
 #pragma once
 
 #include <atomic>
@@ -27,15 +27,15 @@ std::string_view find_header(const Headers& headers, std::string_view name);
 
 bool has_header(const Headers& headers, std::string_view name);
 
-// Whether the answer to a request of that method has no body on the wire: to HEAD, and with 204,
-// 205 and 304 (RFC 9110 6.4.1 and 15.3.6).
+// Whether the response has no body on the wire: to HEAD, and with status 204, 205 and 304 (RFC 9110
+// 6.4.1 and 15.3.6).
 bool is_bodiless(std::string_view method, int status);
 
-// The values of all fields of that name, in order, joined by ", ": what a list field means when it
-// is sent in several lines (RFC 9110 5.3). Empty without any.
+// The values of all fields of that name, in order, joined by ", ", as RFC 9110 5.3 reads a list
+// field that is sent in several lines. Empty if there is none.
 std::string joined_header(const Headers& headers, std::string_view name);
 
-// Where a request came in.
+// Which kind of listener a request came in at.
 enum class ListenerRole { kPublic, kAdmin };
 
 struct Request {
@@ -51,17 +51,17 @@ struct Request {
   Headers headers;
   std::string body;          // whole and de-chunked; empty for a streamed one
   TimePoint arrived;         // when the head was complete
-  TimePoint completed;       // when the body was, too
-  bool is_arriving = false;  // the body is not complete yet: it is streamed
+  TimePoint completed;       // when the body was complete, too
+  bool is_arriving = false;  // streamed: the body is not complete yet
 };
 
 struct Response {
   int status = 200;
   std::string content_type;  // empty: no Content-Type header
   std::string body;
-  Headers headers;     // others; not Content-Type, Content-Length, Connection or Date
-  bool close = false;  // end the connection after this response
-  std::shared_ptr<const Status> failure = {};  // what it tells of, if it was made of an error
+  Headers headers;     // all but Content-Type, Content-Length, Connection and Date
+  bool close = false;  // close the connection after this response
+  std::shared_ptr<const Status> failure = {};  // the error that it was made from, if any
 
   static Response text(int status, std::string body) {
     return {status, "text/plain; charset=utf-8", std::move(body), {}};
@@ -79,99 +79,99 @@ struct ReceivedBody {
   bool more = false;
 };
 
-// What is to be answered when nobody else has answered in time.
+// Supplies the response if nobody else has responded in time.
 class DeadlineResponder {
  public:
-  // [loop] The answer; nothing when there is one on its way.
+  // [loop] The response; nothing if one is already on its way.
   virtual std::optional<Response> late() = 0;
-  // [loop] A streamed body has arrived whole: when the answer is due now.
+  // [loop] A streamed body has arrived whole. Returns the new deadline of the response.
   virtual TimePoint on_whole_body(TimePoint now) = 0;
 
  protected:
   ~DeadlineResponder() = default;
 };
 
-// One request on its way to one response, which is either whole (respond) or streamed (start, then
-// write until `more` is false). It may come from within the handler's call or later, from any
-// thread, but one at a time. When it is complete, neither the exchange nor its request may be
-// touched. Whatever the front does with the connection meanwhile is its own business.
+// One request and its response, which is either whole (respond) or streamed (start, then write
+// until `more` is false). The response may come from within the handler's call or later, from any
+// thread, but one thread at a time. When it is complete, neither the exchange nor its request may
+// be touched. What the server does with the connection meanwhile does not concern its users.
 class Exchange {
  public:
   virtual const Request& request() const = 0;
-  // Moves the body out of a request that has it whole.
+  // Moves the body out of a request whose body is whole.
   virtual std::string take_body() = 0;
-  // [any] The bytes of the body that have arrived, as they were sent, streamed or not.
+  // [any] How many bytes of the body have arrived, as they were sent, streamed or not.
   virtual std::size_t body_bytes() const = 0;
-  // [loop] From within the handler's call: moves BodyPlan::target out.
+  // [loop] Call within the handler's call: moves BodyPlan::target out.
   virtual std::shared_ptr<const void> take_target() { return nullptr; }
 
   virtual void respond(Response response) = 0;
 
-  // [loop] From within the handler's call, for a request that came whole: its response may be
-  // streamed all the same.
+  // [loop] Call within the handler's call, for a request that came whole, if its response may be
+  // streamed.
   virtual void allow_stream() = 0;
 
-  // [worker] (waits) For a body that Application::plan() wants streamed: what has come of it since
-  // the last call, until `more` is false. An error is the reason why there will be no more: 408,
-  // 413, 400 by its http_status(), or CANCELLED when the client is gone.
+  // [worker] (waits) For a body that Application::plan() wants streamed: the bytes that came since
+  // the last call, until `more` is false. An error says why no more will come: http_status() 408,
+  // 413 or 400, or CANCELLED if the client is gone.
   virtual Result<ReceivedBody> receive() = 0;
 
-  // [worker] (waits) The head of a streamed response: response.body is its first piece. With a
-  // Content-Length among the headers that is its length; without, it is chunked (or ends with the
-  // connection, for HTTP/1.0). write() waits while the client is slower than we are. CANCELLED:
-  // nobody listens any more; the last write() is due all the same.
+  // [worker] (waits) Starts a streamed response; response.body is its first piece. A Content-Length
+  // among the headers is its length; without one, it is chunked (or ends with the connection, for
+  // HTTP/1.0). write() waits while the client is slower than we are. CANCELLED: nobody reads any
+  // more, but the last write() must still be called.
   virtual Status start(Response response) = 0;
   virtual Status write(std::string_view bytes, bool more) = 0;
-  // In place of the last write(): ends a started response so that the client sees it is not whole.
+  // Instead of the last write(): aborts a started response, so that the client sees it is cut.
   virtual void cut() = 0;
 
-  // Before the last piece of the answer. [loop] `f` is called once, when all of it has gone out to
-  // the client, or never will.
+  // Call before the last piece of the response. [loop] `f` is called once, when all of the response
+  // has been sent to the client, or never will be.
   virtual void after_sent(std::function<void()> f) = 0;
-  // [loop] From within the handler's call. An answer that has not begun by then is late's, and is
-  // the connection's last. Whoever answers afterwards does so in vain, but has to, as ever.
+  // [loop] Call within the handler's call. If no response has begun at `when`, `late` responds, and
+  // the connection closes. The handler must respond all the same, but in vain.
   virtual void answer_by(TimePoint when, std::shared_ptr<DeadlineResponder> late) = 0;
-  // [any] The same, but not later than that.
+  // [any] Makes that deadline `when` if that is earlier.
   virtual void tighten_deadline(TimePoint when) = 0;
 
-  // Turns true when the client is gone (see HalfClose), or was answered late, and then stays so. It
-  // outlives the exchange.
+  // Becomes true, for good, when the client is gone (see HalfClose) or `late` has responded. The
+  // flag may outlive the exchange.
   virtual std::shared_ptr<const std::atomic<bool>> gone() const = 0;
 
  protected:
   ~Exchange() = default;
 };
 
-// How a request's body is to be taken.
+// How to receive a request's body.
 struct BodyPlan {
-  std::size_t max_body = 0;  // bytes as sent and as inflated; 0: the front's own limit
-  bool streamed = false;     // handle() is called at once, and receive() gives the body
-  // What the application has found the request to be for. The front keeps it until handle(), or
-  // until the request has come to nothing.
+  std::size_t max_body = 0;  // bytes as sent and as inflated; 0: the server's limit
+  bool streamed = false;     // handle() is called at once; receive() returns the body
+  // The target that the application found for the request. The server keeps it until handle(), or
+  // until the request fails.
   std::shared_ptr<const void> target = {};
 };
 
-// Why a request is not handled: what the front found wrong with it.
+// Why the server does not hand a request to handle().
 struct Refusal {
-  Status status;            // http_status() is the answer's
-  Headers headers;          // that belong to it
+  Status status;            // http_status() is the response's
+  Headers headers;          // for the response
   std::string_view reason;  // a label: "body_size", "header_timeout"
 };
 
-// What the front serves: the service room, or a test. [loop] None of these may block.
+// The application that the server serves: the service room, or a test. [loop] Must not block.
 class Application {
  public:
-  // When the head is complete.
+  // Called when the head is complete.
   virtual BodyPlan plan(const Request& request) = 0;
-  // When the request is.
+  // Called when the request is complete.
   virtual void handle(Exchange& exchange) = 0;
-  // In place of handle(), for a request that has come to nothing: it is answered with the refusal
-  // before this returns. Of one whose head is no head, the request has what was understood of it,
-  // and no target; none has its body. Its connection ends with the answer.
+  // Called instead of handle() for a request that failed: responds with the refusal before it
+  // returns. If the head is malformed, the request has the parts that were understood, and no
+  // target. It never has its body. The connection closes after the response.
   virtual void refuse(Exchange& exchange, Refusal refusal) = 0;
-  // A client that was too slow, or one too many, has been cut off without an answer.
+  // A client that was too slow, or one too many, was cut off without a response.
   virtual void cut(std::string_view reason) = 0;
-  // [any] So many connections are open now.
+  // [any] Reports how many connections are open now.
   virtual void connections(std::size_t open) = 0;
 
  protected:

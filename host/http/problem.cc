@@ -7,8 +7,7 @@
 namespace bentohost::http {
 namespace {
 
-// Empty members are left out. A path may be no UTF-8, which JSON has to be: the escaping mends
-// that.
+// Leaves out empty members. A path may not be valid UTF-8, which JSON must be: escaping repairs it.
 void append_member(std::string& json, std::string_view name, std::string_view value) {
   if (value.empty()) return;
   json.append(",\"").append(name).append("\":\"");

@@ -1,4 +1,4 @@
-// Errors on the wire: application/problem+json, RFC 9457, one writer for all of them.
+// Error responses: application/problem+json, RFC 9457, with one writer for all of them.
 #pragma once
 
 #include <string_view>
@@ -8,8 +8,7 @@
 
 namespace bentohost::http {
 
-// "Not Found" for 404: the reason phrase of RFC 9110 section 15, or "Error" for what it does not
-// name.
+// "Not Found" for 404: the reason phrase of RFC 9110 section 15, or "Error" for others.
 std::string_view reason_phrase(int status);
 
 // {"type":"about:blank","title":"Not
@@ -18,7 +17,7 @@ std::string_view reason_phrase(int status);
 // 15.5.2 wants a challenge, and this one opens no dialog in a browser).
 Response problem(int status, std::string_view detail, std::string_view instance = {},
                  std::string_view request_id = {});
-// Of what the front refuses.
+// The response to a request that the server refuses.
 Response problem(const Refusal& refusal, std::string_view instance = {},
                  std::string_view request_id = {});
 

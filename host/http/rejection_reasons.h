@@ -1,4 +1,4 @@
-// Why requests and connections are turned away: the values of the label `reason` of
+// Why requests and connections are rejected: the values of the label `reason` of
 // bentohost_http_rejected_total.
 #pragma once
 

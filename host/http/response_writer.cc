@@ -10,7 +10,7 @@
 namespace bentohost::http {
 namespace {
 
-// Those that the front itself is answerable for.
+// Headers that the server itself writes.
 bool is_ours(std::string_view name) {
   switch (name.size()) {
     case 4:
@@ -90,7 +90,7 @@ void append_head(const Response& response, const ResponseHead& head, std::string
       (void)find_content_length(response.headers, length);
       [[fallthrough]];
     case BodyFraming::kSized:
-      // RFC 9110 8.6: none in a 204; a 304's would be that of the 200, which nobody knows here.
+      // RFC 9110 8.6: none in a 204; in a 304 it would be the 200's, which is unknown here.
       if (response.status == 204 || response.status == 304) break;
       if (response.status == 205) length = 0;  // RFC 9110 15.3.6
       out.append("Content-Length: ");

@@ -50,7 +50,7 @@ bool append_lower_token(std::string_view name, std::string& out) {
 bool is_token(std::string_view text) { return !text.empty() && all_in(kToken, text); }
 bool is_field_value(std::string_view text) { return all_in(kFieldValue, text); }
 
-// Whether each '%' has its two digits.
+// Whether each '%' is followed by two hex digits.
 bool has_whole_escapes(std::string_view text) {
   for (std::size_t at = text.find('%'); at != std::string_view::npos; at = text.find('%', at + 1)) {
     if (text.size() - at < 3 || hex_digit(text[at + 1]) < 0 || hex_digit(text[at + 2]) < 0) {

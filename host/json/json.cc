@@ -10,7 +10,7 @@
 namespace bentohost {
 namespace {
 
-// Flags of a walk over what parse_json() has taken.
+// Flags for reading text again that parse_json() has accepted.
 constexpr unsigned kParseFlags = rapidjson::kParseIterativeFlag;
 
 // Notes where the values of the outermost object begin and end.
@@ -21,7 +21,7 @@ class MemberSpans : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Membe
 
   std::vector<std::pair<std::string, std::string_view>> members;
 
-  bool Default() { return value(); }  // of all scalars
+  bool Default() { return value(); }  // for all other scalars
   bool String(const char*, rapidjson::SizeType, bool) { return value(); }
   bool Key(const char* name, rapidjson::SizeType size, bool) {
     if (depth_ == 1) members.emplace_back(std::string(name, size), text_.substr(stream_.Tell()));
@@ -29,14 +29,14 @@ class MemberSpans : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Membe
   }
   bool StartObject() { return ++depth_ > 0; }
   bool StartArray() { return ++depth_ > 0; }
-  // RapidJSON tells of these before it has taken the bracket.
+  // RapidJSON calls these before it consumes the bracket.
   bool EndObject(rapidjson::SizeType) { return --depth_, value(1); }
   bool EndArray(rapidjson::SizeType) { return --depth_, value(1); }
 
  private:
   bool value(std::size_t untaken = 0) {
     if (depth_ != 1 || members.empty()) return true;
-    std::string_view& span = members.back().second;  // from behind its name on
+    std::string_view& span = members.back().second;  // starts right after its name
     const auto begin = static_cast<std::size_t>(span.data() - text_.data());
     span = text_.substr(begin, stream_.Tell() + untaken - begin);
     span.remove_prefix(std::min(span.find_first_not_of(": \t\r\n"), span.size()));
@@ -48,7 +48,7 @@ class MemberSpans : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Membe
   int depth_ = 0;
 };
 
-// JSON has no NaN and no Infinity; Python's and JavaScript's writers say null as well.
+// JSON has no NaN and no Infinity; we write null, like JavaScript.
 struct FiniteWriter : rapidjson::Writer<rapidjson::StringBuffer> {
   using Writer::Writer;
   bool Double(double d) { return std::isfinite(d) ? Writer::Double(d) : Null(); }

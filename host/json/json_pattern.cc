@@ -12,7 +12,7 @@ constexpr std::string_view kPlainEscapes = "^$|()?*+.[]{}\\fnrtv";
 
 bool is_one_of(char c, std::string_view set) { return set.find(c) != set.npos; }
 
-// One pass over the expression, with just enough state to see what comes before each character.
+// One pass over the expression that remembers what precedes each character.
 class PatternScan {
  public:
   explicit PatternScan(std::string_view pattern) : pattern_(pattern) {}
@@ -37,10 +37,10 @@ class PatternScan {
         return "it holds U+0000";
       case '^':
         anchored_ = true;
-        return at_ == 1 ? "" : "^ is known only as the first character";
+        return at_ == 1 ? "" : "^ is supported only as the first character";
       case '$':
         anchored_ = true;
-        return at_ == pattern_.size() ? "" : "$ is known only as the last character";
+        return at_ == pattern_.size() ? "" : "$ is supported only as the last character";
       case '(':
         ++depth_;
         return begin_alternative();
@@ -75,7 +75,7 @@ class PatternScan {
 
   std::string repeat() {
     if (last_ == Last::kNothing) return "a repeat has nothing before it, or (?...) is used";
-    if (last_ == Last::kRepeat) return "a repeat of a repeat, such as the lazy +?, is not known";
+    if (last_ == Last::kRepeat) return "a repeat of a repeat, such as the lazy +?, is unsupported";
     last_ = Last::kRepeat;
     return {};
   }
@@ -108,7 +108,7 @@ class PatternScan {
 
   std::string escape(std::string_view known) {
     if (at_ == pattern_.size() || !is_one_of(pattern_[at_], known)) {
-      return "an escape that is not known: for \\d, \\w, \\s, \\- write [0-9], [A-Za-z0-9_], [ "
+      return "an unsupported escape: for \\d, \\w, \\s, \\- write [0-9], [A-Za-z0-9_], [ "
              "\\t], "
              "[-]";
     }
@@ -131,7 +131,7 @@ std::string pattern_defect(std::string_view pattern) {
   if (std::string what = PatternScan(pattern).defect(); !what.empty()) return what;
   const std::string terminated(pattern);
   const rapidjson::internal::GenericRegex<rapidjson::UTF8<>> regex(terminated.c_str());
-  return regex.IsValid() ? std::string() : "it is not a regular expression that is known here";
+  return regex.IsValid() ? std::string() : "it is not a regular expression that is supported here";
 }
 
 }  // namespace bentohost

@@ -1,7 +1,7 @@
-// What RapidJSON's own small regular expressions (rapidjson/internal/regex.h) can match as ECMA-262
-// would, which is what JSON Schema means by `pattern`. It silently ignores an expression that it
-// cannot read, anchors a whole expression where `^` stands in one alternative, and asserts on some
-// malformed ones. A pure function.
+// Checks that RapidJSON's small regular expression engine (rapidjson/internal/regex.h) matches a
+// pattern as ECMA-262 would, which is what JSON Schema means by `pattern`. The engine silently
+// ignores expressions that it cannot read, anchors a whole expression if one alternative has `^`,
+// and asserts on some malformed ones. A pure function.
 #pragma once
 
 #include <string>

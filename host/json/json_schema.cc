@@ -16,7 +16,7 @@ using rapidjson::SchemaDocument;
 using rapidjson::SizeType;
 using rapidjson::Value;
 
-constexpr std::size_t kMaxPointerBytes = 256;  // of the client's own names, in one message
+constexpr std::size_t kMaxPointerBytes = 256;  // of names from the client, in one message
 
 Status unprocessable(std::string message) {
   return Status::with_http(422, BENTO_INVALID_ARGUMENT, std::move(message));
@@ -33,10 +33,10 @@ std::string printed(const rapidjson::Pointer& pointer) {
   return "..." + text.substr(start);
 }
 
-// Stops at what the validator itself must not be given.
+// Stops at input that the validator must not see.
 struct Screen : rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Screen> {
-  bool no_nul = false;        // its expressions end at the first one
-  bool short_arrays = false;  // uniqueItems compares each with each
+  bool no_nul = false;        // its expressions end at the first NUL
+  bool short_arrays = false;  // uniqueItems compares all pairs
   std::string_view found;
 
   bool String(const char* s, SizeType n, bool) {
@@ -51,17 +51,17 @@ struct Screen : rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Screen> {
     return false;
   }
 };
-static_assert(JsonSchema::kMaxUniqueItems == 4096);  // as Screen says
+static_assert(JsonSchema::kMaxUniqueItems == 4096);  // Screen's message says so
 
 }  // namespace
 
 struct JsonSchema::Impl {
   rapidjson::Document source;
   CheckedSchema checked;
-  std::unique_ptr<SchemaDocument> shared;  // if it is safe for many threads
+  std::unique_ptr<SchemaDocument> shared;  // null if not safe for many threads
 
-  // RapidJSON's expressions keep their working state in themselves, so a schema with a pattern is
-  // compiled once for each thread that happens to validate at the same time.
+  // RapidJSON's expressions contain their working state, so a schema with a pattern is compiled
+  // once for each thread that validates at the same time.
   mutable Mutex mutex;
   mutable std::vector<std::unique_ptr<SchemaDocument>> idle BENTO_GUARDED_BY(mutex);
 

@@ -84,10 +84,10 @@ class SchemaChecker {
     std::string from, to;
   };
 
-  // One schema: checks it and copies what is to be enforced to `kept`.
+  // Checks one schema and copies the keywords to enforce to `kept`.
   Status check(const Value& schema, const std::string& pointer, Value& kept) {
     if (!schema.IsObject()) {
-      return refuse(pointer, schema.IsBool() ? "true and false are no schemas before draft 6: "
+      return refuse(pointer, schema.IsBool() ? "true and false are not schemas before draft 6: "
                                                "write {} or {\"not\": {}}"
                                              : "a schema must be an object");
     }
@@ -97,7 +97,7 @@ class SchemaChecker {
       const std::string_view name = view(member->name);
       const SchemaKeyword keyword = find_schema_keyword(name);
       if (schema.FindMember(member->name) != member) {
-        return refuse(pointer, std::string(name) + " is there twice");
+        return refuse(pointer, std::string(name) + " appears twice");
       }
       if (keyword.shape == KeywordShape::kAnnotation) continue;
       if (keyword.shape == KeywordShape::kRootOnly && pointer.empty()) continue;
@@ -105,7 +105,7 @@ class SchemaChecker {
       if (Status s = check_keyword(keyword, schema, member->value, pointer, copy); !s.ok()) {
         return s;
       }
-      // An empty map demands nothing, and RapidJSON hands a null pointer to memset() for one.
+      // An empty map demands nothing, and makes RapidJSON call memset() with a null pointer.
       if (keyword.shape == KeywordShape::kDependencies && copy.ObjectEmpty()) continue;
       kept.AddMember(Value(member->name, allocator()), copy, allocator());
     }
@@ -144,7 +144,7 @@ class SchemaChecker {
     return {};
   }
 
-  // A keyword whose value holds no schemas.
+  // For keywords whose values contain no schemas.
   Status check_leaf(const SchemaKeyword& keyword, const Value& value, const std::string& pointer,
                     const std::string& here) {
     const std::string name(keyword.name);
@@ -186,7 +186,7 @@ class SchemaChecker {
                                    (keyword.way_out.empty() ? "" : ": ") +
                                    std::string(keyword.way_out));
       default:
-        return refuse(pointer, name + " is no keyword of JSON Schema; notes go in x-" + name);
+        return refuse(pointer, name + " is not a JSON Schema keyword; notes go in x-" + name);
     }
   }
 
@@ -211,15 +211,15 @@ class SchemaChecker {
     return {};
   }
 
-  // An object of schemas; no `edge` where they stand by to be referred to. With `or_names`, a value
-  // may also be an array of property names.
+  // An object of schemas. No `edge`: they are definitions, used only by reference. With `or_names`,
+  // a member may also be an array of property names.
   Status check_map(const Value& map, const std::string& from, const std::string& here,
                    std::optional<Edge> edge, Value& copy, bool or_names = false) {
     if (!map.IsObject()) return refuse(here, "must be an object of schemas");
     copy.SetObject();
     for (auto member = map.MemberBegin(); member != map.MemberEnd(); ++member) {
       const std::string to = child(here, view(member->name));
-      if (map.FindMember(member->name) != member) return refuse(to, "is there twice");
+      if (map.FindMember(member->name) != member) return refuse(to, "appears twice");
       Value schema;
       if (or_names && member->value.IsArray()) {
         if (!all_strings(member->value)) return refuse(to, "must be an array of names or a schema");
@@ -234,9 +234,9 @@ class SchemaChecker {
     return {};
   }
 
-  // RapidJSON also reads each map of schemas as if it were a schema. That is harmless, but for two
-  // names on which it asserts: "patternProperties" that is no object, and "dependencies" that has
-  // an array of anything but strings.
+  // RapidJSON also reads each map of schemas as if it were a schema. That is harmless except for
+  // two names, on which it asserts: "patternProperties" that is not an object, and "dependencies"
+  // with an array of anything but strings.
   static Status check_not_misread(std::string_view name, const Value& schema,
                                   const std::string& pointer) {
     if (name == "patternProperties" && !schema.IsObject()) {
@@ -255,7 +255,7 @@ class SchemaChecker {
 
   Status check_pattern_properties(const Value& map, const Value& schema, const std::string& pointer,
                                   const std::string& here, Value& copy) {
-    // With this pair the validator loses count of its own stack.
+    // With both keywords the validator loses count of its own stack.
     const auto additional = schema.FindMember("additionalProperties");
     if (additional != schema.MemberEnd() && !additional->value.IsTrue()) {
       return refuse(here, "is not enforced beside additionalProperties");
@@ -289,7 +289,7 @@ class SchemaChecker {
                   "integer");
   }
 
-  // Compound values would be compared by a hash that forgets the order of members and twins.
+  // Objects and arrays would be compared by hashes that ignore member order and duplicates.
   static Status check_enum(const Value& value, const std::string& here) {
     if (!value.IsArray() || value.Empty()) {
       return refuse(here, "must be an array of at least one value");
@@ -310,9 +310,9 @@ class SchemaChecker {
     std::string text;
     const bool decoded = percent_decode(view(value).substr(1), text);
     const rapidjson::Pointer target(text.data(), text.size());
-    if (!decoded || !target.IsValid()) return refuse(here, "is no JSON pointer");
+    if (!decoded || !target.IsValid()) return refuse(here, "is not a JSON pointer");
     refs_.push_back({pointer, text});
-    // RapidJSON wants $ and a few more encoded that RFC 3986 allows as they are: "#/$defs/a".
+    // RapidJSON wants $ and a few more characters encoded, although RFC 3986 allows "#/$defs/a".
     rapidjson::StringBuffer fragment;
     target.StringifyUriFragment(fragment);
     copy.SetString(fragment.GetString(), static_cast<rapidjson::SizeType>(fragment.GetSize()),
@@ -320,7 +320,7 @@ class SchemaChecker {
     return {};
   }
 
-  // Only now are all schemas known, and with them whether each reference leads to one.
+  // Runs last: only when all schemas are known can each reference be checked.
   Status resolve_refs() {
     for (const Ref& ref : refs_) {
       if (!graph_.has(ref.to)) {

@@ -1,7 +1,7 @@
-// Reads a JSON Schema keyword by keyword and either refuses it or hands back what RapidJSON's
-// draft-4 validator shall enforce: the same tree without annotations, in which every keyword that
-// is left has a shape that the validator honours. (It ignores what it does not know, and asserts on
-// some of what it knows in the wrong shape.) A pure function over values.
+// Checks a JSON Schema keyword by keyword. Refuses it, or returns the part that RapidJSON's draft-4
+// validator enforces: the same tree without annotations, in which every remaining keyword has a
+// shape that the validator honours. (The validator ignores unknown keywords, and asserts on some
+// known ones with the wrong shape.) A pure function over values.
 #pragma once
 
 #include <rapidjson/document.h>

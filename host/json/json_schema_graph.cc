@@ -54,8 +54,8 @@ Status SchemaGraph::check_recursion() const {
   return {};
 }
 
-// Members that need no validator of their own are one way back together: a member is only ever
-// checked against one of them.
+// Members that need no validator of their own count as one way back together, since each member is
+// checked against only one of them.
 std::size_t SchemaGraph::ways_back(std::size_t node) const {
   std::size_t branches = 0;
   bool member = false;

@@ -1,7 +1,7 @@
-// The schemas of one document and how a value wanders through them, to find the two kinds of
-// recursion that would hurt: one that never ends, and one whose cost doubles with each level of the
-// value. (The validator keeps one more validator alive for every branch, and a branch that leads
-// back to itself twice gives a client 2^depth of them.) Built and asked by one thread.
+// The schemas of one document, and how a value moves through them. Finds the two harmful kinds of
+// recursion: one that never ends, and one whose cost doubles with each level of the value. (The
+// validator keeps one more validator alive for every branch. A branch that leads back to itself
+// twice lets a client create 2^depth of them.) Used by one thread.
 #pragma once
 
 #include <cstddef>
@@ -26,7 +26,7 @@ class SchemaGraph {
   void add_edge(const std::string& from, Edge kind, const std::string& to);
   bool has(const std::string& pointer) const { return index_.count(pointer) != 0; }
 
-  // Every edge must lead to a schema that was added.
+  // Call when every edge leads to a schema that was added.
   Status check_recursion() const;
 
  private:

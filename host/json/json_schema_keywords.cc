@@ -6,7 +6,7 @@ namespace {
 using enum KeywordShape;
 
 constexpr SchemaKeyword kKeywords[] = {
-    // What RapidJSON 1.1 enforces (rapidjson/schema.h, Schema's constructor).
+    // Enforced by RapidJSON 1.1 (rapidjson/schema.h, Schema's constructor).
     {"type", kType, ""},
     {"enum", kEnum, ""},
     {"allOf", kBranches, ""},
@@ -36,7 +36,7 @@ constexpr SchemaKeyword kKeywords[] = {
     {"$ref", kRef, ""},
     {"definitions", kDefinitions, ""},
     {"$defs", kDefinitions, ""},
-    // Annotations: of the drafts, and of OpenAPI 3.0's schema object.
+    // Annotations of the drafts and of OpenAPI 3.0's schema object.
     {"$schema", kAnnotation, ""},
     {"$comment", kAnnotation, ""},
     {"$vocabulary", kAnnotation, ""},
@@ -57,7 +57,7 @@ constexpr SchemaKeyword kKeywords[] = {
     {"xml", kAnnotation, ""},
     {"id", kRootOnly, ""},
     {"$id", kRootOnly, ""},
-    // What the validator would ignore.
+    // Keywords that the validator would ignore.
     {"const", kRefused, "write enum with one value"},
     {"contains", kRefused, ""},
     {"minContains", kRefused, ""},

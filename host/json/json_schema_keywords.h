@@ -1,5 +1,5 @@
-// Every JSON Schema keyword that we have met: what its value must look like to be enforced, or what
-// to write instead of it. Data; any thread.
+// The known JSON Schema keywords: the shape that each one's value must have to be enforced, or what
+// to write instead. Data; any thread.
 #pragma once
 
 #include <string_view>
@@ -8,7 +8,7 @@ namespace bentohost {
 
 enum class KeywordShape {
   kAnnotation,    // allowed, has no effect on validation
-  kRootOnly,      // an annotation at the root, but it would move $ref's base anywhere else
+  kRootOnly,      // an annotation at the root; anywhere else it would move $ref's base
   kSchema,        // not
   kSchemaOrBool,  // additionalItems, additionalProperties
   kBranches,      // allOf, anyOf, oneOf
@@ -22,7 +22,7 @@ enum class KeywordShape {
   kEnum,
   kRequired,
   kNumber,
-  kExclusive,  // true or false, beside the limit that it sharpens
+  kExclusive,  // true or false, beside the limit that it makes exclusive
   kCount,
   kPositiveInteger,
   kBool,
@@ -34,10 +34,10 @@ enum class KeywordShape {
 struct SchemaKeyword {
   std::string_view name;
   KeywordShape shape;
-  std::string_view way_out;  // of kRefused; may be empty
+  std::string_view way_out;  // what to write instead, for kRefused; may be empty
 };
 
-// kUnknown for a name that is in no draft. "x-..." is an annotation.
+// kUnknown for a name that no draft has. "x-..." is an annotation.
 SchemaKeyword find_schema_keyword(std::string_view name);
 
 }  // namespace bentohost

@@ -16,11 +16,11 @@ std::string_view view(const Value& string) {
 std::string shortened(std::string text) {
   if (text.size() <= kMaxQuoted) return text;
   std::size_t end = kMaxQuoted;
-  while (end > 0 && (text[end] & 0xC0) == 0x80) --end;  // not in the middle of a character
+  while (end > 0 && (text[end] & 0xC0) == 0x80) --end;  // do not cut a character in half
   return text.substr(0, end) + "...";
 }
 
-// The keyword's own value as JSON, without the brackets of a list.
+// The keyword's value as JSON, without an array's brackets.
 std::string quoted(const Value& demanded) {
   std::string text = write_json(demanded);
   if (demanded.IsArray()) text = text.substr(1, text.size() - 2);
@@ -66,7 +66,7 @@ std::string schema_demand(const Value& schema, std::string_view keyword, const V
   if (keyword == "items") return "is one element more than the schema allows";
   if (keyword == "dependencies") return "lacks what another of its properties needs";
   if (keyword == "patternProperties") return "must match the schema for names of its pattern";
-  if (keyword == "uniqueItems") return "must not be there twice";
+  if (keyword == "uniqueItems") return "must not appear twice";
   if (keyword == "allOf") return "must match every schema of allOf";
   if (keyword == "anyOf") return "must match at least one schema of anyOf";
   if (keyword == "oneOf") return "must match exactly one schema of oneOf";

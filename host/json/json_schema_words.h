@@ -1,4 +1,4 @@
-// Says in words what a value must be to satisfy one keyword of a schema. Pure functions.
+// Describes what one keyword of a schema demands of a value. Pure functions.
 #pragma once
 
 #include <rapidjson/document.h>
@@ -8,7 +8,7 @@
 
 namespace bentohost {
 
-// "must be of type number": for `keyword` of `schema`, which `value` breaks (nullptr: unknown).
+// "must be of type number": for `keyword` of `schema`, which `value` violates (nullptr: unknown).
 std::string schema_demand(const rapidjson::Value& schema, std::string_view keyword,
                           const rapidjson::Value* value);
 

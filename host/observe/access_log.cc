@@ -21,9 +21,9 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kGatherTime = 20ms;  // from the first line of a batch to its write
-constexpr auto kPatience = 1s;      // with a reader that does not read; then its lines are lost
+constexpr auto kPatience = 1s;      // how long to wait for a reader; then lines are lost
 constexpr auto kWarnEvery = 1min;
-constexpr std::size_t kKeptCapacity = 256u << 10;  // of a buffer, after a burst has gone through
+constexpr std::size_t kKeptCapacity = 256u << 10;  // what a buffer keeps after a burst
 
 template <typename Integer>
 void append_number(std::string& out, Integer value) {
@@ -94,7 +94,7 @@ void clear(std::string& buffer) {
   if (buffer.capacity() > kKeptCapacity) buffer.shrink_to_fit();
 }
 
-// Signals are for the threads that wait for them; and a reader that has gone is EPIPE, not SIGPIPE.
+// Blocks signals, which other threads handle. A reader that has gone is then EPIPE, not SIGPIPE.
 template <typename Body>
 std::thread start_without_signals(Body body) {
   sigset_t all, before;
@@ -135,10 +135,10 @@ struct AccessLog::Impl {
   std::string queue BENTO_GUARDED_BY(mutex);
   bool stop BENTO_GUARDED_BY(mutex) = false;
 
-  // Of the writing thread alone.
+  // Used by the writing thread alone.
   OutputFd out;
   bool inside_a_line = false;
-  bool stuck = false;  // the last reader's patience was used up
+  bool stuck = false;  // the reader did not read within kPatience
   std::optional<std::chrono::steady_clock::time_point> warned;
   std::thread thread;
 };
@@ -150,7 +150,7 @@ void AccessLog::Impl::enqueue(const std::string& line) {
     const MutexLock lock(mutex);
     const std::size_t before = queue.size(), after = before + line.size();
     fits = after <= kMaxQueuedBytes;
-    // The thread sleeps until there is a line, and then gathers until half of the room is gone.
+    // The thread sleeps until a line comes, then gathers lines until the queue is half full.
     wake = fits && (before == 0 || (before < kHalf && after >= kHalf));
     if (fits) queue += line;
   }
@@ -167,7 +167,7 @@ void AccessLog::Impl::run() {
     while (!stop && queue.size() < kMaxQueuedBytes / 2 &&
            changed.wait_until(mutex, gathered_at) == std::cv_status::no_timeout) {
     }
-    if (queue.empty()) return;  // only when told to stop
+    if (queue.empty()) return;  // stop is set
     batch.swap(queue);
     lock.unlock();
     write_batch(batch);
@@ -177,7 +177,7 @@ void AccessLog::Impl::run() {
 }
 
 void AccessLog::Impl::write_batch(std::string_view batch) {
-  // A batch that broke off within a line must not make one line with the next.
+  // After a batch that was cut within a line, start a new line.
   if (inside_a_line) inside_a_line = !write_all("\n").empty();
   const std::string_view lost = inside_a_line ? batch : write_all(batch);
   if (lost.empty()) return;
@@ -187,7 +187,7 @@ void AccessLog::Impl::write_batch(std::string_view batch) {
   warn(error);
 }
 
-// What could not be written, with errno; empty is success.
+// Returns the text that could not be written, with errno set; empty: success.
 std::string_view AccessLog::Impl::write_all(std::string_view text) {
   while (!text.empty()) {
     const ssize_t n = out.write(text);

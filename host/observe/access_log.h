@@ -1,6 +1,5 @@
-// AccessLog: one line a request, written by a thread of its own in batches, so that neither a
-// request nor its latency pays for a slow disk. The queue is bounded; what does not fit is counted,
-// not waited for.
+// AccessLog: one line per request, written in batches by a thread of its own, so that a slow disk
+// delays no request. The queue is bounded; lines that do not fit are counted and dropped.
 #pragma once
 
 #include <cstdint>
@@ -25,11 +24,11 @@ class AccessLog {
  public:
   static constexpr std::size_t kMaxQueuedBytes = 4u << 20;
 
-  // Writes to `fd` (1 in production), which it does not own. `dropped` is told how many lines were
-  // lost, to a full queue, a failing write or a reader that does not read; [any thread]. Of the
-  // latter two is warned once a minute.
+  // Writes to `fd` (1 in production), which it does not own. Calls `dropped`, on any thread, with
+  // the number of lines lost to a full queue, a failed write or a reader that does not read. For
+  // the latter two it logs a warning at most once a minute.
   AccessLog(int fd, LogFormat format, std::function<void(std::size_t)> dropped);
-  ~AccessLog();  // writes what is queued; a reader that does not read holds it up for a second
+  ~AccessLog();  // writes the queued lines; waits at most a second for a reader that does not read
 
   // Formats into the queue; never blocks on I/O. Text, one line:
   // 2026-11-22T21:07:02.123Z 127.0.0.1:37194 "POST /classify" 200 19 3 0.180ms request_id=5f1c...

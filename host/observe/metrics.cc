@@ -23,7 +23,7 @@ using prometheus::Gauge;
 using prometheus::Histogram;
 using prometheus::Registry;
 
-// Finer at the lower end than those of HTTP: a batch of a small model takes well under 1 ms.
+// Finer at the lower end than HTTP's buckets: a batch of a small model takes well under 1 ms.
 const Histogram::BucketBoundaries kRunnerSeconds{.0001, .00025, .0005, .001, .0025, .005, .01, .025,
                                                  .05,   .1,     .25,   .5,   1,     2.5,  5,   10};
 
@@ -75,16 +75,16 @@ struct Metrics::Impl {
   RouteMetricsTable routes{registry};
 
   Gauge& in_flight =
-      gauge(registry, "bentohost_http_requests_in_flight", "HTTP requests being answered.").Add({});
+      gauge(registry, "bentohost_http_requests_in_flight", "HTTP requests in progress.").Add({});
   Gauge& connections =
       gauge(registry, "bentohost_http_connections", "Open HTTP connections.").Add({});
   Family<Counter>& http_rejected =
       counter(registry, "bentohost_http_rejected_total",
-              "Requests and connections that the HTTP front ended by itself, by reason.");
+              "Requests and connections that the server rejected or aborted, by reason.");
   Family<Gauge>& queue_depth =
       gauge(registry, "bentohost_queue_depth", "Calls that wait for a worker of the runner.");
   Family<Gauge>& queue_bytes =
-      gauge(registry, "bentohost_queue_bytes", "Bytes of the inputs of calls that wait.");
+      gauge(registry, "bentohost_queue_bytes", "Bytes of input of the calls that wait.");
   Family<Histogram>& queue_wait =
       histogram(registry, "bentohost_queue_wait_seconds",
                 "From a call's submission to the start of its batch, in seconds.");
@@ -92,29 +92,27 @@ struct Metrics::Impl {
       histogram(registry, "bentohost_batch_size", "Rows in a batch given to a runner.");
   Family<Histogram>& run_duration =
       histogram(registry, "bentohost_runner_call_duration_seconds",
-                "From a batch written to a runner to its result read, in seconds.");
+                "From writing a batch to a runner to reading its result, in seconds.");
   Family<Counter>& runner_calls =
       counter(registry, "bentohost_runner_calls_total", "Calls of a runner method, by result.");
   Family<Gauge>& runner_up =
       gauge(registry, "bentohost_runner_up",
-            "Healthy processes in this worker's place: 1, or 0; 2 for a moment in a reload.");
-  Family<Counter>& runner_restarts =
-      counter(registry, "bentohost_runner_restarts_total",
-              "Ends of a runner's workers that nobody asked for, by reason.");
-  Family<Counter>& serving_restarts =
-      counter(registry, "bentohost_serving_restarts_total",
-              "Ends of the serving process that nobody asked for, by reason.");
+            "Healthy processes for this worker: 1 or 0, and 2 for a moment in a reload.");
+  Family<Counter>& runner_restarts = counter(registry, "bentohost_runner_restarts_total",
+                                             "Unexpected ends of a runner's workers, by reason.");
+  Family<Counter>& serving_restarts = counter(registry, "bentohost_serving_restarts_total",
+                                              "Unexpected ends of the serving process, by reason.");
   LoadMetrics load{
       &gauge(registry, "bentohost_handler_threads", "Threads for handlers that may wait.").Add({}),
-      &gauge(registry, "bentohost_handler_queue_depth", "Requests that wait for such a thread.")
+      &gauge(registry, "bentohost_handler_queue_depth", "Requests that wait for a handler thread.")
            .Add({}),
-      &gauge(registry, "bentohost_handler_queue_bytes", "Bytes of the bodies of these requests.")
+      &gauge(registry, "bentohost_handler_queue_bytes", "Bytes of the bodies of waiting requests.")
            .Add({}),
       &gauge(registry, "bentohost_body_memory_bytes",
              "Bytes that bodies of requests take in memory; small ones are not counted.")
            .Add({})};
   Family<Gauge>& background_tasks =
-      gauge(registry, "bentohost_background_tasks", "Background tasks now, by state.");
+      gauge(registry, "bentohost_background_tasks", "Current background tasks, by state.");
   Family<Counter>& background_results =
       counter(registry, "bentohost_background_tasks_total", "Background tasks, by result.");
   Family<Histogram>& background_duration =
@@ -134,7 +132,7 @@ struct Metrics::Impl {
 };
 
 Metrics::Metrics(std::string_view version) : impl_(std::make_unique<Impl>()) {
-  gauge(impl_->registry, "bentohost_build_info", "1; the labels say what is running.")
+  gauge(impl_->registry, "bentohost_build_info", "Always 1; the labels tell the version.")
       .Add({{"version", std::string(version)}, {"compiler", compiler()}})
       .Set(1);
 }

@@ -1,7 +1,7 @@
 // The host's metrics, on prometheus-cpp's core (no HTTP server of its own). Names and labels are
-// those of packaging/docs/metrics.md; labels hold route templates, never raw paths. Handles are looked up
-// once (a lookup with labels costs up to 2 us) and then used by any thread; they live as long as
-// the Metrics.
+// listed in packaging/docs/metrics.md; labels hold route templates, never raw paths. Look up a
+// handle once (a lookup with labels costs up to 2 us), then use it from any thread. Handles live as
+// long as the Metrics.
 #pragma once
 
 #include <array>
@@ -36,14 +36,13 @@ class RouteMetrics {
 };
 
 // One method of one runner of one service: bentohost_queue_depth, bentohost_queue_bytes,
-// bentohost_queue_wait_seconds,
-// bentohost_batch_size (rows), bentohost_runner_call_duration_seconds,
-// bentohost_runner_calls_total{result}.
+// bentohost_queue_wait_seconds, bentohost_batch_size (rows),
+// bentohost_runner_call_duration_seconds, bentohost_runner_calls_total{result}.
 struct RunnerMethodMetrics {
   prometheus::Gauge *queue_depth, *queue_bytes;
   prometheus::Histogram* queue_wait;
   prometheus::Histogram* batch_size;
-  prometheus::Histogram* run_duration;  // of one batch, from the frame written to the result read
+  prometheus::Histogram* run_duration;  // of one batch, frame written to result read
   prometheus::Counter* calls_ok;
   prometheus::Counter* calls_failed;
 };
@@ -73,7 +72,7 @@ class Metrics {
   prometheus::Gauge& in_flight();                     // bentohost_http_requests_in_flight
   prometheus::Gauge& connections();                   // bentohost_http_connections
   void count_http_rejected(std::string_view reason);  // bentohost_http_rejected_total
-  // A runner's name is its own in its service only.
+  // A runner's name is unique only within its service.
   struct RunnerName {
     std::string_view service, runner;
   };
@@ -84,7 +83,7 @@ class Metrics {
   void count_runner_restart(const RunnerName& runner, std::string_view reason);
   BackgroundMetrics background();
   const LoadMetrics& load() const;
-  // bentohost_serving_restarts_total: of the process that serves, by its supervisor.
+  // bentohost_serving_restarts_total: restarts of the serving process by its supervisor.
   prometheus::Counter& serving_restarts(std::string_view reason);
   // bentohost_reload_total{service,result}: "ok", "unchanged", or the step that failed.
   void count_reload(std::string_view service, std::string_view result);
@@ -92,8 +91,8 @@ class Metrics {
   prometheus::Gauge& generations_mapped(std::string_view service);  // bentohost_generations_mapped
   prometheus::Counter& access_log_dropped();  // bentohost_access_log_dropped_total
 
-  // The whole text, "text/plain; version=0.0.4; charset=utf-8". Process figures are read at each
-  // call.
+  // The text of all metrics, "text/plain; version=0.0.4; charset=utf-8". Reads the process figures
+  // at each call.
   std::string text() const;
 
  private:

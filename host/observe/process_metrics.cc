@@ -18,7 +18,7 @@ namespace {
 using prometheus::MetricFamily;
 using prometheus::MetricType;
 
-// Of proc(5), /proc/[pid]/stat: fields 22 to 24.
+// Fields 22 to 24 of /proc/[pid]/stat, see proc(5).
 struct Stat {
   double start_ticks = 0;  // since boot
   double virtual_bytes = 0;
@@ -29,7 +29,7 @@ bool read_stat(Stat& out) {
   std::ifstream file("/proc/self/stat");
   std::string line;
   if (!std::getline(file, line)) return false;
-  // The name in field 2 may hold blanks and parentheses; its end is the last one.
+  // The name in field 2 may hold blanks and parentheses; it ends at the last ')'.
   const std::size_t end = line.rfind(')');
   if (end == std::string::npos) return false;
   std::istringstream fields(line.substr(end + 1));
@@ -61,7 +61,7 @@ std::optional<double> open_fds() {
   const std::filesystem::directory_iterator fds("/proc/self/fd", error);
   if (error) return std::nullopt;
   return static_cast<double>(std::distance(begin(fds), end(fds)) -
-                             1);  // without the one that looks
+                             1);  // without the iterator's own
 }
 
 double max_fds() {
@@ -93,7 +93,7 @@ std::vector<MetricFamily> ProcessMetrics::Collect() const {
   if (const auto count = open_fds()) {
     out.push_back(single("process_open_fds", "Open file descriptors.", MetricType::Gauge, *count));
   }
-  out.push_back(single("process_max_fds", "Most file descriptors that may be open.",
+  out.push_back(single("process_max_fds", "Maximum number of open file descriptors.",
                        MetricType::Gauge, max_fds()));
   if (Stat stat; read_stat(stat)) {
     out.push_back(single("process_virtual_memory_bytes", "Virtual memory size, in bytes.",

@@ -1,4 +1,4 @@
-// ProcessMetrics: the process_* figures that every Prometheus client offers (prometheus.io,
+// ProcessMetrics: the process_* metrics that every Prometheus client offers (prometheus.io,
 // "Writing client libraries"), read from /proc/self at each collection. Any thread.
 #pragma once
 
@@ -13,7 +13,7 @@ class ProcessMetrics final : public prometheus::Collectable {
  public:
   ProcessMetrics();
 
-  // A figure that cannot be read is left out.
+  // Leaves out figures that cannot be read.
   std::vector<prometheus::MetricFamily> Collect() const override;
 
  private:

@@ -12,7 +12,7 @@ using prometheus::Histogram;
 
 constexpr std::string_view kUnmatched = "__unmatched__";
 
-// A client may invent methods; each would be a time series.
+// Clients may invent methods, and each would be a time series.
 constexpr std::array<std::string_view, 8> kMethods{"GET",   "POST",    "HEAD",   "PUT",
                                                    "PATCH", "OPTIONS", "DELETE", "OTHER"};
 constexpr int kCodes[] = {200, 201, 202, 204, 206, 301, 302, 303, 304, 307, 308, 400,
@@ -22,7 +22,7 @@ constexpr int kFirstCode = 100, kLastCode = 599;
 constexpr std::size_t kNoSlot = 255;
 
 // BentoML's default buckets, which are OpenTelemetry's advice for http.server.request.duration, and
-// four below them: most of our answers take a fraction of a millisecond.
+// four below them: most of our responses take a fraction of a millisecond.
 const Histogram::BucketBoundaries kSeconds{.00025, .0005, .001, .0025, .005, .01, .025, .05, .075,
                                            .1,     .25,   .5,   .75,   1,    2.5, 5,    7.5, 10};
 const Histogram::BucketBoundaries kBytes{100, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8};
@@ -59,7 +59,7 @@ prometheus::Family<Histogram>& histogram(prometheus::Registry& registry, const c
 HttpFamilies::HttpFamilies(prometheus::Registry& registry)
     : requests(prometheus::BuildCounter()
                    .Name("bentohost_http_requests_total")
-                   .Help("HTTP requests answered, by method, route and status code.")
+                   .Help("HTTP requests, by method, route and status code.")
                    .Register(registry)),
       duration(histogram(registry, "bentohost_http_request_duration_seconds",
                          "From the request's arrival to the end of its response, in seconds.")),
@@ -84,7 +84,7 @@ class RouteMetricsTable::Route final : public RouteMetrics {
   }
 
  private:
-  // Made at the first request by that method: most routes know one.
+  // Made at the first request with that method: most routes have one method.
   struct ByMethod {
     Histogram& duration;
     Histogram& request_size;
@@ -105,7 +105,7 @@ class RouteMetricsTable::Route final : public RouteMetrics {
     return methods_[index].get();
   }
 
-  // Two threads may look up the same counter at once: the family gives both the same one.
+  // Two threads may add the same counter at once: the family gives both the same one.
   Counter& counter(ByMethod& handles, std::size_t method, int code) {
     const std::size_t slot = code_slot(code);
     if (slot != kNoSlot) {

@@ -1,5 +1,5 @@
-// RouteMetricsTable: the RouteMetrics of every route, and the families that they share. A request
-// pays for no label lookup: handles are kept by method and code, and read without a lock.
+// RouteMetricsTable: the RouteMetrics of every route, and the families that they share. Requests
+// need no label lookup: handles are kept by method and code, and read without a lock.
 #pragma once
 
 #include <prometheus/counter.h>

@@ -30,12 +30,12 @@ constexpr std::string_view kMultiarch = "lib/x86_64-linux-gnu";
 constexpr std::string_view kMultiarch = "lib/aarch64-linux-gnu";
 #endif
 
-// A library, or a place where one is looked for. `place` is empty for what is not by $ORIGIN.
+// A library, or a folder to search for one. `place` is empty if the path has no $ORIGIN.
 struct Spot {
   std::string source, place;
 };
 
-// A library on its way: whom it was loaded for tells whose RPATH counts.
+// A library to examine. The chain of `loader` tells whose RPATHs count.
 struct Node {
   Spot folder;
   const ElfFacts* facts;
@@ -70,8 +70,8 @@ void replace_all(std::string& text, std::string_view name, std::string_view by) 
   }
 }
 
-// What a path in RPATH, RUNPATH or DT_NEEDED means for a library in `folder`. $LIB is one of
-// several, according to how the loader was built.
+// Expands a path in RPATH, RUNPATH or DT_NEEDED for a library in `folder`. $LIB is one of several
+// names, depending on how the loader was built.
 std::vector<Spot> expand(std::string_view path, const Spot& folder) {
   const bool is_by_origin = take_token(path, "ORIGIN");
   const auto* platform = reinterpret_cast<const char*>(::getauxval(AT_PLATFORM));
@@ -87,7 +87,7 @@ std::vector<Spot> expand(std::string_view path, const Spot& folder) {
       spot.place = normal(folder.place + text);
       if (spot.place.size() > 1 && spot.place.back() == '/') spot.place.pop_back();
     }
-    // The rest is relative to the working directory, which is the same for a copy.
+    // Other paths are relative to the working directory, so a copy finds the same files.
     if (spot.source.starts_with('/')) all.push_back(std::move(spot));
     if (path.find('$') == std::string_view::npos) break;
   }
@@ -102,8 +102,8 @@ void append_expanded(std::vector<Spot>& to, std::string_view list, const Spot& f
   }
 }
 
-// In the loader's order: RPATH of the library and of those it was loaded for, unless it has a
-// RUNPATH; LD_LIBRARY_PATH; RUNPATH.
+// The folders in the loader's order: RPATH of the library and of those that needed it, unless it
+// has a RUNPATH; LD_LIBRARY_PATH; RUNPATH.
 std::vector<Spot> searched_by(const Node& node) {
   std::vector<Spot> all;
   for (const Node* at = &node; at != nullptr && node.facts->runpath.empty(); at = at->loader) {
@@ -114,7 +114,7 @@ std::vector<Spot> searched_by(const Node& node) {
   return all;
 }
 
-// The loader passes over files that are built for other machines.
+// The loader skips files that are built for other machines.
 bool is_loadable(const std::string& path) {
   std::error_code ignored;
   if (!fs::is_regular_file(path, ignored)) return false;
@@ -133,7 +133,7 @@ bool is_loadable(const std::string& path) {
 std::optional<Spot> find(const std::string& name, const Node& node,
                          const std::vector<Spot>& searched) {
   std::vector<Spot> candidates;
-  if (name.find('/') != std::string::npos) {  // no search then
+  if (name.find('/') != std::string::npos) {  // not searched for
     candidates = expand(name, node.folder);
   } else {
     for (const Spot& folder : searched) {
@@ -168,7 +168,7 @@ Brought find_brought(const std::string& path, const ElfFacts& facts) {
   nodes.reserve(kMaxLibraries + 1);
   nodes.push_back({folder_of(plugin), &facts, nullptr});
   std::set<std::string> seen;
-  // Breadth first, as the loader does: the first of a name is the one for all.
+  // Breadth first, like the loader: the first library of a name serves all.
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     const Node& node = nodes[i];
     const std::vector<Spot> searched = searched_by(node);

@@ -16,8 +16,8 @@ const rapidjson::Value* properties_of(const rapidjson::Value& schema) {
   return member != schema.MemberEnd() ? &member->value : nullptr;
 }
 
-// For a text such as 1.10, which was taken for JSON: "; for a text write '"1.10"'", as it was
-// typed.
+// A hint for a text option whose value was read as JSON, such as 1.10: "; it was read as JSON: for
+// a text write '"1.10"'".
 std::string way_to_write_texts(const rapidjson::Value& schema, std::string_view given) {
   const rapidjson::Value* known = properties_of(schema);
   const auto members = json_members(given);
@@ -33,7 +33,7 @@ std::string way_to_write_texts(const rapidjson::Value& schema, std::string_view 
   return "";
 }
 
-// Levenshtein's: insertions, deletions and replacements.
+// Levenshtein distance: insertions, deletions and replacements.
 std::size_t distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), std::size_t{0});
@@ -48,11 +48,11 @@ std::size_t distance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
-// "; did you mean model?", where one is that near.
+// "; did you mean model?", if a known name is near enough.
 std::string nearest_of(std::string_view name, const rapidjson::Value& known) {
-  constexpr std::size_t kLongest = 64;  // of a name that is worth the comparison
+  constexpr std::size_t kLongest = 64;  // names longer than this are not compared
   std::string_view best;
-  std::size_t least = name.size() / 3 + 2;  // a name that differs in more is another
+  std::size_t least = name.size() / 3 + 2;  // a name that differs more is unrelated
   for (const auto& one : known.GetObject()) {
     const std::string_view candidate(one.name.GetString(), one.name.GetStringLength());
     if (name.size() > kLongest || candidate.size() > kLongest) continue;
@@ -65,7 +65,7 @@ std::string nearest_of(std::string_view name, const rapidjson::Value& known) {
   return best.empty() ? "" : "; did you mean " + std::string(best) + "?";
 }
 
-// In better words than the validator's, which knows of no options.
+// Gives a better message than the validator, which does not know about options.
 Status check_option_names(const rapidjson::Value& schema, const rapidjson::Value& given) {
   const rapidjson::Value* known = properties_of(schema);
   const auto others = schema.FindMember("additionalProperties");
@@ -97,7 +97,7 @@ Result<std::string> check_options(std::string_view schema_text, std::string_view
   }
   auto schema = JsonSchema::compile(schema_text);
   if (!schema.ok()) return std::move(schema).take_status();
-  (*schema).fill_defaults(given);  // first, so that the defaults are held against the schema too
+  (*schema).fill_defaults(given);  // first, so that the defaults are checked too
   Status status = check_option_names((*schema).document(), given);
   if (!status.ok()) return status;
   status = (*schema).validate(given);

@@ -1,5 +1,5 @@
-// What an operator gives a service for options, held against the schema that the service told.
-// Pure; any thread.
+// Checks the options that an operator gives a service against the service's schema. Pure; any
+// thread.
 #pragma once
 
 #include <string>
@@ -9,9 +9,9 @@
 
 namespace bentohost::plugin {
 
-// Options as a JSON object, checked against `schema_text`, defaults filled in. `given_text` is the
-// text of an object, as far as may be as it was typed. INVALID_ARGUMENT names what is wrong, and
-// for a name that there is not the nearest.
+// Returns the options as a JSON object, checked against `schema_text`, with defaults filled in.
+// `given_text` is the text of an object, as close as possible to what was typed. INVALID_ARGUMENT
+// names what is wrong, and for an unknown option the nearest known one.
 Result<std::string> check_options(std::string_view schema_text, std::string_view given_text);
 
 }  // namespace bentohost::plugin

@@ -1,4 +1,4 @@
-// What the descriptions of a plugin's structs have in common. Pure; any thread.
+// Checks that are common to all structs of a plugin. Pure; any thread.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@ inline Status refuse(std::string message) {
   return Status(BENTO_FAILED_PRECONDITION, std::move(message));
 }
 
-// Whether it is there, and has all the fields that we know.
+// Whether `thing` is not null and has all the fields that this host knows.
 template <typename T>
 Status check_size(const T* thing, std::string_view what) {
   if (thing == nullptr) return refuse("a null " + std::string(what));
@@ -24,7 +24,7 @@ Status check_size(const T* thing, std::string_view what) {
                 " at least: built with another header?");
 }
 
-// Whether all its flags are among `known`: one of a newer header may mean anything.
+// Whether all flags are among `known`: a flag of a newer header may mean anything.
 inline Status check_flags(std::uint32_t flags, std::uint32_t known, std::string_view what) {
   if ((flags & ~known) == 0) return {};
   return refuse(std::string(what) + " has flags " + std::to_string(flags & ~known) +

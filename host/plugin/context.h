@@ -1,5 +1,5 @@
-// The bodies of the ABI's opaque handles: what the host table calls for a plugin. The service room
-// implements them for a request, the runner room for a batch. The plugin sees only pointers.
+// The ABI's opaque handles, as interfaces that the host table calls for a plugin. The service room
+// implements them for a request, the runner room for a batch. Plugins see only pointers.
 #pragma once
 
 #include <bento/abi.h>
@@ -13,11 +13,11 @@
 // One runner call in flight. Destroying it unwaited cancels the call.
 struct bento_ticket {
   virtual ~bento_ticket() = default;
-  // Waits; the values live as long as the ticket. Once it returned, it returns the same again.
+  // Waits for the result. The values live as long as the ticket; further calls return the same.
   virtual bentohost::Result<std::span<const bento_value* const>> wait() = 0;
 };
 
-// One request, or one batch of a runner. What is not overridden is refused as UNIMPLEMENTED.
+// One request, or one batch of a runner. Calls that are not overridden fail with UNIMPLEMENTED.
 struct bento_ctx {
   virtual const bento_scope* scope() { return nullptr; }
   virtual std::string_view request_id() const { return {}; }

@@ -33,13 +33,13 @@ std::vector<std::string> default_parents() {
     const char* value = std::getenv(name);
     if (value == nullptr || *value == '\0') continue;
     const std::string_view list(value);
-    all.emplace_back(list.substr(0, list.find(':')));  // systemd gives a list
+    all.emplace_back(list.substr(0, list.find(':')));  // systemd sets a list
   }
   all.insert(all.end(), {"/tmp", "/var/tmp"});
   return all;
 }
 
-// The lock of such a folder, or none: then its process lives.
+// The lock of a process's folder; none if that process still holds it.
 UniqueFd try_lock(const fs::path& folder, int flags) {
   UniqueFd fd(::open((folder / kLockName).c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | flags, 0600));
   if (fd && ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) fd.reset();
@@ -59,7 +59,7 @@ void remove_abandoned(const fs::path& parent) {
   }
 }
 
-// That the kernel maps code from files in `folder`, as the loader will ask it to.
+// Checks that the kernel maps code from files in `folder`, as the loader will need.
 Status check_is_executable(const std::string& folder) {
   const std::string path = folder + "/code";
   const UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0500));
@@ -127,7 +127,7 @@ Status CopyPlace::make_below(const std::string& parent) {
       const int error = errno;
       return {file_error({}).code(), std::generic_category().message(error)};
     }
-    // Another that starts now may take it for abandoned before we have its lock.
+    // Another process that starts now may think the folder abandoned before we lock it.
     UniqueFd lock = try_lock(name, O_CREAT);
     struct stat info {};
     std::error_code ignored;
@@ -142,7 +142,7 @@ Status CopyPlace::make_below(const std::string& parent) {
     }
     lock_ = std::move(lock);
     folder_ = UniqueFd(::open(name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (folder_) ::flock(folder_.get(), LOCK_EX | LOCK_NB);  // not everywhere, and not needed
+    if (folder_) ::flock(folder_.get(), LOCK_EX | LOCK_NB);  // may fail; not essential
     path_ = std::move(name);
     return {};
   }
@@ -160,9 +160,9 @@ bool CopyPlace::is_there() const {
 Status CopyPlace::ensure() {
   if (is_over_) return {BENTO_UNAVAILABLE, path_ + ": the server is shutting down"};
   if (is_there()) return {};
-  log_warning("the folder for copies of plugins was removed; it is made anew", {{"path", path_}});
+  log_warning("the folder for copies of plugins was removed; making a new one", {{"path", path_}});
   std::error_code ignored;
-  fs::remove_all(path_, ignored);  // what is left of it
+  fs::remove_all(path_, ignored);  // its remains
   if (!parent_.empty()) fs::create_directories(parent_, ignored);
   return make();
 }
@@ -172,7 +172,7 @@ void CopyPlace::remove() {
   if (std::exchange(is_over_, true) || path_.empty()) return;
   std::error_code ignored;
   fs::remove_all(path_, ignored);
-  // One that crashed may have been dying still when we began in its place.
+  // A process that crashed may still have been dying when we started in its place.
   remove_abandoned(fs::path(path_).parent_path());
 }
 

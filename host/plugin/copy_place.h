@@ -1,7 +1,7 @@
-// CopyPlace: a folder for files of this process alone, mode 0700, below the system's folder for
-// such things, from which code can be mapped. A process that is killed cannot remove its own; the
-// next one that starts or ends there does. A cleaner of temporary files may remove it: then there
-// is another.
+// CopyPlace: a folder, mode 0700, for this process's files, from which code can be mapped; by
+// default in one of the system's cache, runtime or temporary folders. A killed process cannot
+// remove its folder; the next process that starts or ends there does. If a cleaner of temporary
+// files removes the folder, a new one is made.
 #pragma once
 
 #include <memory>
@@ -15,22 +15,22 @@ namespace bentohost::plugin {
 
 class CopyPlace {
  public:
-  // Below `parent`; "" means the first of $CACHE_DIRECTORY, $RUNTIME_DIRECTORY, $XDG_RUNTIME_DIR,
-  // $TMPDIR, /tmp and /var/tmp that will do: not one that is mounted noexec. Removes what processes
-  // have left there that are no more. Errors name the folder, what is wrong with it, and the way
-  // out.
+  // Makes the folder below `parent`; "" means the first usable one of $CACHE_DIRECTORY,
+  // $RUNTIME_DIRECTORY, $XDG_RUNTIME_DIR, $TMPDIR, /tmp and /var/tmp: one mounted noexec is not.
+  // Removes the folders that dead processes left there. Errors name the folder, what is wrong with
+  // it, and the way out.
   static Result<std::shared_ptr<CopyPlace>> create(const std::string& parent);
   ~CopyPlace() { remove(); }
   CopyPlace(const CopyPlace&) = delete;
   CopyPlace& operator=(const CopyPlace&) = delete;
 
-  // Its holder may call the two functions that follow, and work in the folder.
+  // Hold it while calling path() and ensure(), and while working in the folder.
   Mutex& mutex() const BENTO_RETURN_CAPABILITY(mutex_) { return mutex_; }
   const std::string& path() const BENTO_REQUIRES(mutex_) { return path_; }
-  // That it is there: made anew, perhaps by another path, if it was removed.
+  // Makes the folder anew, perhaps at another path, if it was removed.
   Status ensure() BENTO_REQUIRES(mutex_);
 
-  // Any thread. For good: it is not made anew.
+  // Any thread, without holding the mutex. Final: the folder is not made anew.
   void remove() BENTO_EXCLUDES(mutex_);
 
  private:
@@ -39,7 +39,7 @@ class CopyPlace {
   Status make_below(const std::string& parent) BENTO_REQUIRES(mutex_);
   bool is_there() const BENTO_REQUIRES(mutex_);
 
-  const std::string parent_;  // as it was asked for
+  const std::string parent_;  // as passed to create()
   mutable Mutex mutex_;
   std::string path_ BENTO_GUARDED_BY(mutex_);
   UniqueFd lock_ BENTO_GUARDED_BY(mutex_);  // held while the process lives

@@ -19,13 +19,13 @@ constexpr std::array<std::string_view, 7> kReserved = {"index",   "swagger", "do
 
 constexpr std::array<std::string_view, 5> kHttpMethods = {"GET", "POST", "PUT", "PATCH", "DELETE"};
 
-// The flags that mean something here.
+// The flags that this host knows.
 constexpr std::uint32_t kIoFlags =
     BENTO_IO_ENFORCE_SHAPE | BENTO_IO_ENFORCE_DTYPE | BENTO_IO_SELF_CHECKED;
 constexpr std::uint32_t kMethodFlags = BENTO_BATCHABLE | BENTO_IDEMPOTENT;
 constexpr std::uint32_t kRunnerFlags = 0;
 
-// A Python-like identifier, as BentoML asks of service, API and runner names.
+// A Python-like identifier, which BentoML demands of service, API and runner names.
 bool is_identifier(std::string_view name) {
   const auto word = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
@@ -81,7 +81,7 @@ Result<IoSpec> describe_io(const bento_io* io, std::string_view what) {
     spec.dtype = io->flags & BENTO_IO_ENFORCE_DTYPE ? io->dtype : 0;
     spec.any_shape = (io->flags & BENTO_IO_ENFORCE_SHAPE) == 0 || io->ndim == 0;
     if (!spec.any_shape && io->shape == nullptr) {
-      return refuse(std::string(what) + " is to enforce a shape, but has none");
+      return refuse(std::string(what) + " enforces a shape, but has none");
     }
     if (io->shape != nullptr) spec.shape.assign(io->shape, io->shape + io->ndim);
   }
@@ -97,13 +97,13 @@ Result<IoSpec> describe_io(const bento_io* io, std::string_view what) {
   return spec;
 }
 
-// Rows of any number must fit, for they are those of whoever is in the batch.
+// Any number of rows must fit, since a batch combines the rows of several callers.
 Status check_batch_axis(const IoSpec& io, std::int32_t axis, const std::string& what) {
   if (io.any_shape) return {};
   const auto at = static_cast<std::size_t>(axis);
   if (at < io.shape.size() && io.shape[at] < 0) return {};
   return refuse(what + " has shape " + wire::shape_text(io.shape) + ", but its batch axis " +
-                std::to_string(axis) + " must be of any extent: -1");
+                std::to_string(axis) + " must allow any extent: -1");
 }
 
 Result<MethodSpec> describe_method(const bento_method* method, const std::string& runner) {
@@ -186,8 +186,8 @@ Status describe_form(const bento_api& api, const std::string& what, ApiSpec& spe
   return {};
 }
 
-// A direct API's input is given to its method: it takes what the method takes, or less of it. What
-// it leaves open is the method's.
+// A direct API passes its input to its method, so it may accept what the method accepts, or less.
+// What the API leaves open is taken from the method.
 Status narrow_to_method(IoSpec& in, const IoSpec& method, const std::string& what,
                         const std::string& takes) {
   if (in.kind != BENTO_TENSOR) return {};
@@ -210,17 +210,17 @@ Status narrow_to_method(IoSpec& in, const IoSpec& method, const std::string& wha
                 wire::shape_text(method.shape));
 }
 
-// Which method it answers, and whether what it takes can come with it.
+// Sets the API's HTTP method.
 Status describe_http_method(const bento_api& api, const std::string& what, ApiSpec& spec) {
   spec.http_method = api.http_method.len != 0 ? text(api.http_method) : "POST";
   if (std::find(kHttpMethods.begin(), kHttpMethods.end(), spec.http_method) != kHttpMethods.end()) {
     return {};
   }
   return refuse(what + ": the method \"" + spec.http_method +
-                "\" is none of GET, POST, PUT, PATCH and DELETE");
+                "\" is not one of GET, POST, PUT, PATCH and DELETE");
 }
 
-// RFC 9110 9.3.1: what a GET has for a body means nothing, and clients send none.
+// RFC 9110 9.3.1: the body of a GET has no meaning, and clients send none.
 Status check_body_of_get(const std::string& what, const ApiSpec& spec) {
   if (spec.http_method != "GET") return {};
   const bool needs_body = spec.in.kind != BENTO_BYTES || !spec.in.mime.empty();
@@ -291,13 +291,13 @@ Result<ApiSpec> describe_api(const bento_api* api, const ServiceSpec& service) {
   return spec;
 }
 
-// The one that already has these method and route, if any, as the router sees it: templates of one
-// shape are one.
+// Refuses an API whose method and route are taken. To the router, templates of the same shape are
+// the same route.
 Status check_route_is_free(http::Router<std::size_t>& router, const ApiSpec& api,
                            const std::vector<ApiSpec>& apis) {
   Status status = router.add(api.http_method, api.route, apis.size());
   if (status.code() != BENTO_FAILED_PRECONDITION) return status;
-  const auto taken = router.find(api.http_method, api.route);  // a template finds its like
+  const auto taken = router.find(api.http_method, api.route);  // a template matches itself
   const ApiSpec& owner = apis[*taken.target];
   const std::string what = "api " + api.name + ": route " + api.route;
   if (owner.route == api.route) return refuse(what + " is also that of api " + owner.name);
@@ -328,7 +328,7 @@ Status describe_middleware(const bento_service& service, ServiceSpec& spec) {
                            middleware->on_response != nullptr || middleware->on_body != nullptr ||
                            middleware->on_end != nullptr;
     if (has_hooks == (middleware->around != nullptr)) {
-      return refuse("middleware " + name + ": it has around, or hooks, and not both");
+      return refuse("middleware " + name + ": it must have either around or hooks, not both");
     }
     spec.middleware.push_back({name, middleware});
   }

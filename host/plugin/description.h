@@ -1,7 +1,6 @@
-// Descriptions: what a plugin says of its service, checked once and copied into values of the
-// host's own. Everything after this room may rely on what stands here; nothing of it is read from
-// the plugin again but the function pointers behind `abi`. Pure but for reading the plugin's
-// structs; any thread.
+// Descriptions: a plugin's description of its service, checked once and copied into the host's own
+// values. Other rooms rely on these values; only the function pointers behind `abi` are read from
+// the plugin again. Pure, except that it reads the plugin's structs; any thread.
 #pragma once
 
 #include <bento/abi.h>
@@ -23,8 +22,8 @@ inline constexpr std::uint32_t kDefaultMaxBatch = 100;  // BentoML's default, in
 struct IoSpec {
   std::uint32_t kind = 0;        // BENTO_JSON, BENTO_BYTES, BENTO_TENSOR
   std::uint32_t dtype = 0;       // tensor; 0 = any
-  bool any_shape = true;         // tensor; `shape` says nothing
-  bool is_self_checked = false;  // the plugin holds it against the schema
+  bool any_shape = true;         // tensor; `shape` is ignored
+  bool is_self_checked = false;  // the plugin checks the schema itself
   std::vector<std::int64_t> shape;
   std::string descriptor;  // "ndarray" "json" "text" "file"
   std::string mime, sample;
@@ -55,7 +54,7 @@ struct ApiSpec {
   Form form = Form::kInvoke;
   IoSpec in, out;              // not for kRaw
   std::string runner, method;  // kDirect
-  std::uint64_t max_body = 0;  // bytes; 0: the host's
+  std::uint64_t max_body = 0;  // bytes; 0: the host's limit
   bool is_quick = false;       // kInvoke: may be called on an event loop
   const bento_api* abi = nullptr;
 };
@@ -77,8 +76,8 @@ struct ServiceSpec {
 };
 
 // FAILED_PRECONDITION, naming the thing at fault: "api classify: route /x is also that of api
-// other". Refuses what this host does not offer (other mounts, other descriptors) rather than
-// ignoring it.
+// other". Refuses features that this host does not offer (other mounts, other descriptors) rather
+// than ignoring them.
 Result<ServiceSpec> describe(const bento_service* service);
 
 }  // namespace bentohost::plugin

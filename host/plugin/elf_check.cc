@@ -37,7 +37,7 @@ Status truncated(const std::string& what, std::uint64_t end, std::uint64_t size)
                 std::to_string(size));
 }
 
-// offset + bytes, or the largest number where that overflows.
+// offset + bytes, or the largest number if that overflows.
 std::uint64_t end_of(std::uint64_t offset, std::uint64_t bytes) {
   return bytes > UINT64_MAX - offset ? UINT64_MAX : offset + bytes;
 }
@@ -48,7 +48,7 @@ bool is_text(std::string_view bytes) {
   });
 }
 
-// What a file that is not ELF seems to be, by its first bytes.
+// Guesses by its first bytes what a file is that is not ELF.
 std::string_view guess(std::string_view head) {
   const auto begins = [&](std::string_view magic) { return head.starts_with(magic); };
   if (head.empty()) return "an empty file";
@@ -98,7 +98,7 @@ Status not_shared(std::string_view but) {
   return refuse("not a shared library but " + std::string(but));
 }
 
-// The first bytes, which mean the same in every ELF file.
+// Checks the first bytes, which mean the same in every ELF file.
 Status check_ident(std::string_view head) {
   if (!head.starts_with(ELFMAG)) return not_shared(guess(head));
   if (head.size() < sizeof(Elf64_Ehdr)) {
@@ -114,7 +114,7 @@ Status check_ident(std::string_view head) {
 
 Status check_header(const Elf64_Ehdr& header) {
   if (header.e_version != EV_CURRENT) {
-    return refuse("of ELF version " + std::to_string(header.e_version) + ", which nobody knows");
+    return refuse("of ELF version " + std::to_string(header.e_version) + ", which is unknown");
   }
   if (header.e_machine != kMachine) {
     return refuse("built for " + machine_name(header.e_machine) + ", this is " +
@@ -145,8 +145,8 @@ Status check_segments(const ElfImage& image, const Elf64_Ehdr& header,
   return {};
 }
 
-// Loading needs no section table, but linkers write it last: it is the first thing that a copy cut
-// short or still being written lacks.
+// Loading needs no section table, but linkers write it last, so a file that is cut short or still
+// being written lacks it first.
 Status check_sections(const ElfImage& image, const Elf64_Ehdr& header) {
   const std::uint64_t bytes = std::uint64_t{header.e_shnum} * header.e_shentsize;
   if (image.contains(header.e_shoff, bytes)) return {};
@@ -165,7 +165,7 @@ Status check_entry(const ElfImage& image) {
         "and bento_add_plugin() exports it");
   }
   if (ELF64_ST_TYPE(symbol->st_info) != STT_OBJECT) {
-    return refuse("exports a bento_entry that is no object: it must be a `bento_plugin_entry`");
+    return refuse("exports a bento_entry that is not an object: it must be a `bento_plugin_entry`");
   }
   return {};
 }

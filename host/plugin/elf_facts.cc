@@ -110,7 +110,7 @@ ElfFacts elf_facts(const std::string& path) {
   const std::set<std::uint64_t> looked_up = image.symbols_looked_up();
   image.for_each_symbol([&](std::uint64_t number, const Elf64_Sym& symbol) {
     if (symbol.st_shndx != SHN_UNDEF) {
-      // One that is bound within the library (-Bsymbolic) is its own.
+      // A symbol that is bound within the library (-Bsymbolic) is not shared.
       if (ELF64_ST_BIND(symbol.st_info) == STB_GNU_UNIQUE && looked_up.contains(number)) {
         facts.unique_symbols.push_back(unique_symbol(image, symbol));
       }

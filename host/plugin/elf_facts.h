@@ -1,4 +1,4 @@
-// What a library's file says of itself beside its code.
+// Facts about a library's file, apart from its code.
 #pragma once
 
 #include <cstdint>
@@ -7,25 +7,25 @@
 
 namespace bentohost::plugin {
 
-// A variable of binding STB_GNU_UNIQUE: the loader gives all libraries of a process the first one
-// of its name, whatever their own are like.
+// A variable of binding STB_GNU_UNIQUE: all libraries of a process share the first one of its name,
+// even if their own ones differ.
 struct UniqueSymbol {
-  std::string name;           // as the linker knows it
+  std::string name;           // the linker's name for it
   std::uint64_t size = 0;     // in bytes
-  bool is_constant = false;   // nothing can write to it, not even the loader
+  bool is_constant = false;   // neither code nor the loader can write to it
   std::uint64_t content = 0;  // a hash of a constant's bytes
 };
 
 struct ElfFacts {
-  std::string build_id;                      // in hex; empty: it was linked without
+  std::string build_id;                      // in hex; empty: linked without one
   std::vector<std::string> needed;           // DT_NEEDED, in order
   std::string runpath, rpath;                // DT_RUNPATH, and the older DT_RPATH
   bool is_nodelete = false;                  // -z nodelete
-  std::vector<UniqueSymbol> unique_symbols;  // defined in it, and used by it
-  bool has_thread_exits = false;             // its thread_locals have destructors
+  std::vector<UniqueSymbol> unique_symbols;  // defined and used by the library
+  bool has_thread_exits = false;             // it has thread_locals with destructors
 };
 
-// Of a file that check_elf_file() passes; of any other they are empty.
+// For a file that passes check_elf_file(); empty for any other.
 ElfFacts elf_facts(const std::string& path);
 
 }  // namespace bentohost::plugin

@@ -7,7 +7,7 @@
 namespace bentohost::plugin {
 namespace {
 
-// 0, or the errno of a read that failed.
+// Returns 0 or the errno of the failed read.
 int read_at(int fd, std::uint64_t offset, char* to, std::size_t bytes) {
   while (bytes > 0) {
     const ssize_t n = ::pread(fd, to, bytes, static_cast<off_t>(offset));

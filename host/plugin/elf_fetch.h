@@ -1,13 +1,13 @@
-// How an ElfImage fetches from a descriptor: reads rather than maps, for a file that is cut short
-// under a mapping is a SIGBUS.
+// Lets an ElfImage fetch from a descriptor. Reads rather than maps, since truncating a mapped file
+// causes SIGBUS.
 #pragma once
 
 #include "plugin/elf_image.h"
 
 namespace bentohost::plugin {
 
-// `error` becomes the errno of a read that failed; a file that has become shorter is EIO. Both
-// must outlive the image.
+// Sets `error` to the errno of a failed read; EIO if the file became shorter. Both arguments must
+// outlive the image.
 ElfImage::Fetch fetch_from(int fd, int& error);
 
 }  // namespace bentohost::plugin

@@ -107,7 +107,7 @@ std::optional<Elf64_Sym> ElfImage::find_by_gnu_hash(std::uint64_t table,
   }
 }
 
-// DT_HASH tells how many symbols there are: bucket count, symbol count.
+// DT_HASH begins with the bucket count and the symbol count.
 std::optional<Elf64_Sym> ElfImage::find_by_scan(std::uint64_t hash_table,
                                                 std::string_view name) const {
   const auto count = read<std::uint32_t>(hash_table + sizeof(std::uint32_t));
@@ -183,7 +183,7 @@ std::vector<std::string> ElfImage::strings_of(Elf64_Sxword tag) const {
   return all;
 }
 
-// DT_GNU_HASH does not say how many symbols there are: the last chain ends with the last of them.
+// DT_GNU_HASH has no symbol count, but the last chain ends with the last symbol.
 std::uint64_t ElfImage::symbol_count() const {
   if (hash_) return read<std::uint32_t>(*hash_ + sizeof(std::uint32_t)).value_or(0);
   if (!gnu_hash_) return 0;

@@ -48,8 +48,8 @@ Result<FileStamp> file_stamp(int fd) {
 }
 
 Status copy_bytes(int from, int to) {
-  // Some file systems and sandboxes refuse this call, with one error or another, or copy nothing.
-  // What is really wrong is told by reading and writing, which go on from where it stopped.
+  // Some file systems and sandboxes refuse this call, with various errors, or copy nothing. Reading
+  // and writing then go on from where it stopped, and show what is really wrong.
   off_t offset = 0;
   for (;;) {
     const ssize_t n = ::copy_file_range(from, &offset, to, nullptr, 1u << 30, 0);

@@ -15,19 +15,19 @@
 namespace bentohost::plugin {
 namespace {
 
-// A library of some plugin's, as it was when it was loaded.
+// A plugin's library, as it was when it was loaded.
 struct Loaded {
-  std::string path;    // by which the loader knows it
-  std::string source;  // to people
-  std::string plugin;  // that it was loaded for
+  std::string path;    // the loader's path for it
+  std::string source;  // the path that people know
+  std::string plugin;  // the plugin that it was loaded for
   FileStamp stamp;     // of the source
-  KeptFilePtr copy;    // its bytes; null for one that is loaded from where it is
+  KeptFilePtr copy;    // its bytes; null if it was not loaded from a copy
 };
 
 struct Known {
   Mutex mutex;
   std::map<std::string, Loaded> by_name BENTO_GUARDED_BY(mutex);
-  std::set<std::string> programs_own;  // by path: what was there before the first plugin
+  std::set<std::string> programs_own;  // by path: loaded before the first plugin
 };
 
 int add_name(dl_phdr_info* info, std::size_t, void* names) {
@@ -46,7 +46,7 @@ Known& known() {
   return the_one;
 }
 
-// Where the library of this name is loaded from; "" when it is not loaded.
+// The path that the library of this name was loaded from; "" if it is not loaded.
 std::string loaded_path(const std::string& name) {
   void* handle = ::dlopen(name.c_str(), RTLD_LAZY | RTLD_NOLOAD);
   if (handle == nullptr) return {};
@@ -57,13 +57,13 @@ std::string loaded_path(const std::string& name) {
   return path;
 }
 
-// Whether what is loaded has the bytes that are in `file` now. In doubt it has not.
+// Whether the loaded library has the bytes that are in `file` now. False in doubt.
 bool is_same(const Loaded& loaded, const std::string& file) {
   const auto stamp = file_stamp(file);
   if (stamp.ok() && *stamp == loaded.stamp) return true;
   if (loaded.copy == nullptr) {
     const auto now = file_stamp(loaded.source);
-    if (!now.ok() || *now != loaded.stamp) return false;  // who knows what it was
+    if (!now.ok() || *now != loaded.stamp) return false;  // it changed since
   }
   const auto same =
       same_bytes(loaded.copy != nullptr ? loaded.copy->readable() : loaded.source, file);
@@ -83,12 +83,12 @@ Status check_helper_libraries(const Brought& brought) {
       const auto same = same_bytes(path, library.source);
       if (same.ok() && *same) continue;
       log_warning(brought.place + ": " + its + "not used: bentohost itself has " + path +
-                  " loaded, and there is one of a name in a process");
+                  " loaded, and a process has only one of each name");
       continue;
     }
     auto loaded = all.by_name.find(library.name);
     if (loaded == all.by_name.end() || loaded->second.path != path) {
-      // Loaded by a plugin's own dlopen: of such a file nothing is known but what it is now.
+      // Loaded by a plugin's own dlopen: only the file's present state is known.
       const auto stamp = file_stamp(path);
       Loaded found{path, path, {}, stamp.ok() ? *stamp : FileStamp(), nullptr};
       loaded = all.by_name.insert_or_assign(library.name, std::move(found)).first;
@@ -98,10 +98,10 @@ Status check_helper_libraries(const Brought& brought) {
     const bool is_anothers = !there.plugin.empty() && there.plugin != brought.place;
     return Status(
         BENTO_FAILED_PRECONDITION,
-        its + "another than the one of that name that is loaded" +
+        its + "not the one of that name that is already loaded" +
             (there.source == library.source ? std::string() : ", " + there.source) +
             (is_anothers ? ", for " + there.plugin : std::string()) +
-            ", and the loader would go on with that one; link it statically, give it a "
+            ", and the loader would use that one; link it statically, give it a "
             "SONAME of its own, or " +
             (is_anothers ? "have another bentohost serve this plugin" : "restart bentohost"));
   }

@@ -1,7 +1,6 @@
-// The libraries that plugins bring with them, once they are loaded. The dynamic loader knows a
-// library by its name (SONAME) and gives whoever needs it the one that is loaded already, from
-// whichever folder: a new generation of a plugin would run with the old one's helper, and a plugin
-// with that of another.
+// Keeps track of the loaded libraries that plugins brought. The dynamic loader knows a library by
+// its name (SONAME) and reuses a loaded one of that name from any folder. So a new generation of a
+// plugin would run with the old one's helper, and a plugin with another plugin's.
 #pragma once
 
 #include <string>
@@ -12,12 +11,12 @@
 
 namespace bentohost::plugin {
 
-// Before a plugin is loaded: FAILED_PRECONDITION names a library of which it would get another,
-// with other bytes, and the ways out. Where the other is one that this program itself was linked
-// with, it is a warning in the log: those are the system's, made to replace each other. Any thread.
+// Call before a plugin is loaded. FAILED_PRECONDITION if the plugin would get a library with other
+// bytes than its own; names it, and the ways out. If this program itself is linked with that
+// library, logs only a warning: system libraries are made to replace each other. Any thread.
 Status check_helper_libraries(const Brought& brought);
 
-// After it has been loaded, from `copy`: remembers which files its libraries are. Any thread.
+// Call after the plugin was loaded from `copy`: remembers its libraries' files. Any thread.
 void note_helper_libraries(const std::string& plugin, const Brought& brought,
                            const PrivateCopy& copy);
 

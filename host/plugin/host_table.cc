@@ -34,8 +34,8 @@ bentohost::Status bento_ctx::defer(bento_code (*)(void*, bento_ctx*, bento_error
 namespace bentohost::plugin {
 namespace {
 
-// What these refuse is the plugin's mistake, not its client's: as_misuse(). What wait() returns is
-// not, for that is what the runner's method has said.
+// Errors of these functions are the plugin's mistake, not the client's: as_misuse(). Errors of
+// wait() are not, since they come from the runner's method.
 
 const bento_scope* scope(bento_ctx* ctx) { return ctx->scope(); }
 

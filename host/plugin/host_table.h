@@ -1,5 +1,5 @@
-// HostTable: the bento_host that a plugin is given: function pointers that lead to bento_ctx and
-// bento_ticket, and to a log. It must outlive the plugin's last call. Its functions: any thread.
+// HostTable: the bento_host that a plugin gets: function pointers that call bento_ctx, bento_ticket
+// and a log. It must outlive the plugin's last call. Its functions: any thread.
 #pragma once
 
 #include <bento/abi.h>
@@ -15,7 +15,7 @@ namespace bentohost::plugin {
 
 class HostTable {
  public:
-  // Where a plugin's log lines go; fields include those of the request, if there is one.
+  // Gets a plugin's log lines. The fields include those of the request, if there is one.
   using LogSink = std::function<void(LogLevel, std::string_view, std::span<const LogField>)>;
 
   HostTable(std::string version, std::string options_json, std::string plugin_dir, LogSink log);

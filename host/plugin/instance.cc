@@ -9,8 +9,8 @@
 namespace bentohost::plugin {
 namespace {
 
-// Nothing may be thrown across the ABI, but a plugin that does it all the same while it starts or
-// ends is not to take with it the host, and the generation that serves.
+// Nothing may be thrown across the ABI. A plugin that does so anyway while it starts or ends must
+// not take down the host and the generation that serves.
 template <typename F>
 Status call_guarded(const PluginCallNote& call, F&& f) {
   constexpr const char* kThrown = "an exception was thrown across the ABI";

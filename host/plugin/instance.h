@@ -3,7 +3,7 @@
 //
 //   load -> create -> start (on_startup) -> ready (on_ready) -> stop (on_shutdown, destroy, close)
 //
-// stop() may follow any of them, and unmap() that. What it describes is immutable: any thread.
+// stop() may follow any step, unmap() only stop(). The description is immutable: any thread.
 #pragma once
 
 #include <memory>
@@ -18,7 +18,7 @@
 
 namespace bentohost::plugin {
 
-// A plugin's file and what it was told: enough to load it again in a runner process.
+// A plugin's file and options: enough to load it again in a runner process.
 struct PluginConfig {
   PluginFile file;
   std::string options_json;  // checked, defaults filled in
@@ -29,7 +29,7 @@ class Instance {
  public:
   // dlopen, bento_entry.open, describe. Errors name the path.
   static Result<std::unique_ptr<Instance>> load(PluginConfig config, HostTable::LogSink log);
-  // The same of an entry that is in this process already: of a library, or of a test.
+  // The same for an entry that is in this process already: a library's, or a test's.
   static Result<std::unique_ptr<Instance>> open(PluginConfig config,
                                                 const bento_plugin_entry& entry,
                                                 HostTable::LogSink log);
@@ -38,13 +38,12 @@ class Instance {
   Status create();
   Status start();
   Status ready();
-  // on_shutdown, and nothing more: for one whose calls have not all returned. Failures are logged:
-  // there is nobody left to tell.
+  // Only on_shutdown: for an instance whose calls have not all returned. Failures are logged.
   void shut_down();
-  void stop();  // the same, if it is still due, then destroy and close
-  // As Library::unmap; nothing but the description's strings may be asked for afterwards.
+  void stop();  // shut_down() unless already done, then destroy and close
+  // As Library::unmap. Afterwards only the description's strings may be used.
   Status unmap();
-  void drop_clean_pages() const;  // the same
+  void drop_clean_pages() const;  // as Library::drop_clean_pages
 
   const PluginConfig& config() const { return config_; }
   const ServiceSpec& spec() const { return spec_; }
@@ -62,7 +61,7 @@ class Instance {
 
   PluginConfig config_;
   HostTable table_;
-  std::optional<Library> library_;             // none: its entry was here already
+  std::optional<Library> library_;             // none: made by open()
   const bento_plugin_entry* entry_ = nullptr;  // set while open
   ServiceSpec spec_;
   void* self_ = nullptr;

@@ -22,7 +22,7 @@ std::string kind_name(std::uint32_t kind) {
   return kind == BENTO_TENSOR ? "a tensor" : kind == BENTO_JSON ? "JSON" : "bytes";
 }
 
-// Of kind, dtype and shape the first in which the two differ.
+// The first of kind, dtype and shape in which the two differ.
 std::optional<Difference> difference(const bento_value& value, const IoSpec& spec) {
   if (value.kind != spec.kind) return Difference{kind_name(spec.kind), kind_name(value.kind)};
   if (value.kind != BENTO_TENSOR) return std::nullopt;
@@ -52,12 +52,11 @@ Status check_json_output(std::string_view json, const IoSpec& spec, std::string_
   } else if (auto document = parse_json(json); !document.ok()) {
     status = std::move(document).take_status();
   } else if (status = spec.schema->validate(*document); !status.ok()) {
-    return Status(BENTO_INTERNAL,
-                  std::string(who) + " returned JSON that breaks its schema: " + status.message());
+    return Status(BENTO_INTERNAL, std::string(who) + " returned JSON that violates its schema: " +
+                                      status.message());
   }
   if (status.ok()) return {};
-  return Status(BENTO_INTERNAL,
-                std::string(who) + " returned what is not JSON: " + status.message());
+  return Status(BENTO_INTERNAL, std::string(who) + " returned invalid JSON: " + status.message());
 }
 
 Status check_bytes_output(const bento_value& value, std::string_view bytes, const IoSpec& spec,
@@ -68,7 +67,7 @@ Status check_bytes_output(const bento_value& value, std::string_view bytes, cons
     if (is_utf8(bytes)) return {};
     return wrong(who, "text that is not UTF-8", "text");
   }
-  if (type.empty() && !is_media_pattern(spec.mime)) return {};  // it is the declared one
+  if (type.empty() && !is_media_pattern(spec.mime)) return {};  // the declared type is meant
   if (fits_media_type(spec.mime, type)) return {};
   return wrong(who, type.empty() ? "bytes without a media type" : type, spec.mime);
 }

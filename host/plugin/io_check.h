@@ -1,5 +1,5 @@
-// Values held against what was declared of them: what a runner method is given, and what methods
-// and APIs return. Pure; any thread.
+// Checks values against their declarations: the inputs of runner methods, and the results of
+// methods and APIs. Pure; any thread.
 #pragma once
 
 #include <bento/abi.h>
@@ -12,22 +12,22 @@
 
 namespace bentohost::plugin {
 
-// "image/png" of "Image/PNG; x=y".
+// "image/png" for "Image/PNG; x=y".
 std::string media_type(std::string_view content_type);
-// Whether a body of that media type is of the declared one, which may be a pattern: "image/*".
-// "" as declared is any.
+// Whether a body of media type `type` fits the declared one, which may be a pattern: "image/*". ""
+// as declared fits any.
 bool fits_media_type(std::string_view declared, std::string_view type);
-bool is_media_pattern(std::string_view declared);  // no type by itself
+bool is_media_pattern(std::string_view declared);  // not a type by itself
 
 bool is_utf8(std::string_view text);
 
-// What a method is given: kind, dtype and shape. INVALID_ARGUMENT: "clf.predict takes shape (n, 4),
-// got (1, 3)"; `who` is the method.
+// Checks a method's input: kind, dtype and shape. `who` is the method. INVALID_ARGUMENT:
+// "clf.predict takes shape (n, 4), got (1, 3)".
 Status check_input(const bento_value& value, const IoSpec& spec, std::string_view who);
 
-// What a method or an API has returned: the same, and of what is no tensor also its media type,
-// that text is UTF-8, that JSON is JSON and keeps to its schema. INTERNAL: "api classify returned
-// shape (1, 3), but declares shape (n, 2)". A tensor costs a few comparisons.
+// Checks the result of a method or an API: the same, and for other values than tensors also the
+// media type, that text is UTF-8, that JSON is valid and fits its schema. INTERNAL: "api classify
+// returned shape (1, 3), but declares shape (n, 2)". A tensor costs a few comparisons.
 Status check_output(const bento_value& value, const IoSpec& spec, std::string_view who);
 
 }  // namespace bentohost::plugin

@@ -11,7 +11,7 @@
 namespace bentohost::plugin {
 namespace {
 
-// A new file of the bytes of `from`, and what it is.
+// Writes the bytes of `from` to a new file, and returns its identity in `info`.
 Status write_copy(int from, const std::string& at, struct stat& info) {
   const UniqueFd to(::open(at.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0500));
   if (!to) return file_error(at);

@@ -1,5 +1,5 @@
-// KeptFile: a copy of a file whose bytes stay, by a descriptor, whatever happens to the paths where
-// it was put: cleaners of temporary files remove those.
+// KeptFile: a copy of a file whose bytes a descriptor keeps, whatever happens to the paths where it
+// was put, which cleaners of temporary files may remove.
 #pragma once
 
 #include <cstdint>
@@ -15,12 +15,12 @@ namespace bentohost::plugin {
 
 class KeptFile {
  public:
-  // Copies what the descriptor `from` has to a new file `at`. The errors are copy_bytes()'.
+  // Copies the file of the descriptor `from` to a new file `at`. Errors as in copy_bytes().
   static Result<std::shared_ptr<KeptFile>> make(int from, const std::string& at);
 
-  // Has it at this path: if it is not there, by a hard link, or else as another copy. Any thread.
+  // Puts the file at this path, if missing, as a hard link or else as another copy. Any thread.
   Status put(const std::string& at);
-  // A path by which this process, and no other, can read it for as long as the object lives.
+  // A path for this process alone to read the file by, while the object lives.
   std::string readable() const { return "/proc/self/fd/" + std::to_string(fd_.get()); }
 
  private:
@@ -30,7 +30,7 @@ class KeptFile {
 
   const UniqueFd fd_;
   Mutex mutex_;
-  // What was last written; not always what fd_ is open on.
+  // The copy that was written last; fd_ may be open on an earlier one.
   std::string written_to_ BENTO_GUARDED_BY(mutex_);
   std::uint64_t device_ BENTO_GUARDED_BY(mutex_), inode_ BENTO_GUARDED_BY(mutex_);
 };

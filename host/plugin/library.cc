@@ -28,8 +28,8 @@ std::string built_with_text(const bento_plugin_entry& entry) {
   return entry.built_with;
 }
 
-// dlopen and dlclose one at a time: static constructors and destructors of plugins are not made for
-// more.
+// One dlopen or dlclose at a time: plugins' static constructors and destructors are not made for
+// concurrent calls.
 Mutex& loader_mutex() {
   static Mutex mutex;
   return mutex;
@@ -66,7 +66,7 @@ Result<Library> Library::map(const PluginFile& file) {
   remember_library(file.mapped(), file.path);
   void* handle = ::dlopen(file.mapped().c_str(), RTLD_NOW | RTLD_LOCAL);
   if (handle == nullptr) {
-    // dlerror() begins with the name of what was mapped in most cases; people know the other one.
+    // dlerror() mostly begins with the name of the mapped file; people know the other name.
     std::string reason = ::dlerror();
     const std::string mapped = file.mapped() + ": ";
     if (reason.starts_with(mapped)) reason.erase(0, mapped.size());
@@ -109,7 +109,7 @@ Status Library::unmap() {
   if (again == nullptr) return {};
   ::dlclose(again);
   return stays(facts.has_thread_exits
-                   ? "a thread that lives still has to destroy its thread_local objects"
+                   ? "a running thread still has to destroy its thread_local objects"
                    : "another library needs it");
 }
 
@@ -123,12 +123,12 @@ Result<const bento_service*> open_service(const bento_plugin_entry& entry, const
   error.size = sizeof error;
   const bento_service* service = entry.open(host, &error);
   if (service != nullptr) return service;
-  // One that says nothing of why has failed all the same.
+  // A null service without an error code is a failure, too.
   const bento_code code = error.code != BENTO_OK ? error.code : BENTO_UNKNOWN;
   return Status::from_plugin(code, error).prefixed("open failed: ");
 }
 
-// Of the plugins that there are, in a message.
+// Bounds the list of available plugins in a message.
 constexpr std::size_t kLongestList = 1000;
 
 Result<std::string> find_plugin(std::string_view name, const std::vector<std::string>& folders) {

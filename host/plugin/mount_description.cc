@@ -28,7 +28,7 @@ bool is_text_option(std::string_view name, std::string_view options_schema) {
   return false;
 }
 
-// What would break the header, or the response.
+// False for text that would break the header or the response.
 bool is_header_value(std::string_view text) {
   return std::none_of(text.begin(), text.end(),
                       [](unsigned char c) { return (c < ' ' && c != '\t') || c == 0x7f; });
@@ -43,15 +43,15 @@ Status describe_files(const rapidjson::Value& process, MountSpec& spec) {
                                                    : nullptr;
     if (name == "kind") continue;
     if (field == nullptr) return refuse("files have no \"" + std::string(name) + "\"");
-    if (!member.value.IsString()) return refuse("its " + std::string(name) + " is not a text");
+    if (!member.value.IsString()) return refuse("its " + std::string(name) + " is not a string");
     *field = view(member.value);
   }
   if (spec.folder.empty() == spec.folder_option.empty()) {
-    return refuse("files need a folder, or a folder_option, and not both");
+    return refuse("files need either a folder or a folder_option, not both");
   }
   if (spec.folder.find('\0') != std::string::npos) return refuse("its folder has a NUL in it");
   if (!is_header_value(spec.cache_control)) {
-    return refuse("its cache_control is not a header's value");
+    return refuse("its cache_control is not valid in a header");
   }
   return {};
 }
@@ -71,7 +71,7 @@ Status describe_process(const bento_mount& mount, std::string_view options_schem
   }
   if (Status status = describe_files(*process, spec); !status.ok()) return status;
   if (!spec.folder_option.empty() && !is_text_option(spec.folder_option, options_schema)) {
-    return refuse("the service has no option " + spec.folder_option + " that is a text");
+    return refuse("the service has no option " + spec.folder_option + " of type string");
   }
   return {};
 }
@@ -88,10 +88,11 @@ Result<MountSpec> describe_mount(const bento_mount* mount, std::string_view opti
   }
   if (spec.prefix.size() > 1 && spec.prefix.ends_with('/')) spec.prefix.pop_back();
   if (is_reserved(std::string_view(spec.prefix).substr(1))) {
-    return refuse(what + "a reserved name; give it another");
+    return refuse(what + "its name is reserved; give it another");
   }
   if (mount->app.call != nullptr) {
-    if (mount->process.len != 0) return refuse(what + "is an app, or a process, and not both");
+    if (mount->process.len != 0)
+      return refuse(what + "must be either an app or a process, not both");
     spec.app = mount->app;
     return spec;
   }

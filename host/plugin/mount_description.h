@@ -1,5 +1,5 @@
-// What a plugin says of one of its mounts, checked. Pure but for reading the plugin's struct; any
-// thread.
+// The checked description of one of a plugin's mounts. Pure, except that it reads the plugin's
+// struct; any thread.
 #pragma once
 
 #include <bento/abi.h>
@@ -11,13 +11,13 @@
 
 namespace bentohost::plugin {
 
-// An app of the plugin's, or files that the host serves.
+// Either an app of the plugin, or files that the host serves.
 struct MountSpec {
-  std::string prefix;         // "/static"; "/" is all that no route takes
-  std::string folder;         // relative to the plugin's; empty: what folder_option says
+  std::string prefix;         // "/static"; "/": all paths without a route
+  std::string folder;         // relative to the plugin's; empty: see folder_option
   std::string folder_option;  // the option, of type string, that has the folder
   std::string cache_control;  // may be empty
-  bento_app app{};            // an app if it has a call; then the three above say nothing
+  bento_app app{};            // an app if it has a call; the three above are then unused
 };
 
 // FAILED_PRECONDITION, naming the prefix and what is wrong. `options_schema` is the service's.

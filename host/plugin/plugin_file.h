@@ -1,4 +1,4 @@
-// A plugin's file, by its two names: the one that people know it by, and the one that is mapped.
+// A plugin's file and its two names: the one that people know, and the one that is mapped.
 #pragma once
 
 #include <memory>
@@ -10,8 +10,8 @@ class PrivateCopy;
 
 struct PluginFile {
   std::string path;   // absolute: where its author put it; for messages, and for plugin_dir
-  std::string image;  // what is loaded, a copy of ours; empty: the file itself
-  // The copy, in the process that made it: for who has others load it, later than that.
+  std::string image;  // our copy, which is loaded; empty: the file itself
+  // The copy, in the process that made it: needed to have other processes load it later.
   std::shared_ptr<const PrivateCopy> copy = nullptr;
 
   std::string dir() const { return path.substr(0, path.rfind('/')); }

@@ -23,9 +23,9 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr Duration kLookAgain = std::chrono::milliseconds(10);
-constexpr std::ptrdiff_t kMaxLinks = 4096;  // in one folder; beyond that libraries come first
+constexpr std::ptrdiff_t kMaxLinks = 4096;  // in one folder, libraries first
 
-// By the wall clock, as files have it. One from the future has been left alone for long.
+// By the wall clock, like file times. A time in the future counts as quiet.
 bool is_quiet(const FileStamp& stamp, Duration quiet) {
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME, &now);
@@ -34,7 +34,7 @@ bool is_quiet(const FileStamp& stamp, Duration quiet) {
   return age < 0 || age >= std::chrono::nanoseconds(quiet).count();
 }
 
-// The deepest folder that all places are in or below; "" for the root.
+// The deepest folder that contains all places; "" for the root.
 std::string common_folder(const std::vector<BroughtFolder>& folders) {
   std::string common = folders.front().place;
   for (const BroughtFolder& folder : folders) {
@@ -123,7 +123,7 @@ Result<KeptFilePtr> CopyFolder::copy_when_quiet(const std::string& path, const s
     struct stat info {};
     if (!from || ::fstat(from.get(), &info) != 0) return file_error(path);
     if (!S_ISREG(info.st_mode))
-      return check_elf_file(path).prefixed(path + ": ");  // says what it is
+      return check_elf_file(path).prefixed(path + ": ");  // names the kind of file
     auto before = file_stamp(from.get());
     if (!before.ok()) return std::move(before).take_status();
     stamp = *before;
@@ -132,7 +132,7 @@ Result<KeptFilePtr> CopyFolder::copy_when_quiet(const std::string& path, const s
       if (!copy.ok()) {
         return std::move(copy).take_status().prefixed(path + " to " + at + ": ");
       }
-      // Who wrote to it meanwhile, or put another in its place, is not done with it.
+      // If the file was changed or replaced meanwhile, its author is not done.
       const auto now = file_stamp(path);
       if (now.ok() && *now == stamp) return copy;
       ::unlink(at.c_str());
@@ -182,7 +182,7 @@ Status CopyFolder::surround(PrivateCopy& copy, const Brought& brought, Patience 
   const auto inside = [&](const std::string& place) {
     return place.size() > common.size() ? place.substr(common.size() + 1) : std::string();
   };
-  std::set<std::string> taken;  // by what is no link
+  std::set<std::string> taken;  // paths that must not be links
   for (const BroughtFolder& folder : brought.folders) {
     std::string at = inside(folder.place);
     for (std::string above = at; !above.empty();) {
@@ -213,7 +213,7 @@ Status CopyFolder::surround(PrivateCopy& copy, const Brought& brought, Patience 
     if (Status status = copy.restore_all(); !status.ok()) return status;
     if (before != at) {
       ::unlink((root + "/" + before).c_str());
-      if (Status status = copy.restore_all(); !status.ok()) return status;  // a link of that name
+      if (Status status = copy.restore_all(); !status.ok()) return status;  // now a link, perhaps
     }
   }
   for (const BroughtLibrary& library : brought.libraries) {

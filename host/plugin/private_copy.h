@@ -1,10 +1,10 @@
-// Private copies of plugins' files. What is loaded is never the file that its author builds: that
-// may be overwritten in place, which is a SIGBUS in whoever has it mapped, and dlopen of a path
-// that is loaded already gives the old code.
+// Private copies of plugins' files. The author's own file is never loaded: overwriting it in place
+// causes SIGBUS in processes that have it mapped, and dlopen of a path that is already loaded
+// returns the old code.
 //
-// Each copy has a folder of its own, which looks from inside as the original's does: the libraries
-// that the plugin brings (brought_libraries.h) are copies too, at the same places from $ORIGIN, and
-// what else is in the folders that the loader or the plugin may search is there as symbolic links.
+// Each copy has a folder of its own that looks like the original's: the libraries that the plugin
+// brings (brought_libraries.h) are copies at the same places relative to $ORIGIN, and all other
+// files in the folders that the loader or the plugin may search are symbolic links.
 #pragma once
 
 #include <cstdint>
@@ -23,21 +23,21 @@
 
 namespace bentohost::plugin {
 
-// A copy that is removed when its owner goes; what is mapped of it stays mapped. Any thread.
+// One copy. Its files are removed when it is destroyed; mapped files stay mapped. Any thread.
 class PrivateCopy {
  public:
   ~PrivateCopy();
   PrivateCopy(const PrivateCopy&) = delete;
   PrivateCopy& operator=(const PrivateCopy&) = delete;
 
-  // Where it was put last.
+  // The plugin's path; restore() may change it.
   std::string path() const;
-  // Has all of it be there, as it was when it was made, for somebody who is about to load it. The
-  // path, which is another one if a cleaner of temporary files took the whole place.
+  // Restores all files, as they were when the copy was made, for somebody about to load the plugin.
+  // Returns its path, which differs if a cleaner of temporary files took the whole folder.
   Result<std::string> restore() const;
-  // By which this process can read the plugin, whatever has become of the path.
+  // A path by which this process can read the plugin, even if path() was removed.
   std::string readable() const { return files_.front().file->readable(); }
-  // The copy of the library that has `place` beside the original; null if there is none.
+  // The copy of the library whose original has this `place`; null if none has.
   KeptFilePtr library(const std::string& place) const;
 
  private:
@@ -53,12 +53,12 @@ class PrivateCopy {
 
   PrivateCopy(std::shared_ptr<CopyPlace> place, std::uint64_t number)
       : place_(std::move(place)), number_(number) {}
-  std::string root() const BENTO_REQUIRES(place_->mutex());  // of its folder
+  std::string root() const BENTO_REQUIRES(place_->mutex());  // of the copy
   Status restore_all() const BENTO_REQUIRES(place_->mutex());
 
   const std::shared_ptr<CopyPlace> place_;
   const std::uint64_t number_;
-  // In the folder. They change no more once others have the copy.
+  // In the copy's folder. Constant once others have the copy.
   std::vector<std::string> folders_;
   std::vector<File> files_;  // the plugin first
   std::vector<Link> links_;
@@ -68,7 +68,7 @@ using PrivateCopyPtr = std::shared_ptr<const PrivateCopy>;
 // All copies of this process. One thread at a time.
 class CopyFolder {
  public:
-  // The errors, and what "" means, are CopyPlace::create()'s.
+  // `parent` and errors as in CopyPlace::create().
   static Result<std::unique_ptr<CopyFolder>> create(const std::string& parent);
   ~CopyFolder() { place_->remove(); }
   CopyFolder(const CopyFolder&) = delete;
@@ -76,17 +76,17 @@ class CopyFolder {
 
   std::string path() const;
 
-  // How long a file must have been left alone (by its size and times) before it is copied, and how
-  // long to wait for that: then UNAVAILABLE.
+  // How long a file must be unchanged (size and times) before it is copied, and how long to wait
+  // for that; after that the error is UNAVAILABLE.
   struct Patience {
     Duration quiet{}, longest{};
   };
-  // A copy of `path` in a folder of its own, still without what it brings. `stamp` becomes what was
-  // copied. RESOURCE_EXHAUSTED when there is no room for it.
+  // Copies `path` to a folder of its own, without the libraries that it brings. Sets `stamp` to the
+  // copied file's. RESOURCE_EXHAUSTED if there is no room.
   Result<std::shared_ptr<PrivateCopy>> copy(const std::string& path, Patience patience,
                                             FileStamp& stamp);
-  // Puts around the copy what its original has around it. A library whose file is the same as that
-  // of an earlier copy, is the same file here.
+  // Adds what the original has around it: libraries, folders, links. A library whose file did not
+  // change since an earlier copy shares that copy's file.
   Status surround(PrivateCopy& copy, const Brought& brought, Patience patience);
 
  private:

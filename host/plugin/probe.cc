@@ -28,7 +28,7 @@ namespace bentohost::plugin {
 namespace {
 
 constexpr std::size_t kMaxReport = 16u << 20;
-constexpr std::size_t kMaxStderr = 4096;  // the last of it is shown
+constexpr std::size_t kMaxStderr = 4096;  // its end is shown
 
 // ---- the child -------------------------------------------------------------------------------
 
@@ -68,7 +68,7 @@ class Reporter {
   void write(const std::string& text) {
     for (std::size_t done = 0; done < text.size();) {
       const ssize_t n = ::write(fd_, text.data() + done, text.size() - done);
-      if (n <= 0) return;  // the host is gone; so are we, soon
+      if (n <= 0) return;  // the host is gone, and so are we soon
       done += static_cast<std::size_t>(n);
     }
   }
@@ -77,14 +77,14 @@ class Reporter {
 
 // ---- the host --------------------------------------------------------------------------------
 
-// How often those are asked who do not tell: whether it is still wanted, and, without a pidfd,
-// whether it has ended.
+// How often to poll whether the probe is cancelled and, without a pidfd, whether the child has
+// ended.
 constexpr Duration kLook = std::chrono::milliseconds(20);
-// For a child to die of SIGKILL; then it hangs in the kernel, and is left behind.
+// How long a child has to die of SIGKILL. After that it hangs in the kernel and is left behind.
 constexpr Duration kKillGrace = std::chrono::seconds(2);
 
-// A child and what it says. Only its end counts: it may close its pipes long before, and what it
-// has started may keep them open long after.
+// A child and its output. Waits for the child's end, not for the pipes': the child may close them
+// long before, and processes that it started may keep them open long after.
 class Watched {
  public:
   enum class End { kEnded, kLate, kCancelled, kBabbling };
@@ -93,15 +93,15 @@ class Watched {
     for (const int fd : fds_) ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
   }
 
-  // Whatever comes of it, there is no more to be done about the child.
+  // When it returns, nothing remains to be done about the child.
   End run(const ProbeOptions& options) {
     const End end = watch(options);
     if (end == End::kEnded) return end;
     ::kill(pid_, SIGKILL);
-    if (options.is_low_priority) restore_priority(pid_);  // its end is waited for
+    if (options.is_low_priority) restore_priority(pid_);  // we wait for its end
     status_ = reap_by(pid_, pidfd_, std::chrono::steady_clock::now() + kKillGrace);
     if (!status_) {
-      log_error("the process that tries a plugin out does not die of SIGKILL and is left behind",
+      log_error("the process that tries out a plugin survives SIGKILL and is left behind",
                 {{"pid", pid_}});
     }
     read();
@@ -135,7 +135,7 @@ class Watched {
     ::poll(fds, 3, static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(longest).count()));
   }
 
-  // What is there now; false when that is too much.
+  // Reads the output that is there now; false if it is too much.
   bool read() {
     for (int i = 0; i < 2; ++i) {
       std::string& text = i == 0 ? output : errors;
@@ -201,7 +201,7 @@ std::string with_last_output(std::string message, std::string errors) {
 }  // namespace
 
 int run_probe(const PluginFile& file, int parent_pid, const std::string& host_version) {
-  make_harmless({SIGPIPE});  // as in the processes that will serve
+  make_harmless({SIGPIPE});  // as in serving processes
   become_child(parent_pid);
   auto pipes = take_stdio();
   if (!pipes.ok()) return 1;
@@ -262,13 +262,13 @@ Result<ProbeReport> probe(const PluginFile& file, const ProbeOptions& options,
                                    std::move(errors)));
   }
   if (end == Watched::End::kBabbling) {
-    return Status(BENTO_FAILED_PRECONDITION, path + ": what it says of itself is more than " +
+    return Status(BENTO_FAILED_PRECONDITION, path + ": its description is larger than " +
                                                  std::to_string(kMaxReport >> 20) +
                                                  " MiB: its options' schemas, names and "
                                                  "routes must be shorter");
   }
   if (!outcome.error.empty()) return Status(BENTO_FAILED_PRECONDITION, std::move(outcome.error));
-  const bool has_failed = status != 0 && status != kNoStatus;  // others may have reaped it
+  const bool has_failed = status != 0 && status != kNoStatus;  // other code may have reaped it
   if (has_failed || !outcome.has_report) {
     const std::string how = status == kNoStatus ? "is gone" : exit_text(status);
     return Status(BENTO_FAILED_PRECONDITION,

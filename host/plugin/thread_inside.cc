@@ -22,8 +22,8 @@
 namespace bentohost::plugin {
 namespace {
 
-constexpr std::uint64_t kMaxStack = 8u << 20;  // of it is looked at
-constexpr int kLooks = 20;                     // at a thread that is running, a millisecond apart
+constexpr std::uint64_t kMaxStack = 8u << 20;  // how much of it is read
+constexpr int kLooks = 20;                     // tries for a running thread, 1 ms apart
 
 struct Range {
   std::uint64_t begin, end;
@@ -51,8 +51,8 @@ std::vector<Range> code_of(const std::string& image) {
   return search.found;
 }
 
-// The last two words of /proc/self/task/TID/syscall of a thread that waits: its stack pointer and
-// where it is. Nothing while it runs.
+// For a waiting thread, the last two words of /proc/self/task/TID/syscall are its stack pointer and
+// program counter. Nothing while it runs.
 std::optional<std::uint64_t> stack_pointer(pid_t tid) {
   std::ifstream file("/proc/self/task/" + std::to_string(tid) + "/syscall");
   std::string line;
@@ -67,8 +67,8 @@ std::optional<std::uint64_t> stack_pointer(pid_t tid) {
   return value;
 }
 
-// From `from` to the end of what is mapped there. Read through the kernel, for the thread may end
-// and take its stack with it.
+// Searches from `from` to the end of the mapping. Reads through the kernel, since the thread may
+// end and its stack be unmapped.
 bool has_address_above(std::uint64_t from, const std::vector<Range>& code) {
   std::array<std::uint64_t, 512> words;
   for (std::uint64_t at = from & ~std::uint64_t{7}; at < from + kMaxStack; at += sizeof words) {

@@ -1,4 +1,4 @@
-// Whether a thread that is not the host's runs a library's code: then that must stay mapped.
+// Detects threads, other than the host's, in a library's code, which must then stay mapped.
 #pragma once
 
 #include <sys/types.h>
@@ -7,9 +7,9 @@
 
 namespace bentohost::plugin {
 
-// The number of such a thread, or 0. `image` is the name that the library was loaded by. A thread
-// counts when an address of the library's code is on its stack, or when that cannot be seen because
-// it does not stop running: in doubt it is inside.
+// The id of such a thread, or 0. `image` is the name that the library was loaded by. A thread
+// counts if an address of the library's code is on its stack, or in doubt: if its stack cannot be
+// read because it never stops running.
 pid_t thread_inside(const std::string& image);
 
 }  // namespace bentohost::plugin

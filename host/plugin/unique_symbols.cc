@@ -15,12 +15,12 @@
 namespace bentohost::plugin {
 namespace {
 
-constexpr std::size_t kNamed = 5;                  // of them in a message
-constexpr std::string_view kGuardPrefix = "_ZGV";  // "is it constructed": goes with its variable
+constexpr std::size_t kNamed = 5;                  // names in one message
+constexpr std::string_view kGuardPrefix = "_ZGV";  // "is it constructed"; listed after variables
 
 struct Bound {
   UniqueSymbol symbol;
-  std::string path;  // of the library that it is in
+  std::string path;  // of its library
 };
 
 struct Known {
@@ -75,15 +75,14 @@ Status check_unique_symbols(const ElfFacts& plugin, const Brought& brought) {
                              }
                            };
   look_at({}, plugin);
-  // A library that is loaded already is the same one for both generations.
+  // A library that is already loaded is shared by both generations.
   for (const BroughtLibrary& library : brought.libraries) look_at(library.source, library.facts);
   if (shared.empty()) return {};
-  return {
-      BENTO_FAILED_PRECONDITION,
-      "it has unique symbols (STB_GNU_UNIQUE), of which a process has one for all libraries, and "
-      "would go on with the variables of " +
-          whose + " as it was loaded before: " + named(std::move(shared)) +
-          "; build it with -fno-gnu-unique, as bento_add_plugin() does, or restart bentohost"};
+  return {BENTO_FAILED_PRECONDITION,
+          "it has unique symbols (STB_GNU_UNIQUE), which all libraries of a process share, and "
+          "would use the variables of " +
+              whose + ", which was loaded before: " + named(std::move(shared)) +
+              "; build it with -fno-gnu-unique, as bento_add_plugin() does, or restart bentohost"};
 }
 
 void note_unique_symbols(const std::string& path, const ElfFacts& plugin, const Brought& brought) {

@@ -1,7 +1,7 @@
 // Variables of binding STB_GNU_UNIQUE, which g++ makes of static variables in templates and inline
-// functions unless told otherwise: the loader gives every library of a process the first one of a
-// name that any of them has used, and never lets go of it. A new generation of a plugin would go on
-// with the old one's.
+// functions unless told otherwise. All libraries of a process share the first one of a name that
+// was used, and the loader never unloads it. A new generation of a plugin would use the old one's
+// variables.
 #pragma once
 
 #include <string>
@@ -12,12 +12,12 @@
 
 namespace bentohost::plugin {
 
-// Before a plugin is loaded: FAILED_PRECONDITION names, as in the source, the variables that would
-// be those of a library that was loaded before, and the compiler's flag that helps. Constants of
-// the same bytes are no matter: it is the same, whoever's they are. Any thread.
+// Call before a plugin is loaded. FAILED_PRECONDITION names the variables, as in the source, that
+// it would share with a library loaded before, and the compiler flag that helps. Sharing constants
+// with the same bytes is harmless and allowed. Any thread.
 Status check_unique_symbols(const ElfFacts& plugin, const Brought& brought);
 
-// After it has been loaded. `path` is what people call it. Any thread.
+// Call after the plugin was loaded. `path` is the path that people know. Any thread.
 void note_unique_symbols(const std::string& path, const ElfFacts& plugin, const Brought& brought);
 
 // "Counter<int>::calls" for _ZN7CounterIiE5callsE; other names as they are.

@@ -18,8 +18,8 @@
 //   0 u32 kind  4 u32 dtype  8 u32 ndim  12 u32 name length  16 u32 MIME length  20 u32 zero
 //   24 u64 data length  32 i64 shape[ndim], name, MIME type, zeros up to a multiple of 64, data
 //
-// A decoder trusts nothing: each length is checked against what is there, and against kMaxBody,
-// before anything is allocated for it.
+// A decoder trusts nothing: each length is checked against the bytes that are there, and against
+// kMaxBody, before memory is allocated for it.
 #pragma once
 
 #include <cstdint>
@@ -40,7 +40,7 @@ inline constexpr std::size_t kHeaderSize = 64;
 inline constexpr std::uint64_t kMaxBody = std::uint64_t{1} << 31;  // 2 GiB
 inline constexpr std::uint32_t kMaxCallers = 1u << 20;
 inline constexpr std::uint32_t kMaxValues = 1u << 10;
-inline constexpr std::size_t kMaxMessage = 1u << 16;  // of a kError; a longer one is cut
+inline constexpr std::size_t kMaxMessage = 1u << 16;  // of a kError; longer ones are cut
 
 enum class FrameType : std::uint8_t {
   kHello = 1,   // host to runner, once: JSON with the options, the host's version
@@ -58,26 +58,26 @@ struct FrameHeader {
 };
 
 // Reads the first kHeaderSize bytes. INVALID_ARGUMENT: wrong magic, version or type, a body over
-// kMaxBody, anything but zero in flags or the reserved bytes.
+// kMaxBody, flags or reserved bytes that are not zero.
 Result<FrameHeader> decode_header(std::span<const char> bytes);
 
-// A frame being written at the end of `out`; the body length is set by finish(). `out` must be
-// empty or hold whole frames, each padded to 64 bytes, so that data stays aligned.
+// Writes a frame at the end of `out`; finish() sets the body length. `out` must be empty or hold
+// whole frames, each padded to 64 bytes, so that data stays aligned.
 class FrameWriter {
  public:
   FrameWriter(AlignedBuffer& out, FrameType type, std::uint64_t id, std::uint32_t method);
   void text(std::string_view text);                                        // kHello
   void rows(std::span<const std::uint32_t> rows, std::uint32_t n_values);  // kCall, first
   void value_count(std::uint32_t n);                                       // kResult, first
-  // kCall, kResult. A value that check_value() took; a strided tensor is written in C order.
+  // kCall, kResult. `value` has passed check_value(). Strided tensors are written in C order.
   void value(const bento_value& value);
-  // A tensor's header, and room for its data, which the caller fills before the next call: batching
-  // gathers the rows of many callers without a copy between. `data_length` must be the shape's.
+  // Writes a tensor's header and returns room for its data, to be filled before the next call. So
+  // batching gathers many callers' rows directly. `data_length` must match the shape.
   char* tensor(std::string_view name, std::uint32_t dtype, std::span<const std::int64_t> shape,
                std::size_t data_length);
-  void error(const Status& status);  // kError; of a status that is not OK
-  // Of a frame that no peer would take (over kMaxBody, kMaxCallers, kMaxValues or kMaxLabel; fewer
-  // or more values than announced) it takes back every byte, and returns false.
+  void error(const Status& status);  // kError; `status` is not OK
+  // False for a frame that no peer would accept (over kMaxBody, kMaxCallers, kMaxValues or
+  // kMaxLabel; fewer or more values than announced): all its bytes are removed from `out`.
   bool finish();
 
  private:
@@ -92,35 +92,35 @@ class FrameWriter {
   bool valid_ = true;
 };
 
-// What a kCall or kResult body holds. The views point into `body`, shapes too, which must outlive
-// them and start at a 64-byte boundary. Reuse one object: once it has the capacity, decoding
-// allocates nothing.
+// The contents of a kCall or kResult body. The views, shapes included, point into `body`, which
+// must outlive them and start at a 64-byte boundary. Reuse one object: once it has the capacity,
+// decoding allocates nothing.
 struct DecodedValues {
   std::vector<bento_value> values;
   std::vector<std::uint32_t> rows;  // kCall
 };
-// INVALID_ARGUMENT for a body that is not one, and then `out` is empty.
+// INVALID_ARGUMENT for a malformed body; `out` is then empty.
 Status decode_call(std::span<const char> body, DecodedValues& out);
 Status decode_result(std::span<const char> body, DecodedValues& out);
-// The error in a kError body; a body that is not one gives INTERNAL "malformed error frame".
+// The error in a kError body. A malformed body gives INTERNAL "malformed error frame".
 Status decode_error(std::span<const char> body);
 
-// Cuts a byte stream into frames. Feed it: read up to writable().size() bytes into writable(), then
-// commit(n), then take next() until it is empty; a header that is no header breaks the stream for
-// good. The buffer grows with what has arrived, doubling, not with what a header claims.
+// Cuts a byte stream into frames. Read up to writable().size() bytes into writable(), then call
+// commit(n), then next() until it is empty. A malformed header breaks the stream for good. The
+// buffer doubles as bytes arrive, and does not trust the length in a header.
 class FrameReader {
  public:
   struct Frame {
     FrameHeader header;
-    std::span<const char> body;  // 64-byte aligned; dies at the next writable() or recycle()
+    std::span<const char> body;  // 64-byte aligned; valid until the next writable() or recycle()
   };
   std::span<char> writable();  // never empty
   void commit(std::size_t n);
   Result<std::optional<Frame>> next();
-  // Ends the life of the frames taken so far, and gives back what a huge one needed. writable()
-  // begins with it; a loop that will not read before the peer writes again calls it itself.
+  // Invalidates the frames taken so far, and frees the memory that a huge one needed. writable()
+  // calls it first. Call it before waiting for the peer without a writable().
   void recycle();
-  // Bytes that have arrived of a frame that is not whole yet.
+  // Bytes of an incomplete frame that have arrived.
   std::size_t pending() const { return end_ - begin_; }
   // Bytes of memory held.
   std::size_t capacity() const { return buffer_.size(); }
@@ -131,7 +131,7 @@ class FrameReader {
 
   AlignedBuffer buffer_;
   std::size_t begin_ = 0, end_ = 0;  // begin_ is always a multiple of 64
-  std::size_t needed_ = 0;           // the size of the frame at begin_; 0: not known yet
+  std::size_t needed_ = 0;           // the size of the frame at begin_; 0: unknown yet
   Status broken_;
 };
 

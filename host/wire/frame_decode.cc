@@ -10,13 +10,13 @@ Status malformed(const char* what) {
   return {BENTO_INVALID_ARGUMENT, std::string("malformed frame: ") + what};
 }
 
-// Walks a body from its start; every step is checked against what is left.
+// Reads a body from its start; every step is checked against the bytes left.
 class Cursor {
  public:
   explicit Cursor(std::span<const char> body) : body_(body) {}
 
   std::size_t left() const { return body_.size() - at_; }
-  // The next `length` bytes, which the caller knows to be there.
+  // The next `length` bytes; the caller has checked that they are there.
   const char* take(std::size_t length) {
     const char* bytes = body_.data() + at_;
     at_ += length;
@@ -28,7 +28,7 @@ class Cursor {
     std::memcpy(&out, take(sizeof out), sizeof out);
     return true;
   }
-  // Steps to the next multiple of 64; false when the body ends before it.
+  // Steps to the next multiple of 64; false if the body ends before it.
   bool align() {
     const std::size_t skip = align_up(at_) - at_;
     if (skip > left()) return false;
@@ -42,7 +42,7 @@ class Cursor {
 };
 
 Status decode_tensor(const layout::Value& fixed, const char* shape, bento_tensor& tensor) {
-  // At a multiple of 8 in an aligned body, so that the shape may be used where it is.
+  // The shape is at a multiple of 8 in an aligned body, so it can be used in place.
   tensor.shape = reinterpret_cast<const std::int64_t*>(shape);
   tensor.dtype = fixed.dtype;
   tensor.ndim = fixed.ndim;
@@ -73,7 +73,7 @@ Status decode_value(Cursor& cursor, bento_value& value) {
   if (!cursor.align() || !cursor.read(fixed)) return malformed("a value is cut short");
   if (Status status = check_fixed(fixed); !status.ok()) return status;
 
-  // No overflow: ndim and the labels' lengths have just been found to be small.
+  // No overflow: ndim and the labels' lengths have just been checked.
   const std::size_t shape_length = fixed.ndim * sizeof(std::int64_t);
   if (cursor.left() < shape_length + fixed.name_length + fixed.mime_length) {
     return malformed("a value's name or shape is cut short");
@@ -96,7 +96,7 @@ Status decode_value(Cursor& cursor, bento_value& value) {
   return decode_tensor(fixed, shape, value.tensor);
 }
 
-// The counts are held against the bytes that are left before a vector takes their size.
+// Checks the counts against the bytes left before a vector is resized to them.
 Status decode_counts(Cursor& cursor, DecodedValues& out) {
   layout::Counts counts;
   if (!cursor.read(counts)) return malformed("the counts are cut short");
@@ -171,8 +171,8 @@ Status decode_error(std::span<const char> body) {
   if (!cursor.read(error) || error.code == BENTO_OK || cursor.left() > kMaxMessage) {
     return {BENTO_INTERNAL, "malformed error frame"};
   }
-  // What is not the status of an HTTP error is left to the code, for it would go out in a status
-  // line.
+  // A number that is not an HTTP error status is dropped, since it would be sent in a status line;
+  // the code then implies the status.
   if (error.http_status < 400 || error.http_status > 599) error.http_status = 0;
   const std::size_t length = cursor.left();
   return Status::with_http(error.http_status, error.code, std::string(cursor.take(length), length));

@@ -7,9 +7,9 @@
 namespace bentohost::wire {
 namespace {
 
-constexpr std::size_t kFirstBuffer = 64 * 1024;   // what a Linux pipe holds
-constexpr std::size_t kLeastRoom = 16 * 1024;     // less is not worth a read
-constexpr std::size_t kKeptBuffer = 1024 * 1024;  // a larger one goes back when little is in it
+constexpr std::size_t kFirstBuffer = 64 * 1024;   // the capacity of a Linux pipe
+constexpr std::size_t kLeastRoom = 16 * 1024;     // less room is not worth a read
+constexpr std::size_t kKeptBuffer = 1024 * 1024;  // larger ones are freed when nearly empty
 
 }  // namespace
 
@@ -42,13 +42,13 @@ Result<std::optional<FrameReader::Frame>> FrameReader::next() {
 }
 
 void FrameReader::recycle() {
-  if (!broken_.ok()) begin_ = end_;  // nothing after a break is looked at
+  if (!broken_.ok()) begin_ = end_;  // input after a break is ignored
   if (begin_ == end_) begin_ = end_ = 0;
   if (buffer_.size() > kKeptBuffer && pending() <= kFirstBuffer / 2) move_to(kFirstBuffer);
 }
 
-// Compacts when that frees at least half of the buffer, so that the bytes moved stay fewer than
-// those read; else doubles it, though not beyond what the frame at begin_ needs.
+// Compacts if that frees at least half of the buffer, so that fewer bytes are moved than read; else
+// doubles the buffer, but not beyond what the frame at begin_ needs.
 void FrameReader::make_room() {
   const std::size_t live = pending();
   if (!buffer_.empty() && live <= buffer_.size() / 2) {
@@ -62,7 +62,7 @@ void FrameReader::make_room() {
   move_to(needed_ > live ? std::min(doubled, enough) : doubled);
 }
 
-// Takes the pending bytes to the start of a buffer of another size.
+// Moves the pending bytes to the start of a new buffer of `size` bytes.
 void FrameReader::move_to(std::size_t size) {
   const std::size_t live = pending();
   AlignedBuffer buffer;

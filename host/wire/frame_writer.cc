@@ -87,15 +87,15 @@ bool FrameWriter::finish() {
   return true;
 }
 
-// Room for `length` bytes at the end, to be overwritten.
+// Room for `length` bytes at the end, for the caller to fill.
 char* FrameWriter::extend(std::size_t length) {
   const std::size_t at = out_.size();
   out_.resize(at + length);
   return out_.data() + at;
 }
 
-// The same, from the next multiple of 64 on. What is skipped is zeroed: old memory tells no peer
-// anything.
+// The same, from the next multiple of 64 on. The skipped bytes are zeroed, so that no old memory
+// leaks to the peer.
 char* FrameWriter::extend_aligned(std::size_t length) {
   const std::size_t end = out_.size();
   const std::size_t at = align_up(end);
@@ -112,8 +112,7 @@ void FrameWriter::counts(std::span<const std::uint32_t> rows, std::uint32_t n_va
   put(put(at, counts), rows.data(), rows.size_bytes());
 }
 
-// Writes all of a value but its data, and returns the room for that. The value's own data is not
-// looked at.
+// Writes a value without its data, and returns room for the data. Ignores the value's own data.
 char* FrameWriter::begin_value(const bento_value& value, std::size_t data_length) {
   const std::string_view name = to_view(value.name), mime = to_view(value.mime);
   valid_ = valid_ && values_left_ > 0 && name.size() <= kMaxLabel && mime.size() <= kMaxLabel;

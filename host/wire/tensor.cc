@@ -16,7 +16,7 @@ struct Axis {
   std::int64_t extent, stride;
 };
 
-// The axes from the outermost, without those of extent 1; neighbours that one stride walks are
+// The axes from the outermost, without those of extent 1. Neighbours that one stride covers are
 // joined, so that a tensor with a few strided axes is copied in its longest runs.
 std::size_t joined_axes(const bento_tensor& tensor, std::array<Axis, kMaxDims>& axes) {
   const auto size = static_cast<std::int64_t>(dtype_size(tensor.dtype));
@@ -67,7 +67,7 @@ char* copy_axes(const char* from, std::span<const Axis> axes, std::size_t size, 
   return out;
 }
 
-// A tensor in C order as batching sees it: `outer` blocks, each of the axis's rows of `row` bytes.
+// A tensor in C order as batching sees it: `outer` blocks of the axis's rows, `row` bytes each.
 struct Blocks {
   std::int64_t outer;
   std::size_t row;
@@ -93,7 +93,7 @@ bool agree(const bento_tensor& a, const bento_tensor& b, std::int32_t axis) {
   return true;
 }
 
-// Adds the rows of `part` to the shape that is being joined.
+// Adds the rows of `part` to the shape of `joined`.
 Status join(const bento_value& part, const bento_value& first, std::int32_t axis, Value& joined) {
   if (Status status = check_value(part); !status.ok()) return status;
   if (part.kind != BENTO_TENSOR) return invalid("only tensors can be joined");
@@ -159,7 +159,7 @@ Result<Value> concat(std::span<const bento_value> parts, std::int32_t axis) {
   if (bytes < 0 || static_cast<std::uint64_t>(bytes) > kMaxData) {
     return invalid("the joined tensor would be of shape " + shape_text(joined.shape));
   }
-  if (bytes == 0) return joined;  // then the outer extents may be anything: no loop over them
+  if (bytes == 0) return joined;  // the outer extents may be huge: do not loop over them
 
   try {
     joined.data.resize(static_cast<std::size_t>(bytes));

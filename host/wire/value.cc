@@ -22,7 +22,7 @@ static_assert(std::size(kDtypes) == BENTO_F64 + 1);
 
 Status invalid(std::string message) { return {BENTO_INVALID_ARGUMENT, std::move(message)}; }
 
-// `unit` times every extent but the zeros, then 0 if there was one; -1 as element_count() says.
+// `unit` times all nonzero extents, or 0 if an extent is 0; -1 as in element_count().
 std::int64_t checked_product(std::int64_t unit, std::span<const std::int64_t> shape) {
   std::int64_t product = unit;
   bool empty = false;
@@ -37,8 +37,7 @@ std::int64_t checked_product(std::int64_t unit, std::span<const std::int64_t> sh
   return empty ? 0 : product;
 }
 
-// Whether every element is inside the data. A negative stride is not: it reaches before the first
-// one.
+// Whether every element is inside the data. Negative strides reach before it.
 bool strides_stay_inside(const bento_tensor& tensor) {
   std::int64_t last = 0;
   for (std::uint32_t i = 0; i < tensor.ndim; ++i) {
@@ -62,7 +61,7 @@ Status check_tensor(const bento_tensor& tensor) {
   if (dtype_size(tensor.dtype) == 0)
     return invalid("unknown dtype " + std::to_string(tensor.dtype));
   if (tensor.ndim > kMaxDims) {
-    return invalid("a tensor of " + std::to_string(tensor.ndim) + " dimensions, the most are " +
+    return invalid("a tensor of " + std::to_string(tensor.ndim) + " dimensions; the limit is " +
                    std::to_string(kMaxDims));
   }
   if (tensor.ndim > 0 && tensor.shape == nullptr) return invalid("a tensor without a shape");

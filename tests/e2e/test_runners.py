@@ -103,7 +103,7 @@ class Deaths(HostTest):
         reply = host.post("/fragile", [[-6]])
         self.assertEqual((reply.status, reply.header("retry-after")), (503, "1"), reply)
         self.assertIn("exited with code 7", reply.json()["detail"])
-        line = host.log_line("exited with code 7 in a call of the plugin's: it called exit()")
+        line = host.log_line("exited with code 7 in a call into the plugin: it called exit()")
         for words in ("service=lab", 'call="runner worker.fragile"', "runner=worker"):
             self.assertIn(words, line)
         host.log_line("runner ended: it exited with code 7")

@@ -97,7 +97,7 @@ class Crash(SupervisorTest):
             reply, _, old = self.crash(host, f"exit/{how}")
             self.assertEqual((reply.status, reply.header("retry-after")), (503, "1"), how)
             self.assertEqual(waiting.answer().status, 503)
-            line = host.log_line("exited with code 3 in a call of the plugin's")
+            line = host.log_line("exited with code 3 in a call into the plugin")
             for part in (words, f"plugin={CRASHES}", 'call="api exit"', f"path=/exit/{how}", "request_id="):
                 self.assertIn(part, line)
             host.log_line("  #0 ")

@@ -20,12 +20,12 @@ extern "C" {  // glibc 2.36 forgot it in the header
 namespace bentohost {
 namespace {
 
-// Without a pidfd: how often reap_by() looks, and reap_later().
+// Without a pidfd: how often reap_by() and reap_later() check.
 constexpr Duration kLook = std::chrono::milliseconds(10);
 constexpr Duration kLookLater = std::chrono::seconds(1);
 
-// Without a pidfd, on a loop that sleeps as long as nothing else is to do: a process that nobody
-// asks about may stay a zombie until then.
+// Without a pidfd: checks only when the loop is awake anyway, and does not wake it. Until then the
+// process may stay a zombie, since nobody asks about it.
 void look_later(EventLoop& loop, pid_t child) {
   struct State {
     EventLoop::TickerId ticker = 0;
@@ -69,7 +69,7 @@ std::optional<int> reap(pid_t child) {
 bool has_ended(pid_t child) {
   siginfo_t info{};
   while (::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOHANG | WNOWAIT) != 0) {
-    if (errno != EINTR) return true;  // it is nobody's, or somebody else's, by now
+    if (errno != EINTR) return true;  // reaped already, or not our child
   }
   return info.si_pid == child;
 }
@@ -93,7 +93,7 @@ void reap_later(EventLoop& loop, pid_t child, UniqueFd pidfd) {
   const int fd = pidfd.get();
   const auto held = std::make_shared<UniqueFd>(std::move(pidfd));
   const Status status = loop.watch(fd, EPOLLIN, [&loop, child, held](std::uint32_t) {
-    // Traced by somebody, it is readable before it is ours to reap.
+    // While a debugger traces the child, the pidfd is readable before we can reap the child.
     if (!reap(child).has_value()) look_later(loop, child);
     loop.unwatch(held->get());
   });

@@ -1,6 +1,5 @@
-// The end of a child process, seen without waiting for it: an event loop must not wait, and a
-// process that is stuck in the kernel (a hung file system, a driver) does not die of SIGKILL
-// either.
+// Notices the end of a child process without waiting for it: an event loop must not wait, and a
+// process that is stuck in the kernel (a hung file system, a driver) survives even SIGKILL.
 #pragma once
 
 #include <sys/types.h>
@@ -14,21 +13,21 @@ namespace bentohost {
 
 class EventLoop;
 
-// [any] A descriptor that is readable when the child has ended. It is empty where the kernel or a
-// sandbox refuses pidfd_open(2), which the log says once: then only reap() and has_ended() tell.
+// [any] A descriptor that becomes readable when the child ends. Empty if the kernel or a sandbox
+// refuses pidfd_open(2), which the log says once: then call reap() or has_ended().
 UniqueFd open_pidfd(pid_t child);
 
-// What reap() says of a process that is no child of ours, or no more: others reap, too.
+// Returned by reap() for a process that is not, or no longer, our child: other code reaps, too.
 inline constexpr int kNoStatus = -1;
-// [any] The status of a child that has ended, as waitpid's; nothing while it has not. Never waits.
+// [any] The waitpid() status of a child that has ended, nothing while the child runs. Never waits.
 std::optional<int> reap(pid_t child);
-// [any] The same, without reaping it.
+// [any] Whether the child has ended; it is not reaped.
 bool has_ended(pid_t child);
-// [any, not loop] The same as reap(), waiting for the end until `deadline`. `pidfd` may be absent.
+// [any, not loop] Like reap(), but waits for the end until `deadline`. `pidfd` may be absent.
 std::optional<int> reap_by(pid_t child, const UniqueFd& pidfd, TimePoint deadline);
 
-// [loop] For a child that was killed and that nobody asks about any more: it is reaped when it has
-// ended, whenever that is.
+// [loop] For a killed child that nobody asks about any more: reaps it when it has ended, whenever
+// that is.
 void reap_later(EventLoop& loop, pid_t child, UniqueFd pidfd);
 
 }  // namespace bentohost

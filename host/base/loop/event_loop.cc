@@ -88,7 +88,7 @@ int EventLoop::timeout_ms(Duration longest) const {
     wait = std::min(wait, std::max(next - clock_.now(), Duration::zero()));
   }
   if (wait == Duration::max()) return -1;
-  // Rounded up, so that what is waited for is due when the wait is over.
+  // Rounded up, so that the timer is due when the wait is over.
   constexpr std::int64_t kHour = 3'600'000;
   return static_cast<int>(
       std::min<std::int64_t>(std::chrono::ceil<std::chrono::milliseconds>(wait).count(), kHour));
@@ -126,7 +126,7 @@ void EventLoop::run_posted() {
 
 void EventLoop::run_turn_ends() {
   ending_.swap(turn_ends_);
-  for (TurnEnd* whom : ending_) whom->on_turn_end();  // what they ask for comes in the next turn
+  for (TurnEnd* whom : ending_) whom->on_turn_end();  // callbacks asked for now come next turn
   ending_.clear();
 }
 
@@ -147,8 +147,8 @@ bool EventLoop::tick() {
     ticking_ = true;
     return true;
   }
-  // Say first that nobody ticks, then look once more: a need that came in between either is seen
-  // here or sees the flag and wakes the loop.
+  // Clear the flag first, then check once more: a time limit added in between is either seen here,
+  // or its ensure_ticking() sees the flag and wakes the loop.
   if (!ticking_.exchange(false)) return false;
   if (any_need()) {
     last_need_ = now_;
@@ -165,13 +165,13 @@ void EventLoop::post(std::function<void()> f) {
     is_first = posted_.empty();
     posted_.push_back(std::move(f));
   }
-  // Whoever posted before has woken it already, and it takes all.
+  // The first poster wakes the loop, and the loop takes all functions.
   if (is_first) wake();
 }
 
 bool EventLoop::let_turn(Duration longest) {
   const TimePoint deadline = std::chrono::steady_clock::now() + longest;
-  // The second one runs when the turn of the first, with its end, is over.
+  // The second function runs only after the turn of the first has ended.
   for (int turn = 0; turn < 2; ++turn) {
     auto turned = std::make_shared<std::promise<void>>();
     const auto future = turned->get_future();
@@ -182,7 +182,7 @@ bool EventLoop::let_turn(Duration longest) {
 }
 
 void EventLoop::hold_for_a_turn(std::shared_ptr<const void> what) {
-  // The second one runs when the turn of the first, with its end, is over.
+  // The second function runs only after the turn of the first has ended.
   post([this, what = std::move(what)] { post([what] {}); });
 }
 

@@ -1,6 +1,6 @@
-// EventLoop: one thread that waits for descriptors, posted functions and time. Whatever it calls
-// runs on that thread and must not block. Each turn goes: events, posted functions, tickers,
-// timers, and last those who asked to be called at the end of it.
+// EventLoop: one thread that waits for descriptors, posted functions and time. All callbacks run on
+// that thread and must not block. The order within a turn: events, posted functions, tickers,
+// timers, and last the callbacks for the end of the turn.
 #pragma once
 
 #include <sys/epoll.h>
@@ -26,39 +26,39 @@ namespace bentohost {
 
 class EventLoop {
  public:
-  // The coarsest error of a time limit that a ticker keeps.
+  // How late, at most, a ticker notices that a time limit has passed.
   static constexpr Duration kTick = std::chrono::milliseconds(25);
 
-  // Throws std::system_error where there is no descriptor left for it: loops are made at the start.
+  // Throws std::system_error if no descriptor is left: loops are made at the start.
   explicit EventLoop(const Clock& clock);
-  ~EventLoop();  // stop(); but never on its own thread
+  ~EventLoop();  // calls stop(); never on the loop's own thread
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
 
   void start();  // a thread that calls step() until stop(); tests call step() themselves
-  void stop();   // what was posted before still runs; what is posted later never does
+  void stop();   // functions posted before still run; later ones never do
   // Waits at most `longest` for something to happen and handles it.
   void step(Duration longest);
 
   // The loop whose thread this is, or null.
   static EventLoop* current();
   const Clock& clock() const { return clock_; }
-  // [loop] The time as of this turn's beginning, or of its last refresh: one look at the clock
-  // serves all that happens at once.
+  // [loop] The time at this turn's beginning: the clock is read once for all that happens in a
+  // turn.
   TimePoint now() const { return now_; }
 
   // [any] Runs `f` on the loop, in the order posted.
   void post(std::function<void()> f);
 
-  // [any, not loop] Returns when the loop has done all that it was asked for before, what was asked
-  // for at the end of a turn included; or after `longest`. False: it did not turn in time.
+  // [any, not loop] Returns when the loop has done all that it was asked to do before, including
+  // callbacks at the end of a turn; or after `longest`. False: the loop did not get there in time.
   bool let_turn(Duration longest);
-  // [any] Lets go of `what` as soon as that is so, or when the loop stops: for those whom it might
+  // [any] Keeps `what` alive until then, or until the loop stops: for objects that the loop may
   // still call.
   void hold_for_a_turn(std::shared_ptr<const void> what);
 
-  // [loop] Calls it once at the end of this turn, however often it is asked for; what is asked for
-  // at the end of a turn comes at the end of the next, which follows at once.
+  // [loop] Calls `whom` once at the end of this turn, however often this is called. If called at
+  // the end of a turn, the callback comes at the end of the next turn, which follows at once.
   class TurnEnd {
    public:
     virtual void on_turn_end() = 0;
@@ -68,7 +68,7 @@ class EventLoop {
   };
   void at_turn_end(TurnEnd& whom);
 
-  // [loop] An fd is removed before it is closed; nothing is called for it afterwards.
+  // [loop] Remove an fd before you close it. The watcher is not called after remove().
   class Watcher {
    public:
     virtual void on_events(std::uint32_t epoll_events) = 0;
@@ -77,34 +77,33 @@ class EventLoop {
     ~Watcher() = default;
   };
   // RESOURCE_EXHAUSTED, and nothing is watched: the user's limit of watched descriptors
-  // (fs.epoll.max_user_watches), or no memory.
+  // (fs.epoll.max_user_watches) is reached, or memory is out.
   [[nodiscard]] Status add(int fd, std::uint32_t epoll_events, Watcher& watcher);
   void remove(int fd, const Watcher& watcher);
 
   // [loop] The same with functions. A function may unwatch itself.
   [[nodiscard]] Status watch(int fd, std::uint32_t epoll_events,
                              std::function<void(std::uint32_t)> on_event);
-  void set_events(int fd, std::uint32_t epoll_events);  // [any] for an fd that is watched
+  void set_events(int fd, std::uint32_t epoll_events);  // [any] for a watched fd
   void unwatch(int fd);
 
-  // [loop] For deadlines of single objects: they fire when they are due, to the millisecond.
+  // [loop] For deadlines of single objects. They are precise to the millisecond.
   TimerQueue& timers() { return timers_; }
 
-  // A ticker looks after many time limits at once: called with now, it returns whether it has any
-  // that run, and then is called again within kTick. When no ticker has, the loop sleeps without
-  // end.
+  // A ticker checks many time limits at once. It is called with the time, and returns whether any
+  // time limit is pending; if so, it is called again within kTick. When no ticker has one, the loop
+  // sleeps until something else happens.
   using Ticker = std::function<bool(TimePoint now)>;
   using TickerId = std::uint64_t;
   TickerId add_ticker(Ticker ticker);  // [loop, or before start]
   void remove_ticker(TickerId id);     // [loop, but not from within a ticker]
-  // [any] Says that a ticker has a time limit to look after from now on. Cheap while the loop
-  // ticks.
+  // [any] Call when a ticker gets a pending time limit. Cheap while the loop ticks.
   void ensure_ticking();
 
  private:
   class FunctionWatcher;
-  // The loop ticks on for a moment after the last need, so that a steady trickle of calls does not
-  // have to wake it for each.
+  // How long the loop ticks on after the last pending time limit, so that a steady trickle of calls
+  // does not have to wake it each time.
   static constexpr Duration kLinger = std::chrono::milliseconds(100);
 
   int timeout_ms(Duration longest) const;

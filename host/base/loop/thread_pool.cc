@@ -15,10 +15,10 @@ namespace bentohost {
 namespace {
 
 constexpr auto kIdleTime = std::chrono::seconds(10);
-// As the main thread's: user code is written for that. Only pages that are touched cost memory.
+// The main thread's usual size: user code expects it. Only pages that are touched cost memory.
 constexpr std::size_t kStackSize = 8u << 20;
 
-// 0, or the errno.
+// Returns 0 or an errno.
 int start_thread(void* (*function)(void*), void* argument) {
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
@@ -29,7 +29,7 @@ int start_thread(void* (*function)(void*), void* argument) {
   return error;
 }
 
-// Waits for a thread that is about to end. False: it has not by `deadline`, and is left behind.
+// Waits for a thread that is about to end. False: `deadline` came first; the thread is detached.
 bool join_by(pthread_t id, TimePoint deadline) {
   const TimePoint now = SteadyClock().now();
   const Duration left =
@@ -57,7 +57,7 @@ using JobPtr = std::unique_ptr<ThreadPool::Job>;
 
 }  // namespace
 
-// Shared with each thread, so that one that is left behind has it still.
+// Shared with each thread, so that it outlives the pool for threads that are left behind.
 struct ThreadPool::State : std::enable_shared_from_this<State> {
   explicit State(const Options& its_options)
       : options(its_options), free_permits(static_cast<std::ptrdiff_t>(its_options.permits)) {}
@@ -84,12 +84,12 @@ struct ThreadPool::State : std::enable_shared_from_this<State> {
   std::deque<Waiting> jobs BENTO_GUARDED_BY(mutex);
   std::size_t waiting_bytes BENTO_GUARDED_BY(mutex) = 0;
   TimePoint looked_through BENTO_GUARDED_BY(mutex){};
-  std::ptrdiff_t free_permits BENTO_GUARDED_BY(mutex);  // below zero: more run than should
+  std::ptrdiff_t free_permits BENTO_GUARDED_BY(mutex);  // below zero: more jobs run than should
   std::size_t threads BENTO_GUARDED_BY(mutex) = 0;
   std::size_t idle BENTO_GUARDED_BY(mutex) = 0;
-  std::size_t starting BENTO_GUARDED_BY(mutex) = 0;  // have not looked for a job yet
+  std::size_t starting BENTO_GUARDED_BY(mutex) = 0;  // started, but have not looked for a job yet
   bool stopping BENTO_GUARDED_BY(mutex) = false;
-  bool abandoned BENTO_GUARDED_BY(mutex) = false;        // stop() has returned: nobody will join
+  bool abandoned BENTO_GUARDED_BY(mutex) = false;        // stop() is over: nobody will join
   std::vector<pthread_t> ended BENTO_GUARDED_BY(mutex);  // to be joined
 };
 
@@ -100,7 +100,7 @@ thread_local void* running_in = nullptr;
 
 }  // namespace
 
-// False when the thread is to end.
+// False: the thread must end.
 bool ThreadPool::State::await_job() {
   const SteadyClock clock;
   while (true) {
@@ -136,7 +136,7 @@ void ThreadPool::State::work() {
     {
       const JobPtr job = take_first();
       --free_permits;
-      // Somebody has to watch over the jobs that still wait.
+      // Another thread has to serve the jobs that still wait.
       if (!jobs.empty()) (void)call_for_a_thread();
       lock.unlock();
       if (job->is_wanted()) {
@@ -144,13 +144,13 @@ void ThreadPool::State::work() {
       } else {
         job->drop();
       }
-    }  // what the job holds is released without the lock
+    }  // the job is destroyed without the lock
     lock.lock();
     ++free_permits;
   }
   --threads;
-  // Whoever ends joins those that ended before, for their destructors of thread-local variables may
-  // take their time, which callers of run() do not have.
+  // Each ending thread joins those that ended before: destructors of thread-local variables may
+  // take long, and callers of run() must not wait for them.
   const std::vector<pthread_t> others = std::exchange(ended, {});
   if (abandoned) {
     pthread_detach(pthread_self());
@@ -162,8 +162,8 @@ void ThreadPool::State::work() {
   for (const pthread_t id : others) pthread_join(id, nullptr);
 }
 
-// When a job waits. 0, or the errno when a further thread is wanted and the system
-// has none to give.
+// Call when a job waits. Returns 0, or an errno if one more thread is needed and the system cannot
+// start it.
 int ThreadPool::State::call_for_a_thread() {
   if (idle > 0) {
     changed.notify_one();
@@ -183,7 +183,7 @@ int ThreadPool::State::add_thread() {
   return error;
 }
 
-// A job that a thread is about to take, or may be started for, does not count as one that waits.
+// Jobs that an idle, starting or future thread will take do not count as waiting.
 bool ThreadPool::State::has_room_for(const Job& job) const {
   const std::size_t free_threads = idle + starting + options.max_threads - threads;
   if (jobs.size() < free_threads) return true;
@@ -192,7 +192,7 @@ bool ThreadPool::State::has_room_for(const Job& job) const {
          job.bytes() <= options.max_waiting_bytes - waiting_bytes;
 }
 
-// In an overload each refusal would look through the whole queue.
+// Limits how often the queue is searched: in an overload, each refusal would search all of it.
 bool ThreadPool::State::may_look_through() {
   const TimePoint now = SteadyClock().now();
   if (now - looked_through < kPatience) return false;
@@ -302,14 +302,14 @@ ThreadPool::Blocking::Blocking() {
   if (state == nullptr) return;
   const MutexLock lock(state->mutex);
   ++state->free_permits;
-  // Where the system has no thread to give, the job waits for one of ours.
+  // If the system cannot start a thread, the job waits for an existing one.
   if (!state->jobs.empty()) (void)state->call_for_a_thread();
 }
 
 ThreadPool::Blocking::~Blocking() {
   auto* state = static_cast<State*>(running_in);
   if (state == nullptr) return;
-  // Without waiting for one: it has waited already, and what it still has to do is short.
+  // Takes a permit without waiting for one: the job has waited already, and its rest is short.
   const MutexLock lock(state->mutex);
   --state->free_permits;
 }

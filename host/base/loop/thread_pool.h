@@ -1,9 +1,9 @@
-// ThreadPool: runs jobs that may block for long. As many as there are permits run at once; one that
-// is about to wait (for a runner, a slow client) hands its permit on with a Blocking scope, and one
-// that waits without saying so loses it to a job that has been kept for kPatience. So there are as
-// many threads as jobs that wait, up to `max_threads`, and few that run. Threads start on demand
-// and end after ten idle seconds. The jobs that wait for a thread are bounded in number and in
-// bytes. run() from any thread; stop() once.
+// ThreadPool: runs jobs that may block for long. At most as many run at once as there are permits.
+// A job that is about to wait (for a runner, a slow client) hands its permit on with a Blocking
+// scope. A job that waits without saying so loses its permit to a job that has waited for
+// kPatience. So there are as many threads as waiting jobs, up to `max_threads`, and few that run.
+// Threads start on demand and end after ten idle seconds. The queue of jobs is bounded in number
+// and in bytes. Call run() from any thread, stop() once.
 #pragma once
 
 #include <pthread.h>
@@ -20,21 +20,21 @@ namespace bentohost {
 
 class ThreadPool {
  public:
-  // Either run() or drop() is called, once, and then it is destroyed: drop() in place of run() when
-  // nobody wants it any more at its start, or when the pool stops before that. Neither throws.
+  // Either run() or drop() is called, once, then the job is destroyed. drop() is called if nobody
+  // wants the job any more when its turn comes, or if the pool stops before that. Neither throws.
   class Job {
    public:
-    // `bytes`: the memory that it holds while it waits.
+    // `bytes`: the memory that the job holds while it waits.
     explicit Job(std::size_t bytes = 0) : bytes_(bytes) {}
     virtual ~Job() = default;
     Job(const Job&) = delete;
     Job& operator=(const Job&) = delete;
 
     std::size_t bytes() const { return bytes_; }
-    // [any] Brief, and without locks: it may be asked under the pool's own.
+    // [any] Must be brief and take no locks: it may be called under the pool's lock.
     virtual bool is_wanted() const { return true; }
     virtual void run() = 0;
-    // On a thread of the pool's, on one that calls run() of the pool, or on the one that stops it.
+    // Called on a thread of the pool, or on one that calls the pool's run() or stop().
     virtual void drop() = 0;
 
    private:
@@ -44,13 +44,13 @@ class ThreadPool {
   struct Options {
     std::size_t max_threads = 1;
     std::size_t permits = 1;
-    std::size_t kept_threads = 0;  // started at once, and kept: for what must not lack one later
-    // Of the jobs that wait for a thread.
+    std::size_t kept_threads = 0;  // started at once and kept: for jobs that must get a thread
+    // Bounds on the jobs that wait for a thread.
     std::size_t max_waiting = std::numeric_limits<std::size_t>::max();
     std::size_t max_waiting_bytes = std::numeric_limits<std::size_t>::max();
   };
 
-  // How long a job is kept from running by others that hold all permits.
+  // How long a job waits for a permit when other jobs hold all of them.
   static constexpr Duration kPatience = std::chrono::milliseconds(5);
 
   explicit ThreadPool(const Options& options);
@@ -60,12 +60,12 @@ class ThreadPool {
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
 
-  // Takes the job, or says why not, and then neither run() nor drop() is called.
-  // RESOURCE_EXHAUSTED: too many wait, though those that nobody wants were dropped first.
-  // UNAVAILABLE: it needs one more thread, and the system has none to give.
+  // Takes the job. On an error neither run() nor drop() is called. RESOURCE_EXHAUSTED: too many
+  // jobs wait, even after unwanted jobs were dropped. UNAVAILABLE: one more thread is needed, and
+  // the system cannot start it.
   Status run(std::unique_ptr<Job> job);
-  // A function that has to run, whatever happens: where the system has no thread to give it waits
-  // for one of ours, and stop() calls it if none has come to it by then.
+  // For a function that has to run in any case: if the system cannot start a thread, it waits for
+  // an existing one, and stop() calls it if it still waits then.
   void run(std::function<void()> f);
 
   struct Load {
@@ -73,12 +73,12 @@ class ThreadPool {
   };
   Load load() const;
 
-  // Drops the jobs that still wait, then gives those that run until `deadline` to return. Threads
-  // that do not are left behind; they touch nothing of the pool's that can go away. Returns their
-  // number. No run() afterwards.
+  // Drops the jobs that still wait, then gives the running jobs until `deadline` to return. Threads
+  // that do not finish are left behind; they use only state that they share. Returns their number.
+  // Do not call run() afterwards.
   std::size_t stop(TimePoint deadline);
 
-  // While one lives, this thread's job has no permit. On other threads it does nothing.
+  // While it lives, this thread's job has no permit. On threads outside of a pool it does nothing.
   class Blocking {
    public:
     Blocking();

@@ -25,7 +25,7 @@ void Timer::remove() {
 void TimerQueue::run(TimePoint now) {
   while (!heap_.empty() && heap_.front()->queued_ <= now) {
     Timer& timer = *heap_.front();
-    if (timer.when_ > now) {  // it was put off, or called off
+    if (timer.when_ > now) {  // postponed or cleared
       if (timer.when_ == kNoDeadline) {
         erase(timer);
       } else {

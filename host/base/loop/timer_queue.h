@@ -1,6 +1,6 @@
-// TimerQueue: the deadlines of an event loop's objects, a heap that knows where each timer stands
-// in it. Putting a deadline off, which most requests do several times and few ever reach, costs
-// nothing: the timer is moved when its old time comes. One thread, and time is an argument.
+// TimerQueue: the deadlines of an event loop's objects, in a heap in which each timer knows its
+// place. Most requests postpone a deadline several times and few reach it, so postponing costs
+// nothing: the timer is moved when its old time comes. One thread; time is an argument.
 #pragma once
 
 #include <cstddef>
@@ -12,7 +12,7 @@ namespace bentohost {
 
 class TimerQueue;
 
-// One deadline of its owner, who may set it again, or destroy it, when it fires.
+// One deadline of its owner. on_timer() may set the timer again or destroy it.
 class Timer {
  public:
   class Owner {
@@ -29,7 +29,7 @@ class Timer {
   Timer& operator=(const Timer&) = delete;
 
   void set(TimePoint when);  // kNoDeadline: never
-  // It leaves the queue as well: from then on it may be destroyed on another thread.
+  // Also leaves the queue: afterwards the timer may be destroyed on another thread.
   void clear();
   TimePoint when() const { return when_; }
 
@@ -40,8 +40,8 @@ class Timer {
 
   TimerQueue& queue_;
   Owner& owner_;
-  TimePoint when_ = kNoDeadline;    // what its owner wants
-  TimePoint queued_ = kNoDeadline;  // by what it stands in the heap: not later than when_
+  TimePoint when_ = kNoDeadline;    // the owner's deadline
+  TimePoint queued_ = kNoDeadline;  // its key in the heap: never later than when_
   std::size_t place_ = kNowhere;
 };
 
@@ -49,7 +49,7 @@ class TimerQueue {
  public:
   // Not later than the first deadline; kNoDeadline when there is none.
   TimePoint next() const { return heap_.empty() ? kNoDeadline : heap_.front()->queued_; }
-  // Fires what is due.
+  // Fires the timers that are due.
   void run(TimePoint now);
 
  private:

@@ -16,7 +16,7 @@ namespace bentohost {
 
 void fill_stdio() {
   for (int fd = 0; fd <= 2; ++fd) {
-    // An open takes the lowest free number, and all below are taken.
+    // open() takes the lowest free number, and all below `fd` are taken.
     if (::fcntl(fd, F_GETFD) < 0) [[maybe_unused]]
       const int filled = ::open("/dev/null", O_RDWR);
   }
@@ -29,14 +29,14 @@ Result<ChildPipes> take_stdio() {
   if (!pipes.in || !pipes.out || !null || ::dup2(null.get(), 0) < 0 || ::dup2(2, 1) < 0) {
     return Status(BENTO_INTERNAL, std::string("cannot move stdin and stdout: ") + strerror(errno));
   }
-  // Else what is printed would wait for 4 KiB more of it, or for the end.
+  // Else output would wait in the buffer until 4 KiB are full, or until the process ends.
   ::setvbuf(stdout, nullptr, _IOLBF, 0);
   return pipes;
 }
 
 void become_child(int parent_pid) {
   unblock_signals();
-  ::prctl(PR_SET_NAME, "bentohost");  // it was started as "exe" (base/launch.h)
+  ::prctl(PR_SET_NAME, "bentohost");  // it was started as "exe" (base/process/launch.h)
   rlimit limit{};
   if (::prlimit(parent_pid, RLIMIT_NOFILE, nullptr, &limit) == 0) {
     ::setrlimit(RLIMIT_NOFILE, &limit);

@@ -1,6 +1,6 @@
-// What a process does first with its descriptors 0, 1 and 2. A child of the host moves the pipes
-// that it was given as stdin and stdout out of the way, so that a plugin that reads or prints
-// cannot corrupt the protocol on them.
+// First steps of a process with its descriptors 0, 1 and 2. A child of the host moves the pipes on
+// its stdin and stdout out of the way, so that a plugin that reads or prints cannot corrupt the
+// protocol on them.
 #pragma once
 
 #include "base/status.h"
@@ -8,22 +8,21 @@
 
 namespace bentohost {
 
-// Each of descriptors 0, 1 and 2 that is closed becomes /dev/null: else the next socket would get
-// its number, and log lines would go to whoever is at its other end.
+// Opens /dev/null as each of descriptors 0, 1 and 2 that is closed: else the next socket would get
+// that number, and log lines would go to its peer.
 void fill_stdio();
 
 struct ChildPipes {
   UniqueFd in, out;
 };
 
-// Descriptors 0 and 1 become /dev/null and a copy of stderr, and stdout writes each line as it
-// ends; their old selves are returned, close-on-exec.
+// Descriptor 0 becomes /dev/null, 1 a copy of stderr, and stdout is line-buffered. Returns the
+// pipes that they were, close-on-exec.
 Result<ChildPipes> take_stdio();
 
-// The process gets SIGKILL when the thread that started it ends, and ends at once if its parent is
-// no longer `parent_pid`; signals, which launch() blocked for it, come from now on, and the limit
-// of descriptors is the parent's, of which launch() left few. Call before anything else, but for
-// what makes signals harmless.
+// The process will get SIGKILL when the thread that started it ends, and ends at once if its parent
+// is no longer `parent_pid`. Unblocks signals, which launch() blocked, and restores the parent's
+// limit of descriptors, which launch() lowered. Call it first, right after making signals harmless.
 void become_child(int parent_pid);
 
 }  // namespace bentohost

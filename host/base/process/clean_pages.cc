@@ -15,9 +15,9 @@
 namespace bentohost {
 namespace {
 
-// Of a page's 64 bits in /proc/self/pagemap (Linux, Documentation/admin-guide/mm/pagemap.rst).
+// Bits of an entry of /proc/self/pagemap (Linux, Documentation/admin-guide/mm/pagemap.rst).
 constexpr std::uint64_t kIsPresent = std::uint64_t{1} << 63;
-constexpr std::uint64_t kIsOfAFile = std::uint64_t{1} << 61;  // not a copy of this process's own
+constexpr std::uint64_t kIsOfAFile = std::uint64_t{1} << 61;  // not a private copy
 constexpr std::size_t kPagesAtOnce = 512;
 
 struct Search {
@@ -26,8 +26,8 @@ struct Search {
   std::uint64_t page_size;
 };
 
-// A page that was written to (text relocations, a patched function, a breakpoint) is anonymous
-// memory from then on: its content is nowhere else.
+// Once written to (text relocations, a patched function, a breakpoint), a page is anonymous memory:
+// its content exists nowhere else, and so it is kept.
 void drop_clean_range(const Search& search, std::uint64_t begin, std::uint64_t end) {
   std::array<std::uint64_t, kPagesAtOnce> pages;
   const std::uint64_t size = search.page_size;
@@ -53,8 +53,8 @@ void drop_clean_range(const Search& search, std::uint64_t begin, std::uint64_t e
   }
 }
 
-// Segments that are writable at first hold what the loader has written, even where they are
-// read-only afterwards (RELRO).
+// Skips writable segments: they hold what the loader wrote, even if they were made read-only
+// afterwards (RELRO).
 int drop_clean_segments(dl_phdr_info* info, std::size_t, void* arg) {
   const auto& search = *static_cast<const Search*>(arg);
   const std::string* library = search.library;
@@ -73,7 +73,7 @@ int drop_clean_segments(dl_phdr_info* info, std::size_t, void* arg) {
 
 void drop_clean_pages(const std::string* library) {
   const UniqueFd pagemap(::open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC));
-  if (!pagemap) return;  // which pages are clean is not to be known, so none is dropped
+  if (!pagemap) return;  // nothing tells which pages are clean, so none is dropped
   Search search{library, pagemap.get(), static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE))};
   ::dl_iterate_phdr(&drop_clean_segments, &search);
 }

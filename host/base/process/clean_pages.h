@@ -1,4 +1,4 @@
-// Memory that holds nothing but what can be read from a file again: the code and constants of
+// Clean pages: memory that can be read from a file again, such as the code and constants of
 // programs and libraries.
 #pragma once
 
@@ -6,10 +6,10 @@
 
 namespace bentohost {
 
-// Gives it back: of the library that was loaded by this name, or of all and the program. What is
-// called afterwards is read again. A page that was written to since it was mapped is kept, be it by
-// the loader (DT_TEXTREL) or by code that patches other code. Where the kernel does not tell which
-// pages those are (no /proc/self/pagemap), nothing is given back.
+// Gives clean pages back to the system: those of the library that was loaded by this name, or those
+// of the program and all libraries. Code that is called afterwards is read again. Pages that were
+// written to since they were mapped are kept, whether the loader wrote (DT_TEXTREL) or code that
+// patches code. Without /proc/self/pagemap, which tells these pages apart, nothing is given back.
 void drop_clean_pages(const std::string* library = nullptr);
 
 }  // namespace bentohost

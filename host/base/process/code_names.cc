@@ -28,8 +28,8 @@ namespace {
 
 constexpr std::size_t kLongestName = 512, kLongestPath = 512;
 constexpr std::size_t kRemembered = 64;
-// What demangling gets, all names together: the copy of a process may have a lock of malloc's that
-// nobody gives back.
+// The time limit for demangling all names: the copy may wait for a lock of malloc's that nobody
+// will release.
 constexpr int kDemangleMs = 300;
 
 using Name = std::array<char, kLongestName>;
@@ -59,7 +59,7 @@ std::string_view known_as(std::string_view image) {
 
 // ---- symbols ----
 
-// A file's bytes for as long as this lives; none if it cannot be read.
+// A file, mapped for as long as this lives; empty if it cannot be read.
 class Mapping {
  public:
   explicit Mapping(const char* path) {
@@ -75,7 +75,7 @@ class Mapping {
   Mapping(const Mapping&) = delete;
   Mapping& operator=(const Mapping&) = delete;
 
-  // `count` of T at `offset`; null where they are not all in the file.
+  // `count` Ts at `offset`; null if the file ends before the last one.
   template <typename T>
   const T* at(std::uint64_t offset, std::uint64_t count) const {
     if (memory_ == MAP_FAILED || offset > size_ || offset % alignof(T) != 0) return nullptr;
@@ -88,14 +88,14 @@ class Mapping {
   std::size_t size_ = 0;
 };
 
-// The function whose code is at `value` of the library that is in `file`, into `name`.
+// Writes to `name` the function whose code is at `value` in the library `file`.
 bool find_function(const Mapping& file, ElfW(Addr) value, Name& name, std::uintptr_t& in_function) {
   const auto* header = file.at<ElfW(Ehdr)>(0, 1);
   if (header == nullptr || std::memcmp(header->e_ident, ELFMAG, SELFMAG) != 0) return false;
   const auto* sections = file.at<ElfW(Shdr)>(header->e_shoff, header->e_shnum);
   if (sections == nullptr || header->e_shentsize != sizeof *sections) return false;
   for (const ElfW(Word) type :
-       {SHT_SYMTAB, SHT_DYNSYM}) {  // the first has them all, if it is there
+       {SHT_SYMTAB, SHT_DYNSYM}) {  // if the first exists, it has all symbols
     for (int i = 0; i < header->e_shnum; ++i) {
       if (sections[i].sh_type != type || sections[i].sh_link >= header->e_shnum) continue;
       const auto& names = sections[sections[i].sh_link];
@@ -119,7 +119,7 @@ bool find_function(const Mapping& file, ElfW(Addr) value, Name& name, std::uintp
 
 // ---- demangling ----
 
-// Shared with the copy that fills in the second half.
+// Memory shared with the copy of the process, which fills in `demangled`.
 struct Names {
   std::array<Name, kMostFrames> mangled, demangled;
 };
@@ -148,7 +148,7 @@ void demangle_all(int count) {
                    [](const Name& name) { return is_mangled(name.data()); })) {
     return;
   }
-  const pid_t copy = ::_Fork();  // unlike fork(2), it waits for no lock
+  const pid_t copy = ::_Fork();  // unlike fork(), it takes no locks
   if (copy == 0) demangle_in_copy(count);
   if (copy < 0) return;
   for (int i = 0; i < kDemangleMs && ::waitpid(copy, nullptr, WNOHANG) == 0; ++i) {
@@ -194,7 +194,7 @@ const CodeName* describe_code(void* const* addresses, int count) {
     found[i].library = paths[i].data();
     found[i].in_library = value;
     const Mapping file(is_program ? "/proc/self/exe" : library.l_name);
-    // A return address may be that of the next function, after a call that does not return.
+    // After a call that does not return, the return address may belong to the next function.
     if (find_function(file, value - 1, names->mangled[i], found[i].in_function)) {
       ++found[i].in_function;
     } else {

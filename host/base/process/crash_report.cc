@@ -22,7 +22,7 @@ constinit thread_local const PluginCallNote* current_call = nullptr;
 namespace {
 
 constexpr std::array kSignals{SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
-// An unwinder that waits for a lock of the thread that crashed must not keep the process.
+// An unwinder that waits for a lock of the crashed thread must not keep the process alive.
 constexpr unsigned kReportSeconds = 2;
 
 struct Setup {
@@ -52,8 +52,8 @@ void report_signal(int number, const siginfo_t& info) {
   if (info.si_code > 0 && number != SIGABRT) {
     line.text(" at address ").number(reinterpret_cast<std::uintptr_t>(info.si_addr), 16);
   }
-  line.text(current_call != nullptr ? " in a call of the plugin's"
-                                    : ", not in a call of a plugin's");
+  line.text(current_call != nullptr ? " in a call into the plugin"
+                                    : ", not in a call into a plugin");
   if (current_call != nullptr) add_call_fields(line);
   line.write_to(log_fd());
 }
@@ -61,7 +61,7 @@ void report_signal(int number, const siginfo_t& info) {
 void report_exit(const char* function, int code) {
   SignalSafeLine line(setup.format, setup.component);
   line.text("exited with code ").number(static_cast<unsigned>(code & 0xFF));
-  line.text(current_call != nullptr ? " in a call of the plugin's"
+  line.text(current_call != nullptr ? " in a call into the plugin"
                                     : " on a thread that is not the host's");
   line.text(": it called ").text(function);
   if (current_call != nullptr) add_call_fields(line);
@@ -101,16 +101,16 @@ void let_it_take_its_course(int number, const siginfo_t& info) {
   for (std::size_t i = 0; i < kSignals.size(); ++i) {
     if (kSignals[i] == number) ::sigaction(number, &setup.before[i], nullptr);
   }
-  // What the processor raised comes again by itself where it came from, for the core dump's sake.
+  // A fault recurs by itself when the handler returns, so that the core dump shows its place.
   if (info.si_code <= 0 || number == SIGABRT) ::raise(number);
 }
 
-// Others that die while one is reported wait for the end; false: this thread is it that reports.
+// Threads that crash during a report wait here for the process's end. False: this thread reports.
 bool is_reported() {
   int nobody = 0;
   if (reporting_thread.compare_exchange_strong(nobody, ::gettid())) return false;
   while (nobody != ::gettid()) ::pause();
-  return true;  // it is the report that died
+  return true;  // the report itself crashed
 }
 
 void on_exit(const char* function, int code) {
@@ -148,7 +148,7 @@ void install_crash_report(LogFormat format, std::string_view component, CrashHoo
   setup.component = component;
   setup.hooks = hooks;
   prepare_code_names();
-  // Its first call loads the unwinder's library, which a signal handler must not.
+  // The first backtrace() loads the unwinder's library, which a signal handler must not do.
   void* frame = nullptr;
   (void)::backtrace(&frame, 1);
   struct sigaction action {};

@@ -18,7 +18,7 @@ using Exit = void (*)(int);
 std::atomic<OnExit> listener = nullptr;
 std::atomic<pid_t> whose = 0;  // children of fork() have another pid
 
-// libc's, or a sanitizer's.
+// The function of libc, or of a sanitizer.
 Exit real(const char* name) {
   void* const symbol = ::dlsym(RTLD_NEXT, name);
   return reinterpret_cast<Exit>(symbol);

@@ -1,5 +1,5 @@
-// Which threads of this process are the host's own: any other is a plugin's, or a library's that it
-// brought. Any thread.
+// Marks the host's own threads: any other thread belongs to a plugin or to one of its libraries.
+// Any thread.
 #pragma once
 
 #include <pthread.h>
@@ -13,7 +13,7 @@
 
 namespace bentohost {
 
-// Lives as long as the thread that makes it.
+// Marks the thread that makes it, for as long as this lives.
 class HostThread {
  public:
   HostThread();
@@ -22,12 +22,12 @@ class HostThread {
   HostThread& operator=(const HostThread&) = delete;
 };
 
-// The main thread is one, too.
+// True for the main thread, too.
 bool is_host_thread(pid_t tid);
 
-// Starts a thread that is marked as the host's, has a stack for the report of its crash, and bears
-// `name` in `ps -L` and in a debugger (at most 15 characters). Throws std::system_error where the
-// system has no thread to give.
+// Starts a thread that is marked as the host's, has a signal stack for crash reports, and is called
+// `name` in `ps -L` and in debuggers (at most 15 characters). Throws std::system_error if the
+// system cannot start a thread.
 template <typename Body>
 std::thread start_host_thread(std::string name, Body body) {
   return std::thread([name = std::move(name), body = std::move(body)]() mutable {

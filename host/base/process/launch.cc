@@ -18,11 +18,11 @@ namespace {
 
 constinit thread_local bool is_launching = false;
 
-// Of descriptors, while a child starts: what a dynamic linker needs, and then some.
+// The limit of descriptors while a child starts: more than a dynamic linker needs.
 constexpr rlim_t kFew = 1024;
 
-// [child of fork(), before Poco goes on] All descriptors go with exec(), and Poco has few numbers
-// to try. Where there is no close_range(2) it has them all.
+// [child of fork(), before Poco goes on] Marks all descriptors close-on-exec and lowers their
+// limit, so that Poco has few numbers to close. Without close_range(2), Poco closes them all.
 void prepare_child() {
   if (!is_launching || ::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) != 0) return;
   rlimit limit{};
@@ -31,10 +31,10 @@ void prepare_child() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-// It outlives no library: this is the program's own.
+// The handler can never be unloaded: it is in the program itself.
 const int is_registered = ::pthread_atfork(nullptr, nullptr, &prepare_child);
 
-// Valgrind and emulators answer readlink() as if there were none of them, and nothing else.
+// Valgrind and emulators fake readlink() of /proc/self/exe, but no other call on it.
 std::string find_own_program() {
   const std::string link = "/proc/self/exe";
   std::error_code ignored;
@@ -53,7 +53,7 @@ const std::string& own_program() {
 
 pid_t launch(const std::string& exe, const std::vector<std::string>& arguments, Poco::Pipe& in,
              Poco::Pipe& out, Poco::Pipe& err) {
-  // The child could only tell by an exit code (Poco's 72).
+  // After the fork, the child could report this only by an exit code (Poco's 72).
   if (::access(exe.c_str(), X_OK) != 0) {
     throw Poco::SystemException("cannot execute " + exe, std::generic_category().message(errno));
   }

@@ -1,7 +1,7 @@
-// LineRelay: what plugins' code prints, line by line, into the host's log: a worker's output, or a
-// stream of the serving process. Rate-limited, so that a plugin that prints without end costs
-// nobody anything, and with the last lines kept for the report of a death. A line may begin with a
-// level as systemd's services write it, "<3>" (sd-daemon(3)). One thread.
+// LineRelay: passes what plugins print to the host's log, line by line: the output of a worker, or
+// a stream of the serving process. Rate-limited, so that a plugin that prints without end harms
+// nobody. The last lines are kept for the report of a death. A line may begin with a level, "<3>",
+// as systemd services write it (sd-daemon(3)). One thread.
 #pragma once
 
 #include <cstddef>
@@ -29,10 +29,10 @@ class LineRelay {
   explicit LineRelay(std::string stream) : origin_(std::move(stream)) {}
 
   void feed(std::string_view bytes, TimePoint now);
-  void finish(TimePoint now);  // a last line without its newline
+  void finish(TimePoint now);  // logs a last line that has no newline
   // The last lines, oldest first, joined by " | ".
   std::string last_lines() const;
-  // What has come of a line whose end has not.
+  // The beginning of a line that has not ended yet.
   std::string_view partial() const { return partial_; }
 
  private:

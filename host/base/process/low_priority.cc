@@ -18,7 +18,7 @@
 namespace bentohost {
 namespace {
 
-constexpr std::uint64_t kLongTurnNs = 100'000'000;  // the longest that the kernel takes
+constexpr std::uint64_t kLongTurnNs = 100'000'000;  // the longest slice that the kernel accepts
 constexpr std::int32_t kNiceness = 10;              // a tenth of the usual weight: sched(7)
 
 bool has_capability(int number) {
@@ -60,7 +60,7 @@ void set(pid_t thread, Attributes attributes) {
   ::syscall(SYS_sched_setattr, thread, &attributes, 0);
 }
 
-// On Linux these are each thread's own, and handed on to those that it starts.
+// On Linux each thread has its own scheduling attributes, which threads that it starts inherit.
 template <typename F>
 void for_each_thread(pid_t process, F&& f) {
   std::error_code ignored;
@@ -71,7 +71,7 @@ void for_each_thread(pid_t process, F&& f) {
   }
 }
 
-// As we have made it, and not what its plugin wants. Before Linux 6.12 nobody tells the turn.
+// Whether we made it so, rather than its plugin. Before Linux 6.12 the time slice cannot be read.
 bool is_low_priority(const Attributes& now) {
   return now.policy == SCHED_IDLE ||
          (now.policy == SCHED_OTHER && (now.turn_ns == kLongTurnNs || now.niceness == kNiceness));

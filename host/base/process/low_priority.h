@@ -1,6 +1,6 @@
-// low priority: processes that start beside others which serve use what those leave of the
-// processor. It is the parent that makes a child so and that takes it back; the thread which starts
-// the child is not of low priority itself, for it holds locks of the whole process meanwhile.
+// Low priority: processes that start beside others which serve use the processor time that those
+// leave. The parent lowers and restores the child's priority. The launching thread itself keeps its
+// own priority, since it holds process-wide locks meanwhile.
 #pragma once
 
 #include <sys/types.h>
@@ -9,18 +9,17 @@
 
 namespace bentohost {
 
-// A child that was started just now, and all that it will start, run when nobody else wants to
-// (SCHED_IDLE), if that can be taken back, which needs root (CAP_SYS_NICE) or an RLIMIT_NICE of 20.
-// Otherwise they take turns that others need not wait for the end of (Linux 6.12), and, if they are
-// so `for_good`, get less.
+// For a child that was just started, and all that it will start. They run when nobody else wants to
+// (SCHED_IDLE), if that can be undone, which needs root (CAP_SYS_NICE) or an RLIMIT_NICE of 20.
+// Otherwise others preempt their time slices (Linux 6.12), and with `for_good` they get less time.
 void lower_priority(pid_t child, bool for_good);
 
-// After so long without an end of its start: the machine is busy, and it gets a share of it, a
-// tenth of that of others.
+// If the child has not finished starting by then, the machine is busy: relax_priority() gives the
+// child a share of it, a tenth of what others get.
 inline constexpr Duration kLowPriorityTime = std::chrono::milliseconds(150);
 void relax_priority(pid_t child);
 
-// Those of its threads that are so still become as this one is.
+// Gives the child's threads that still have low priority the calling thread's priority.
 void restore_priority(pid_t child);
 
 }  // namespace bentohost

@@ -1,6 +1,5 @@
-// PluginCallNote: which code of a plugin a thread is in, and for whom, so that a report of a crash
-// can name it. Noted for as long as the call lasts; a few nanoseconds, no allocation. Each thread
-// its own.
+// PluginCallNote: which plugin code a thread is in, and for which request, so that a crash report
+// can name both. Noted while the call lasts; costs nanoseconds, no allocation. One per thread.
 #pragma once
 
 #include <string_view>
@@ -10,7 +9,7 @@
 
 namespace bentohost {
 
-// Views of what outlives the call. Empty: not known, or none.
+// Views of text that outlives the call. Empty: unknown, or none.
 struct PluginCallNote {
   std::string_view service;  // "iris_classifier"
   std::string_view plugin;   // its file
@@ -32,7 +31,7 @@ class CallScope {
   const PluginCallNote* const outer_;
 };
 
-// call_plugin() of base/status.h with a note of what is called.
+// call_plugin() of base/status.h, with a note of the call.
 template <typename F>
 Status call_plugin(const PluginCallNote& call, F&& f) {
   const CallScope scope(call);

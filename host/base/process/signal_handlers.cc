@@ -19,7 +19,7 @@ void on_signal(int number) {
     handlers[static_cast<std::size_t>(number)].load()(number);
   } else {
     ::signal(number, SIG_DFL);
-    ::raise(number);  // taken when this returns
+    ::raise(number);  // delivered when this returns
   }
   errno = error;
 }

@@ -8,7 +8,7 @@
 namespace bentohost {
 namespace {
 
-constexpr std::size_t kTail = 4;  // room that is kept for what ends a line
+constexpr std::size_t kTail = 4;  // reserved for the end of a line
 constexpr char kDigits[] = "0123456789abcdef";
 
 struct Date {
@@ -16,8 +16,8 @@ struct Date {
   unsigned month, day;
 };
 
-// Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", civil_from_days: gmtime(3) may
-// lock.
+// gmtime(3) may lock. This is civil_from_days of Howard Hinnant, "chrono-Compatible Low-Level Date
+// Algorithms".
 Date date_of(std::int64_t days) {
   days += 719468;
   const std::int64_t era = days / 146097;
@@ -122,7 +122,7 @@ void SignalSafeLine::put_number(std::uint64_t value, unsigned base, unsigned lea
   while (count > 0) put(digits[--count]);
 }
 
-// Bytes beyond ASCII become escapes, whatever they mean: that is right in both formats.
+// Every byte beyond ASCII becomes an escape: valid in both formats.
 void SignalSafeLine::put_escaped(std::string_view text) {
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);

@@ -1,5 +1,5 @@
-// SignalSafeLine: a line of the log as a signal handler can write it: into memory of its own, with
-// one write(2), in the format of base/log.h. What does not fit is cut off.
+// SignalSafeLine: a log line that a signal handler can write: built in memory of its own, written
+// with one write(2), in the format of base/log.h. A line that is too long is cut off.
 #pragma once
 
 #include <array>
@@ -13,13 +13,13 @@ namespace bentohost {
 
 class SignalSafeLine {
  public:
-  // Begins with the time, the level and the component; relayed, with the level alone.
+  // Begins with the time, the level and the component; kRelayed has the level alone.
   SignalSafeLine(LogFormat format, std::string_view component, LogLevel level = LogLevel::kError);
 
   // The message, in pieces.
   SignalSafeLine& text(std::string_view piece);
   SignalSafeLine& number(std::uint64_t value, unsigned base = 10);
-  // A further field; the message is complete then. Nothing for an empty value.
+  // Ends the message and adds a field. An empty value adds nothing.
   SignalSafeLine& field(std::string_view name, std::string_view value);
   void write_to(int fd);
 
@@ -31,7 +31,7 @@ class SignalSafeLine {
   void put_time();
   void end_message();
 
-  // For the longest path of a request that the log would show, and the rest.
+  // Room for the longest request path that the log would show, and the rest.
   std::array<char, 8192> line_;
   std::size_t size_ = 0;
   const LogFormat format_;

@@ -7,8 +7,8 @@
 namespace bentohost {
 namespace {
 
-// The frame of a signal with all vector registers is some 11 KiB, a backtrace's unwinder as much.
-// Only pages that are touched cost memory.
+// A signal's frame with all vector registers takes some 11 KiB, and the unwinder of a backtrace as
+// much. Only pages that are touched cost memory.
 constexpr std::size_t kSize = 128u << 10;
 
 }  // namespace
@@ -29,7 +29,7 @@ SignalStack::SignalStack() {
 
 SignalStack::~SignalStack() {
   if (memory_ == nullptr) return;
-  ::sigaltstack(&before_, nullptr);  // a sanitizer has one of its own, and frees that
+  ::sigaltstack(&before_, nullptr);  // a sanitizer has its own stack, and frees it
   ::munmap(memory_, kSize);
 }
 

@@ -1,5 +1,5 @@
-// SignalStack: a stack of its own for the signal handlers of one thread, so that even a stack
-// overflow can be reported. Made at the thread's beginning and destroyed at its end, on it.
+// SignalStack: a separate stack for the signal handlers of one thread, so that even a stack
+// overflow can be reported. Created and destroyed on that thread, at its start and its end.
 #pragma once
 
 #include <signal.h>
@@ -14,7 +14,7 @@ class SignalStack {
   SignalStack& operator=(const SignalStack&) = delete;
 
  private:
-  void* memory_ = nullptr;  // null: there is none, and overflows go without a report
+  void* memory_ = nullptr;  // null: no stack, so overflows are not reported
   stack_t before_{};
 };
 

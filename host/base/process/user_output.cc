@@ -17,16 +17,16 @@
 #include "base/process/host_thread.h"
 #include "base/process/signal_safe_line.h"
 
-// A sanitizer's, where there is one: its reports are not for a log.
+// Defined in builds with a sanitizer, whose reports are not for the log.
 extern "C" [[gnu::weak]] void __sanitizer_set_report_fd(void* fd);
 
 namespace bentohost {
 namespace {
 
 constexpr std::size_t kAtOnce = 16u << 10;
-// Of each stream, at the end and in a crash: somebody may go on printing.
+// A bound on the reads of one stream at a time: a child may go on printing.
 constexpr int kMostReads = 64;
-// A crash report waits at most so long for the reading thread to log the output it has read.
+// How long a crash report waits for the reading thread to log the output it has read.
 constexpr int kReaderMs = 100;
 
 std::atomic<UserOutput*> the_one = nullptr;
@@ -42,7 +42,7 @@ void flush_stdout() {
 }
 
 UserOutput::UserOutput() {
-  // Else what is printed is seen when 4 KiB are full: a pipe is no terminal.
+  // Else output is seen only when 4 KiB are full, since a pipe is not a terminal.
   ::setvbuf(stdout, nullptr, _IOLBF, 0);
   wake_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   UniqueFd old[2], reading[2], writing[2];
@@ -63,7 +63,7 @@ UserOutput::UserOutput() {
     stream.from = std::move(reading[i]);
   }
   if (&__sanitizer_set_report_fd != nullptr) {
-    // NOLINTNEXTLINE(performance-no-int-to-ptr): so it wants it
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): as its signature wants
     __sanitizer_set_report_fd(reinterpret_cast<void*>(static_cast<std::intptr_t>(err_fd())));
   }
   the_one = this;
@@ -135,7 +135,7 @@ void UserOutput::flush_in_crash(LogFormat format, std::string_view component) {
   for (Stream& stream : self->streams_) self->flush_stream(stream, format, component);
 }
 
-// The crash may be that of the thread in the middle of a line: then the line's beginning is lost.
+// The reading thread may be the one that crashed, within a line: then the line's start is lost.
 void UserOutput::flush_stream(Stream& stream, LogFormat format, std::string_view component) {
   static std::array<char, LineRelay::kLongestLine> line;
   static std::array<char, kAtOnce> buffer;

@@ -1,9 +1,9 @@
-// User output: what code of plugins prints on stdout and stderr of the process that serves, and
-// what children of that code print, comes line by line into the log, as runners' output does.
-// Descriptors 1 and 2 become pipes for it, which a thread reads, however much it is; the host
-// itself writes to what they were, under other numbers.
+// UserOutput: brings what plugins print on stdout and stderr of the serving process, and what their
+// child processes print, into the log line by line, like the output of runners. Descriptors 1 and 2
+// become pipes that a thread reads, however much is printed. The host itself writes to the original
+// stdout and stderr under other numbers.
 //
-// One in a process, for as long as plugins may print.
+// One per process, for as long as plugins may print.
 #pragma once
 
 #include <array>
@@ -18,23 +18,22 @@ namespace bentohost {
 
 class UserOutput {
  public:
-  // Takes the descriptors. Where there are no more of them all stays as it is.
+  // Takes over the descriptors. If the process has no free ones, all stays as it is.
   UserOutput();
   ~UserOutput();  // end()
   UserOutput(const UserOutput&) = delete;
   UserOutput& operator=(const UserOutput&) = delete;
 
-  // What stdout and stderr were.
+  // The original stdout and stderr.
   int out_fd() const { return streams_[0].was ? streams_[0].was.get() : 1; }
   int err_fd() const { return streams_[1].was ? streams_[1].was.get() : 2; }
 
-  // When the log is configured: from now on it is read.
+  // Starts reading. Call when the log is configured.
   void start();
-  // What has been printed is in the log, and the descriptors are what they were.
+  // Logs what has been printed so far, and restores the descriptors.
   void end();
 
-  // [signal handler] Writes to the log what has been printed and is not in it yet; nothing is read
-  // afterwards.
+  // [signal handler] Logs the output that has not been logged yet; nothing is read afterwards.
   static void flush_in_crash(LogFormat format, std::string_view component);
 
  private:
@@ -42,8 +41,8 @@ class UserOutput {
     explicit Stream(std::string_view its_name) : name(its_name), relay(std::string(its_name)) {}
 
     std::string_view name;
-    UniqueFd was;   // the descriptor's old self, close-on-exec
-    UniqueFd from;  // the pipe's end to be read
+    UniqueFd was;   // the original descriptor, close-on-exec
+    UniqueFd from;  // the pipe's read end
     LineRelay relay;
   };
 
@@ -60,7 +59,7 @@ class UserOutput {
   std::thread thread_;
 };
 
-// What printf() has left in stdout's buffer is printed, unless a thread is in the middle of that.
+// Flushes stdout's buffer, unless another thread is writing to stdout.
 void flush_stdout();
 
 }  // namespace bentohost

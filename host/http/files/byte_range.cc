@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::uint64_t kMax = std::numeric_limits<std::uint64_t>::max();
 
-// A number too great to hold is as good as the greatest: no file reaches there.
+// A number too large to hold becomes the largest one: no file is that long.
 std::optional<std::uint64_t> parse_position(std::string_view digits) {
   if (digits.empty()) return std::nullopt;
   std::uint64_t number = 0;
@@ -23,8 +23,7 @@ std::optional<std::uint64_t> parse_position(std::string_view digits) {
   return number;
 }
 
-// A range-spec, of `size` bytes, of which there are some. Of length 0: not satisfiable. No value:
-// malformed.
+// Parses a range-spec; `size` is not 0. Length 0: not satisfiable. No value: malformed.
 std::optional<ByteRange> parse_spec(std::string_view spec, std::uint64_t size) {
   const std::size_t dash = spec.find('-');
   if (dash == std::string_view::npos) return std::nullopt;

@@ -1,5 +1,5 @@
-// Byte ranges (RFC 9110 14): what a Range field asks for, and the frame of a response that has
-// several of them (multipart/byteranges). Pure; any thread.
+// Byte ranges (RFC 9110 14): parses a Range field, and frames a response with several ranges
+// (multipart/byteranges). Pure; any thread.
 #pragma once
 
 #include <cstddef>
@@ -20,10 +20,10 @@ struct ByteRange {
   bool operator==(const ByteRange&) const = default;
 };
 
-// The ranges that `field`, a whole Range field, selects of a representation of `size` bytes, in the
-// order asked for, clipped, none of them empty. Empty: none can be satisfied, 416. No value: the
-// field is to be ignored, since it is malformed, of another unit, has more than kMaxRanges members
-// or overlapping ones (which cost more than the whole, RFC 9110 14.2), or since there are no bytes.
+// The ranges that `field`, a whole Range field, selects from a representation of `size` bytes: in
+// the field's order, clipped, none empty. An empty result: none can be satisfied, 416. No value:
+// ignore the field, because it is malformed, has another unit, more than kMaxRanges members or
+// overlapping ones (which cost more than the whole, RFC 9110 14.2), or because there are no bytes.
 std::optional<std::vector<ByteRange>> select_ranges(std::string_view field, std::uint64_t size);
 
 // "bytes 0-499/1234": the Content-Range of a range.
@@ -31,14 +31,14 @@ std::string content_range(const ByteRange& range, std::uint64_t size);
 // "bytes */1234": the Content-Range of a 416.
 std::string unsatisfied_range(std::uint64_t size);
 
-// A piece of a body: its text, then its range of the representation.
+// A piece of a body: some text, then a range of the representation.
 struct BodyPiece {
   std::string text;
   ByteRange range;
 };
 
-// The body with `ranges` as parts, each with the Content-Type `part_type`. `boundary` is made of
-// letters and digits and must be hard to guess, at most 70 of them (RFC 2046 5.1.1).
+// The body with `ranges` as parts, each with the Content-Type `part_type`. `boundary` must be at
+// most 70 letters and digits (RFC 2046 5.1.1), and hard to guess.
 std::vector<BodyPiece> multipart_byteranges(const std::vector<ByteRange>& ranges,
                                             std::uint64_t size, std::string_view part_type,
                                             std::string_view boundary);

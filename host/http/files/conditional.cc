@@ -26,7 +26,7 @@ std::string make_etag(std::uint64_t size, WallTime modified, bool is_strong) {
   return (is_strong ? "" : std::string(kWeak)) + text.data();
 }
 
-// Takes an entity-tag (RFC 9110 8.8.3) off the front of `list`; empty if there is none.
+// Takes an entity-tag (RFC 9110 8.8.3) off the front of `list`; empty if none is there.
 std::string_view take_tag(std::string_view& list) {
   const std::size_t open = list.starts_with(kWeak) ? kWeak.size() : 0;
   if (open >= list.size() || list[open] != '"') return {};
@@ -45,7 +45,7 @@ bool matches(std::string_view a, std::string_view b, bool strongly) {
   return a.substr(is_weak(a) ? kWeak.size() : 0) == b.substr(is_weak(b) ? kWeak.size() : 0);
 }
 
-// Whether `etag` is in the field If-Match or If-None-Match, up to where it is malformed.
+// Whether `etag` is in an If-Match or If-None-Match field, up to where that is malformed.
 bool lists(std::string_view field, std::string_view etag, bool strongly) {
   if (trim(field) == "*") return true;
   while (true) {
@@ -68,14 +68,14 @@ class Evaluation {
   bool lists_us(std::string_view name, bool strongly) const {
     return lists(field(name), validators_.etag, strongly);
   }
-  // No value: the field is not there, or is to be ignored.
+  // No value: the field is missing or to be ignored.
   std::optional<bool> is_modified_since(std::string_view name) const {
     if (!has(name)) return std::nullopt;
     const std::optional<std::time_t> date = parse_http_date(field(name), now_);
     if (!date) return std::nullopt;
     return validators_.last_modified > *date;
   }
-  // If-Range, RFC 9110 13.1.5: both kinds of validators have to be strong.
+  // If-Range, RFC 9110 13.1.5: validators of both kinds must be strong.
   bool may_be_partial() const {
     if (!has("if-range")) return true;
     if (!validators_.is_strong) return false;

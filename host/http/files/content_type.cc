@@ -12,8 +12,7 @@ struct Entry {
   std::string_view extension, type;
 };
 
-// What web pages, documentation and models are made of. RFC 9239 for JavaScript, RFC 6839 for
-// +json.
+// The types of web pages, documentation and models. RFC 9239 for JavaScript, RFC 6839 for +json.
 constexpr std::array kTypes = {
     Entry{"avif", "image/avif"},
     Entry{"bin", "application/octet-stream"},

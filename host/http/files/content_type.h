@@ -1,5 +1,5 @@
-// The Content-Type of a file by its name. A table of our own: that of cpp-httplib is not in the
-// header that Debian installs, and names no charset. Pure; any thread.
+// The Content-Type of a file by its name. Has its own table: cpp-httplib's is not in the header
+// that Debian installs, and has no charset. Pure; any thread.
 #pragma once
 
 #include <string_view>
@@ -7,7 +7,7 @@
 namespace bentohost::http {
 
 // By the extension, in any letter case; text has charset=utf-8. "application/octet-stream" for
-// what the table does not know. Static text.
+// unknown extensions. Static text.
 std::string_view content_type_of(std::string_view path);
 
 }  // namespace bentohost::http

@@ -25,7 +25,7 @@ Result<std::size_t> FileReader::read(char* to, std::size_t size) {
   return total;
 }
 
-// At least one byte of the present piece.
+// Reads at least one byte of the current piece.
 Result<std::size_t> FileReader::read_some(char* to, std::size_t size) {
   const BodyPiece& piece = pieces_[piece_];
   if (done_ < piece.text.size()) {

@@ -1,5 +1,5 @@
-// FileReader: the bytes of a response that is made of text and ranges of a file, in pieces of any
-// size, so that it takes constant memory. Blocks on the disk. One thread at a time.
+// FileReader: reads a response that consists of text and ranges of a file, in pieces of any size,
+// so that it needs constant memory. Blocks on the disk. One thread at a time.
 #pragma once
 
 #include <cstddef>
@@ -17,9 +17,8 @@ class FileReader {
   FileReader(UniqueFd file, std::vector<BodyPiece> pieces)
       : file_(std::move(file)), pieces_(std::move(pieces)) {}
 
-  // Fills `to` with the next `size` bytes; fewer at the end, then 0. A Status when the file cannot
-  // be read, or has become shorter: what was promised cannot be sent, and the connection has to be
-  // cut.
+  // Fills `to` with the next `size` bytes; fewer at the end, then 0. An error if the file cannot be
+  // read or became shorter: the promised bytes cannot be sent, so abort the connection.
   Result<std::size_t> read(char* to, std::size_t size);
 
  private:
@@ -28,7 +27,7 @@ class FileReader {
   UniqueFd file_;
   std::vector<BodyPiece> pieces_;
   std::size_t piece_ = 0;
-  std::uint64_t done_ = 0;  // bytes of this piece: text, then range
+  std::uint64_t done_ = 0;  // bytes done of this piece: text, then range
 };
 
 }  // namespace bentohost::http

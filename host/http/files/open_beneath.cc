@@ -13,7 +13,7 @@ namespace bentohost::http {
 namespace {
 
 constexpr int kReading = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
-// openat2 gives up, EAGAIN, when something is renamed while it looks at "..", as in a symlink.
+// openat2 fails with EAGAIN if something is renamed while it resolves "..", as in a symlink.
 constexpr int kMaxAttempts = 16;
 
 Status no_such_file() { return Status(BENTO_NOT_FOUND, "there is no such file"); }
@@ -76,7 +76,7 @@ Result<UniqueFd> open_beneath(int folder, std::string_view path) {
     if (fd < 0 && errno != EAGAIN && errno != EINTR) break;
   }
   if (fd >= 0) return UniqueFd(fd);
-  // EPERM: what seccomp filters that do not know the call say.
+  // EPERM comes from seccomp filters that do not know the call.
   return errno == ENOSYS || errno == EPERM ? walk_beneath(folder, path) : failed(errno);
 }
 

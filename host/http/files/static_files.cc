@@ -23,7 +23,7 @@ constexpr std::string_view kIndex = "index.html";
 
 Status no_such_file() { return Status(BENTO_NOT_FOUND, "there is no such file"); }
 
-// No segment begins with a dot: neither .git nor "..".
+// Whether a segment begins with a dot, such as .git or "..".
 bool has_dot_segment(std::string_view path) {
   return path.starts_with('.') || path.find("/.") != std::string_view::npos;
 }
@@ -33,7 +33,7 @@ WallTime modified_at(const struct stat& info) {
                   std::chrono::nanoseconds(info.st_mtim.tv_nsec));
 }
 
-// A boundary that no file can have in it on purpose.
+// A boundary that nobody can guess and put into a file.
 Result<std::string> random_boundary() {
   std::array<unsigned char, 16> bytes{};
   if (getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
@@ -83,7 +83,7 @@ Result<StaticFiles> StaticFiles::open(const std::string& folder, StaticOptions o
 Result<FileResponse> StaticFiles::serve(std::string_view path, const Request& request, WallTime now,
                                         std::string_view request_id) const {
   if (request.method != "GET" && request.method != "HEAD") {
-    return Status::with_http(405, BENTO_INVALID_ARGUMENT, "files are for GET and HEAD");
+    return Status::with_http(405, BENTO_INVALID_ARGUMENT, "files allow GET and HEAD only");
   }
   if (has_dot_segment(path)) return no_such_file();
   const bool names_folder = path.empty() || path.back() == '/';
@@ -100,7 +100,7 @@ Result<FileResponse> StaticFiles::serve(std::string_view path, const Request& re
   return redirect_to_folder(path, request);
 }
 
-// A regular file or a folder.
+// Opens a regular file or a folder.
 Result<StaticFiles::OpenFile> StaticFiles::open_file(std::string_view path) const {
   Result<UniqueFd> fd = open_beneath(folder_.get(), path);
   if (!fd.ok()) return std::move(fd).take_status();
@@ -133,7 +133,7 @@ Result<FileResponse> StaticFiles::respond(OpenFile file, std::string_view type,
   if (!options_.cache_control.empty()) {
     headers.push_back({"Cache-Control", options_.cache_control});
   }
-  // What else is in a 304 would only tell again what the client knows (RFC 9110 15.4.5).
+  // A 304 needs no other headers: the client knows them already (RFC 9110 15.4.5).
   if (selection.status == 304) return response;
   headers.push_back({"Last-Modified", std::string(http_date(validators.last_modified))});
   headers.push_back({"Accept-Ranges", "bytes"});

@@ -56,7 +56,7 @@ Status cannot_listen(const std::string& where, const std::string& reason, const 
 
 std::string reason_text(int error) { return std::generic_category().message(error); }
 
-// What a name may have that this machine has not: one family of its addresses, as a rule.
+// Whether this machine lacks an address that the name has: mostly one of the two families.
 bool is_not_here(int error) { return error == EADDRNOTAVAIL || error == EAFNOSUPPORT; }
 
 void set_port(addrinfo& address, std::uint16_t port) {
@@ -72,8 +72,8 @@ bool is_same(const addrinfo& a, const addrinfo& b) {
          std::memcmp(a.ai_addr, b.ai_addr, a.ai_addrlen) == 0;
 }
 
-// Those of a name, each once: /etc/hosts may say it twice. Without a host it is any address, which
-// "::" is for both families, where there is IPv6: then the first that works is enough.
+// The addresses of a name, each once: /etc/hosts may list one twice. Without a host (`is_any`),
+// "::" comes first: it serves both families if there is IPv6, and the first that works is enough.
 std::vector<addrinfo*> addresses_of(addrinfo* list, bool is_any) {
   std::vector<addrinfo*> all;
   for (addrinfo* each = list; each != nullptr; each = each->ai_next) {
@@ -88,7 +88,7 @@ std::vector<addrinfo*> addresses_of(addrinfo* list, bool is_any) {
   return all;
 }
 
-// Fills `listeners`, all at one port. 0, or the reason why it cannot (errno).
+// Fills `listeners`, all at one port. Returns 0 or an errno.
 int listen_at_all(const std::vector<addrinfo*>& addresses, const Address& address,
                   std::vector<Listener>& listeners) {
   int reason = EADDRNOTAVAIL;
@@ -124,7 +124,7 @@ Result<std::vector<Listener>> listen_tcp(const Address& address) {
   const std::vector<addrinfo*> addresses = addresses_of(list.get(), address.host.empty());
   std::vector<Listener> listeners;
   int reason = listen_at_all(addresses, address, listeners);
-  // A free port of one address may be another's on the next.
+  // A port that is free on one address may be taken on the next.
   for (int i = 0; i < kFreePortAttempts && reason == EADDRINUSE && address.port == 0; ++i) {
     listeners.clear();
     reason = listen_at_all(addresses, address, listeners);
@@ -163,7 +163,7 @@ Result<std::vector<Listener>> listen_unix(const Address& address, unsigned mode)
     return refuse();
   }
   listener.file.reset(new std::string(address.path));
-  // Nobody can connect before it listens.
+  // Set the mode before listen(): until then nobody can connect.
   if (chmod(name.sun_path, mode) != 0 || listen(listener.fd.get(), kBacklog) != 0) return refuse();
   std::vector<Listener> listeners;
   listeners.push_back(std::move(listener));

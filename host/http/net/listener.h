@@ -1,4 +1,4 @@
-// Listening sockets, with errors that name the address, the reason and the way out.
+// Opens listening sockets. Errors name the address, the reason and the way out.
 #pragma once
 
 #include <cstdint>
@@ -15,15 +15,15 @@ namespace bentohost::http {
 
 // Where to listen.
 struct Address {
-  std::string host;        // a name or an address of either family; of TCP
+  std::string host;        // for TCP: a name or an address of either family
   std::uint16_t port = 0;  // 0: the system picks one
-  std::string path;        // of a Unix socket; then the others mean nothing
+  std::string path;        // of a Unix socket; the others are then unused
 };
 // "127.0.0.1:3000", "[::1]:3000", "localhost:3000", ":3000" (any address), "unix:/run/x.sock".
-// INVALID_ARGUMENT says which of these was expected.
+// INVALID_ARGUMENT lists the expected forms.
 Result<Address> parse_address(std::string_view text);
 
-// A file that is removed when its owner goes.
+// A file that is removed when its owner is destroyed.
 struct RemoveFile {
   void operator()(const std::string* path) const;
 };
@@ -34,30 +34,30 @@ struct Listener {
   Address address;
   ListenerRole role = ListenerRole::kPublic;
   bool secure = false;     // TLS
-  OwnedFile file = {};     // of a Unix socket that we made
-  bool inherited = false;  // systemd has it as well
+  OwnedFile file = {};     // the file of a Unix socket that we made
+  bool inherited = false;  // systemd holds it as well
 
   // "http://127.0.0.1:3000"; "unix:/run/x.sock".
   std::string url() const;
 };
 
-// Of a Unix socket's file: whoever may write to it may connect.
+// The mode of a Unix socket's file: users who may write to it may connect.
 inline constexpr unsigned kUnixSocketMode = 0660;  // its owner and group
 
-// One for each address that the host's name has and this machine can listen on, all at one port:
-// "localhost" is 127.0.0.1 and ::1. SO_REUSEADDR, so that a restart does not wait for old
-// connections; no SO_REUSEPORT, so that a second server on the same port is an error: UNAVAILABLE.
-// A Unix socket that nobody listens on any more is replaced; its file gets `unix_mode`.
+// Opens a listener for each address that the host's name has and this machine can listen on, all at
+// one port: "localhost" is 127.0.0.1 and ::1. Uses SO_REUSEADDR, so that a restart does not wait
+// for old connections, but not SO_REUSEPORT, so that a second server on the same port is an error:
+// UNAVAILABLE. Replaces a Unix socket that nobody listens on any more; its file gets `unix_mode`.
 Result<std::vector<Listener>> listen_on(const Address& address,
                                         unsigned unix_mode = kUnixSocketMode);
 
-// The sockets that systemd passes (sd_listen_fds(3): LISTEN_PID, LISTEN_FDS); none for others'. The
-// variables are taken out of the environment, for children must not take them for theirs.
+// The sockets that systemd passes to this process (sd_listen_fds(3): LISTEN_PID, LISTEN_FDS).
+// Removes the variables from the environment, since children must not think that they are theirs.
 // INVALID_ARGUMENT for a descriptor that does not listen.
 Result<std::vector<Listener>> inherited_listeners();
 bool has_inherited_listeners();
 
-// Opens all of them, or none: first those that systemd passes, then those of each door.
+// Opens all listeners or none: those that systemd passes, then the public, then the admin ones.
 struct ListenerSpecs {
   std::vector<Address> open, admin;  // "public" is a keyword
   bool inherit = false;              // also the sockets that systemd passes

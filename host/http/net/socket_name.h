@@ -8,12 +8,12 @@
 
 namespace bentohost::http {
 
-// "127.0.0.1:51034", "[::1]:51034", "unix" for an end without a name, "unknown" for what is no
-// socket.
+// "127.0.0.1:51034", "[::1]:51034", "unix" for a Unix socket's end without a name, "unknown" if
+// `fd` is not a socket.
 std::string peer_name(int fd);
 std::string local_name(int fd);
 
-// Of a bound socket; a port of 0 when it has none.
+// For a bound socket; the port is 0 if it has none.
 std::uint16_t port_of(int fd);
 Address address_of(int fd);
 

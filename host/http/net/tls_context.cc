@@ -15,7 +15,7 @@ namespace {
 
 // The AEAD ciphers with forward secrecy: RFC 9325, section 4.2.
 constexpr const char* kDefaultCiphers = "ECDHE+AESGCM:ECDHE+CHACHA20";
-// Each name after its length, the better one first: RFC 7301.
+// Each name follows its length; the preferred one is first: RFC 7301.
 constexpr unsigned char kProtocols[] = "\x08http/1.1\x08http/1.0";
 constexpr unsigned char kSessionContext[] = "bentohost";
 
@@ -37,7 +37,7 @@ Status bad_file(std::string_view what, const std::string& path, const std::strin
 
 Status failed(const char* what) { return invalid(std::string(what) + ": " + take_tls_errors()); }
 
-// Stands between OpenSSL and the terminal, where it would ask for passwords otherwise.
+// Gives OpenSSL the password, which it would otherwise ask for on the terminal.
 struct Password {
   const std::string& text;
   bool asked = false;
@@ -70,7 +70,7 @@ Status use_key(SSL_CTX* ctx, const TlsOptions& options) {
   if (key == nullptr) {
     const std::string why = take_tls_errors();
     if (!password.asked)
-      return bad_file("private key file", path, "no key to be read in it: " + why);
+      return bad_file("private key file", path, "no key can be read from it: " + why);
     return bad_file("private key file", path,
                     password.text.empty() ? "it is encrypted, and there is no password"
                                           : "the password does not open it (" + why + ")");
@@ -89,7 +89,7 @@ Status use_key(SSL_CTX* ctx, const TlsOptions& options) {
 Status use_client_certificates(SSL_CTX* ctx, const TlsOptions& options) {
   if (!options.ca_certs.empty()) {
     const char* path = options.ca_certs.c_str();
-    // Those to trust, and their names, which tell a client which of its certificates to send.
+    // The CAs to trust, and their names, which tell clients which certificate to send.
     STACK_OF(X509_NAME)* names = nullptr;
     if (SSL_CTX_load_verify_file(ctx, path) != 1 ||
         (names = SSL_load_client_CA_file(path)) == nullptr) {
@@ -107,8 +107,8 @@ Status use_client_certificates(SSL_CTX* ctx, const TlsOptions& options) {
   return {};
 }
 
-// A client that offers none of ours is refused, so that no other protocol's conversation can be
-// led here (RFC 7301, section 3.2); one that offers nothing is taken to speak HTTP/1.1.
+// Refuses a client that offers only other protocols, so that none of them can be spoken here (RFC
+// 7301, section 3.2). A client that offers nothing is assumed to speak HTTP/1.1.
 int choose_protocol(SSL*, const unsigned char** chosen, unsigned char* length,
                     const unsigned char* offered, unsigned offered_length, void*) {
   unsigned char* found = nullptr;
@@ -136,13 +136,13 @@ Status set_protocol(SSL_CTX* ctx, const TlsOptions& options) {
 
 void set_conduct(SSL_CTX* ctx) {
   SSL_CTX_set_default_passwd_cb(ctx, Password::give);
-  // An idle connection has no buffers; the rest is how a Transport writes.
+  // An idle connection has no buffers; the other modes fit how a Transport writes.
   SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                             SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-  SSL_CTX_set_read_ahead(ctx, 1);  // one recv() a record, not two
-  // FIN without close_notify is an end as well: HTTP's framing tells what is whole.
+  SSL_CTX_set_read_ahead(ctx, 1);  // one recv() per record, not two
+  // FIN without close_notify is an end as well: HTTP's framing shows whether a message is whole.
   SSL_CTX_set_options(ctx, SSL_OP_IGNORE_UNEXPECTED_EOF);
-  // Sessions are the clients' to keep (as tickets): none take our memory.
+  // Clients keep the sessions (as tickets), so they take none of our memory.
   SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_session_id_context(ctx, kSessionContext, sizeof kSessionContext - 1);
 }

@@ -1,8 +1,7 @@
-// TlsContext: what a TLS listener is made of (certificate and key, whom it lets in, protocol and
-// ciphers), and where its connections come from. Not the bytes of a connection: those are
-// tls_transport.h's. OpenSSL 3; its headers are included by the .cc files of TLS alone.
-// Sources: RFC 8446 (TLS 1.3), RFC 9325 (how to use TLS), RFC 7301 (ALPN), RFC 5246 (TLS 1.2), and
-// OpenSSL's SSL_CTX_new(3) and SSL_CTX_set_*(3).
+// TlsContext: a TLS listener's settings (certificate and key, which clients to let in, protocol and
+// ciphers), and the factory of its connections, whose bytes tls_transport.h handles. OpenSSL 3;
+// only the .cc files of TLS include its headers. Sources: RFC 8446 (TLS 1.3), RFC 9325 (how to use
+// TLS), RFC 7301 (ALPN), RFC 5246 (TLS 1.2), and OpenSSL's SSL_CTX_new(3) and SSL_CTX_set_*(3).
 #pragma once
 
 #include <memory>
@@ -25,14 +24,14 @@ enum class ClientCertificates { kNone = 0, kOptional = 1, kRequired = 2 };
 
 // Files are PEM.
 struct TlsOptions {
-  std::string certfile;          // our certificate, then what links it to a root
-  std::string keyfile;           // its private key; empty: that is in `certfile`, too
-  std::string keyfile_password;  // opens an encrypted key
-  std::string ca_certs;          // who may sign the certificates of clients
+  std::string certfile;          // our certificate, then intermediate certificates
+  std::string keyfile;           // its private key; empty: the key is in `certfile`
+  std::string keyfile_password;  // decrypts the key, if it is encrypted
+  std::string ca_certs;          // the CAs that may sign client certificates
   ClientCertificates cert_reqs = ClientCertificates::kNone;
   TlsVersion min_version = TlsVersion::k12;
-  // For TLS 1.2, as `openssl ciphers` takes them; empty: ECDHE with AES-GCM or ChaCha20, which is
-  // RFC 9325's advice. TLS 1.3 has OpenSSL's default suites always.
+  // For TLS 1.2, in the syntax of `openssl ciphers`; empty: ECDHE with AES-GCM or ChaCha20, as RFC
+  // 9325 advises. TLS 1.3 always has OpenSSL's default suites.
   std::string ciphers;
 };
 
@@ -49,20 +48,20 @@ class TlsContext {
   TlsContext(const TlsContext&) = delete;
   TlsContext& operator=(const TlsContext&) = delete;
 
-  // Reads the files again, for the connections from now on; sessions of before are not resumed.
-  // Those that are open go on as they are. After an error all is as it was, and the next reload()
-  // may succeed.
+  // Reads the files again, for connections from now on; old sessions are not resumed. Open
+  // connections go on unchanged. After an error nothing has changed, and the next reload() may
+  // succeed.
   Status reload();
 
-  // The server's end of a new connection. The handshake happens inside its read(); a client
-  // without TLS, or one that is not let in, is kBroken. Null: no memory.
+  // The server's end of a new connection. The handshake happens inside its read(). A client that is
+  // not let in is kBroken. Null: no memory.
   std::unique_ptr<Transport> accept(UniqueFd fd) const;
 
  private:
   TlsContext(TlsOptions options, std::shared_ptr<ssl_ctx_st> ctx);
 
   const TlsOptions options_;
-  Mutex reloading_;  // so that what was read last is what stays
+  Mutex reloading_;  // so that the files read last are the ones in use
   mutable Mutex mutex_;
   std::shared_ptr<ssl_ctx_st> ctx_ BENTO_GUARDED_BY(mutex_);
 };

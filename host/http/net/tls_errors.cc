@@ -20,7 +20,7 @@ std::string words_for(unsigned long error) {
   return reason == nullptr ? "error " + std::to_string(ERR_GET_REASON(error)) : reason;
 }
 
-// "PEM lib" and the like only say who passed on the error before.
+// "PEM lib" and the like only say which library passed on the previous error.
 bool is_relay(std::string_view words) { return words.ends_with(" lib"); }
 
 }  // namespace
@@ -30,7 +30,7 @@ std::string take_tls_errors() {
   std::string last;
   while (const unsigned long error = ERR_get_error()) {
     std::string words = words_for(error);
-    if (ERR_SYSTEM_ERROR(error)) {  // all others follow from it
+    if (ERR_SYSTEM_ERROR(error)) {  // the others are consequences
       ERR_clear_error();
       return words;
     }

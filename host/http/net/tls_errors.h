@@ -1,12 +1,12 @@
-// What OpenSSL says went wrong, in words.
+// OpenSSL's errors, in words.
 #pragma once
 
 #include <string>
 
 namespace bentohost::http {
 
-// Empties the calling thread's error queue: "bad decrypt; wrong tag". Empty when nothing was in it.
-// Printable, one line. See ERR_get_error(3).
+// Takes all errors off the calling thread's queue: "bad decrypt; wrong tag". Empty if there were
+// none. Printable, one line. See ERR_get_error(3).
 std::string take_tls_errors();
 
 }  // namespace bentohost::http

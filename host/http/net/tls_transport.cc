@@ -19,9 +19,9 @@ namespace {
 
 using Record = std::array<char, SSL3_RT_MAX_PLAIN_LENGTH>;
 
-// The first bytes of both parts, up to a full record; copied into `room` only where they are of
-// both. It depends on the bytes alone and not on where the parts meet, as SSL_write() wants it of
-// a write that is tried again.
+// The first bytes of both parts, up to a full record; copied into `room` only if they are from
+// both. Depends on the bytes alone and not on where the parts meet, as SSL_write() demands of a
+// repeated write.
 std::string_view next_record(std::string_view first, std::string_view second, Record& room) {
   if (first.empty()) return second.substr(0, room.size());
   if (second.empty() || first.size() >= room.size()) return first.substr(0, room.size());
@@ -45,7 +45,7 @@ class TlsTransport final : public Transport {
   bool open() {
     BIO* bio = new_socket_bio(socket_);
     if (bio == nullptr) return false;
-    SSL_set_bio(ssl_.get(), bio, bio);  // takes it
+    SSL_set_bio(ssl_.get(), bio, bio);  // takes ownership
     SSL_set_accept_state(ssl_.get());
     return true;
   }
@@ -63,10 +63,10 @@ class TlsTransport final : public Transport {
   std::string failure() const override { return failure_; }
 
  private:
-  // Whether a first byte has come; it is looked at where it is. A socket that has failed is broken.
+  // Whether a first byte has come; peeks at it. A socket that has failed is broken.
   bool has_begun();
   bool is_established();
-  // Whether `result` of a call asks for nothing but patience. If not, the connection is broken.
+  // Whether the call that returned `result` only has to wait. If not, the connection is broken.
   bool must_wait(int result);
   void send_close_notify();
 
@@ -74,10 +74,10 @@ class TlsTransport final : public Transport {
   BioSocket socket_;
   Ssl ssl_;
   std::string failure_;
-  char first_ = 0;  // byte of the peer, once there is one
+  char first_ = 0;  // the peer's first byte, once it has come
   bool established_ = false;
   bool broken_ = false;
-  bool refused_ = false;  // the last write() was: OpenSSL holds a record of it
+  bool refused_ = false;  // the last write() was refused: OpenSSL holds its record
   bool closing_ = false;  // close_notify is still to be sent
 };
 
@@ -89,8 +89,8 @@ Received TlsTransport::read(char* to, std::size_t size) {
   if (first_ == 0 && has_begun() && first_ >= 'A' && first_ <= 'Z') return {Kind::kPlain};
   if (broken_) return {Kind::kBroken};
   ERR_clear_error();
-  // An answer from OpenSSL's own memory tells nothing of the socket, where bytes may have come
-  // whose event is over.
+  // A read from OpenSSL's own memory says nothing about the socket, where bytes may have come whose
+  // event is over.
   socket_.drained = false;
   std::size_t n = 0;
   const int result = SSL_read_ex(ssl_.get(), to, size, &n);
@@ -126,7 +126,7 @@ Sent TlsTransport::write(std::string_view first, std::string_view second) {
 
 bool TlsTransport::has_begun() {
   const ssize_t n = recv(fd_.get(), &first_, 1, MSG_PEEK | MSG_DONTWAIT);
-  if (n < 0 && errno != EAGAIN && errno != EINTR) {  // a socket tells of its error only once
+  if (n < 0 && errno != EAGAIN && errno != EINTR) {  // a socket reports its error only once
     broken_ = true;
     failure_ = std::generic_category().message(errno);
   }
@@ -152,7 +152,7 @@ void TlsTransport::send_close_notify() {
 }
 
 std::string TlsTransport::client_subject() const {
-  // A certificate is there some messages before the proof that the client has its key.
+  // The certificate comes some messages before the proof that the client has its key.
   if (!established_ && SSL_is_init_finished(ssl_.get()) != 1) return {};
   const X509* certificate = SSL_get0_peer_certificate(ssl_.get());
   if (certificate == nullptr || SSL_get_verify_result(ssl_.get()) != X509_V_OK) return {};
@@ -166,7 +166,7 @@ std::string TlsTransport::client_subject() const {
   return subject;
 }
 
-// Once and for all: OpenSSL is in a handshake of its own kind again when it changes keys.
+// Remembered for good, because OpenSSL is in a handshake again when it changes keys.
 bool TlsTransport::is_established() {
   if (!established_) established_ = SSL_is_init_finished(ssl_.get()) == 1;
   return established_;

@@ -1,6 +1,6 @@
-// The server's end of a TLS connection, as a Transport. Whoever has one comes by it through
-// TlsContext::accept(). Sources: RFC 8446, section 6.1 (close_notify), and OpenSSL's SSL_read(3),
-// SSL_write(3), SSL_shutdown(3) and SSL_get_error(3).
+// The server's end of a TLS connection, as a Transport. Made by TlsContext::accept(). Sources: RFC
+// 8446, section 6.1 (close_notify), and OpenSSL's SSL_read(3), SSL_write(3), SSL_shutdown(3) and
+// SSL_get_error(3).
 #pragma once
 
 #include <memory>
@@ -12,15 +12,14 @@ struct ssl_ctx_st;  // OpenSSL's SSL_CTX
 
 namespace bentohost::http {
 
-// Null: no memory. The connection keeps what it needs of `ctx`.
+// Null: no memory. `ctx` may be freed: the connection keeps a reference.
 //
-// read(): the handshake comes first, and until it is done a write() takes nothing; so one that was
-// refused is tried again after a read(), and not only after an event.
-// write(): records of up to 16 KiB, each filled from both parts. What was refused is kept
-// encrypted: the same bytes are to be offered again, or more, but not fewer.
-// shutdown_writing(): when a write() was refused and not repeated, the peer gets FIN without
-// close_notify, so that it does not take half an answer for a whole one. When close_notify itself
-// finds no room, the next read() sends it.
+// read(): the handshake comes first, and until it is done a write() takes nothing. So repeat a
+// refused write() after a read(), not only after an event. write(): records of up to 16 KiB, each
+// filled from both parts. A refused record is kept encrypted: offer the same bytes again, or more,
+// but not fewer. shutdown_writing(): if a write() was refused and not repeated, the peer gets FIN
+// without close_notify, so that it does not mistake half a response for a whole one. If
+// close_notify itself finds no room, the next read() sends it.
 std::unique_ptr<Transport> tls_transport(ssl_ctx_st& ctx, UniqueFd fd);
 
 }  // namespace bentohost::http

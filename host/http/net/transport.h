@@ -1,9 +1,9 @@
-// Transport: the bytes of one connection, plain or TLS, never blocking. The descriptor is watched
-// edge-triggered for reading and writing: whoever reads goes on until it has all, whoever writes
-// until it is refused. After an event of either kind both are tried again: TLS may have to write
-// before it can read. With EPOLLRDHUP in it the reading goes on until kEnd or kBroken, since no
-// further event tells of an end that came along with the last bytes.
-// One thread at a time: the loop that owns the connection. Never raises SIGPIPE.
+// Transport: reads and writes the bytes of one connection, plain or TLS, without blocking. The
+// descriptor is watched edge-triggered for reading and writing: read until nothing is left, write
+// until refused. After an event of either kind try both again: TLS may have to write before it can
+// read. If the event has EPOLLRDHUP, read until kEnd or kBroken, since no further event announces
+// an end that came with the last bytes. One thread at a time: the loop that owns the connection.
+// Never raises SIGPIPE.
 #pragma once
 
 #include <cstddef>
@@ -15,21 +15,21 @@
 
 namespace bentohost::http {
 
-// What became of a read.
+// The result of a read.
 struct Received {
   enum class Kind {
     kBytes,
-    kAgain,   // nothing now: an event will tell
-    kEnd,     // the peer has sent all that it will
-    kBroken,  // reset, or no TLS
-    kPlain,   // of a TLS one: the peer speaks plain HTTP, of which nothing was taken
+    kAgain,   // nothing now: wait for an event
+    kEnd,     // the peer will send no more
+    kBroken,  // reset, or not TLS
+    kPlain,   // for TLS: the peer speaks plain HTTP; nothing of it was read
   };
   Kind kind;
   std::size_t size = 0;  // of kBytes
-  bool more = false;     // of kBytes: there may be more, so read again before waiting for an event
+  bool more = false;     // of kBytes: read again before waiting for an event
 };
 
-// What became of a write: it took `size` bytes, and, when those are not all, waits for an event or
+// The result of a write: it took `size` bytes. If those are not all, wait for an event, unless it
 // is broken.
 struct Sent {
   std::size_t size = 0;
@@ -40,21 +40,21 @@ class Transport {
  public:
   virtual ~Transport() = default;
 
-  // `size` is not 0.
+  // `size` must not be 0.
   virtual Received read(char* to, std::size_t size) = 0;
-  // Both parts, one after the other; what is not taken is offered again, by then perhaps from
-  // another address.
+  // Writes both parts, one after the other. Offer bytes that were not taken again; they may have
+  // moved to another address.
   virtual Sent write(std::string_view first, std::string_view second) = 0;
-  // Says that we send no more (FIN; before it close_notify). What the peer still sends can be read.
+  // Tells the peer that we send no more (FIN, in TLS after close_notify). Reading still works.
   virtual void shutdown_writing() = 0;
   virtual int fd() const = 0;
   virtual bool is_secure() const = 0;
-  // After kPlain: the same connection without TLS, and this one is not to be used any more.
+  // After kPlain: the same connection without TLS. Do not use this one afterwards.
   virtual std::unique_ptr<Transport> without_tls() { return nullptr; }
-  // The subject of the client's certificate, which was verified, as RFC 2253 writes it:
-  // "CN=ada,O=Example". Printable ASCII. Empty: there is none, or the handshake is not done.
+  // The subject of the client's verified certificate, in the form of RFC 2253: "CN=ada,O=Example".
+  // Printable ASCII. Empty if there is none, or if the handshake is not done.
   virtual std::string client_subject() const { return {}; }
-  // What broke it, in words for a log, where that is known: "peer did not return a certificate".
+  // Why it broke, in words for a log, if known: "peer did not return a certificate".
   virtual std::string failure() const { return {}; }
 };
 

@@ -7,7 +7,7 @@
 namespace bentohost::http {
 namespace {
 
-// Of all that is neither data nor framing; no client that we know sends any.
+// A bound on all that is neither data nor framing; no client that we know sends any.
 constexpr std::size_t kMaxOverhead = 8u << 10;
 
 Status malformed() {
@@ -78,7 +78,7 @@ Status Dechunker::size_digit(char c) {
   if (digit < 0) return malformed();
   state_ = State::kSize;
   if (digit == 0 && left_ == 0) return overhead();
-  // Checked at each digit, so the sum cannot overflow.
+  // Checked at each digit, so that the sum cannot overflow.
   left_ = left_ * 16 + static_cast<std::size_t>(digit);
   if (left_ <= max_body_ - total_) return Status();
   return Status::with_http(413, BENTO_INVALID_ARGUMENT,

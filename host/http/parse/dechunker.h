@@ -1,4 +1,4 @@
-// Dechunker: takes the chunked transfer coding (RFC 9112 7.1) off a body that arrives in pieces.
+// Dechunker: removes the chunked transfer coding (RFC 9112 7.1) from a body that arrives in pieces.
 // Strict: hexadecimal digits only, CR LF only. Chunk extensions and trailers are checked, bounded
 // and dropped. Pure; one thread at a time.
 #pragma once
@@ -15,9 +15,9 @@ class Dechunker {
  public:
   explicit Dechunker(std::size_t max_body) : max_body_(max_body) {}
 
-  // Appends the data in `bytes` to `body` and returns how many bytes it took: all of them, or those
-  // up to the end of the body, after which done(). A Status tells by its http_status() what to
-  // answer: 413 when the body grows beyond max_body, seen at a chunk's size and before its data;
+  // Appends the data in `bytes` to `body` and returns how many bytes it took: all, or those up to
+  // the end of the body, after which done() is true. The http_status() of an error is the
+  // response's: 413 if the body grows beyond max_body, noticed at a chunk's size, before its data;
   // else 400.
   Result<std::size_t> feed(std::string_view bytes, std::string& body);
   bool done() const { return state_ == State::kDone; }

@@ -10,13 +10,13 @@
 namespace bentohost::http {
 namespace {
 
-// What one hop says of the one before it.
+// What one hop says about the hop before it.
 struct Hop {
   std::optional<IpEndpoint> client;
-  std::string_view scheme;  // empty: not told
+  std::string_view scheme;  // empty: not given
 };
 
-// Text that outlives the request; empty for other schemes.
+// The scheme as text that outlives the request; empty for other schemes.
 std::string_view known_scheme(std::string_view scheme) {
   for (const std::string_view known : {"http", "https"}) {
     if (equals_ignoring_case(scheme, known)) return known;
@@ -27,13 +27,13 @@ std::string_view known_scheme(std::string_view scheme) {
 // Whether the quote at `at`, within a quoted string, is escaped.
 bool is_escaped(std::string_view text, std::size_t at) {
   const std::size_t before = text.find_last_not_of('\\', at - 1);
-  return (at - 1 - before) % 2 != 0;  // npos is one before 0
+  return (at - 1 - before) % 2 != 0;  // npos acts as -1
 }
 
-// Takes the last member off `list`, whose members may have quoted commas. A quote outside of a
-// string, seen from the right, closes one; inside, one that is not escaped opens it. That is the
-// same as from the left where the list is well-formed, and does not depend on what stands further
-// left where it is not. Nothing if a string has no start.
+// Takes the last member off `list`, whose members may have quoted commas. Read from the right, a
+// quote outside a string closes one, and an unescaped quote inside opens it. For a well-formed
+// list, this is the same as reading from the left; for others, the result does not depend on the
+// text further left. Nothing if a string has no start.
 std::optional<std::string_view> take_last_member(std::string_view& list) {
   bool is_quoted = false;
   for (std::size_t i = list.size(); i-- > 0;) {
@@ -47,7 +47,7 @@ std::optional<std::string_view> take_last_member(std::string_view& list) {
   return trim(std::exchange(list, {}));
 }
 
-// Walks `list` from the right, with `parse` for each member, to where trust ends.
+// Walks `list` from the right to where trust ends, parsing each member with `parse`.
 template <typename Parse>
 std::optional<Hop> farthest_hop(const TrustedProxies& proxies, std::string_view list, Parse parse) {
   Hop farthest;
@@ -103,7 +103,7 @@ std::string_view take_token(std::string_view& text) {
   return token;
 }
 
-// RFC 9110 5.6.4, from the opening quote on.
+// A quoted-string of RFC 9110 5.6.4, which starts at its opening quote.
 std::optional<std::string> take_quoted(std::string_view& text) {
   std::string value;
   for (std::size_t i = 1; i < text.size(); ++i) {
@@ -211,7 +211,7 @@ void apply_forwarded(const TrustedProxies& proxies, Request& request) {
     adopt(farthest_hop(proxies, list, &parse_address), request);
   }
   if (has_proto) {
-    // One value: a list does not say which of its members to believe.
+    // Only a single value counts: nothing says which member of a list to believe.
     adopt(Hop{{}, known_scheme(joined_header(headers, "x-forwarded-proto"))}, request);
   }
   if (!has_for && !has_proto) {

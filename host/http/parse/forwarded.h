@@ -1,5 +1,5 @@
-// What proxies tell of the client: X-Forwarded-For, X-Forwarded-Proto and Forwarded (RFC 7239).
-// Anyone can send these, so they count only when the peer is a trusted proxy
+// What proxies say about the client: X-Forwarded-For, X-Forwarded-Proto and Forwarded (RFC 7239).
+// Anyone can send these headers, so they count only if the peer is a trusted proxy
 // (--forwarded-allow-ips, with uvicorn's and gunicorn's meaning). Pure; TrustedProxies is
 // immutable, any thread.
 #pragma once
@@ -15,10 +15,10 @@ namespace bentohost::http {
 
 class TrustedProxies {
  public:
-  TrustedProxies() = default;  // nobody
+  TrustedProxies() = default;  // trusts nobody
 
-  // Addresses and networks with commas between, "unix" for the peers of Unix sockets, "*" for
-  // everybody; empty for nobody. INVALID_ARGUMENT names the member that is none of these.
+  // A comma-separated list of addresses and networks, "unix" for peers on Unix sockets, "*" for
+  // everybody; empty for nobody. INVALID_ARGUMENT names a member that is none of these.
   static Result<TrustedProxies> parse(std::string_view list);
 
   // `peer` as in Request::client: "127.0.0.1:51034", "[fe80::1%eth0]:80"; or "unix" and "unix:...".
@@ -31,21 +31,21 @@ class TrustedProxies {
   std::vector<IpNetwork> networks_;
 };
 
-// Sets request.client and request.scheme, both of which are the connection's own before, to what
-// the peer's headers say, if it is trusted. Each request of a connection starts anew from the
-// connection's own.
+// Sets request.client and request.scheme, which have the connection's own values before, from the
+// peer's headers, if the peer is trusted. Each request of a connection starts anew from the
+// connection's own values.
 //
-// - Client: the lists are walked from the right, which trusted proxies wrote, to the first address
-//   that is not itself trusted; when all are, it is the left-most. What stands further left was
-//   written by strangers and is not even looked at, so that its defects hide nobody. Without a port
-//   the client gets port 0. "unknown" and obfuscated identifiers end the walk: the client stays.
-// - Scheme: http or https; of Forwarded, what the element where the walk ended says.
-// - A header that is malformed as far as it is walked changes nothing.
+// - Client: the lists are walked from the right, the end that trusted proxies wrote, to the first
+//   address that is not trusted; if all are, to the left-most. Members further left were written by
+//   strangers and are not even parsed, so that errors in them hide nobody. Without a port the
+//   client gets port 0. "unknown" and obfuscated identifiers end the walk: the client is unchanged.
+// - Scheme: http or https; with Forwarded, from the element where the walk ended.
+// - A header that is malformed in the part that was walked changes nothing.
 // - With X-Forwarded-For or X-Forwarded-Proto present, Forwarded is ignored: most proxies write
-//   those and pass a Forwarded that the client made up. A proxy that writes Forwarded has to remove
-//   the others.
-// - Host stays what it is: Forwarded's host= and X-Forwarded-Host are ignored, since a proxy can
-//   pass the client's own Host on, and few remove these.
+//   those and pass on a Forwarded that the client made up. A proxy that writes Forwarded must
+//   remove the others.
+// - Host is unchanged: Forwarded's host= and X-Forwarded-Host are ignored, since a proxy can pass
+//   on the client's own Host, and few remove these.
 void apply_forwarded(const TrustedProxies& proxies, Request& request);
 
 }  // namespace bentohost::http

@@ -14,7 +14,7 @@ Status refuse(std::uint32_t http_status, std::string_view why) {
   return Status::with_http(http_status, BENTO_INVALID_ARGUMENT, std::string(why));
 }
 
-// The next line of `head`, without its CR LF; HeadScanner has seen that each line has one.
+// The next line of `head`, without its CR LF; HeadScanner has checked that each line has one.
 std::string_view take_line(std::string_view& head) {
   const std::size_t newline = head.find('\n');
   const std::string_view line = head.substr(0, newline - 1);
@@ -52,7 +52,7 @@ Status parse_request_line(std::string_view line, Request& request, std::string& 
   return request.method == "CONNECT" ? refuse(501, "CONNECT is for proxies") : Status();
 }
 
-// RFC 9112 3.2.2: the authority of an absolute form replaces what the Host header says.
+// RFC 9112 3.2.2: the authority of an absolute form replaces the Host header's value.
 void set_host(std::string_view authority, Headers& headers) {
   const auto host = std::find_if(headers.begin(), headers.end(),
                                  [](const Header& header) { return header.name == "host"; });
@@ -76,7 +76,7 @@ Status parse_header_line(std::string_view line, Header& header) {
   return Status();
 }
 
-// The headers that the front itself obeys, gathered while the head is parsed.
+// The headers that the server itself obeys, gathered while the head is parsed.
 class FramingRules {
  public:
   FramingRules(bool is_http_1_0, Framing& framing) : is_http_1_0_(is_http_1_0), framing_(framing) {}
@@ -103,7 +103,7 @@ class FramingRules {
  private:
   Status host(std::string_view value) {
     if (++hosts_ > 1) return refuse(400, "there is more than one Host header");
-    // Empty is right where a target has no authority (RFC 9112 3.2).
+    // An empty value is right if the target has no authority (RFC 9112 3.2).
     return value.empty() || is_authority(value) ? Status()
                                                 : refuse(400, "the Host header is not a host");
   }
@@ -111,7 +111,7 @@ class FramingRules {
   Status content_length(std::string_view value) {
     if (has_length_) return refuse(400, "there is more than one Content-Length header");
     has_length_ = true;
-    // from_chars takes "-1" for a signed type only, and neither '+' nor blanks.
+    // from_chars accepts "-1" only for signed types, and neither '+' nor blanks.
     const char* end = value.data() + value.size();
     const auto [stopped, error] = std::from_chars(value.data(), end, framing_.content_length);
     return error == std::errc() && stopped == end
@@ -180,7 +180,7 @@ Status HeadScanner::end_line(std::string_view bytes, std::size_t newline) {
   }
   const bool is_empty = newline == line_ + 1;
   if (is_empty && lines_ == 0 && line_ > 0) return refuse(400, "the request line is empty");
-  // One empty line in front is ignored (RFC 9112 2.2): old clients send it after a body.
+  // One empty line in front is ignored (RFC 9112 2.2): old clients send one after a body.
   if (is_empty && lines_ > 0) size_ = newline + 1;
   if (!is_empty) ++lines_;
   line_ = scanned_ = newline + 1;

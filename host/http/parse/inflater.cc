@@ -12,7 +12,7 @@
 namespace bentohost::http {
 namespace {
 
-constexpr std::size_t kMaxQuoted = 80;  // of a client's text in an error
+constexpr std::size_t kMaxQuoted = 80;  // bytes of a client's text in an error
 
 Status refuse(std::uint32_t http_status, std::string message) {
   return Status::with_http(http_status, BENTO_INVALID_ARGUMENT, std::move(message));
@@ -24,7 +24,7 @@ Status corrupt(const z_stream& stream) {
   return refuse(400, std::move(message));
 }
 
-// Where a string of its own would double what it holds, this one stops at `max`.
+// Grows `out` by doubling, as string::append() does, but not beyond `max`.
 void append(std::string& out, std::string_view bytes, std::size_t max) {
   const std::size_t size = out.size() + bytes.size();
   if (size > out.capacity()) {
@@ -36,7 +36,7 @@ void append(std::string& out, std::string_view bytes, std::size_t max) {
   out.append(bytes);
 }
 
-// The low half of a zlib header's first byte says 8, deflate. In a bare stream it would be the
+// The low half of a zlib header's first byte is 8: deflate. In a bare stream, that would be the
 // start of a stored block with padding that is not zero, which no encoder writes.
 bool is_zlib(char first) { return (first & 0x0f) == 8; }
 
@@ -63,7 +63,7 @@ Result<Inflater> Inflater::create(std::string_view content_encoding, InflateLimi
   });
   if (is_known) return Inflater(coding, limits);
   return refuse(415, "Content-Encoding \"" + std::string(content_encoding.substr(0, kMaxQuoted)) +
-                         "\" is not supported; one of gzip and deflate is");
+                         "\" is not supported; use gzip or deflate");
 }
 
 Result<Inflater> Inflater::create(const Headers& headers, InflateLimits limits) {
@@ -100,7 +100,7 @@ Status Inflater::copy(std::string_view bytes, std::string& out) {
   return Status();
 }
 
-// Makes ready for input that starts with `first`.
+// Gets ready for input that starts with `first`.
 Status Inflater::begin(char first) {
   if (state_ == State::kInside) return Status();
   if (state_ == State::kStart) {
@@ -126,9 +126,9 @@ Status Inflater::allocate(char first) {
   return Status();
 }
 
-// zlib stops where it wants room, input or an end. A stop for room is told by input that it left,
-// and the limits are judged only then: it has taken exactly the bytes that what follows needs, in
-// whatever pieces they came.
+// zlib stops when it needs room or input, or at the end. If input is left, it needs room, and only
+// then are the limits checked: it has then taken exactly the bytes that the next output needs,
+// however the input was cut into pieces.
 Status Inflater::step(std::string_view& bytes, std::string& out) {
   std::array<char, kStep> made;
   const std::size_t given = std::min<std::size_t>(bytes.size(), std::numeric_limits<uInt>::max());
@@ -150,7 +150,7 @@ Status Inflater::step(std::string_view& bytes, std::string& out) {
       state_ = State::kEnded;
       return Status();
     case Z_OK:
-    case Z_BUF_ERROR:  // no progress, for want of room or input
+    case Z_BUF_ERROR:  // no progress without more room or input
       return stream_->avail_in > 0 ? grant() : Status();
     case Z_NEED_DICT:
       return refuse(400, "the compressed body needs a preset dictionary");
@@ -161,7 +161,7 @@ Status Inflater::step(std::string_view& bytes, std::string& out) {
   }
 }
 
-// More is to come: is it within the limits?
+// Allows the next step of output, if it is within the limits.
 Status Inflater::grant() {
   if (total_out_ >= limits_.max_body) return too_large("inflates to more");
   const bool is_judged = limits_.max_ratio > 0 && total_out_ >= kFreeInflation;

@@ -103,7 +103,7 @@ Result<IpNetwork> IpNetwork::parse(std::string_view text) {
   const std::optional<IpAddress> address = IpAddress::parse(host);
   if (!address) return refuse("is neither an IP address nor a network like 10.0.0.0/8");
   if (slash == std::string_view::npos) return IpNetwork(*address, 128);
-  // As it was written: ::ffff:10.0.0.0/104 counts from the start of 128.
+  // The prefix counts as written: that of ::ffff:10.0.0.0/104 is of 128 bits.
   const unsigned offset = host.find(':') == std::string_view::npos ? kV4Offset : 0;
   const std::optional<unsigned> length = parse_number<unsigned>(text.substr(slash + 1));
   if (!length || *length > 128 - offset) {

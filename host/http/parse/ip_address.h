@@ -1,5 +1,5 @@
 // IP addresses, endpoints and networks as values. An IPv4-mapped IPv6 address (RFC 4291 2.5.5.2),
-// which is how a dual-stack listener sees IPv4 clients, is that IPv4 address. Pure; any thread.
+// as which a dual-stack listener sees IPv4 clients, equals that IPv4 address. Pure; any thread.
 #pragma once
 
 #include <array>
@@ -14,20 +14,20 @@ namespace bentohost::http {
 
 class IpAddress {
  public:
-  // "192.0.2.1" or "2001:db8::1"; neither brackets nor a port nor a zone, and no leading zeros,
-  // which some read as octal.
+  // "192.0.2.1" or "2001:db8::1", without brackets, port or zone, and without leading zeros, which
+  // some read as octal.
   static std::optional<IpAddress> parse(std::string_view text);
 
   bool is_v4() const;
   std::string text() const;
-  // Bits of it in order; an IPv4 address's are the last 32 of 128.
+  // The address's bits in order; an IPv4 address is the last 32 of 128.
   const std::array<std::uint8_t, 16>& bytes() const { return bytes_; }
 
  private:
   std::array<std::uint8_t, 16> bytes_{};
 };
 
-// An address and, perhaps, its port: 0 is unknown.
+// An address and, perhaps, its port: 0 means unknown.
 struct IpEndpoint {
   IpAddress address;
   std::uint16_t port = 0;
@@ -44,10 +44,10 @@ std::optional<std::uint16_t> parse_port(std::string_view text);
 class IpNetwork {
  public:
   // An address, or "10.0.0.0/8" (RFC 4632 3.1), "2001:db8::/32". INVALID_ARGUMENT says what is
-  // wrong, also of bits set beyond the prefix: "10.0.0.1/8" may be meant as either.
+  // wrong. Bits beyond the prefix are an error: "10.0.0.1/8" is ambiguous.
   static Result<IpNetwork> parse(std::string_view text);
 
-  // Of its own family only: ::/0 has no IPv4 address in it.
+  // Only addresses of the same family: ::/0 contains no IPv4 address.
   bool contains(const IpAddress& address) const;
 
  private:

@@ -6,7 +6,7 @@
 namespace bentohost::http {
 namespace {
 
-// What the previous request left in `request`; the connection's own members stay.
+// Clears what the previous request left in `request`; the connection's own members stay.
 void forget(Request& request) {
   for (std::string* part :
        {&request.method, &request.target, &request.path, &request.query, &request.version}) {
@@ -57,7 +57,7 @@ Result<std::size_t> RequestReader::feed_head(std::string_view bytes, Request& re
     return status;
   }
   if (scanner_.size() == 0) {
-    if (is_first) forget(request);  // in case that the rest never comes
+    if (is_first) forget(request);  // in case the rest never comes
     return std::size_t{0};
   }
   const std::string_view head = bytes.substr(0, scanner_.size());
@@ -92,7 +92,7 @@ Result<std::size_t> RequestReader::feed_body(std::string_view bytes) {
   Result<std::size_t> taken = take(bytes, inflater_ ? coded_ : *body_);
   if (taken.ok()) body_bytes_ += *taken;
   if (!inflater_) return taken;
-  // What stands before a broken chunk comes first: the refusal does not depend on the pieces.
+  // Inflate the data before a broken chunk first: then the error does not depend on the pieces.
   has_all_ = taken.ok() && state_ == State::kDone;
   if (!taken.ok()) broken_ = taken.status();
   if (Status status = inflate(); !status.ok()) return status;
@@ -137,7 +137,7 @@ void RequestReader::restore(std::unique_ptr<Backlog> backlog) {
   if (!backlog->status.ok()) broken_ = std::move(backlog->status);
 }
 
-// Appends what `bytes` hold of the body, as it was sent.
+// Appends the part of the body that is in `bytes`, as it was sent.
 Result<std::size_t> RequestReader::take(std::string_view bytes, std::string& to) {
   if (dechunker_) {
     Result<std::size_t> taken = dechunker_->feed(bytes, to);

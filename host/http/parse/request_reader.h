@@ -1,6 +1,6 @@
-// RequestReader: makes one request after the other of a connection's bytes, as they come: head,
-// framing, limits, content coding, body. Pure: bytes in, values out; time and sockets are the
-// connection's business. One thread at a time.
+// RequestReader: turns a connection's bytes into one request after the other, as they come: head,
+// framing, limits, content coding, body. Pure: bytes in, values out; the connection handles time
+// and sockets. One thread at a time.
 #pragma once
 
 #include <cstddef>
@@ -25,46 +25,45 @@ class RequestReader {
   enum class State {
     kIdle,       // no byte of a request yet
     kHead,       // within its head
-    kHeadDone,   // begin_body() is due
+    kHeadDone,   // call begin_body() next
     kBody,       // within its body
-    kInflating,  // the same, and what has arrived of it is not inflated yet
+    kInflating,  // within its body, with arrived bytes that are not inflated yet
     kDone,       // complete; begin_request() starts the next
   };
 
   State state() const { return state_; }
   const Framing& framing() const { return framing_; }
 
-  // Takes what it can use of `bytes`, which begin where the last call stopped: bytes that it did
-  // not take are offered again, with more behind them. It stops at kHeadDone and kDone. After an
-  // error (http_status() is the answer) the connection cannot be used for another request.
+  // Takes the bytes that it can use. `bytes` must begin where the last call stopped: offer bytes
+  // that were not taken again, with more behind them. Stops at kHeadDone and kDone. After an error,
+  // whose http_status() is the response's, the connection cannot be used for another request.
   Result<std::size_t> feed(std::string_view bytes, Request& request);
 
-  // At kHeadDone. Body bytes go to `body`, de-chunked and inflated. 413 when more is announced than
-  // `max_body`, 415 for a content coding that is not known here. Of an inflated body, `request`
-  // loses the headers Content-Encoding and Content-Length, which are not true of it any more.
+  // Call at kHeadDone. Body bytes go to `body`, de-chunked and inflated. 413 if the announced
+  // length exceeds `max_body`, 415 for an unknown content coding. If the body is inflated,
+  // `request` loses the headers Content-Encoding and Content-Length, which are then wrong.
   Status begin_body(std::size_t max_body, Request& request, std::string& body);
-  std::size_t body_bytes() const { return body_bytes_; }  // taken of the wire
+  std::size_t body_bytes() const { return body_bytes_; }  // as sent
 
-  // A few bytes may stand for many, and inflating them may take long. Of one body, feed() makes
-  // about kInflatedAtOnce, and leaves the rest at kInflating: there it takes no bytes, and each
-  // call makes as much again. Or what is left is taken away, to be inflated by another thread, and
-  // brought back.
+  // A few bytes may inflate to many, which may take long. feed() makes about kInflatedAtOnce of a
+  // body and leaves the rest, at kInflating: there each call takes no bytes and makes as much
+  // again. Or take the rest away, to be inflated by another thread, and restore it.
   static constexpr std::size_t kInflatedAtOnce = 128u << 10;
   struct Backlog {
     Inflater inflater;
     std::string coded, body;
-    Status status;  // why it cannot be inflated
+    Status status;  // the error, if it cannot be inflated
 
-    // [any] `grows(body size)` is asked after each kInflatedAtOnce; what it refuses with, ends it.
+    // [any] Calls `grows(body size)` after each kInflatedAtOnce, and stops at an error of it.
     void inflate(const std::function<Status(std::size_t)>& grows);
   };
-  // At kInflating. Until restore(), nothing but state() may be called.
+  // Call at kInflating. Until restore(), call only state().
   std::unique_ptr<Backlog> take_backlog();
-  // Then feed() goes on, or fails with its status.
+  // Afterwards feed() goes on, or fails with the backlog's status.
   void restore(std::unique_ptr<Backlog> backlog);
 
   void begin_request();
-  // What to answer when the bytes end here: nothing (OK) between requests, else 400.
+  // The error if the bytes end here: OK between requests, else 400.
   Status at_end() const;
 
  private:
@@ -77,14 +76,14 @@ class RequestReader {
   State state_ = State::kIdle;
   HeadScanner scanner_;
   Framing framing_;
-  std::size_t left_ = 0;  // of a sized body
+  std::size_t left_ = 0;  // bytes left of a sized body
   std::optional<Dechunker> dechunker_;
   std::optional<Inflater> inflater_;  // of a coded body
-  std::string coded_;                 // of it, not inflated yet
-  std::size_t coded_at_ = 0;          // ... from here on
+  std::string coded_;                 // bytes of the coded body
+  std::size_t coded_at_ = 0;          // not inflated from here on
   std::size_t allowance_ = kInflatedAtOnce;
-  bool has_all_ = false;  // the body has arrived
-  Status broken_;         // what stands behind coded_
+  bool has_all_ = false;  // the whole body has arrived
+  Status broken_;         // an error behind coded_
   std::string* body_ = nullptr;
   std::size_t body_bytes_ = 0;
 };

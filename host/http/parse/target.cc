@@ -8,7 +8,7 @@
 namespace bentohost::http {
 namespace {
 
-// What a byte of the path asks for. Most ask for nothing, and such a path is copied as it is.
+// What to do about a byte of the path. For most it is nothing, and such a path is copied as it is.
 enum Trait : unsigned char { kPlain = 0, kInvalid = 1, kEscape = 2, kDot = 4 };
 
 constexpr std::array<unsigned char, 256> kTraits = [] {
@@ -111,7 +111,7 @@ Status parse_target(std::string_view method, std::string_view target, Target& ou
   if (scheme == 0) return refuse(out, "the request target is neither a path nor an http URI");
   target.remove_prefix(scheme);
   out.authority = target.substr(0, target.find_first_of("/?"));
-  // User information, which is_authority() does not take, is refused as RFC 9110 4.2.4 advises.
+  // is_authority() refuses user information, as RFC 9110 4.2.4 advises.
   if (!is_authority(out.authority)) return refuse(out, "the request target has no valid host");
   return parse_path(target.substr(out.authority.size()), out);
 }

@@ -1,6 +1,6 @@
 // parse_target: the one place where a request target becomes a path and a query. The path is
-// decoded once and its dot segments are removed once, after decoding, so that no later stage needs
-// to look for "..", "%2e%2e" or "..%2f". Pure; any thread.
+// decoded once, then its dot segments are removed once, so that no later stage needs to look for
+// "..", "%2e%2e" or "..%2f". Pure; any thread.
 #pragma once
 
 #include <string>
@@ -11,18 +11,18 @@
 namespace bentohost::http {
 
 struct Target {
-  // Starts with '/', or is "*" (the asterisk form) or "" (the authority form). Any byte may stand
-  // in it but NUL, but no segment is "." or "..". Empty segments are kept: "//x" is not "/x".
+  // Starts with '/', or is "*" (the asterisk form) or "" (the authority form). It may have any byte
+  // except NUL, but no "." or ".." segment. Empty segments are kept: "//x" is not "/x".
   std::string path;
   std::string query;      // raw, after '?'
-  std::string authority;  // of the absolute and the authority form: "host" or "host:port"
+  std::string authority;  // in the absolute and the authority form: "host" or "host:port"
 };
 
 // The four forms of RFC 9112 3.2: origin ("/p?q"), absolute ("http://host/p?q", also https; an
 // empty path is "/"), asterisk ("*", of OPTIONS only) and authority ("host:port", of CONNECT only).
-// '+' stays '+'. Dot segments go as in RFC 3986 5.2.4, but for ".." above the root, which is
-// refused, as nginx does; so are broken escapes and %00, user information, and what is not visible
-// ASCII. A refusal's http_status() is 400, and `out` is empty then. Strings keep their capacity.
+// '+' stays '+'. Dot segments go as in RFC 3986 5.2.4, but ".." above the root is refused, as in
+// nginx. So are broken escapes and %00, user information, and all but visible ASCII. An error's
+// http_status() is 400, and `out` is then empty. Strings keep their capacity.
 Status parse_target(std::string_view method, std::string_view target, Target& out);
 
 }  // namespace bentohost::http

@@ -120,8 +120,8 @@ const RouteTable::Entry* RouteTable::entry_of(const Entries& entries, std::strin
   return found == nullptr && method == "HEAD" ? entry_named("GET") : found;
 }
 
-// Calls `visit` with the entries of each end that `rest` leads to, the most literal first, until it
-// returns true; `parameters` then has the values on the way there.
+// Calls `visit` with the entries of each node where `rest` ends, the most literal first, until it
+// returns true. `parameters` then has the values on the way there.
 template <typename Visit>
 bool RouteTable::walk(const Node& node, std::string_view rest, Parameters& parameters,
                       Visit& visit) {

@@ -1,7 +1,7 @@
-// RouteTable: what Router does without knowing what it routes to: from a method and a path to the
-// number that was given with the route. Literal routes by hash; routes with parameters and mounts
-// by a trie over segments, in which a look-up visits no node twice. Filled before serving, then
-// read by any thread.
+// RouteTable: Router's implementation, independent of its type of target: maps a method and a path
+// to the number that was added with the route. Literal routes are in a hash table; routes with
+// parameters and mounts in a trie over segments, of which a look-up visits no node twice. Filled
+// before serving, then read by any thread.
 #pragma once
 
 #include <array>
@@ -20,17 +20,17 @@ namespace bentohost::http {
 
 struct Parameter {
   std::string_view name;   // the router's
-  std::string_view value;  // a piece of the path, never empty
+  std::string_view value;  // a part of the path, never empty
 };
 
-// The parameters of a match, in the order of its template. A value; no memory of its own.
+// The parameters of a match, in the order of its template. A value that allocates no memory.
 class Parameters {
  public:
   std::size_t size() const { return count_; }
   Parameter operator[](std::size_t i) const {
     return {names_[i], std::string_view(path_ + pieces_[i].begin, pieces_[i].size)};
   }
-  // The value of `name`, or empty: there is no such parameter.
+  // The value of `name`; empty if there is no such parameter.
   std::string_view find(std::string_view name) const;
 
  private:
@@ -41,16 +41,16 @@ class Parameters {
   const std::string* names_ = nullptr;
   const char* path_ = nullptr;
   std::size_t count_ = 0;
-  // Those from count_ on are not set: clearing them would cost as much as finding a literal route.
+  // Not set from count_ on: clearing all would cost as much as finding a literal route.
   std::array<Piece, kMaxParameters> pieces_;
 };
 
-// What a look-up found, its target aside. Views into the path that was asked for, and into the
+// The result of a look-up, without its target. Views into the path that was looked up, and into the
 // table.
 struct RouteMatch {
-  std::string_view route;      // the template, or "/prefix/*" of a mount: for labels
-  std::string_view root_path;  // of a mount: its prefix, "" for "/". As ASGI has it
-  std::string_view path;       // the whole path; of a mount: what is below root_path, "/" at least
+  std::string_view route;      // the template, or a mount's "/prefix/*": for labels
+  std::string_view root_path;  // a mount's prefix, "" for "/", as in ASGI
+  std::string_view path;       // the path; for a mount the part below root_path, at least "/"
   Parameters parameters;
 };
 
@@ -63,7 +63,7 @@ class RouteTable {
   RouteTable(RouteTable&&) noexcept;
   RouteTable& operator=(RouteTable&&) noexcept;
 
-  // Router's functions; `target` is what find() will return.
+  // As in Router; find() returns `target`.
   Status add(std::string_view method, std::string_view route, std::size_t target);
   Status mount(std::string_view prefix, std::size_t target);
   std::size_t find(std::string_view method, std::string_view path, RouteMatch& match) const;

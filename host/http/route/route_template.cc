@@ -21,7 +21,7 @@ bool is_name(std::string_view text) {
   });
 }
 
-// Why no route has this byte; empty: it may stand there.
+// Why this byte is not allowed in a route; empty if it is allowed.
 std::string_view fault_of_byte(std::string_view route, std::size_t at) {
   const auto byte = static_cast<unsigned char>(route[at]);
   if (byte <= ' ' || byte == 0x7f) return "has white space or a control byte";
@@ -31,7 +31,7 @@ std::string_view fault_of_byte(std::string_view route, std::size_t at) {
   return is_escape ? "has a percent escape; routes are matched decoded" : "";
 }
 
-// Why this is no segment; empty: it is one.
+// Why this is not a valid segment; empty if it is valid.
 std::string_view fault_of_segment(std::string_view segment) {
   if (segment == "." || segment == "..") return "has a \".\" or \"..\" segment";
   const std::size_t open = segment.find('{');

@@ -28,9 +28,9 @@ bool is_passing(int error) {
 }
 
 std::string too_many_connections(ListenerRole role) {
-  const Response response = problem(
-      503, role == ListenerRole::kAdmin ? "too many connections to the admin port are open"
-                                        : "this client has too many connections open");
+  const Response response =
+      problem(503, role == ListenerRole::kAdmin ? "too many connections to the admin port are open"
+                                                : "this client has too many connections open");
   std::string bytes;
   append_head(response, {.close = true}, bytes);
   return bytes += response.body;

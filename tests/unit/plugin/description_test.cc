@@ -138,7 +138,7 @@ TEST_F(DescribeTest, EnforcesOnlyWhatIsToBeEnforced) {
   EXPECT_TRUE(spec->apis[0].in.any_shape);
   tensor_.ndim = 2;
   tensor_.shape = nullptr;
-  EXPECT_THAT(refusal(), HasSubstr("enforce a shape, but has none"));
+  EXPECT_THAT(refusal(), HasSubstr("enforces a shape, but has none"));
 }
 
 TEST_F(DescribeTest, RefusesNamesThatAreNoIdentifiers) {
@@ -217,7 +217,7 @@ TEST_F(DescribeTest, TakesPostForGrantedAndKnowsFourOthers) {
   }
   for (const char* method : {"get", "HEAD", "OPTIONS", "CONNECT", "G ET", " "}) {
     raw_.http_method = to_bento(method);
-    EXPECT_THAT(refusal(), HasSubstr("is none of GET, POST")) << method;
+    EXPECT_THAT(refusal(), HasSubstr("is not one of GET, POST")) << method;
   }
 }
 
@@ -273,7 +273,7 @@ TEST_F(DescribeTest, RefusesABatchAxisThatTheShapeDoesNotLeaveOpen) {
   method_.axis_in = 1;
   EXPECT_THAT(refusal(),
               HasSubstr("clf.predict's input has shape (n, 4), but its batch axis 1 must "
-                        "be of any extent: -1"));
+                        "allow any extent: -1"));
   method_.axis_in = 0;
   method_.axis_out = 2;
   EXPECT_THAT(refusal(), HasSubstr("clf.predict's output has shape (n, 4), but its batch axis 2"));

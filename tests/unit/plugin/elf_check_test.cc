@@ -134,7 +134,7 @@ TEST(ElfCheck, RefusesAnEntryThatDlsymWouldNotFind) {
 TEST(ElfCheck, RefusesAnEntryThatIsAFunction) {
   ElfBuilder builder = plugin();
   builder.symbol_info = ELF64_ST_INFO(STB_GLOBAL, STT_FUNC);
-  EXPECT_THAT(verdict(builder.build()), StartsWith("exports a bento_entry that is no object"));
+  EXPECT_THAT(verdict(builder.build()), StartsWith("exports a bento_entry that is not an object"));
 }
 
 TEST(ElfCheck, NamesTheSegmentThatIsCut) {

@@ -77,15 +77,15 @@ TEST(CheckOutput, HoldsJsonAgainstItsSchemaEvenWhereThePluginHoldsInputs) {
   IoSpec spec = make_spec(BENTO_JSON, "json");
   EXPECT_EQ(output_fault(make_bytes(BENTO_JSON, "{}"), spec), "");
   for (const char* none : {"", "{", "[NaN]", "\"\xff\"", "[1] x", "[Infinity]"}) {
-    EXPECT_THAT(output_fault(make_bytes(BENTO_JSON, none), spec), HasSubstr("what is not JSON"));
+    EXPECT_THAT(output_fault(make_bytes(BENTO_JSON, none), spec), HasSubstr("invalid JSON"));
   }
   EXPECT_THAT(output_fault(make_bytes(BENTO_JSON, std::string_view("[]\0[", 4)), spec),
               HasSubstr("NUL"));
   spec.schema = *JsonSchema::compile(R"({"type":"object","required":["a"]})");
   spec.is_self_checked = true;
   EXPECT_EQ(output_fault(make_bytes(BENTO_JSON, R"({"a":1})"), spec), "");
-  EXPECT_THAT(output_fault(make_bytes(BENTO_JSON, "{}"), spec), HasSubstr("breaks its schema"));
-  EXPECT_THAT(output_fault(make_bytes(BENTO_JSON, "{"), spec), HasSubstr("what is not JSON"));
+  EXPECT_THAT(output_fault(make_bytes(BENTO_JSON, "{}"), spec), HasSubstr("violates its schema"));
+  EXPECT_THAT(output_fault(make_bytes(BENTO_JSON, "{"), spec), HasSubstr("invalid JSON"));
 }
 
 TEST(CheckOutput, HoldsBytesAgainstTheMediaType) {

@@ -57,7 +57,7 @@ TEST_F(MountTest, RefusesOtherKinds) {
   EXPECT_THAT(refusal(R"({"kind":"asgi","app":"a:b"})"),
               HasSubstr("is of kind \"asgi\"; this bentohost serves mounts of kind \"files\""));
   mount_.app.call = [](void*, const bento_call*, bento_error*) { return bento_code{BENTO_OK}; };
-  EXPECT_THAT(refusal(R"({"kind":"files","folder":"www"})"), HasSubstr("is an app"));
+  EXPECT_THAT(refusal(R"({"kind":"files","folder":"www"})"), HasSubstr("either an app"));
 }
 
 TEST_F(MountTest, RefusesFilesThatAreNone) {
@@ -66,12 +66,12 @@ TEST_F(MountTest, RefusesFilesThatAreNone) {
            std::pair{"[]", "not a JSON object"},
            std::pair{"{}", "has no kind"},
            std::pair{R"({"kind":1})", "has no kind"},
-           std::pair{R"({"kind":"files"})", "need a folder"},
+           std::pair{R"({"kind":"files"})", "need either a folder"},
            std::pair{R"({"kind":"files","folder":"a","folder_option":"folder"})", "not both"},
-           std::pair{R"({"kind":"files","folder":1})", "its folder is not a text"},
+           std::pair{R"({"kind":"files","folder":1})", "its folder is not a string"},
            std::pair{R"({"kind":"files","folder":"a\u0000b"})", "a NUL"},
            std::pair{R"({"kind":"files","folder":"a","listing":"on"})", "have no \"listing\""},
-           std::pair{R"({"kind":"files","folder":"a","cache_control":"a\r\nb"})", "header's"},
+           std::pair{R"({"kind":"files","folder":"a","cache_control":"a\r\nb"})", "in a header"},
        }) {
     EXPECT_THAT(refusal(process), HasSubstr(why)) << process;
     EXPECT_THAT(refusal(process), HasSubstr("mount /static: ")) << process;

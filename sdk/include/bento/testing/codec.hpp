@@ -103,8 +103,8 @@ inline void check_output(const bento_value& value, const bento_io& io, const std
     } catch (const Error& error) {
       throw Error(BENTO_INTERNAL,
                   who +
-                      (error.http_status() == 422 ? " returned JSON that breaks its schema: "
-                                                  : " returned what is not JSON: ") +
+                      (error.http_status() == 422 ? " returned JSON that violates its schema: "
+                                                  : " returned invalid JSON: ") +
                       error.what());
     }
     return;

@@ -40,7 +40,7 @@ class SchemaDemand {
         {"items", "is one element more than the schema allows"},
         {"dependencies", "lacks what another of its properties needs"},
         {"patternProperties", "must match the schema for names of its pattern"},
-        {"uniqueItems", "must not be there twice"},
+        {"uniqueItems", "must not appear twice"},
         {"allOf", "must match every schema of allOf"},
         {"anyOf", "must match at least one schema of anyOf"},
         {"oneOf", "must match exactly one schema of oneOf"},

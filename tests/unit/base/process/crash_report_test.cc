@@ -50,7 +50,7 @@ TEST(CrashReport, NamesTheCallBeforeTheSignalTakesItsCourse) {
         });
       },
       died_of(SIGABRT),
-      "goodbye\n.* ERROR \\[host\\] crashed by SIGABRT \\(signal 6\\) in a call of the plugin's "
+      "goodbye\n.* ERROR \\[host\\] crashed by SIGABRT \\(signal 6\\) in a call into the plugin "
       "service=iris plugin=/p/libiris.so call=\"api classify\" method=POST path=/classify "
       "request_id=\"r 1\"\n.*  #0 ");
 }
@@ -65,7 +65,7 @@ TEST(CrashReport, NamesTheCallThatExits) {
   SKIP_UNDER_TSAN();
   for (const bool is_crash : {false, true}) {
     const auto report = testing::ContainsRegex(
-        "exited with code 3 in a call of the plugin's: it called exit\\(\\) service=iris "
+        "exited with code 3 in a call into the plugin: it called exit\\(\\) service=iris "
         "plugin=/p/libiris.so call=\"api classify\" method=POST path=/classify "
         "request_id=\"r 1\"\n.*  #0 .*exits");
     const auto goodbye = testing::EndsWith("goodbye\n");
@@ -108,7 +108,7 @@ TEST(CrashReport, IsJsonWhereTheLogIs) {
       },
       died_of(SIGBUS),
       "\"level\":\"error\",\"component\":\"host\",\"message\":\"crashed by SIGBUS \\(signal 7\\), "
-      "not in a call of a plugin's\"}");
+      "not in a call into a plugin\"}");
 }
 
 TEST(CrashReport, WorksOnTheThreadsThatTheHostMakes) {

@@ -124,7 +124,7 @@ TEST_F(TlsContextTest, NamesTheFileThatIsOfNoUse) {
   for (const std::string& path : {text, certfile_, folder_.file("")}) {
     bad.keyfile = path;
     EXPECT_THAT(fault_of(bad),
-                StartsWith("private key file " + path + ": no key to be read in it: "));
+                StartsWith("private key file " + path + ": no key can be read from it: "));
   }
   bad = options();
   for (const std::string& path : {text, broken, keyfile_, folder_.file("")}) {

@@ -322,7 +322,8 @@ TEST_F(MiddlewareTest, CallsNextOnceOnly) {
 
 TEST_F(MiddlewareTest, RefusesAMiddlewareOfBothFormsOrOfNone) {
   add();
-  EXPECT_THAT(serve().message(), HasSubstr("middleware first: it has around, or hooks"));
+  EXPECT_THAT(serve().message(),
+              HasSubstr("middleware first: it must have either around or hooks"));
 }
 
 }  // namespace
