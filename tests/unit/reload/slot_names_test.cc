@@ -46,6 +46,21 @@ TEST_F(SlotNamesTest, AreOfOneServiceEachAlsoWhereOneGoesAroundTheOther) {
   EXPECT_EQ(fault(), "two plugins are called gzip: a service's name is its own");
 }
 
+TEST_F(SlotNamesTest, SayThatAUseIsGivenTwice) {
+  plugin("iris");
+  use("gzip");
+  use("gzip");
+  EXPECT_EQ(fault(), "--use gzip is given twice: it goes around each service, or one");
+}
+
+TEST_F(SlotNamesTest, SayThatAUseIsGivenTwiceAroundDifferentServicesToo) {
+  plugin("iris");
+  plugin("rose");
+  use("gzip", "iris");
+  use("gzip", "rose");
+  EXPECT_EQ(fault(), "--use gzip is given twice: it goes around each service, or one");
+}
+
 TEST_F(SlotNamesTest, TellWhichServicesThereAreToGoAround) {
   plugin("iris");
   plugin("rose");
