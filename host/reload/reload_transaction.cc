@@ -18,7 +18,8 @@ std::int64_t milliseconds(Duration duration) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
 }
 
-// A call into a plugin that may not return: made by the one of the two who takes it, or not at all.
+// A call into a plugin that may not return. It is made if a thread takes it before the transaction,
+// which takes it to give it up.
 struct LimitedCall {
   std::atomic<bool> is_taken = false;
   std::promise<Status> result;

@@ -266,8 +266,6 @@ const ServiceSlot* ServiceTable::find(std::string_view service) const {
   return const_cast<ServiceTable*>(this)->find(service);
 }
 
-bool ServiceTable::has(std::string_view service) const { return find(service) != nullptr; }
-
 std::vector<std::string> ServiceTable::services() const {
   std::vector<std::string> all;
   for (const ServiceSlot& slot : slots_.all) all.push_back(slot.service);

@@ -77,7 +77,6 @@ class ServiceTable {
 
   // ---- [any] -----------------------------------------------------------------------------------
   std::vector<std::string> services() const;  // names
-  bool has(std::string_view service) const;
   // The files that are watched for changes: service and path, as given.
   std::vector<std::pair<std::string, std::string>> files() const;
   // Whether the file is another than the one that serves, and than the last one that could not, as
