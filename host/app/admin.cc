@@ -11,17 +11,6 @@
 namespace bentohost::app {
 namespace {
 
-// 422 when the plugin itself is wrong; 409 when another attempt may succeed.
-int status_of(const reload::ReloadResult& outcome) {
-  if (outcome.status.ok()) return 200;
-  if (outcome.result == "unknown") return 404;
-  if (outcome.result == "stopping" || outcome.result == "busy") return 503;
-  for (const char* circumstance : {"copy", "libraries", "runners"}) {
-    if (outcome.result == circumstance) return 409;
-  }
-  return 422;
-}
-
 double milliseconds(Duration duration) {
   return std::chrono::duration<double, std::milli>(duration).count();
 }
@@ -51,7 +40,7 @@ void reload(const service::RequestPtr& request, reload::Reloader& reloader) {
   const std::string service(to_view(params.ptr[0].value));
   const bool force = request->request().query == "force=true";
   reloader.request(service, force, [request, service](const reload::ReloadResult& outcome) {
-    const int status = status_of(outcome);
+    const int status = outcome.http_status();
     http::Response response = status == 200
                                   ? http::Response::json(200, "{}")
                                   : http::problem(status, outcome.status.message(),

@@ -360,19 +360,7 @@ class Lifecycle {
       return Status(BENTO_INVALID_ARGUMENT, "--set " + setting.service + "." + setting.option +
                                                 ": there is no such service; here is " + all);
     }
-    if (Status status = check_runner_names(config_.runner_workers_of, runners); !status.ok()) {
-      return status;
-    }
-    for (const UseArg& use : config_.uses) {
-      const auto same = std::count_if(config_.uses.begin(), config_.uses.end(),
-                                      [&](const UseArg& other) { return other.name == use.name; });
-      if (same > 1) {
-        return Status(BENTO_INVALID_ARGUMENT, "--use " + use.name +
-                                                  " is given twice: it goes around each service, "
-                                                  "or one");
-      }
-    }
-    return {};
+    return check_runner_names(config_.runner_workers_of, runners);
   }
 
   // One line on stdout, whatever the log level: people and scripts wait for it.

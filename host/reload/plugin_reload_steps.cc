@@ -1,0 +1,153 @@
+#include "reload/plugin_reload_steps.h"
+
+#include <prometheus/gauge.h>
+
+#include <cstddef>
+#include <iterator>
+#include <mutex>
+#include <utility>
+
+#include "plugin/helper_libraries.h"
+#include "plugin/unique_symbols.h"
+#include "reload/sample_request.h"
+
+namespace bentohost::reload {
+namespace {
+
+constexpr std::size_t kKeptEnded = 8;  // generations that json() still tells of
+
+bool has_ended(const GenerationPtr& generation) {
+  return generation->state == State::kRetired || generation->state == State::kUnmapped;
+}
+
+}  // namespace
+
+PluginReloadSteps::PluginReloadSteps(ServiceSlot& slot, const Options& options, const Deps& deps)
+    : slot_(slot),
+      options_(options),
+      deps_(deps),
+      stamp_(plugin::file_stamp(slot.path)),
+      routing_(deps.dispatcher, deps.slots) {}
+
+ReloadSteps::Serving PluginReloadSteps::serving() const {
+  return {slot_.service, slot_.current->number, slot_.current->version};
+}
+
+// ---- the file ----
+
+bool PluginReloadSteps::is_file_serving() const {
+  return stamp_.ok() && *stamp_ == slot_.current->stamp;
+}
+
+Status PluginReloadSteps::copy(Progress& progress) {
+  auto staged = copy_plugin(deps_.folder, slot_.path, options_.stage, progress);
+  if (stamp_.ok() && progress.step() != Step::kCopy) {
+    std::lock_guard lock(deps_.slots.mutex);
+    slot_.tried = *stamp_;
+  }
+  if (!staged.ok()) return std::move(staged).take_status();
+  staged_ = *std::move(staged);
+  return {};
+}
+
+bool PluginReloadSteps::is_copy_serving() {
+  const auto same = plugin::same_bytes(staged_->copy->readable(), slot_.current->copy->readable());
+  if (!same.ok() || !*same) return false;
+  std::lock_guard lock(deps_.slots.mutex);
+  slot_.current->stamp = staged_->stamp;  // touched, or built again to the same
+  return true;
+}
+
+Status PluginReloadSteps::probe(Progress& progress) {
+  if (Status status = try_plugin(*staged_, options_.stage, true, progress); !status.ok()) {
+    return status;
+  }
+  if (staged_->service == slot_.service) return {};
+  progress.enter(Step::kProbe);
+  return Status(BENTO_FAILED_PRECONDITION, slot_.path + ": is of a service called " +
+                                               staged_->service + ", not " + slot_.service);
+}
+
+Status PluginReloadSteps::check_symbols() {
+  Status status = plugin::check_unique_symbols(staged_->facts, staged_->brought);
+  return status.ok() ? Status() : std::move(status).prefixed(slot_.path + ": ");
+}
+
+Status PluginReloadSteps::check_libraries() {
+  Status status = plugin::check_helper_libraries(staged_->brought);
+  return status.ok() ? Status() : std::move(status).prefixed(slot_.path + ": ");
+}
+
+// ---- the candidate ----
+
+Status PluginReloadSteps::load() {
+  auto loaded = load_generation(slot_, *staged_, deps_.reaper);
+  if (!loaded.ok()) return std::move(loaded).take_status();
+  generation_ = std::move(loaded->generation);
+  live_ = std::move(loaded->live);
+  return {};
+}
+
+std::function<Status()> PluginReloadSteps::plugin_call(Step step) {
+  if (step == Step::kCreate) return [live = live_] { return live->create(); };
+  if (step == Step::kOnStartup) return [live = live_] { return live->start(); };
+  return [live = live_] { return live->ready(); };
+}
+
+void PluginReloadSteps::start_runners() {
+  service::RunnerOptions options = options_.runners;
+  options.starts_at_low_priority = true;
+  live_->start_runners(options, deps_.runners);
+}
+
+Status PluginReloadSteps::make_routes() { return routing_.add(slot_, live_); }
+
+Result<bool> PluginReloadSteps::are_runners_warm() const { return live_->is_warm(); }
+
+std::string PluginReloadSteps::missing_runners() const {
+  return live_->runners().readiness().message();
+}
+
+Status PluginReloadSteps::try_samples() {
+  const service::ServiceRoutesPtr routes = routing_.routes_of(slot_);
+  if (routes == nullptr) return {};  // middleware alone
+  for (const plugin::ApiSpec& api : live_->spec().apis) {
+    const bool is_json = api.in.kind == BENTO_JSON || api.in.kind == BENTO_TENSOR;
+    if (api.in.sample.empty() || !is_json) continue;
+    const std::string path = slot_.options.prefix + api.route;
+    for (const service::Route& route : routes->routes()) {
+      if (route.path != path || route.method != api.http_method || route.has_parameters) continue;
+      Status status = try_route(deps_.dispatcher, {routes, &route}, "application/json",
+                                api.in.sample, deps_.runners.clock, options_.sample_limit);
+      if (!status.ok()) return status;
+    }
+  }
+  return {};
+}
+
+// ---- the swap ----
+
+void PluginReloadSteps::swap() {
+  routing_.publish();
+  const GenerationPtr old = slot_.current;
+  old->replaced_at = deps_.runners.clock.now();
+  old->state = State::kDraining;
+  generation_->state = State::kServing;
+  deps_.runners.metrics.generation(slot_.service).Set(static_cast<double>(generation_->number));
+  keep(old);
+  routing_.hand_over();
+  slot_.live = std::move(live_);  // the old one's last holder may have been this
+}
+
+// The new generation is the slot's, and the old one among those that are told of.
+void PluginReloadSteps::keep(const GenerationPtr& old) {
+  std::lock_guard lock(deps_.slots.mutex);
+  slot_.current = generation_;
+  slot_.old.push_back(old);
+  // Those in use are told of, however many they are.
+  for (auto it = slot_.old.begin(); it != slot_.old.end() && slot_.old.size() > kKeptEnded;) {
+    it = has_ended(*it) ? slot_.old.erase(it) : std::next(it);
+  }
+}
+
+}  // namespace bentohost::reload

@@ -1,0 +1,72 @@
+// PluginReloadSteps: the ReloadSteps of a slot's real plugin: its file is staged and loaded, its
+// service and runners are brought up, and swap() puts the new generation into the slot.
+//
+// For the reloader's thread, which alone changes slots meanwhile; it takes the slots' mutex where
+// json() and has_changed() read. It owns the candidate, and refers to all else, which outlives it.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "plugin/private_copy.h"
+#include "reload/load_generation.h"
+#include "reload/reload_steps.h"
+#include "reload/routing_change.h"
+#include "reload/service_reaper.h"
+#include "reload/service_slot.h"
+#include "reload/stage.h"
+#include "service/live_service.h"
+#include "service/routing/dispatcher.h"
+
+namespace bentohost::reload {
+
+class PluginReloadSteps final : public ReloadSteps {
+ public:
+  struct Options {
+    StageOptions stage;  // with `cancelled`, for the probe
+    service::RunnerOptions runners;
+    Duration sample_limit{};  // of each
+  };
+  struct Deps {
+    ServiceSlots& slots;
+    plugin::CopyFolder& folder;
+    ServiceReaper& reaper;
+    service::Dispatcher& dispatcher;
+    service::LiveService::RunnerDeps runners;
+  };
+  // `slot` is one of the slots, and serves.
+  PluginReloadSteps(ServiceSlot& slot, const Options& options, const Deps& deps);
+
+  Serving serving() const override;
+  bool is_file_serving() const override;
+  Status copy(Progress& progress) override;
+  bool is_copy_serving() override;
+  Status probe(Progress& progress) override;
+  Status check_symbols() override;
+  Status check_libraries() override;
+  Status load() override;
+  std::function<Status()> plugin_call(Step step) override;
+  void start_runners() override;
+  Status make_routes() override;
+  Result<bool> are_runners_warm() const override;
+  std::string missing_runners() const override;
+  Status try_samples() override;
+  void swap() override;
+
+ private:
+  void keep(const GenerationPtr& old);
+
+  ServiceSlot& slot_;
+  const Options& options_;
+  const Deps deps_;
+  const Result<plugin::FileStamp> stamp_;  // of the file, before it is copied
+  std::optional<Staged> staged_;           // from copy() on
+  // The candidate, from load() on:
+  GenerationPtr generation_;
+  std::shared_ptr<service::LiveService> live_;
+  RoutingChange routing_;
+};
+
+}  // namespace bentohost::reload

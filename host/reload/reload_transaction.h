@@ -1,0 +1,97 @@
+// ReloadTransaction: replaces the generation of one service by what is in its file now. A value
+// that is run once. Its steps, in the only legal order:
+//
+//   step        limit         what it does                              undone by
+//   copy        longest_wait  private copy of the file                  removing the copy
+//   elf                       checks the file's structure
+//   libraries   longest_wait  copies of the libraries that it brings    removing the copies
+//   probe, abi  probe_limit   loads the copy in a child process         killing the child
+//   options                   checks the options against its schema
+//   symbols                   compares its variables with those loaded
+//   libraries                 compares its libraries with those loaded
+//   load                      dlopen, open, describe                    close (*)
+//   create      start_limit   calls the plugin's create                 destroy (*)
+//   on_startup  start_limit   calls it, then starts the runners         on_shutdown, their end (*)
+//   routes                    makes the routes of all services          dropping them
+//   runners     start_limit   waits until each worker is up
+//   sample      start_limit   each API answers its sample (an option)
+//   on_ready    start_limit   calls it
+//   swap                      the new generation serves from now on     (it cannot fail)
+//
+// The limits are those of StageOptions and ReloadOptions; a sample has start_limit for each API.
+// (*) by the reaper, on a thread of its own, once nobody holds the candidate.
+//
+// A step that fails, is late or is cancelled is the last one. All that was begun is undone by
+// dropping the ReloadSteps, the old generation serves on, and the result names the step.
+// Cancellation is looked at where the transaction waits: in probe, create, on_startup, runners and
+// on_ready. Where the file or its copy is what serves already, the transaction ends before the
+// probe with "unchanged", unless it is forced.
+//
+// It runs on one thread, which is no loop's. The plugin's create, on_startup and on_ready are
+// called on threads that they may keep for good. It owns its ReloadSteps, and refers to its Deps.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <functional>
+#include <memory>
+
+#include "base/clock.h"
+#include "base/status.h"
+#include "observe/metrics.h"
+#include "reload/progress.h"
+#include "reload/reload_result.h"
+#include "reload/reload_steps.h"
+
+namespace bentohost::reload {
+
+struct ReloadOptions {
+  bool force = false;                               // also when the file is the one that serves
+  Duration start_limit = std::chrono::seconds(60);  // of each step that the table says it for
+  bool tries_samples = false;
+};
+
+class ReloadTransaction {
+ public:
+  // The threads behind `run_call`: so many calls into plugins may never return, and with the next
+  // one a reload fails for want of a thread.
+  static constexpr std::size_t kMaxCalls = 16;
+
+  struct Deps {
+    const Clock& clock;
+    observe::Metrics& metrics;
+    const std::atomic<bool>& is_cancelled;
+    // Calls the function once, on a thread that it may keep, as soon as there is one.
+    std::function<void(std::function<void()>)> run_call;
+    // Waits a moment, between two looks at the runners.
+    std::function<void()> pause;
+  };
+
+  ReloadTransaction(std::unique_ptr<ReloadSteps> steps, ReloadOptions options, Deps deps);
+
+  // (waits) Counts the result in bentohost_reload_total, and logs it.
+  ReloadResult run() &&;
+
+ private:
+  using Run = Status (ReloadTransaction::*)();
+
+  Result<bool> replace();
+  Status probe() { return steps_->probe(progress_); }
+  Status check_symbols() { return steps_->check_symbols(); }
+  Status check_libraries() { return steps_->check_libraries(); }
+  Status load() { return steps_->load(); }
+  Status call_plugin();
+  Status start();
+  Status make_routes() { return steps_->make_routes(); }
+  Status await_runners();
+  Status try_samples() { return steps_->try_samples(); }
+  Status swap();
+  void report(const ReloadResult& result, const ReloadSteps::Serving& serving) const;
+
+  std::unique_ptr<ReloadSteps> steps_;
+  const ReloadOptions options_;
+  const Deps deps_;
+  Progress progress_;
+};
+
+}  // namespace bentohost::reload
