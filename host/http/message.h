@@ -113,7 +113,7 @@ class Exchange {
 
   // [worker] (waits) For a body that Application::plan() wants streamed: what has come of it since
   // the last call, until `more` is false. An error is the reason why there will be no more: 408,
-  // 413, 400 by its http_status(), or CANCELLED when the client is gone.
+  // 413, 400 by its http_status(), or CANCELLED when the client has left.
   virtual Result<ReceivedBody> receive() = 0;
 
   // [worker] (waits) The head of a streamed response: response.body is its first piece. With a
@@ -123,7 +123,7 @@ class Exchange {
   virtual Status start(Response response) = 0;
   virtual Status write(std::string_view bytes, bool more) = 0;
   // In place of the last write(): ends a started response so that the client sees it is not whole.
-  virtual void cut() = 0;
+  virtual void abort() = 0;
 
   // Before the last piece of the answer. [loop] `f` is called once, when all of it has gone out to
   // the client, or never will.
@@ -134,9 +134,9 @@ class Exchange {
   // [any] The same, but not later than that.
   virtual void tighten_deadline(TimePoint when) = 0;
 
-  // Turns true when the client is gone (see HalfClose), or was answered late, and then stays so. It
-  // outlives the exchange.
-  virtual std::shared_ptr<const std::atomic<bool>> gone() const = 0;
+  // Turns true when the client will not hear the answer: it has left (see HalfClose), or was answered
+  // late. Then it stays so. It outlives the exchange.
+  virtual std::shared_ptr<const std::atomic<bool>> cancelled() const = 0;
 
  protected:
   ~Exchange() = default;
@@ -169,8 +169,8 @@ class Application {
   // before this returns. Of one whose head is no head, the request has what was understood of it,
   // and no target; none has its body. Its connection ends with the answer.
   virtual void refuse(Exchange& exchange, Refusal refusal) = 0;
-  // A client that was too slow, or one too many, has been cut off without an answer.
-  virtual void cut(std::string_view reason) = 0;
+  // A client that was too slow, or one too many, gets no answer, or no more of it.
+  virtual void aborted(std::string_view reason) = 0;
   // [any] So many connections are open now.
   virtual void connections(std::size_t open) = 0;
 

@@ -22,7 +22,7 @@ RequestContext::RequestContext(RequestDeps& deps, TrackedExchange& tracked,
       tracked_(tracked),
       exchange_(exchange),
       outer_(std::move(outer)),
-      gone_(exchange.gone()),
+      gone_(exchange.cancelled()),
       is_head_(request().method == "HEAD") {}
 
 PluginCallNote RequestContext::note(std::string_view what) const {
@@ -138,7 +138,7 @@ void RequestContext::cut(const Status& why) {
   log_error("a streamed answer could not be completed: " + why.message(),
             {{"path", request().path}, {"request_id", request_id()}});
   has_ended_ = true;
-  exchange_.cut();
+  exchange_.abort();
 }
 
 const bento_scope* RequestContext::scope() {

@@ -87,13 +87,13 @@ class TrackedExchange final : public http::Exchange, public http::DeadlineRespon
   Result<http::ReceivedBody> receive() override { return front_.receive(); }
   Status start(http::Response response) override;
   Status write(std::string_view bytes, bool more) override;
-  void cut() override;
+  void abort() override;
   void after_sent(std::function<void()> f) override { front_.after_sent(std::move(f)); }
   void answer_by(TimePoint when, std::shared_ptr<http::DeadlineResponder> late) override {
     front_.answer_by(when, std::move(late));
   }
   void tighten_deadline(TimePoint when) override { front_.tighten_deadline(when); }
-  std::shared_ptr<const std::atomic<bool>> gone() const override { return front_.gone(); }
+  std::shared_ptr<const std::atomic<bool>> cancelled() const override { return front_.cancelled(); }
 
   // http::DeadlineResponder
   std::optional<http::Response> late() override;

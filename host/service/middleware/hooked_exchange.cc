@@ -189,7 +189,7 @@ Status HookedExchange::write(std::string_view bytes, bool more) {
   if (!is_cut_ && show_piece(bytes, more).ok()) return outer_.write(bytes, more);
   // Not before its last piece: until then those inside may look at the request.
   is_cut_ = true;
-  if (!more) outer_.cut();
+  if (!more) outer_.abort();
   return Status(BENTO_CANCELLED, "the answer is cut off");
 }
 

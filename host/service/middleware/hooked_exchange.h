@@ -45,13 +45,13 @@ class HookedExchange final : public http::Exchange,
   Result<http::ReceivedBody> receive() override;
   Status start(http::Response response) override;
   Status write(std::string_view bytes, bool more) override;
-  void cut() override { outer_.cut(); }
+  void abort() override { outer_.abort(); }
   void after_sent(std::function<void()> f) override { outer_.after_sent(std::move(f)); }
   void answer_by(TimePoint when, std::shared_ptr<http::DeadlineResponder> late) override {
     outer_.answer_by(when, std::move(late));
   }
   void tighten_deadline(TimePoint when) override { outer_.tighten_deadline(when); }
-  std::shared_ptr<const std::atomic<bool>> gone() const override { return outer_.gone(); }
+  std::shared_ptr<const std::atomic<bool>> cancelled() const override { return outer_.cancelled(); }
 
  private:
   enum class At { kRequest, kResponse, kBody, kElsewhere };

@@ -80,7 +80,7 @@ Status InnerExchange::write(std::string_view bytes, bool more) {
   return status;
 }
 
-void InnerExchange::cut() {
+void InnerExchange::abort() {
   end(Status(BENTO_INTERNAL, "what is inside did not complete its answer"));
 }
 

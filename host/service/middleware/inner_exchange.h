@@ -45,12 +45,12 @@ class InnerExchange final : public http::Exchange {
   Result<http::ReceivedBody> receive() override;
   Status start(http::Response response) override;
   Status write(std::string_view bytes, bool more) override;
-  void cut() override;
+  void abort() override;
   void after_sent(std::function<void()> f) override { outer_.after_sent(std::move(f)); }
   // The deadline is watched over outside.
   void answer_by(TimePoint, std::shared_ptr<http::DeadlineResponder>) override {}
   void tighten_deadline(TimePoint when) override { outer_.tighten_deadline(when); }
-  std::shared_ptr<const std::atomic<bool>> gone() const override { return outer_.gone(); }
+  std::shared_ptr<const std::atomic<bool>> cancelled() const override { return outer_.cancelled(); }
 
  private:
   Status take(const bento_scope& scope);
