@@ -1,14 +1,15 @@
 // Connection: one client's requests, in order, each given to the application and answered, until
 // either side ends it. It wires the nouns that know more: ConnectionIo has the bytes, RequestIntake
-// the request that arrives, ResponseState how far its response is, next_deadline() the times.
+// the request that arrives, ResponseOutput the response and how far it is, next_deadline() the
+// times.
 //
 // It lives on one event loop and holds no thread: between events it is this object and what has
 // arrived of a request. Only the members of Exchange may be called from other threads.
 // LoopConnections owns it until close(), and an exchange until its handler is through with it.
 //
-// Its phases: kOpen -> kClosing (the output is still to go out) -> kLingering (what the client still
-// sends is dropped) -> kClosed, and from each straight to kClosed. While kOpen, it reads a request
-// as long as no response is due.
+// Its phases: kOpen -> kClosing (the output is still to go out) -> kLingering (what the client
+// still sends is dropped) -> kClosed, and from each straight to kClosed. While kOpen, it reads a
+// request as long as no response is due.
 #pragma once
 
 #include <atomic>
@@ -17,19 +18,16 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
+#include <utility>
 
 #include "base/loop/event_loop.h"
 #include "http/message.h"
 #include "http/net/transport.h"
-#include "http/response_writer.h"
 #include "http/server/connection_deadlines.h"
 #include "http/server/connection_io.h"
 #include "http/server/request_intake.h"
-#include "http/server/response_framer.h"
-#include "http/server/response_state.h"
+#include "http/server/response_output.h"
 #include "http/server/server_state.h"
-#include "http/server/stream.h"
 
 namespace bentohost::http {
 
@@ -42,20 +40,20 @@ class Connection final : public std::enable_shared_from_this<Connection>,
  public:
   Connection(std::shared_ptr<LoopConnections> loop_connections,
              std::unique_ptr<Transport> transport, Peer peer);
-  ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
   // [loop] Begins to listen to the client.
   void open();
   // [loop] The front's mode has changed.
-  void on_mode();
+  void on_mode() {
+    if (phase_ != Phase::kClosed) set_timer();
+  }
   // [loop] At once, whatever it is doing.
   void close();
 
  private:
   using Phase = ConnectionPhase;
-  using SentCallbacks = std::vector<std::function<void()>>;
 
   // Exchange
   const Request& request() const override { return intake_.request(); }
@@ -68,11 +66,13 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   Status start(Response response) override;
   Status write(std::string_view bytes, bool more) override;
   void abort() override;
-  void after_sent(std::function<void()> f) override { after_sent_.push_back(std::move(f)); }
-  void answer_by(TimePoint when, std::shared_ptr<DeadlineResponder> late) override;
+  void after_sent(std::function<void()> f) override { response_.after_sent(std::move(f)); }
+  void answer_by(TimePoint when, std::shared_ptr<DeadlineResponder> late) override {
+    late_at_ = when;
+    late_ = std::move(late);
+  }
   void tighten_deadline(TimePoint when) override;
   std::shared_ptr<const std::atomic<bool>> cancelled() const override { return cancelled_; }
-  Status give(std::string_view piece);
 
   void on_events(std::uint32_t epoll_events) override;
   void on_timer() override;
@@ -80,10 +80,9 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   // A turn: reads, takes requests, and sends, until there is nothing to do.
   void run();
   bool is_on_loop() const { return EventLoop::current() == &loop_; }
-  bool is_reading() const { return phase_ == Phase::kOpen && !response_state_.is_due(); }
+  bool is_reading() const { return phase_ == Phase::kOpen && !response_.is_due(); }
   // Requests
   bool wants_bytes() const;
-  bool inflates_stream() const;
   void read_once();
   void advance();
   void on_head();
@@ -93,31 +92,27 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   void on_inflated(std::unique_ptr<RequestReader::Backlog> backlog);
   void begin_exchange(Ending at_least);
   void handle();
-  void on_return();
-  void refuse(const Status& refusal);
-  void refuse(const Status& refusal, std::string_view reason);
+  void refuse(Refusal refusal);
   // Responses
+  void post_output();
   void on_response();
   void on_output();
   void on_last_output();
-  void begin_stream();
-  Ending ending_of(const Response& response, BodyFraming framing) const;
-  ResponseHead head_of(BodyFraming framing, Ending ending) const;
-  void answer(Response response);
-  void complete(Ending ending);
-  void end_exchange();
+  ResponseOutput::Terms terms() const;
+  void on_complete();
   void settle();
-  void run_after_sent(SentCallbacks& whom);
   bool flush();
   // Endings and deadlines
   void cancel();
   void linger();
-  void end();
+  void end() {
+    io_.shutdown_writing();
+    close();
+  }
   ConnectionSnapshot snapshot() const;
-  void set_timer();
+  void set_timer() { timer_.set(next_deadline(snapshot(), server_.limits).when); }
   void answer_late();
-  void time_out(const char* what, std::string_view reason);
-  void abort_write(std::string_view reason);
+  void time_out(Refusal refusal);
 
   const std::shared_ptr<LoopConnections> loop_connections_;
   ServerState& server_;  // the loop's connections'
@@ -130,17 +125,13 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   TimePoint since_{};  // when the present wait began: idle, head, body, linger
   std::shared_ptr<std::atomic<bool>> cancelled_ = std::make_shared<std::atomic<bool>>(false);
 
-  // Of the exchange. From the handler's call to the end of the exchange `keep_`, `response_` and
-  // `framer_` belong to whoever answers, who may be the last to know this connection.
-  ResponseState response_state_;
-  std::shared_ptr<Connection> keep_;
-  Response response_;
-  ResponseFramer framer_;
-  std::unique_ptr<Stream> stream_;
+  // Of the exchange, and of what is still to be sent of those before.
+  ResponseOutput response_;
   TimePoint late_at_ = kNoDeadline;
   std::shared_ptr<DeadlineResponder> late_;
-  SentCallbacks after_sent_;
-  SentCallbacks sent_;  // of those whose last byte is to be sent
+  // From the handler's call to the end of the exchange; then whoever answers, whose it is, may be
+  // the last to know this connection.
+  std::shared_ptr<Connection> keep_;
 };
 
 }  // namespace bentohost::http

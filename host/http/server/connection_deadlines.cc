@@ -26,9 +26,8 @@ Deadline of_body(const ConnectionSnapshot& connection, const Limits& limits) {
 }
 
 Deadline of_write(const WriteWait& write, const Limits& limits) {
-  return earlier(
-      {too_slow_at(write.since, write.bytes, limits.min_rate), DueAction::kWriteTooSlow},
-      {write.progress + limits.write_timeout, DueAction::kWriteTimeout});
+  return earlier({too_slow_at(write.since, write.bytes, limits.min_rate), DueAction::kWriteTooSlow},
+                 {write.progress + limits.write_timeout, DueAction::kWriteTimeout});
 }
 
 Deadline of_idle(const ConnectionSnapshot& connection, const Limits& limits) {

@@ -28,11 +28,11 @@ struct ConnectionSnapshot {
   ResponseState::State response = ResponseState::State::kIdle;
   RequestReader::State reader = RequestReader::State::kIdle;
   RequestIntake::BodyMode body = RequestIntake::BodyMode::kWhole;
-  Mode mode = Mode::kServing;          // the server's
-  bool has_served = false;             // a request before
-  TimePoint since{};                   // the present wait began: idle, head, body, linger
-  std::size_t body_bytes = 0;          // that have arrived of the present body
-  TimePoint answer_by = kNoDeadline;   // the handler, else the DeadlineResponder answers
+  Mode mode = Mode::kServing;         // the server's
+  bool has_served = false;            // a request before
+  TimePoint since{};                  // the present wait began: idle, head, body, linger
+  std::size_t body_bytes = 0;         // that have arrived of the present body
+  TimePoint answer_by = kNoDeadline;  // the handler, else the DeadlineResponder answers
   WriteWait write;
 };
 

@@ -20,9 +20,8 @@ InflateJob::InflateJob(std::unique_ptr<Backlog> backlog, Reservation& memory,
 
 void InflateJob::run() {
   try {
-    backlog_->inflate([this](std::size_t bytes) {
-      return memory_.grow_to(bytes) ? Status() : no_body_memory();
-    });
+    backlog_->inflate(
+        [this](std::size_t bytes) { return memory_.grow_to(bytes) ? Status() : no_body_memory(); });
   } catch (const std::bad_alloc&) {
     backlog_->body = {};
     backlog_->status = Status::with_http(503, BENTO_RESOURCE_EXHAUSTED,

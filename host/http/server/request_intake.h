@@ -47,7 +47,7 @@ class RequestIntake {
   const RequestReader& reader() const { return reader_; }
   RequestReader::State state() const { return reader_.state(); }
   BodyMode mode() const { return mode_; }
-  bool is_streamed() const { return mode_ == BodyMode::kStreamed; }
+  bool is_inflating() const { return mode_ == BodyMode::kInflating; }
   // [any] As Exchange::body_bytes().
   std::size_t body_bytes() const { return body_bytes_.load(std::memory_order_relaxed); }
 
@@ -73,6 +73,13 @@ class RequestIntake {
   void begin_request() { reader_.begin_request(); }
 
   // ---- a streamed body
+  bool wants_stream_bytes() const {
+    return mode_ == BodyMode::kStreamed && state() == RequestReader::State::kBody;
+  }
+  // There is more of it than its handler has room for just now, or than a turn may take.
+  bool has_stream_backlog() const {
+    return mode_ == BodyMode::kStreamed && state() == RequestReader::State::kInflating;
+  }
   void pause() { mode_ = BodyMode::kPaused; }
   // False: it was not paused.
   bool resume();
