@@ -134,8 +134,8 @@ class Exchange {
   // [any] The same, but not later than that.
   virtual void tighten_deadline(TimePoint when) = 0;
 
-  // Turns true when the client will not hear the answer: it has left (see HalfClose), or was answered
-  // late. Then it stays so. It outlives the exchange.
+  // Turns true when the client will not hear the answer: it has left (see HalfClose), or was
+  // answered late. Then it stays so. It outlives the exchange.
   virtual std::shared_ptr<const std::atomic<bool>> cancelled() const = 0;
 
  protected:

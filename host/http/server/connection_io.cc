@@ -4,8 +4,6 @@
 
 #include <algorithm>
 
-#include "http/server/crash_responses.h"
-
 namespace bentohost::http {
 namespace {
 
@@ -13,8 +11,6 @@ namespace {
 constexpr std::size_t kKeptBytes = 4u << 10;
 constexpr std::size_t kKeptOutput = 4u << 10;
 constexpr std::size_t kMaxLingerBytes = 1u << 20;
-// Up to here a body is copied behind its head; beyond, both go out from where they are.
-constexpr std::size_t kMaxCopied = 16u << 10;
 
 void shrink(std::string& text, std::size_t kept) {
   text.clear();
@@ -82,7 +78,7 @@ Received::Kind ConnectionIo::drop(std::span<char> buffer) {
 }
 
 // Makes in_ hold what is unread, and nothing else.
-void ConnectionIo::park() {
+void ConnectionIo::keep_unread() {
   if (unread_.empty()) {
     shrink(in_, kKeptBytes);
   } else if (in_.empty()) {
@@ -91,20 +87,6 @@ void ConnectionIo::park() {
     in_.erase(0, static_cast<std::size_t>(unread_.data() - in_.data()));
   }
   unread_ = in_;
-}
-
-void ConnectionIo::append_body(std::string&& body) {
-  if (body.size() <= kMaxCopied) {
-    out_ += body;
-  } else {
-    out_body_ = std::move(body);
-  }
-}
-
-void ConnectionIo::await_answer(bool head_only) {
-  if (unsent() != 0 || is_secure_) return;
-  http::await_answer(fd(), head_only);
-  is_awaited_ = true;
 }
 
 ConnectionIo::Flush ConnectionIo::flush(TimePoint now) {

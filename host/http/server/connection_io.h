@@ -19,6 +19,7 @@
 
 #include "base/clock.h"
 #include "http/net/transport.h"
+#include "http/server/crash_responses.h"
 
 namespace bentohost::http {
 
@@ -62,13 +63,21 @@ class ConnectionIo {
   void take(std::size_t size) { unread_.remove_prefix(size); }
   void drop_unread() { unread_ = {}; }
   // Moves what is unread out of the shared buffer, and lets go of memory that is not needed.
-  void park();
+  void park() {
+    if (!unread_.empty() || !in_.empty()) keep_unread();
+  }
 
   // ---- writing
   // What is to be sent, in this order: the end of output(), to append to, and then one body.
   std::string& output() { return out_; }
   // `body` goes out behind output(); after it nothing may be appended until flush() says kSent.
-  void append_body(std::string&& body);
+  void append_body(std::string&& body) {
+    if (body.size() <= kMaxCopied) {
+      out_ += body;
+    } else {
+      out_body_ = std::move(body);
+    }
+  }
   std::size_t unsent() const { return out_.size() - out_sent_ + out_body_.size() - body_sent_; }
   // Little enough waits to be sent that a pipelined request may be answered behind it.
   bool has_room() const { return unsent() < kMaxPipelined && out_body_.empty(); }
@@ -84,7 +93,11 @@ class ConnectionIo {
 
   // A request waits for the first byte of its answer: should we crash before flush() has sent any,
   // the crash answers it. Not where output is under way, and not over TLS. See crash_responses.h.
-  void await_answer(bool head_only);
+  void await_answer(bool head_only) {
+    if (unsent() != 0 || is_secure_) return;
+    http::await_answer(fd(), head_only);
+    is_awaited_ = true;
+  }
 
   // ---- ending
   // FIN. What the client still sends can be read.
@@ -96,7 +109,10 @@ class ConnectionIo {
  private:
   // Pipelined requests are answered until so much waits to be sent.
   static constexpr std::size_t kMaxPipelined = 64u << 10;
+  // Up to here a body is copied behind its head; beyond, both go out from where they are.
+  static constexpr std::size_t kMaxCopied = 16u << 10;
 
+  void keep_unread();
   Received receive(std::span<char> buffer);
 
   std::unique_ptr<Transport> transport_;

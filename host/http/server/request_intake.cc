@@ -35,21 +35,6 @@ Result<std::size_t> RequestIntake::feed(std::string_view bytes) {
   }
 }
 
-void RequestIntake::begin_head(TimePoint now) {
-  request_.arrived = now;
-  request_.body.clear();
-  body_bytes_ = 0;
-  request_.client = client_;
-  request_.scheme = scheme_;
-  apply_forwarded(server_.proxies, request_);
-}
-
-Status RequestIntake::begin_body(BodyPlan plan) {
-  target_ = std::move(plan.target);
-  const std::size_t max_body = plan.max_body != 0 ? plan.max_body : server_.limits.max_body;
-  return reader_.begin_body(max_body, request_, plan.streamed ? piece_ : request_.body);
-}
-
 Result<std::size_t> RequestIntake::feed_stream(std::string_view bytes, Stream& stream) {
   Result<std::size_t> taken = feed(bytes);
   count_body();
@@ -60,12 +45,6 @@ Result<std::size_t> RequestIntake::feed_stream(std::string_view bytes, Stream& s
   const bool is_last = state() == RequestReader::State::kDone;
   if ((is_last || !piece_.empty()) && !stream.give_body(piece_, is_last)) pause();
   return taken;
-}
-
-void RequestIntake::begin_exchange(TimePoint now) {
-  count_body();
-  request_.is_arriving = state() != RequestReader::State::kDone;
-  request_.completed = request_.is_arriving ? TimePoint() : now;
 }
 
 void RequestIntake::refuse(TimePoint now) {

@@ -18,6 +18,7 @@
 #include "base/memory_budget.h"
 #include "base/status.h"
 #include "http/message.h"
+#include "http/parse/forwarded.h"
 #include "http/parse/request_reader.h"
 #include "http/server/server_state.h"
 #include "http/server/stream.h"
@@ -56,16 +57,31 @@ class RequestIntake {
   // that request's failure alone: 503.
   Result<std::size_t> feed(std::string_view bytes);
   // At kHeadDone: the request is one more, with the client and scheme that a proxy tells of.
-  void begin_head(TimePoint now);
+  void begin_head(TimePoint now) {
+    request_.arrived = now;
+    request_.body.clear();
+    body_bytes_ = 0;
+    request_.client = client_;
+    request_.scheme = scheme_;
+    apply_forwarded(server_.proxies, request_);
+  }
   // ... and is to be taken in this way. The target is kept.
-  Status begin_body(BodyPlan plan);
+  Status begin_body(BodyPlan&& plan) {
+    target_ = std::move(plan.target);
+    const std::size_t max_body = plan.max_body != 0 ? plan.max_body : server_.limits.max_body;
+    return reader_.begin_body(max_body, request_, plan.streamed ? piece_ : request_.body);
+  }
   // The body goes to `stream` from now on.
   void begin_stream() { mode_ = BodyMode::kStreamed; }
   // The same for a body that is streamed: its bytes are `stream`'s as soon as they are taken. It
   // pauses when that is full. After an error nothing more of the body is to be fed.
   Result<std::size_t> feed_stream(std::string_view bytes, Stream& stream);
   // The application is about to have the request, whole or not.
-  void begin_exchange(TimePoint now);
+  void begin_exchange(TimePoint now) {
+    count_body();
+    request_.is_arriving = state() != RequestReader::State::kDone;
+    request_.completed = request_.is_arriving ? TimePoint() : now;
+  }
   // Of a request that has come to nothing: what is told of it must not be the previous one's.
   void refuse(TimePoint now);
   // The response is complete. It lets go of what a large body has left.

@@ -1,15 +1,10 @@
 #include "http/server/response_output.h"
 
-#include <cassert>
-
 #include "base/log.h"
 #include "http/problem.h"
 
 namespace bentohost::http {
 namespace {
-
-// A transition that ResponseState refuses is a fault of the connection's.
-void require([[maybe_unused]] bool is_allowed) { assert(is_allowed); }
 
 ResponseHead head_of(const Request& request, BodyFraming framing, Ending ending) {
   ResponseHead head;
@@ -21,21 +16,12 @@ ResponseHead head_of(const Request& request, BodyFraming framing, Ending ending)
 
 }  // namespace
 
-void ResponseOutput::begin(Ending at_least) { require(state_.begin(at_least)); }
-void ResponseOutput::respond() { require(state_.respond()); }
-
-bool ResponseOutput::returned() {
-  const bool has_answered = state_.state() == ResponseState::State::kAnswered;
-  require(state_.returned());
-  return has_answered;
-}
-
 Stream& ResponseOutput::open_stream(MemoryBudget* body_memory) {
   stream_ = std::make_unique<Stream>(body_memory);
   return *stream_;
 }
 
-Status ResponseOutput::start(const Request& request, Response response, bool& is_first) {
+Status ResponseOutput::start(const Request& request, Response&& response, bool& is_first) {
   if (Status status = check_sendable(response); !status.ok()) return status;
   std::size_t length = 0;
   framing_ = find_content_length(response.headers, length) ? BodyFraming::kGiven

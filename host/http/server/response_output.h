@@ -7,6 +7,7 @@
 // [loop].
 #pragma once
 
+#include <cassert>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -38,13 +39,17 @@ class ResponseOutput {
   Ending ending() const { return state_.ending(); }
 
   // ---- the application's call
-  void begin(Ending at_least = Ending::kKeepAlive);
+  void begin(Ending at_least) { require(state_.begin(at_least)); }
   // [handler] Keeps a whole response.
-  void keep(Response response) { response_ = std::move(response); }
+  void keep(Response&& response) { response_ = std::move(response); }
   // It is kept, from within the call.
-  void respond();
+  void respond() { require(state_.respond()); }
   // The call has returned. True: with a response kept.
-  bool returned();
+  bool returned() {
+    const bool has_answered = state_.state() == ResponseState::State::kAnswered;
+    require(state_.returned());
+    return has_answered;
+  }
 
   // ---- streams
   // From now on the body of the request, the response or both are streamed.
@@ -53,7 +58,7 @@ class ResponseOutput {
   Stream* stream() const { return stream_.get(); }
   // [handler] (waits) The head of a streamed response, with its first piece, and then the pieces.
   // `is_first` tells that the loop has to be told of them. Not without a stream.
-  Status start(const Request& request, Response response, bool& is_first);
+  Status start(const Request& request, Response&& response, bool& is_first);
   Status give(std::string_view piece, bool& is_first);
   // Nobody will hear the rest.
   void cancel();
@@ -85,6 +90,9 @@ class ResponseOutput {
 
  private:
   using SentCallbacks = std::vector<std::function<void()>>;
+
+  // A transition that ResponseState refuses is a fault of the connection's.
+  static void require([[maybe_unused]] bool is_allowed) { assert(is_allowed); }
 
   Ending ending_of(const Response& response, BodyFraming framing, const Terms& terms) const;
   void begin_stream(const Request& request, const Terms& terms, std::string& out);

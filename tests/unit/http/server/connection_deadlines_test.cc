@@ -73,7 +73,7 @@ void check(const std::vector<Row>& rows, const Limits& limits) {
 
 TEST(ConnectionDeadlines, BetweenRequests) {
   const auto served = [](auto& s) { s.has_served = true; };
-  const auto mode = [](Mode mode, bool has_served) {
+  const auto in_mode = [](Mode mode, bool has_served) {
     return with(reading(Reader::kIdle), [=](auto& s) { s.mode = mode, s.has_served = has_served; });
   };
   const std::int64_t patience = 1'000;
@@ -82,16 +82,16 @@ TEST(ConnectionDeadlines, BetweenRequests) {
           with(reading(Reader::kIdle), served),
           {at(kSince + 60'000), DueAction::kEnd}},
          {"a first one while draining",
-          mode(Mode::kDraining, false),
+          in_mode(Mode::kDraining, false),
           {at(kSince + 2'000), DueAction::kEnd}},
          {"a further one while draining",
-          mode(Mode::kDraining, true),
+          in_mode(Mode::kDraining, true),
           {at(kSince + patience), DueAction::kEnd}},
          {"a first one while stopping",
-          mode(Mode::kStopping, false),
+          in_mode(Mode::kStopping, false),
           {at(kSince + patience), DueAction::kEnd}},
          {"a further one while stopping",
-          mode(Mode::kStopping, true),
+          in_mode(Mode::kStopping, true),
           {at(kSince + patience), DueAction::kEnd}}},
         limits());
 }
