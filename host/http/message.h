@@ -122,8 +122,8 @@ class Exchange {
   // more, but the last write() must still be called.
   virtual Status start(Response response) = 0;
   virtual Status write(std::string_view bytes, bool more) = 0;
-  // Instead of the last write(): aborts a started response, so that the client sees it is cut.
-  virtual void cut() = 0;
+  // Instead of the last write(): aborts a started response, so that the client sees that it is not whole.
+  virtual void abort() = 0;
 
   // Call before the last piece of the response. [loop] `f` is called once, when all of the response
   // has been sent to the client, or never will be.
@@ -136,7 +136,7 @@ class Exchange {
 
   // Becomes true, for good, when the client is gone (see HalfClose) or `late` has responded. The
   // flag may outlive the exchange.
-  virtual std::shared_ptr<const std::atomic<bool>> gone() const = 0;
+  virtual std::shared_ptr<const std::atomic<bool>> cancelled() const = 0;
 
  protected:
   ~Exchange() = default;
@@ -170,7 +170,7 @@ class Application {
   // target. It never has its body. The connection closes after the response.
   virtual void refuse(Exchange& exchange, Refusal refusal) = 0;
   // A client that was too slow, or one too many, was cut off without a response.
-  virtual void cut(std::string_view reason) = 0;
+  virtual void aborted(std::string_view reason) = 0;
   // [any] Reports how many connections are open now.
   virtual void connections(std::size_t open) = 0;
 

@@ -57,7 +57,7 @@ class SampleExchange final : public http::Exchange,
     if (!more) end();
     return {};
   }
-  void cut() override {
+  void abort() override {
     status_ = 0;
     end();
   }
@@ -65,7 +65,7 @@ class SampleExchange final : public http::Exchange,
   // The one who tries keeps the time.
   void answer_by(TimePoint, std::shared_ptr<http::DeadlineResponder>) override {}
   void tighten_deadline(TimePoint) override {}
-  std::shared_ptr<const std::atomic<bool>> gone() const override { return gone_; }
+  std::shared_ptr<const std::atomic<bool>> cancelled() const override { return gone_; }
 
  private:
   void end() {

@@ -237,7 +237,7 @@ bool ServiceTable::stop(TimePoint deadline, bool are_in_use) {
     }
     for (ServiceSlot& slot : slots_.all) slot.routes.reset();
     for (ServiceSlot& slot : slots_.all) slot.live.reset();
-    // A request whose connection was cut waits for its runner still.
+    // A request whose connection was aborted waits for its runner still.
     const TimePoint runners_end = clock_.now() + ServiceReaper::kRunnerExitTime;
     for (const auto& live : still_held()) live->stop_runners(runners_end);
     are_in_use = !await_release(deadline);

@@ -164,7 +164,7 @@ void Channel::finish(const Status& status, std::string_view who) {
       (void)request_.write({}, false);
       return;
     case State::kStreaming:
-      return request_.cut(failure(" returned before the end of its answer"));
+      return request_.abort(failure(" returned before the end of its answer"));
     case State::kNothing:
       return request_.fail(failure(" returned without an answer"));
     case State::kHead:

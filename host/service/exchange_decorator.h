@@ -29,13 +29,13 @@ class ExchangeDecorator : public http::Exchange {
   Result<http::ReceivedBody> receive() override { return outer_.receive(); }
   Status start(http::Response response) override { return outer_.start(std::move(response)); }
   Status write(std::string_view bytes, bool more) override { return outer_.write(bytes, more); }
-  void cut() override { outer_.cut(); }
+  void abort() override { outer_.abort(); }
   void after_sent(std::function<void()> f) override { outer_.after_sent(std::move(f)); }
   void answer_by(TimePoint when, std::shared_ptr<http::DeadlineResponder> late) override {
     outer_.answer_by(when, std::move(late));
   }
   void tighten_deadline(TimePoint when) override { outer_.tighten_deadline(when); }
-  std::shared_ptr<const std::atomic<bool>> gone() const override { return outer_.gone(); }
+  std::shared_ptr<const std::atomic<bool>> cancelled() const override { return outer_.cancelled(); }
 
  protected:
   // `outer` must live until this exchange is answered.

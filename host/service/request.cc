@@ -22,7 +22,7 @@ RequestContext::RequestContext(RequestDeps& deps, TrackedExchange& tracked,
       tracked_(tracked),
       exchange_(exchange),
       outer_(std::move(outer)),
-      gone_(exchange.gone()),
+      gone_(exchange.cancelled()),
       is_head_(request().method == "HEAD") {}
 
 PluginCallNote RequestContext::note(std::string_view what) const {
@@ -118,7 +118,7 @@ void RequestContext::give_up(const Status& why) {
     return log_error("failed after the response was sent: " + why.message(),
                      {{"path", request().path}, {"request_id", request_id()}});
   }
-  if (is_streaming_) return cut(why);
+  if (is_streaming_) return abort(why);
   fail(why);
 }
 
@@ -134,11 +134,11 @@ Status RequestContext::write(std::string_view bytes, bool more) {
   return exchange_.write(bytes, more);
 }
 
-void RequestContext::cut(const Status& why) {
+void RequestContext::abort(const Status& why) {
   log_error("a streamed response could not be completed: " + why.message(),
             {{"path", request().path}, {"request_id", request_id()}});
   has_ended_ = true;
-  exchange_.cut();
+  exchange_.abort();
 }
 
 const bento_scope* RequestContext::scope() {

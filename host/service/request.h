@@ -81,12 +81,12 @@ class RequestContext final : public bento_ctx {
   http::Response problem_of(const Status& status, std::string_view path) const;
 
   // [worker] (waits) Or the response in pieces: start(), then write() until `more` is false, or
-  // cut() when it cannot be completed. After an error of start() other than CANCELLED, call one of
+  // abort() when it cannot be completed. After an error of start() other than CANCELLED, call one of
   // the above instead. A started response has no deadline, but is cancelled() when the host ends,
   // and at once when the request is a HEAD.
   Status start(http::Response response);
   Status write(std::string_view bytes, bool more);
-  void cut(const Status& why);
+  void abort(const Status& why);
 
   // bento_ctx
   const bento_scope* scope() override;

@@ -57,7 +57,7 @@ TimePoint due(const http::Request& request, const RequestDeps& deps) {
 TrackedExchange::TrackedExchange(RequestDeps& deps, http::Exchange& front)
     : ExchangeDecorator(front),
       deps_(deps),
-      gone_(front.gone()),
+      gone_(front.cancelled()),
       deadline_(due(front.request(), deps).time_since_epoch().count()) {
   const std::string_view given = http::find_header(request().headers, "x-request-id");
   request_id_ = is_usable_id(given) ? std::string(given) : hex16(next_id());
@@ -175,9 +175,9 @@ Status TrackedExchange::write(std::string_view bytes, bool more) {
   return outer().write(bytes, more);
 }
 
-void TrackedExchange::cut() {
+void TrackedExchange::abort() {
   end_answer(streamed_status_, streamed_bytes_);
-  outer().cut();
+  outer().abort();
 }
 
 std::optional<http::Response> TrackedExchange::late() {

@@ -81,7 +81,7 @@ class TrackedExchange final : public ExchangeDecorator, public http::DeadlineRes
   void respond(http::Response response) override;
   Status start(http::Response response) override;
   Status write(std::string_view bytes, bool more) override;
-  void cut() override;
+  void abort() override;
   using ExchangeDecorator::tighten_deadline;
 
   // http::DeadlineResponder

@@ -32,7 +32,7 @@ class FallbackServer::Answers final : public http::Application {
   void refuse(http::Exchange& exchange, http::Refusal refusal) override {
     exchange.respond(http::problem(refusal, exchange.request().path));
   }
-  void cut(std::string_view) override {}
+  void aborted(std::string_view) override {}
   void connections(std::size_t) override {}
 };
 

@@ -53,7 +53,7 @@ class FakeExchange final : public http::Exchange {
     if (!more) tell_sent();
     return write_status;
   }
-  void cut() override {
+  void abort() override {
     is_cut = true;
     tell_sent();
   }
@@ -62,7 +62,7 @@ class FakeExchange final : public http::Exchange {
     late_at = when;
     late = std::move(its_late);
   }
-  std::shared_ptr<const std::atomic<bool>> gone() const override { return is_gone; }
+  std::shared_ptr<const std::atomic<bool>> cancelled() const override { return is_gone; }
 
   void tighten_deadline(TimePoint when) override { late_at = std::min(late_at, when); }
 

@@ -22,7 +22,7 @@ constexpr int kAcceptsPerTurn = 64;
 constexpr Duration kPause = std::chrono::milliseconds(50);
 constexpr Duration kWarnEvery = std::chrono::minutes(1);
 
-// The connection's own fault, or gone already.
+// The connection's own fault, or closed already.
 bool is_passing(int error) {
   return error == ECONNABORTED || error == EINTR || error == EPROTO || error == EPERM;
 }
@@ -133,7 +133,7 @@ void Acceptor::take(const Listener& listener, UniqueFd fd) {
   Peer peer{peer_name(fd.get()), local_name(fd.get()), listener.role};
   ServerState& server = *loops_.front()->server();
   if (const auto too_many = server.opened(peer.client, listener.role); !too_many.empty()) {
-    server.application.cut(too_many);
+    server.application.aborted(too_many);
     if (!listener.secure) rejected_.say(std::move(fd), too_many_connections(listener.role));
     return;
   }

@@ -1,49 +1,18 @@
-// Connection, the half that takes requests in. The other is connection_answer.cc.
 #include "http/server/connection.h"
 
 #include <algorithm>
-#include <new>
 #include <utility>
 
-#include "base/log.h"
-#include "http/problem.h"
-#include "http/rejection_reasons.h"
-#include "http/server/crash_responses.h"
+#include "http/server/inflate_job.h"
 #include "http/server/loop_connections.h"
+#include "http/server/refusals.h"
 
 namespace bentohost::http {
 namespace {
 
-// Memory that a connection keeps between requests, at most.
-constexpr std::size_t kKeptBytes = 4u << 10;
-// Pipelined requests are answered until so much waits to be sent.
-constexpr std::size_t kMaxPipelined = 64u << 10;
-constexpr std::size_t kMaxLingerBytes = 1u << 20;
 constexpr int kReadsPerTurn = 16;
 // What RequestReader::kInflatedAtOnce takes of the time of a turn.
 constexpr int kReadsAnInflation = 4;
-
-void shrink(std::string& text, std::size_t kept) {
-  text.clear();
-  if (text.capacity() > kept) std::string().swap(text);
-}
-
-std::string_view reason_of(std::uint32_t http_status) {
-  switch (http_status) {
-    case 413:
-      return reason::kBodySize;
-    case 414:
-      return reason::kTargetSize;
-    case 431:
-      return reason::kHeadSize;
-    case 400:
-      return reason::kMalformed;
-    case 503:
-      return reason::kBodyMemory;
-    default:
-      return reason::kOther;
-  }
-}
 
 }  // namespace
 
@@ -52,26 +21,16 @@ Connection::Connection(std::shared_ptr<LoopConnections> loop_connections,
     : loop_connections_(std::move(loop_connections)),
       server_(*loop_connections_->server()),
       loop_(*loop_connections_->loop()),
-      transport_(std::move(transport)),
-      timer_(loop_.timers(), *this),
-      client_(std::move(peer.client)),
-      scheme_(transport_->is_secure() ? "https" : "http"),
-      reader_(server_.limits.head),
-      body_memory_(server_.body_memory) {
-  request_.client = client_;
-  request_.server = std::move(peer.server);
-  request_.role = peer.role;
-  request_.scheme = scheme_;
-}
-
-Connection::~Connection() = default;
+      io_(std::move(transport)),
+      intake_(server_, std::move(peer), io_.is_secure() ? "https" : "http"),
+      timer_(loop_.timers(), *this) {}
 
 void Connection::open() {
   since_ = loop_.now();
-  connection_opened(transport_->fd());
+  io_.open();
   // Once and for all: with edges there is no need to ask again for each request.
   constexpr std::uint32_t kEvents = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
-  if (!loop_.add(transport_->fd(), kEvents, *this).ok()) return close();
+  if (!loop_.add(io_.fd(), kEvents, *this).ok()) return close();
   set_timer();
 }
 
@@ -79,38 +38,32 @@ void Connection::close() {
   if (phase_ == Phase::kClosed) return;
   const auto self = shared_from_this();
   phase_ = Phase::kClosed;
-  is_closed_ = true;
   timer_.clear();
-  loop_.remove(transport_->fd(), *this);
-  connection_closed(transport_->fd());
-  transport_.reset();
-  unread_ = {};
-  gone_->store(true);
-  if (stream_) stream_->cancel();
+  loop_.remove(io_.fd(), *this);
+  io_.close();
+  cancel();
   late_.reset();
-  target_.reset();
-  run_after_sent(sent_);
-  loop_connections_->forget(self, client_, request_.role);
+  intake_.drop_target();
+  response_.abandon();
+  response_.run_after_sent();
+  loop_connections_->forget(self, intake_.client(), intake_.request().role);
 }
 
-void Connection::end() {
-  transport_->shutdown_writing();
-  close();
+// The client will not hear the answer.
+void Connection::cancel() {
+  cancelled_->store(true);
+  response_.cancel();
 }
 
 void Connection::on_events(std::uint32_t epoll_events) {
   const auto self = shared_from_this();
-  // TLS may have to write before it can read: then room to write is news for the reader, too.
-  if (epoll_events != EPOLLOUT || transport_->is_secure()) readable_ = true;
-  const bool is_reset = (epoll_events & (EPOLLHUP | EPOLLERR)) != 0;
-  if (is_reset || (epoll_events & EPOLLRDHUP) != 0) {
-    has_ended_ = true;
-    if (phase_ == Phase::kHandling && is_reset) {
-      lose_client();
-    } else if (phase_ == Phase::kHandling && server_.limits.half_close == HalfClose::kDrop &&
-               reader_.state() == RequestReader::State::kDone) {
-      return close();
-    }
+  io_.on_events(epoll_events);
+  if (response_.is_due() && (epoll_events & (EPOLLHUP | EPOLLERR)) != 0) {
+    cancel();
+  } else if (response_.is_due() && (epoll_events & EPOLLRDHUP) != 0 &&
+             server_.limits.half_close == HalfClose::kDrop &&
+             intake_.state() == RequestReader::State::kDone) {
+    return close();
   }
   run();
 }
@@ -118,18 +71,17 @@ void Connection::on_events(std::uint32_t epoll_events) {
 void Connection::run() {
   Connection* const outer = std::exchange(loop_connections_->at_work, this);
   for (int reads = 0; phase_ != Phase::kClosed;) {
-    if (phase_ == Phase::kReading) advance();
+    if (is_reading()) advance();
     if (!flush()) break;
-    if (phase_ == Phase::kReading && !unread_.empty() &&
-        reader_.state() == RequestReader::State::kIdle) {
+    if (is_reading() && !io_.unread().empty() && intake_.state() == RequestReader::State::kIdle) {
       continue;  // pipelined, and held back by the output
     }
     if (phase_ == Phase::kClosing) {
       linger();
       continue;
     }
-    const bool inflates = inflates_stream();
-    if (!inflates && (!readable_ || !wants_bytes())) break;
+    const bool inflates = response_.is_due() && intake_.has_stream_backlog();
+    if (!inflates && (!io_.is_readable() || !wants_bytes())) break;
     reads += inflates ? kReadsAnInflation : 1;
     if (reads > kReadsPerTurn) {  // the other connections' turn
       loop_.post([self = shared_from_this()] { self->run(); });
@@ -142,90 +94,44 @@ void Connection::run() {
     }
   }
   if (phase_ != Phase::kClosed) {
-    park();
+    io_.park();
     set_timer();
   }
   loop_connections_->at_work = outer;
 }
 
+// ---- requests --------------------------------------------------------------------------------
+
 bool Connection::wants_bytes() const {
-  switch (phase_) {
-    case Phase::kReading:
-      return !is_inflating_;
-    case Phase::kLingering:
-      return true;
-    case Phase::kHandling:
-      return is_streamed_ && !is_paused_ && reader_.state() == RequestReader::State::kBody;
-    case Phase::kClosing:
-    case Phase::kClosed:
-      break;
-  }
-  return false;
+  if (response_.is_due()) return intake_.wants_stream_bytes();
+  return phase_ == Phase::kLingering || (is_reading() && !intake_.is_inflating());
 }
 
 void Connection::read_once() {
-  park();  // what is unread may lie where the next bytes come to lie
   auto& buffer = loop_connections_->buffer();
-  const Received received = transport_->read(buffer.data(), buffer.size());
-  switch (received.kind) {
+  switch (phase_ == Phase::kLingering ? io_.drop(buffer) : io_.read(buffer)) {
     case Received::Kind::kAgain:
-      readable_ = false;
       return;
     case Received::Kind::kBroken:
       return close();
     case Received::Kind::kPlain:
-      transport_ = transport_->without_tls();
-      return refuse(
-          Status::with_http(400, BENTO_INVALID_ARGUMENT,
-                            "this port speaks TLS: ask it by https:// in place of http://"),
-          reason::kMalformed);
+      return refuse(plain_http_refusal());
     case Received::Kind::kEnd:
-      readable_ = false;
-      has_ended_ = true;
       return on_end();
     case Received::Kind::kBytes:
-      break;
+      if (response_.is_due()) on_body_bytes();
+      return;
   }
-  // After a short read only the end can be there without a further event.
-  readable_ = received.more || has_ended_;
-  if (phase_ == Phase::kLingering) {
-    written_ += received.size;
-    if (written_ > kMaxLingerBytes) close();
-    return;
-  }
-  if (unread_.empty()) {
-    unread_ = {buffer.data(), received.size};
-  } else {
-    in_.append(buffer.data(), received.size);
-    unread_ = in_;
-  }
-  if (phase_ == Phase::kHandling) on_body_bytes();
-}
-
-// Makes in_ hold what is unread, and nothing else.
-void Connection::park() {
-  if (unread_.empty()) {
-    shrink(in_, kKeptBytes);
-  } else if (in_.empty()) {
-    in_.assign(unread_);
-  } else {
-    in_.erase(0, static_cast<std::size_t>(unread_.data() - in_.data()));
-  }
-  unread_ = in_;
 }
 
 // Takes requests out of what has arrived, until there is no whole one or one is being handled.
 void Connection::advance() {
-  while (phase_ == Phase::kReading && !is_inflating_ && unsent() < kMaxPipelined &&
-         out_body_.empty()) {
-    const RequestReader::State before = reader_.state();
-    Result<std::size_t> taken = feed();
-    if (!taken.ok()) {
-      const Status status = std::move(taken).take_status();
-      return refuse(status, reason_of(status.http_status()));
-    }
-    unread_.remove_prefix(*taken);
-    const RequestReader::State state = reader_.state();
+  while (is_reading() && !intake_.is_inflating() && io_.has_room()) {
+    const RequestReader::State before = intake_.state();
+    Result<std::size_t> taken = intake_.feed(io_.unread());
+    if (!taken.ok()) return refuse(refusal_of(std::move(taken).take_status()));
+    io_.take(*taken);
+    const RequestReader::State state = intake_.state();
     if (before == RequestReader::State::kIdle && state != before) since_ = loop_.now();
     if (state == RequestReader::State::kHeadDone) {
       on_head();
@@ -239,175 +145,303 @@ void Connection::advance() {
   }
 }
 
-// The reader takes what it can of the bytes. One body without memory for it is that request's
-// failure alone. The stream counts a body that it hands on; its handler, on a thread, may have the
-// request meanwhile.
-Result<std::size_t> Connection::feed() {
-  try {
-    Result<std::size_t> taken = reader_.feed(unread_, request_);
-    if (!taken.ok() || stream_ != nullptr) return taken;
-    if (!body_memory_.grow_to(request_.body.size())) return no_body_memory();
-    return taken;
-  } catch (const std::bad_alloc&) {
-    return Status::with_http(503, BENTO_RESOURCE_EXHAUSTED,
-                             "there is not enough memory for the request's body");
-  }
-}
-
-// Inflates what is left of a whole body, on a thread.
-class Connection::InflateJob final : public ThreadPool::Job {
- public:
-  InflateJob(std::shared_ptr<Connection> connection,
-             std::unique_ptr<RequestReader::Backlog> backlog)
-      : Job(backlog->coded.size() + backlog->body.size()),
-        connection_(std::move(connection)),
-        backlog_(std::move(backlog)) {}
-
-  bool is_wanted() const override { return !connection_->is_closed_.load(); }
-  void run() override {
-    try {
-      backlog_->inflate([this](std::size_t bytes) {
-        return connection_->body_memory_.grow_to(bytes) ? Status() : no_body_memory();
-      });
-    } catch (const std::bad_alloc&) {
-      backlog_->body = {};
-      backlog_->status = Status::with_http(503, BENTO_RESOURCE_EXHAUSTED,
-                                           "there is not enough memory for the request's body");
-    }
-    give_back();
-  }
-  void drop() override {
-    backlog_->status = Status(BENTO_UNAVAILABLE, "the server is shutting down");
-    give_back();
-  }
-
- private:
-  void give_back() {
-    // std::function copies what it holds.
-    auto held = std::make_shared<std::unique_ptr<RequestReader::Backlog>>(std::move(backlog_));
-    EventLoop& loop = connection_->loop_;
-    loop.post(
-        [connection = std::move(connection_), held] { connection->on_inflated(std::move(*held)); });
-  }
-
-  std::shared_ptr<Connection> connection_;
-  std::unique_ptr<RequestReader::Backlog> backlog_;
-};
-
-void Connection::inflate_elsewhere() {
-  is_inflating_ = true;
-  const Status status = server_.threads->run(
-      std::make_unique<InflateJob>(shared_from_this(), reader_.take_backlog()));
-  if (status.ok()) return;
-  is_inflating_ = false;
-  refuse(Status::with_http(503, status.code(), status.message()), reason::kHandlerQueue);
-}
-
-void Connection::on_inflated(std::unique_ptr<RequestReader::Backlog> backlog) {
-  if (phase_ == Phase::kClosed) return;
-  is_inflating_ = false;
-  since_ = loop_.now();  // the client was kept waiting by us
-  reader_.restore(std::move(backlog));
-  run();
-}
-
-// There is more of a streamed body than its handler has room for just now, or than a turn may take.
-bool Connection::inflates_stream() const {
-  return phase_ == Phase::kHandling && is_streamed_ && !is_paused_ &&
-         reader_.state() == RequestReader::State::kInflating;
-}
-
 void Connection::on_head() {
-  request_.arrived = since_ = loop_.now();
-  request_.body.clear();
-  body_bytes_ = 0;
-  request_.client = client_;
-  request_.scheme = scheme_;
-  apply_forwarded(server_.proxies, request_);
-  BodyPlan plan = server_.application.plan(request_);
-  target_ = std::move(plan.target);
-  const std::size_t max_body = plan.max_body != 0 ? plan.max_body : server_.limits.max_body;
-  is_streamed_ = plan.streamed;
-  const Status status =
-      reader_.begin_body(max_body, request_, is_streamed_ ? piece_ : request_.body);
-  if (!status.ok()) return refuse(status, reason_of(status.http_status()));
-  const bool has_body = reader_.state() == RequestReader::State::kBody;
-  if (has_body && reader_.framing().expects_continue && unread_.empty()) {
-    out_.append("HTTP/1.1 100 Continue\r\n\r\n");
+  since_ = loop_.now();
+  intake_.begin_head(since_);
+  BodyPlan plan = server_.application.plan(intake_.request());
+  const bool is_streamed = plan.streamed;
+  if (Status status = intake_.begin_body(std::move(plan)); !status.ok()) {
+    return refuse(refusal_of(std::move(status)));
   }
-  if (!is_streamed_) return;
-  stream_ = std::make_unique<Stream>(server_.body_memory);
-  is_paused_ = false;
-  if (has_body) {
-    // What is here already comes first: a small body is one piece.
-    on_body_bytes();
-  } else {
-    stream_->give_body(piece_, true);
+  if (intake_.state() == RequestReader::State::kBody &&
+      intake_.reader().framing().expects_continue && io_.unread().empty()) {
+    io_.output().append("HTTP/1.1 100 Continue\r\n\r\n");
   }
+  if (!is_streamed) return;
+  response_.open_stream(server_.body_memory);
+  intake_.begin_stream();
+  on_body_bytes();  // what is here already comes first: a small body, or none, is one piece
   handle();
 }
 
 // Of a streamed body.
 void Connection::on_body_bytes() {
-  Result<std::size_t> taken = feed();
+  Result<std::size_t> taken = intake_.feed_stream(io_.unread(), *response_.stream());
   if (!taken.ok()) {
-    body_bytes_.store(reader_.body_bytes(), std::memory_order_relaxed);
-    unread_ = {};
-    readable_ = false;
-    is_paused_ = true;
-    return stream_->fail_body(std::move(taken).take_status());
+    io_.drop_unread();
+    io_.stop_reading();
+    return response_.stream()->fail_body(std::move(taken).take_status());
   }
-  unread_.remove_prefix(*taken);
-  body_bytes_.store(reader_.body_bytes(), std::memory_order_relaxed);
-  const bool is_last = reader_.state() == RequestReader::State::kDone;
-  if (is_last || !piece_.empty()) is_paused_ = !stream_->give_body(piece_, is_last);
+  io_.take(*taken);
+  const bool is_last = intake_.state() == RequestReader::State::kDone;
   if (is_last && late_ != nullptr) late_at_ = late_->on_whole_body(loop_.now());
-}
-
-void Connection::begin_exchange() {
-  body_bytes_.store(reader_.body_bytes(), std::memory_order_relaxed);
-  request_.is_arriving = reader_.state() != RequestReader::State::kDone;
-  request_.completed = request_.is_arriving ? TimePoint() : loop_.now();
-  phase_ = Phase::kHandling;
-  keep_ = shared_from_this();
-}
-
-void Connection::handle() {
-  begin_exchange();
-  ++requests_;
-  if (unsent() == 0 && !transport_->is_secure()) {
-    await_answer(transport_->fd(), request_.method == "HEAD");
-    is_awaited_ = true;
-  }
-  in_handler_ = true;
-  server_.application.handle(*this);
-  in_handler_ = false;
-  if (std::exchange(has_response_, false)) on_response();
 }
 
 // The client has sent all that it will.
 void Connection::on_end() {
-  switch (phase_) {
-    case Phase::kReading: {
-      const Status status = reader_.at_end();
-      if (status.ok()) return end();
-      return refuse(status, reason::kMalformed);
-    }
-    case Phase::kHandling:
-      stream_->fail_body(reader_.at_end());
-      return;
-    case Phase::kLingering:
-      return close();
-    case Phase::kClosing:
-    case Phase::kClosed:
-      break;
+  if (phase_ == Phase::kLingering) return close();
+  Status status = intake_.reader().at_end();
+  if (response_.is_due()) return response_.stream()->fail_body(std::move(status));
+  if (status.ok()) return end();
+  refuse(refusal_of(std::move(status)));
+}
+
+void Connection::inflate_elsewhere() {
+  const Status status = server_.threads->run(std::make_unique<InflateJob>(
+      intake_.take_backlog(), intake_.memory(), cancelled_, loop_,
+      [self = shared_from_this()](auto backlog) { self->on_inflated(std::move(backlog)); }));
+  if (status.ok()) return;
+  intake_.keep_no_backlog();
+  refuse(no_thread_refusal(status));
+}
+
+void Connection::on_inflated(std::unique_ptr<RequestReader::Backlog> backlog) {
+  if (phase_ == Phase::kClosed) return;
+  since_ = loop_.now();  // the client was kept waiting by us
+  intake_.restore(std::move(backlog));
+  run();
+}
+
+void Connection::begin_exchange(Ending at_least) {
+  intake_.begin_exchange(loop_.now());
+  keep_ = shared_from_this();
+  response_.begin(at_least);
+}
+
+void Connection::handle() {
+  begin_exchange(Ending::kKeepAlive);
+  ++requests_;
+  io_.await_answer(intake_.request().method == "HEAD");
+  server_.application.handle(*this);
+  if (response_.returned()) on_response();
+}
+
+// The front's own finding, in the application's words; the last answer on this connection.
+void Connection::refuse(Refusal refusal) {
+  intake_.refuse(loop_.now());
+  begin_exchange(Ending::kLinger);
+  server_.application.refuse(*this, std::move(refusal));
+  if (response_.returned()) on_response();
+}
+
+// ---- what a handler calls --------------------------------------------------------------------
+
+void Connection::respond(Response response) {
+  response_.keep(std::move(response));
+  if (is_on_loop() && response_.state().is_in_call()) {
+    response_.respond();
+  } else if (is_on_loop() && loop_connections_->at_work == nullptr) {
+    on_response();
+  } else {
+    loop_.post([self = std::move(keep_)]() mutable {
+      self->keep_ = self;
+      self->on_response();
+    });
   }
 }
 
-// The client will not hear the answer.
-void Connection::lose_client() {
-  gone_->store(true);
-  if (stream_) stream_->cancel();
+void Connection::allow_stream() {
+  if (response_.stream() != nullptr) return;
+  std::string whole = take_body();
+  response_.open_stream(nullptr).give_body(whole, true);
+}
+
+Result<ReceivedBody> Connection::receive() {
+  Stream* const stream = response_.stream();
+  if (stream == nullptr) return Status(BENTO_FAILED_PRECONDITION, "the body is not streamed");
+  bool was_full = false;
+  Result<ReceivedBody> piece = stream->take_body(was_full);
+  if (was_full) {
+    loop_.post([self = shared_from_this()] {
+      if (!self->intake_.resume()) return;
+      self->since_ = self->loop_.now();  // the client was kept waiting by us
+      self->run();
+    });
+  }
+  return piece;
+}
+
+Status Connection::start(Response response) {
+  if (response_.stream() == nullptr) {
+    return Status(BENTO_FAILED_PRECONDITION, "the response is not streamed");
+  }
+  bool is_first = false;
+  Status status = response_.start(request(), std::move(response), is_first);
+  if (is_first) post_output();
+  return status;
+}
+
+Status Connection::write(std::string_view bytes, bool more) {
+  if (response_.stream() == nullptr) {
+    if (!more) abort();
+    return Status(BENTO_CANCELLED, "the response is not streamed");
+  }
+  bool is_first = false;
+  Status status = bytes.empty() ? Status() : response_.give(bytes, is_first);
+  if (is_first) post_output();
+  if (more) return status;
+  // What is left of it belongs to the loop, and with it the right to call this connection ours.
+  loop_.post([self = std::move(keep_)]() mutable {
+    self->keep_ = self;
+    self->on_last_output();
+  });
+  return status;
+}
+
+void Connection::abort() {
+  loop_.post([self = std::move(keep_)]() mutable {
+    const auto held = std::exchange(self, nullptr);
+    if (held->response_.is_due()) held->close();  // else it was answered late
+    held->settle();
+  });
+}
+
+// [worker] The loop is to take what there is of the response.
+void Connection::post_output() {
+  loop_.post([self = shared_from_this()] { self->on_output(); });
+}
+
+void Connection::tighten_deadline(TimePoint when) {
+  const auto bring_forward = [when, request = requests_](Connection& self) {
+    if (self.late_ == nullptr || self.requests_ != request) return;
+    self.late_at_ = std::min(self.late_at_, when);
+    self.set_timer();
+  };
+  if (is_on_loop()) return bring_forward(*this);
+  loop_.post([self = shared_from_this(), bring_forward] { bring_forward(*self); });
+}
+
+// ---- responses -------------------------------------------------------------------------------
+
+void Connection::on_response() {
+  const auto self = std::exchange(keep_, nullptr);
+  if (!response_.is_due()) return settle();  // too late
+  response_.answer(request(), terms(), io_);
+  on_complete();
+  if (loop_connections_->at_work != this) run();  // else it goes on by itself
+}
+
+void Connection::on_output() {
+  if (!response_.is_due() || response_.is_cancelled()) return;
+  response_.append_stream(request(), terms(), io_);
+  run();
+}
+
+void Connection::on_last_output() {
+  const auto self = std::exchange(keep_, nullptr);
+  if (!response_.is_due()) return settle();
+  // It is not whole, and must not look like it.
+  if (response_.is_cancelled()) {
+    close();
+    return settle();
+  }
+  response_.finish_stream(request(), terms(), io_);
+  on_complete();
+  run();
+}
+
+ResponseOutput::Terms Connection::terms() const {
+  const bool is_body_unread = intake_.state() != RequestReader::State::kDone;
+  const bool is_full = server_.limits.max_requests != 0 && requests_ >= server_.limits.max_requests;
+  return {.must_end = is_body_unread || is_full || server_.mode() >= Mode::kDraining,
+          .keep_alive = intake_.reader().framing().keep_alive};
+}
+
+void Connection::on_complete() {
+  late_.reset();
+  since_ = loop_.now();
+  intake_.end_exchange();
+  if (response_.ending() == Ending::kKeepAlive) {
+    intake_.begin_request();
+  } else {
+    phase_ = Phase::kClosing;
+  }
+}
+
+// The handler is through with a request that was abandoned.
+void Connection::settle() {
+  intake_.memory().release();
+  response_.settle();
+}
+
+// Sends what there is. False when the rest has to wait, or the connection is over.
+bool Connection::flush() {
+  const ConnectionIo::Flush flushed = io_.flush(loop_.now());
+  if (flushed == ConnectionIo::Flush::kBroken) {
+    close();
+    return false;
+  }
+  if (flushed != ConnectionIo::Flush::kIdle) response_.set_unsent(io_.unsent());
+  if (flushed == ConnectionIo::Flush::kWaits) return false;
+  response_.run_after_sent();
+  return true;
+}
+
+void Connection::linger() {
+  if (response_.ending() != Ending::kLinger && io_.unread().empty()) return end();
+  io_.linger();
+  phase_ = Phase::kLingering;
+  since_ = loop_.now();
+}
+
+// ---- deadlines -------------------------------------------------------------------------------
+
+ConnectionSnapshot Connection::snapshot() const {
+  return {.phase = phase_,
+          .response = response_.state().state(),
+          .reader = intake_.state(),
+          .body = intake_.mode(),
+          .mode = server_.mode(),
+          .has_served = requests_ > 0,
+          .since = since_,
+          .body_bytes = intake_.reader().body_bytes(),
+          .answer_by = late_ ? late_at_ : kNoDeadline,
+          .write = io_.write_wait()};
+}
+
+void Connection::on_timer() {
+  const auto self = shared_from_this();
+  const Deadline due = next_deadline(snapshot(), server_.limits);
+  if (loop_.now() < due.when) return set_timer();
+  switch (due.action) {
+    case DueAction::kNone:
+    case DueAction::kEnd:
+      return end();
+    case DueAction::kStopLingering:
+      return close();
+    case DueAction::kAnswerLate:
+      return answer_late();
+    case DueAction::kWriteTimeout:
+    case DueAction::kWriteTooSlow:
+      server_.application.aborted(reason_of(due.action));
+      return close();
+    case DueAction::kHeadTimeout:
+    case DueAction::kBodyTimeout:
+    case DueAction::kBodyTooSlow:
+      return time_out(refusal_of(due.action));
+  }
+}
+
+// The handler has run out of time. It still has the request and the stream, and so they stay as
+// they are until it has answered, too.
+void Connection::answer_late() {
+  const auto late = std::exchange(late_, nullptr);
+  const std::optional<Response> response = late->late();
+  if (!response) return set_timer();
+  cancel();
+  response_.answer_late(request(), *response, io_);
+  phase_ = Phase::kClosing;
+  run();
+}
+
+void Connection::time_out(Refusal refusal) {
+  if (!response_.is_due()) return refuse(std::move(refusal));
+  // Its handler waits for the body, and is told.
+  server_.application.aborted(refusal.reason);
+  io_.stop_reading();
+  intake_.pause();
+  response_.stream()->fail_body(std::move(refusal.status));
+  set_timer();  // its own time goes on
 }
 
 }  // namespace bentohost::http

@@ -12,7 +12,7 @@ namespace bentohost::http {
 namespace {
 
 // For the loops to close what is left: they do nothing else then.
-constexpr Duration kCutTime = std::chrono::seconds(5);
+constexpr Duration kAbortTime = std::chrono::seconds(5);
 
 }  // namespace
 
@@ -66,10 +66,10 @@ class Server::Impl {
     stop_accepting();
     enter(Mode::kStopping);
     if (server_->wait_until_none(deadline)) return 0;
-    const std::size_t cut = server_->open();
+    const std::size_t aborted = server_->open();
     for (const auto& loop_connections : loops_) loop_connections->close_all();
-    server_->wait_until_none(SteadyClock().now() + kCutTime);
-    return cut;
+    server_->wait_until_none(SteadyClock().now() + kAbortTime);
+    return aborted;
   }
 
  private:

@@ -49,8 +49,8 @@ class Server {
   // those that were silent for a second, the others when they have been. New connections are still
   // accepted, so that health probes can see that we are going.
   void drain();
-  // Stops accepting, waits until `deadline` for the responses in flight, then cuts what is left.
-  // Returns the number of connections cut. A handler that never answers is left behind.
+  // Stops accepting, waits until `deadline` for the responses in flight, then aborts what is left.
+  // Returns the number of connections aborted. A handler that never answers is left behind.
   std::size_t stop(TimePoint deadline);
 
  private:

@@ -7,7 +7,7 @@
 namespace bentohost::http {
 namespace {
 
-Status gone() { return Status(BENTO_CANCELLED, "the client is gone"); }
+Status cancelled() { return Status(BENTO_CANCELLED, "the client is gone"); }
 
 }  // namespace
 
@@ -44,7 +44,7 @@ Result<ReceivedBody> Stream::take_body(bool& was_full) {
     changed_.wait(lock, is_due);
   }
   was_full = body_.size() >= kHighWater;
-  if (!body_ended_ && cancelled_) return gone();
+  if (!body_ended_ && cancelled_) return cancelled();
   if (body_.empty() && !body_status_.ok()) return body_status_;
   const bool more = !body_ended_ || !body_status_.ok();
   body_memory_.release();
@@ -59,7 +59,7 @@ Status Stream::give_output(std::string_view bytes, bool& is_first) {
     changed_.wait(lock, has_room);
   }
   is_first = false;
-  if (cancelled_) return gone();
+  if (cancelled_) return cancelled();
   is_first = !std::exchange(is_told_, true);
   output_.append(bytes);
   return {};

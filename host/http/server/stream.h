@@ -32,7 +32,7 @@ class Stream {
   Result<ReceivedBody> take_body(bool& was_full);
 
   // ---- the response, from the handler to the loop
-  // [worker] (waits) While the buffer is full. CANCELLED when the client is gone. `is_first` tells
+  // [worker] (waits) While the buffer is full. CANCELLED after cancel(). `is_first` tells
   // that the loop has to be told of the bytes.
   Status give_output(std::string_view bytes, bool& is_first);
   // [loop] Moves what there is behind `out`.
@@ -40,7 +40,7 @@ class Stream {
   // [loop] `unsent` bytes have not gone out yet: they count as buffered.
   void set_unsent(std::size_t unsent);
 
-  // [loop] Nobody is there any more: both sides hear CANCELLED.
+  // [loop] The client will not hear the rest: the handler gets CANCELLED from both sides.
   void cancel();
   // [any] Then the output is not whole any more.
   bool is_cancelled();

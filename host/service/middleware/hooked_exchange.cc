@@ -186,10 +186,10 @@ Status HookedExchange::start(http::Response response) {
 
 Status HookedExchange::write(std::string_view bytes, bool more) {
   if (is_late_) return outer().write(bytes, more);
-  if (!is_cut_ && show_piece(bytes, more).ok()) return outer().write(bytes, more);
+  if (!is_aborted_ && show_piece(bytes, more).ok()) return outer().write(bytes, more);
   // Not before the last piece: until then the handler may read the request.
-  is_cut_ = true;
-  if (!more) outer().cut();
+  is_aborted_ = true;
+  if (!more) outer().abort();
   return Status(BENTO_CANCELLED, "the answer is cut off");
 }
 

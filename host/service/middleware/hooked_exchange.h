@@ -95,7 +95,7 @@ class HookedExchange final : public ExchangeDecorator,
   http::Response* response_ = nullptr;    // the one that the hooks are seeing
   std::string piece_, passing_;           // a hook's replacement of the body, and the one before
   bool has_piece_ = false;
-  bool is_cut_ = false;
+  bool is_aborted_ = false;
   const bool is_outermost_;  // and so sees what the tracked exchange answers by itself
   bool is_late_ = false;     // the tracked exchange has answered: later responses are ignored
 };

@@ -81,7 +81,7 @@ Status InnerExchange::write(std::string_view bytes, bool more) {
   return status;
 }
 
-void InnerExchange::cut() {
+void InnerExchange::abort() {
   end(Status(BENTO_INTERNAL, "the handler did not complete its response"));
 }
 
@@ -91,7 +91,7 @@ Status InnerExchange::finish(std::optional<http::Response>& failed) {
     const ThreadPool::Blocking blocking;
     const MutexLock lock(mutex_);
     while (!is_over_) over_.wait(mutex_);
-    if (cut_) return *cut_;
+    if (aborted_) return *aborted_;
     response = std::move(response_);
   }
   if (!response) return {};
@@ -106,9 +106,9 @@ Status InnerExchange::send(const http::Response& response) {
   return send_body(response.body, false);
 }
 
-void InnerExchange::end(std::optional<Status> cut) {
+void InnerExchange::end(std::optional<Status> aborted) {
   const MutexLock lock(mutex_);
-  cut_ = std::move(cut);
+  aborted_ = std::move(aborted);
   is_over_ = true;
   over_.notify_all();
 }

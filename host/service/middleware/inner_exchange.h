@@ -42,13 +42,13 @@ class InnerExchange final : public ExchangeDecorator {
   Result<http::ReceivedBody> receive() override;
   Status start(http::Response response) override;
   Status write(std::string_view bytes, bool more) override;
-  void cut() override;
+  void abort() override;
   // The outer exchange watches the deadline.
   void answer_by(TimePoint, std::shared_ptr<http::DeadlineResponder>) override {}
 
  private:
   Status take(const bento_scope& scope);
-  void end(std::optional<Status> cut);
+  void end(std::optional<Status> aborted);
   Status send(const bento_event& event);
   Status send_start(const http::Response& response);
   Status send_body(std::string_view bytes, bool more);
@@ -60,7 +60,7 @@ class InnerExchange final : public ExchangeDecorator {
   CondVar over_;
   bool is_over_ BENTO_GUARDED_BY(mutex_) = false;
   std::optional<http::Response> response_ BENTO_GUARDED_BY(mutex_);
-  std::optional<Status> cut_ BENTO_GUARDED_BY(mutex_);
+  std::optional<Status> aborted_ BENTO_GUARDED_BY(mutex_);
 };
 
 }  // namespace bentohost::service

@@ -218,7 +218,7 @@ void Dispatcher::handle(http::Exchange& exchange) {
 }
 
 void Dispatcher::refuse(http::Exchange& exchange, http::Refusal refusal) {
-  cut(refusal.reason);
+  aborted(refusal.reason);
   const auto target = std::static_pointer_cast<const Route>(exchange.take_target());
   const auto tracked = std::make_shared<TrackedExchange>(deps_, exchange);
   tracked->set_label(target != nullptr ? target->label : labels_.unmatched());
@@ -394,7 +394,7 @@ std::optional<http::Response> Dispatcher::redirect(const http::Request& request)
   return response;
 }
 
-void Dispatcher::cut(std::string_view reason) { deps_.metrics.count_http_rejected(reason); }
+void Dispatcher::aborted(std::string_view reason) { deps_.metrics.count_http_rejected(reason); }
 
 void Dispatcher::connections(std::size_t open) {
   deps_.metrics.connections().Set(static_cast<double>(open));

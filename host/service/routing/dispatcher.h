@@ -54,7 +54,7 @@ class Dispatcher final : public http::Application {
   http::BodyPlan plan(const http::Request& request) override;
   void handle(http::Exchange& exchange) override;
   void refuse(http::Exchange& exchange, http::Refusal refusal) override;
-  void cut(std::string_view reason) override;
+  void aborted(std::string_view reason) override;
   void connections(std::size_t open) override;
 
   // OK, or UNAVAILABLE with all reasons.

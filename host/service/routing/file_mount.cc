@@ -43,7 +43,7 @@ void stream(RequestContext& request, http::Response head, std::string piece,
   while (true) {
     piece.resize(kPiece);
     const Result<std::size_t> size = reader.read(piece.data(), piece.size());
-    if (!size.ok()) return request.cut(size.status());
+    if (!size.ok()) return request.abort(size.status());
     const bool more = *size == kPiece;
     const Status status = request.write(std::string_view(piece).substr(0, *size), more);
     if (!more) return;

@@ -87,7 +87,7 @@ class TestServer final : private Application {
     }
     exchange.respond(std::move(response));
   }
-  void cut(std::string_view reason) override {
+  void aborted(std::string_view reason) override {
     const std::lock_guard lock(mutex_);
     reasons_.emplace_back(reason);
   }

@@ -54,11 +54,11 @@ class ServerLateTest : public testing::Test {
 
 TEST_F(ServerLateTest, AnswersForAHandlerThatDoesNot) {
   std::promise<void> end;
-  std::promise<bool> was_gone;
+  std::promise<bool> was_cancelled;
   serve(milliseconds(20), [&](Exchange& exchange) {
-    const auto gone = exchange.gone();
+    const auto cancelled = exchange.cancelled();
     end.get_future().wait();
-    was_gone.set_value(gone->load());
+    was_cancelled.set_value(cancelled->load());
     EXPECT_EQ(exchange.request().path, "/a") << "the handler still has its request";
     exchange.respond(Response::text(200, "in vain"));
   });
@@ -69,7 +69,7 @@ TEST_F(ServerLateTest, AnswersForAHandlerThatDoesNot) {
   EXPECT_THAT(answer, HasSubstr("Connection: close"));
   EXPECT_THAT(answer, HasSubstr("too late"));
   end.set_value();
-  EXPECT_TRUE(was_gone.get_future().get());
+  EXPECT_TRUE(was_cancelled.get_future().get());
 }
 
 TEST_F(ServerLateTest, LeavesAnAnswerAloneThatIsOnItsWay) {
@@ -89,8 +89,8 @@ TEST_F(ServerLateTest, TellsAHandlerThatWouldStream) {
   serve(
       milliseconds(20),
       [&](Exchange& exchange) {
-        const auto gone = exchange.gone();
-        while (!*gone) std::this_thread::yield();
+        const auto cancelled = exchange.cancelled();
+        while (!*cancelled) std::this_thread::yield();
         code.set_value(exchange.start(Response::text(200, "a")).code());
         (void)exchange.write("b", false);
       },

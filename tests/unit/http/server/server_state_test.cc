@@ -16,7 +16,7 @@ struct Counter final : Application {
   BodyPlan plan(const Request&) override { return {}; }
   void handle(Exchange&) override {}
   void refuse(Exchange&, Refusal) override {}
-  void cut(std::string_view) override {}
+  void aborted(std::string_view) override {}
   void connections(std::size_t open) override { told.push_back(open); }
   std::vector<std::size_t> told;
 };

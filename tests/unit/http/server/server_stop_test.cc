@@ -111,13 +111,13 @@ TEST(ServerStop, WaitsForTheResponseInFlight) {
   RawClient silent(server.port());
   client.send(kGet);
   Exchange& exchange = desk.next();
-  std::size_t cut = 99;
-  std::thread stopping([&] { cut = server->stop(in_ten_seconds()); });
+  std::size_t aborted = 99;
+  std::thread stopping([&] { aborted = server->stop(in_ten_seconds()); });
   EXPECT_TRUE(silent.at_end());  // so stop() has begun
   exchange.respond(Response::text(200, "done"));
   EXPECT_EQ(client.reply().body, "done");
   stopping.join();
-  EXPECT_EQ(cut, 0u);
+  EXPECT_EQ(aborted, 0u);
   EXPECT_FALSE(RawClient(server.port()).is_connected());
 }
 
@@ -141,7 +141,7 @@ TEST(ServerStop, SurvivesAnAnswerThatComesAfterItsEnd) {
     exchange = &desk.next();
     EXPECT_EQ(server->stop(TimePoint::min()), 1u);
     EXPECT_TRUE(client.at_end());
-    EXPECT_TRUE(exchange->gone()->load());
+    EXPECT_TRUE(exchange->cancelled()->load());
   }
   exchange->respond(Response::text(200, "too late"));
 }

@@ -69,7 +69,7 @@ std::string unchunk(std::string_view text) {
     out += text.substr(line + 2, size);
     text.remove_prefix(line + 2 + size + 2);
   }
-  return out + " (cut)";
+  return out + " (aborted)";
 }
 
 // RFC 9110 6.4.1: whatever is written, the next response begins after the head.
@@ -282,7 +282,7 @@ TEST(ServerStream, EndsAnHttp10ResponseWithTheConnection) {
 TEST(ServerStream, ShowsThatAResponseIsNotWhole) {
   StreamServer server([&](Exchange& exchange) {
     EXPECT_TRUE(exchange.start(Response::text(200, "ab")).ok());
-    exchange.cut();
+    exchange.abort();
   });
   RawClient client(server.port());
   client.send(kGet);
@@ -304,9 +304,9 @@ TEST(ServerStream, AnswersHeadWithoutABody) {
 TEST(ServerStream, NoticesAClientThatLeavesWhileItsHandlerWaits) {
   std::atomic<bool> arrived = false, noticed = false;
   StreamServer server([&](Exchange& exchange) {
-    const auto gone = exchange.gone();
+    const auto cancelled = exchange.cancelled();
     arrived = true;
-    while (!*gone) std::this_thread::yield();
+    while (!*cancelled) std::this_thread::yield();
     noticed = true;
     exchange.respond(Response::text(200, "for nobody"));
   });
@@ -331,13 +331,13 @@ void let_loops_turn(const StreamServer& server) {
 TEST(ServerStream, SendsAllToAClientThatEndedItsSide) {
   for (const bool has_length : {false, true}) {
     std::promise<void> has_ended;
-    std::atomic<bool> is_gone = true;
+    std::atomic<bool> is_cancelled = true;
     StreamServer server([&](Exchange& exchange) {
       Response response = Response::text(200, "one");
       if (has_length) response.headers.push_back({"Content-Length", "6"});
       EXPECT_TRUE(exchange.start(std::move(response)).ok());
       has_ended.get_future().wait();
-      is_gone = exchange.gone()->load();
+      is_cancelled = exchange.cancelled()->load();
       EXPECT_TRUE(exchange.write("two", true).ok());
       EXPECT_TRUE(exchange.write({}, false).ok());
     });
@@ -348,7 +348,7 @@ TEST(ServerStream, SendsAllToAClientThatEndedItsSide) {
     let_loops_turn(server);
     has_ended.set_value();
     EXPECT_THAT(client.read_to_end(), testing::EndsWith(has_length ? "two" : "two\r\n0\r\n\r\n"));
-    EXPECT_FALSE(is_gone);
+    EXPECT_FALSE(is_cancelled);
   }
 }
 
@@ -358,10 +358,10 @@ TEST(ServerStream, AnswersWhatWasAskedBeforeTheClientEndedItsSide) {
   StreamServer server([&](Exchange& exchange) {
     if (++asked == 1) {
       has_ended.get_future().wait();
-      noticed += exchange.gone()->load() ? 1 : 0;
+      noticed += exchange.cancelled()->load() ? 1 : 0;
       return exchange.respond(Response::text(200, "one"));
     }
-    noticed += exchange.gone()->load() ? 1 : 0;
+    noticed += exchange.cancelled()->load() ? 1 : 0;
     EXPECT_TRUE(exchange.start(Response::text(200, "two")).ok());
     EXPECT_TRUE(exchange.write({}, false).ok());
   });
@@ -381,7 +381,7 @@ TEST(ServerStream, TakesAClientThatEndedItsSideForGoneWhereItIsToldTo) {
   limits.half_close = HalfClose::kDrop;
   StreamServer server(
       [&](Exchange& exchange) {
-        while (!*exchange.gone()) std::this_thread::yield();
+        while (!*exchange.cancelled()) std::this_thread::yield();
         exchange.respond(Response::text(499, "for nobody"));
       },
       limits);

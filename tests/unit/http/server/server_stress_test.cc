@@ -103,11 +103,11 @@ class StressServer {
       receive(exchange);
     } else if (path == "/stream_out" || path == "/stream_cut") {
       send(exchange, path == "/stream_cut");
-    } else if (path == "/gone") {
+    } else if (path == "/cancelled") {
       // A client that half-closed with its request is not known to be gone.
-      const auto gone = exchange.gone();
+      const auto cancelled = exchange.cancelled();
       const TimePoint latest = SteadyClock().now() + milliseconds(20);
-      while (!*gone && SteadyClock().now() < latest) std::this_thread::yield();
+      while (!*cancelled && SteadyClock().now() < latest) std::this_thread::yield();
       exchange.respond(Response::text(200, "for nobody"));
     } else {
       exchange.respond(Response::text(200, exchange.request().query));
@@ -118,17 +118,17 @@ class StressServer {
     std::size_t size = 0;
     while (true) {
       const Result<ReceivedBody> piece = exchange.receive();
-      if (!piece.ok()) return exchange.respond(Response::text(400, "cut"));
+      if (!piece.ok()) return exchange.respond(Response::text(400, "aborted"));
       size += piece->bytes.size();
       if (!piece->more) break;
     }
     exchange.respond(Response::text(200, exchange.request().query + " " + std::to_string(size)));
   }
 
-  static void send(Exchange& exchange, bool is_cut) {
+  static void send(Exchange& exchange, bool is_aborted) {
     Status status = exchange.start(Response::text(200, exchange.request().query));
     for (int i = 0; i < kPieces && status.ok(); ++i) status = exchange.write(kPiece, true);
-    if (is_cut) return exchange.cut();
+    if (is_aborted) return exchange.abort();
     (void)exchange.write({}, false);
   }
 
@@ -291,7 +291,7 @@ class Client {
   void leave_early(RawClient& connection) {
     std::string bytes;
     for (unsigned left = 1 + pick(4); left > 0; --left) bytes += ask().bytes;
-    if (pick(3) == 0) bytes += "GET /gone HTTP/1.1\r\nHost: x\r\n\r\n";
+    if (pick(3) == 0) bytes += "GET /cancelled HTTP/1.1\r\nHost: x\r\n\r\n";
     send(connection, bytes);
     if (pick(2) == 0) (void)connection.read_until("\r\n");
     leave(connection);
