@@ -1,6 +1,6 @@
 // Call: one caller's work for a runner method, from submit to its one completion. Batch: the calls
 // that travel in one frame. Inputs are immutable once submitted; the rest is guarded by the pool
-// that holds it.
+// that holds it. Failures: those that are to hear an error.
 #pragma once
 
 #include <bento/abi.h>
@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -55,7 +56,26 @@ struct Batch {
   std::uint32_t method = 0;
   std::uint32_t rows = 0;
   TimePoint sent{};
+  TimePoint last_deadline{};  // of its calls
   std::vector<CallPtr> calls;
 };
+
+// Calls that have failed: they are `finished`, and are still to hear of it, by complete().
+struct Failure {
+  std::vector<CallPtr> calls;
+  Status status;
+};
+using Failures = std::vector<Failure>;
+
+// With no lock held, as it calls out.
+inline void complete(const Failures& failures) {
+  for (const Failure& failure : failures) {
+    for (const CallPtr& call : failure.calls) {
+      // A worker may have the call for long yet; whoever made it is let go now.
+      const Done done = std::exchange(call->done, nullptr);
+      done({failure.status, {}});
+    }
+  }
+}
 
 }  // namespace bentohost::runner

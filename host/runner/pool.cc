@@ -1,16 +1,15 @@
 #include "runner/pool.h"
 
 #include <prometheus/counter.h>
-#include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
 
 #include <algorithm>
 #include <new>
 #include <utility>
+#include <vector>
 
-#include "base/log.h"
-#include "base/loop/child_end.h"
-#include "base/process/low_priority.h"
+#include "base/aligned_buffer.h"
+#include "observe/metrics.h"
 
 namespace bentohost::runner {
 namespace {
@@ -18,56 +17,56 @@ namespace {
 // A thread's frame buffer is given back after a larger frame than this.
 constexpr std::size_t kKeptFrameBytes = 1u << 20;
 
-BatchPolicy policy_of(const plugin::MethodSpec& method, const PoolOptions& options) {
-  BatchPolicy policy;
-  policy.batchable = method.batchable;
-  policy.max_batch = method.batchable ? method.max_batch : 1;
-  policy.axis = method.axis_in;
-  policy.max_queue = options.max_queue;
-  policy.max_queue_bytes = options.max_queue_bytes;
-  if (method.max_latency_ms != 0)
-    policy.max_latency = std::chrono::milliseconds(method.max_latency_ms);
-  return policy;
+std::vector<observe::RunnerMethodMetrics> metrics_of(const plugin::RunnerSpec& spec,
+                                                     const PoolOptions& options,
+                                                     observe::Metrics& metrics) {
+  std::vector<observe::RunnerMethodMetrics> handles;
+  for (const plugin::MethodSpec& method : spec.methods) {
+    handles.push_back(
+        metrics.runner_method({options.service, spec.name}, method.name, method.max_batch));
+  }
+  return handles;
+}
+
+WorkerSet::Options worker_options(const plugin::RunnerSpec& spec, const PoolOptions& options) {
+  return {.service = options.service,
+          .runner = spec.name,
+          .workers = options.workers,
+          .kill_grace = options.kill_grace,
+          .hello = options.hello,
+          .starts_at_low_priority = options.starts_at_low_priority};
 }
 
 }  // namespace
 
-Pool::Pool(const plugin::RunnerSpec& spec, PoolOptions options, Deps deps)
-    : spec_(spec), options_(std::move(options)), deps_(deps), slots_(options_.workers) {
-  for (const plugin::MethodSpec& method : spec_.methods) {
-    methods_.push_back({BatchQueue(policy_of(method, options_)),
-                        deps_.metrics.runner_method(name(), method.name, method.max_batch)});
-  }
-  // The series are there from the beginning, at 0.
-  for (std::uint32_t i = 0; i < options_.workers; ++i) deps_.metrics.runner_up(name(), i);
-}
+Pool::Pool(const plugin::RunnerSpec& spec, const PoolOptions& options, Deps deps)
+    : spec_(spec),
+      kill_grace_(options.kill_grace),
+      deps_(deps),
+      scheduler_(spec_, {options.max_queue, options.max_queue_bytes},
+                 metrics_of(spec_, options, deps.metrics)),
+      workers_(worker_options(spec_, options), deps, *this, mutex_) {}
 
 Pool::~Pool() = default;
 
 void Pool::start() {
   deps_.loop.post([this] {
     ticker_ = deps_.loop.add_ticker([this](TimePoint now) { return tick(now); });
-    for (std::uint32_t i = 0; i < slots_.size(); ++i) spawn(i);
+    workers_.start(weak_from_this());
   });
 }
+
+// ---- from callers ----------------------------------------------------------------------------
 
 Status Pool::submit(std::uint32_t method, CallPtr call) {
   call->bytes = 0;
   for (const wire::Value& input : call->inputs) call->bytes += input.data.size();
-  const std::size_t bytes = call->bytes;
   {
     std::lock_guard lock(mutex_);
-    if (stopping_) return Status(BENTO_UNAVAILABLE, "runner " + spec_.name + " is shutting down");
-    if (hopeless_locked()) {
-      return Status(BENTO_UNAVAILABLE,
-                    "runner " + spec_.name + " is not available: " + why_not_ready_locked());
-    }
-    call->enqueued = deps_.clock.now();
-    Method& target = methods_[method];
-    if (!target.queue.push(std::move(call))) {
-      return why_no_room_locked(method, 1, bytes);
-    }
-    show_queue(target);
+    if (scheduler_.is_stopped()) return scheduler_.shutting_down();
+    if (workers_.slots_locked().are_hopeless()) return why_not_ready_locked(" is not available: ");
+    Status pushed = scheduler_.push(method, std::move(call), deps_.clock.now());
+    if (!pushed.ok()) return pushed;
   }
   if (EventLoop* loop = EventLoop::current()) {
     loop->at_turn_end(*this);
@@ -80,35 +79,69 @@ Status Pool::submit(std::uint32_t method, CallPtr call) {
 
 Status Pool::room_for(std::uint32_t method, std::size_t calls, std::size_t bytes) const {
   std::lock_guard lock(mutex_);
-  if (methods_[method].queue.has_room(calls, bytes)) return {};
-  return why_no_room_locked(method, calls, bytes);
+  return scheduler_.room_for(method, calls, bytes);
 }
 
-Status Pool::why_no_room_locked(std::uint32_t method, std::size_t calls, std::size_t bytes) const {
-  const std::string name = spec_.name + "." + spec_.methods[method].name;
-  const auto never = [&](const std::string& what) {
-    return Status::with_http(413, BENTO_RESOURCE_EXHAUSTED,
-                             "the input is too large for runner " + name + ": " + what);
-  };
-  if (bytes > options_.max_queue_bytes) {
-    return never("it has " + std::to_string(bytes) + " bytes, and --max-queue-bytes allows " +
-                 std::to_string(options_.max_queue_bytes));
-  }
-  if (calls > options_.max_queue) {
-    return never("with at most " + std::to_string(spec_.methods[method].max_batch) +
-                 " rows in a batch it is " + std::to_string(calls) +
-                 " calls, and --max-queue allows " + std::to_string(options_.max_queue));
-  }
-  const BatchQueue& queue = methods_[method].queue;
-  return Status(BENTO_RESOURCE_EXHAUSTED,
-                "runner " + spec_.name + " is overloaded: " + std::to_string(queue.size()) +
-                    " calls of " + spec_.methods[method].name + " are waiting, with " +
-                    std::to_string(queue.bytes()) + " bytes (--max-queue, --max-queue-bytes)");
+Status Pool::readiness() const {
+  std::lock_guard lock(mutex_);
+  if (scheduler_.is_stopped()) return scheduler_.shutting_down();
+  if (workers_.slots_locked().is_any_up()) return {};
+  return why_not_ready_locked(": ");
 }
 
-void Pool::show_queue(const Method& method) {
-  method.metrics.queue_depth->Set(static_cast<double>(method.queue.size()));
-  method.metrics.queue_bytes->Set(static_cast<double>(method.queue.bytes()));
+bool Pool::has_given_up() const {
+  std::lock_guard lock(mutex_);
+  return workers_.slots_locked().have_given_up();
+}
+
+Result<bool> Pool::is_warm() const {
+  std::lock_guard lock(mutex_);
+  if (workers_.slots_locked().has_any_ended()) return why_not_ready_locked(": ");
+  return workers_.slots_locked().are_all_up();
+}
+
+Status Pool::why_not_ready_locked(const char* because) const {
+  return Status(BENTO_UNAVAILABLE,
+                "runner " + spec_.name + because + workers_.slots_locked().why_not_ready());
+}
+
+void Pool::stop(TimePoint deadline) {
+  Failures failures;
+  {
+    std::lock_guard lock(mutex_);
+    workers_.begin_stop_locked();
+    scheduler_.stop(failures);
+  }
+  complete(failures);
+  // The end of its stdin is how a worker learns that it may go; a busy one learns it after its
+  // batch.
+  deps_.loop.post([this] { workers_.end_idle(); });
+  {
+    const auto are_gone = [this] { return workers_.slots_locked().are_empty(); };
+    std::unique_lock lock(mutex_);
+    if (!worker_gone_.wait_until(lock, deadline, are_gone)) {
+      deps_.loop.post([this] { workers_.kill_all("it did not end in time"); });
+      worker_gone_.wait_for(lock, kill_grace_, are_gone);
+    }
+  }
+  deps_.loop.post([this] {
+    if (ticker_ != 0) deps_.loop.remove_ticker(std::exchange(ticker_, 0));
+    workers_.leave_behind();
+  });
+  // All that was asked of the loop before, and that is: it may come to it long after the owner.
+  deps_.loop.hold_for_a_turn(shared_from_this());
+  deps_.loop.let_turn(kill_grace_);
+}
+
+// ---- to workers ------------------------------------------------------------------------------
+
+Pool::Dispatch Pool::take_dispatch_locked(TimePoint now, Failures& failures) {
+  const WorkerSlots::Idle idle = workers_.slots_locked().find_idle();
+  if (idle.count == 0) return {};
+  auto batch = scheduler_.next_batch(now, idle.count, failures);
+  if (batch == nullptr) return {};
+  workers_.assign_locked(**idle.first, batch);
+  return {*idle.first, std::move(batch)};
 }
 
 // Gives what waits to the workers that are idle.
@@ -121,193 +154,10 @@ void Pool::dispatch_all() {
       dispatch = take_dispatch_locked(deps_.clock.now(), failures);
     }
     if (!dispatch) break;
-    send(dispatch);
+    send(std::move(dispatch));
   }
   complete(failures);
 }
-
-Status Pool::readiness() const {
-  std::lock_guard lock(mutex_);
-  if (stopping_) return Status(BENTO_UNAVAILABLE, "runner " + spec_.name + " is shutting down");
-  for (const Slot& slot : slots_) {
-    if (slot.worker == nullptr) continue;
-    const auto state = slot.worker->state;
-    if (state == Worker::State::kIdle || state == Worker::State::kBusy) return {};
-  }
-  return Status(BENTO_UNAVAILABLE, "runner " + spec_.name + ": " + why_not_ready_locked());
-}
-
-bool Pool::has_given_up() const {
-  std::lock_guard lock(mutex_);
-  return std::all_of(slots_.begin(), slots_.end(), [](const Slot& slot) { return slot.gave_up; });
-}
-
-Result<bool> Pool::is_warm() const {
-  std::lock_guard lock(mutex_);
-  bool all = true;
-  for (const Slot& slot : slots_) {
-    if (!slot.last_end.empty())
-      return Status(BENTO_UNAVAILABLE, "runner " + spec_.name + ": " + why_not_ready_locked());
-    const bool is_up = slot.worker != nullptr && (slot.worker->state == Worker::State::kIdle ||
-                                                  slot.worker->state == Worker::State::kBusy);
-    all = all && is_up;
-  }
-  return all;
-}
-
-void Pool::stop(TimePoint deadline) {
-  Failures failures;
-  {
-    std::lock_guard lock(mutex_);
-    stopping_ = true;
-    fail_queues_locked(failures,
-                       Status(BENTO_UNAVAILABLE, "runner " + spec_.name + " is shutting down"));
-  }
-  complete(failures);
-  const auto on_loop = [this](auto&& each) {
-    deps_.loop.post([this, each] {
-      std::lock_guard lock(mutex_);
-      for (Slot& slot : slots_) {
-        if (slot.worker != nullptr) each(*slot.worker);
-      }
-    });
-  };
-  // The end of its stdin is how a worker learns that it may go; a busy one learns it after its
-  // batch.
-  on_loop([this](Worker& worker) {
-    if (worker.state != Worker::State::kBusy) end_locked(worker);
-  });
-  {
-    std::unique_lock lock(mutex_);
-    if (!worker_gone_.wait_until(lock, deadline, [this] { return all_gone_locked(); })) {
-      on_loop([this](Worker& worker) { worker.kill(deps_.clock.now(), "it did not end in time"); });
-      worker_gone_.wait_for(lock, options_.kill_grace, [this] { return all_gone_locked(); });
-    }
-  }
-  deps_.loop.post([this] { leave_behind(); });
-  // All that was asked of the loop before, and that is: it may come to it long after the owner.
-  deps_.loop.hold_for_a_turn(shared_from_this());
-  deps_.loop.let_turn(options_.kill_grace);
-}
-
-// ---- under the mutex -------------------------------------------------------------------------
-
-Pool::Dispatch Pool::take_dispatch_locked(TimePoint now, Failures& failures) {
-  const auto is_idle = [](const Slot& slot) {
-    return slot.worker != nullptr && slot.worker->state == Worker::State::kIdle;
-  };
-  const auto idle = std::find_if(slots_.begin(), slots_.end(), is_idle);
-  if (idle == slots_.end()) return {};
-  const auto idle_workers = static_cast<std::size_t>(std::count_if(idle, slots_.end(), is_idle));
-  for (std::size_t turn = 0; turn < methods_.size(); ++turn) {
-    const std::size_t index = (next_method_ + turn) % methods_.size();
-    Method& method = methods_[index];
-    if (method.queue.size() == 0) continue;
-
-    std::vector<CallPtr> dropped;
-    std::vector<CallPtr> calls = method.queue.take(now, idle_workers, dropped);
-    drop_locked(method, std::move(dropped), failures, now);
-    show_queue(method);
-    if (calls.empty()) continue;
-
-    next_method_ = index + 1;
-    auto batch = std::make_shared<Batch>();
-    batch->id = next_batch_++;
-    batch->method = static_cast<std::uint32_t>(index);
-    batch->sent = now;
-    TimePoint last_deadline{};
-    for (const CallPtr& call : calls) {
-      batch->rows += call->rows;
-      last_deadline = std::max(last_deadline, call->deadline);
-      method.metrics.queue_wait->Observe(seconds(now - call->enqueued));
-    }
-    batch->calls = std::move(calls);
-    method.metrics.batch_size->Observe(batch->rows);
-
-    Worker& worker = *idle->worker;
-    worker.state = Worker::State::kBusy;
-    worker.batch = batch;
-    worker.kill_at =
-        last_deadline == kNoDeadline ? kNoDeadline : last_deadline + options_.kill_grace;
-    return {idle->worker, std::move(batch)};
-  }
-  return {};
-}
-
-void Pool::fail_later_locked(Failures& failures, Method& method, std::vector<CallPtr> calls,
-                             const Status& status) {
-  std::erase_if(calls, [](const CallPtr& call) { return std::exchange(call->finished, true); });
-  if (calls.empty()) return;
-  method.metrics.calls_failed->Increment(static_cast<double>(calls.size()));
-  failures.push_back({std::move(calls), status});
-}
-
-void Pool::fail_queues_locked(Failures& failures, const Status& status) {
-  for (Method& method : methods_) {
-    fail_later_locked(failures, method, method.queue.take_all(), status);
-    show_queue(method);
-  }
-}
-
-void Pool::fail_queues_if_hopeless_locked(Failures& failures) {
-  if (!hopeless_locked()) return;
-  fail_queues_locked(
-      failures, Status(BENTO_UNAVAILABLE,
-                       "runner " + spec_.name + " is not available: " + why_not_ready_locked()));
-}
-
-void Pool::drop_locked(Method& method, std::vector<CallPtr> dropped, Failures& failures,
-                       TimePoint now) {
-  if (dropped.empty()) return;
-  std::vector<CallPtr> unwanted, past_deadline, past_latency;
-  for (CallPtr& call : dropped) {
-    auto& why = !call->is_wanted()      ? unwanted
-                : now >= call->deadline ? past_deadline
-                                        : past_latency;
-    why.push_back(std::move(call));
-  }
-  fail_later_locked(failures, method, std::move(unwanted),
-                    Status(BENTO_CANCELLED, "nobody waits for the call any more"));
-  fail_later_locked(failures, method, std::move(past_deadline),
-                    Status(BENTO_DEADLINE_EXCEEDED,
-                           "no worker of runner " + spec_.name + " was free before the deadline"));
-  fail_later_locked(failures, method, std::move(past_latency),
-                    Status(BENTO_RESOURCE_EXHAUSTED, "the call waited longer for runner " +
-                                                         spec_.name + " than its max_latency_ms"));
-}
-
-bool Pool::all_gone_locked() const {
-  return std::all_of(slots_.begin(), slots_.end(),
-                     [](const Slot& slot) { return slot.worker == nullptr && !slot.is_spawning; });
-}
-
-bool Pool::hopeless_locked() const {
-  return std::all_of(slots_.begin(), slots_.end(), [](const Slot& slot) {
-    return slot.gave_up || (slot.backoff.hopeless() && slot.worker == nullptr && !slot.is_spawning);
-  });
-}
-
-std::string Pool::why_not_ready_locked() const {
-  std::string why;
-  for (std::size_t i = 0; i < slots_.size(); ++i) {
-    const Slot& slot = slots_[i];
-    why += (why.empty() ? "worker " : "; worker ") + std::to_string(i);
-    if (slot.gave_up) {
-      why += " failed for good: it " + slot.last_end;
-    } else if (slot.worker != nullptr) {
-      why += slot.worker->is_undying                        ? " does not die of SIGKILL"
-             : slot.worker->state == Worker::State::kEnding ? " is ending"
-                                                            : " is starting";
-    } else {
-      const bool is_new = slot.is_spawning || slot.last_end.empty();
-      why += is_new ? " is starting" : " will be started again";
-    }
-    if (!slot.gave_up && !slot.last_end.empty()) why += " (it " + slot.last_end + ")";
-  }
-  return why;
-}
-
-// ---- sending and completing ------------------------------------------------------------------
 
 void Pool::send(Dispatch dispatch) {
   thread_local AlignedBuffer frame;
@@ -319,11 +169,7 @@ void Pool::send(Dispatch dispatch) {
       if (is_encoded) dispatch.worker->to.send(frame);
     } catch (const std::bad_alloc&) {
       // Part of a frame may be on its way already: then nothing else can follow it.
-      if (is_encoded) {
-        deps_.loop.post([worker = dispatch.worker, now = deps_.clock.now()] {
-          worker->kill(now, "there was no memory to send it a batch");
-        });
-      }
+      if (is_encoded) workers_.kill_soon(dispatch.worker, "there was no memory to send it a batch");
     }
     dispatch = is_encoded ? Dispatch() : refuse_to_send(dispatch);
     frame.clear();
@@ -337,103 +183,121 @@ Pool::Dispatch Pool::refuse_to_send(const Dispatch& dispatch) {
   Dispatch next;
   {
     std::lock_guard lock(mutex_);
-    Worker& worker = *dispatch.worker;
-    if (worker.batch != dispatch.batch) return {};  // it died, and its calls were seen to
-    worker.batch = nullptr;
-    if (worker.state == Worker::State::kBusy) {
-      worker.state = Worker::State::kIdle;
-      worker.kill_at = kNoDeadline;
-    }
-    const std::vector<CallPtr>& calls = dispatch.batch->calls;
-    if (calls.size() == 1) {
-      fail_later_locked(
-          failures, methods_[dispatch.batch->method], calls,
-          Status::with_http(413, BENTO_RESOURCE_EXHAUSTED,
-                            "the inputs of runner " + spec_.name + " are too large to be sent"));
-    } else {  // together; each by itself may fit
-      for (auto it = calls.rbegin(); it != calls.rend(); ++it) {
-        if ((*it)->finished) continue;
-        (*it)->alone = true;
-        methods_[dispatch.batch->method].queue.push_front(*it);
-      }
-    }
+    // Else it died, and its calls were seen to.
+    if (!workers_.take_back_locked(*dispatch.worker, dispatch.batch)) return {};
+    scheduler_.take_back(*dispatch.batch, failures);
     next = take_dispatch_locked(deps_.clock.now(), failures);
   }
   complete(failures);
   return next;
 }
 
-void Pool::complete(const Failures& failures) {
-  for (const Failure& failure : failures) {
-    for (const CallPtr& call : failure.calls) {
-      // A worker may have the call for long yet; whoever made it is let go now.
-      const Done done = std::exchange(call->done, nullptr);
-      done({failure.status, {}});
-    }
+// ---- from workers ----------------------------------------------------------------------------
+
+void Pool::on_ready() {
+  Failures failures;
+  Dispatch dispatch;
+  {
+    std::lock_guard lock(mutex_);
+    dispatch = take_dispatch_locked(deps_.clock.now(), failures);
   }
+  if (dispatch) send(std::move(dispatch));
+  complete(failures);
+}
+
+std::shared_ptr<const Batch> Pool::finish_batch(Worker& worker, std::uint64_t id) {
+  std::shared_ptr<const Batch> batch;
+  Failures failures;
+  Dispatch dispatch;
+  const TimePoint now = deps_.clock.now();
+  {
+    std::lock_guard lock(mutex_);
+    batch = workers_.finish_locked(worker, id);
+    if (batch == nullptr) return nullptr;
+    if (worker.state == Worker::State::kIdle) dispatch = take_dispatch_locked(now, failures);
+  }
+  // The next batch first: the worker computes while the answers to this one are written.
+  if (dispatch) send(std::move(dispatch));
+  complete(failures);
+  scheduler_.metrics(batch->method).run_duration->Observe(seconds(now - batch->sent));
+  return batch;
+}
+
+bool Pool::on_result(Worker& worker, std::uint64_t id, std::span<const bento_value> values) {
+  const auto batch = finish_batch(worker, id);
+  if (batch == nullptr) return false;
+
+  const plugin::MethodSpec& method = spec_.methods[batch->method];
+  // Others were told before that it takes too long.
+  const auto waiting = std::count_if(batch->calls.begin(), batch->calls.end(),
+                                     [](const CallPtr& call) { return !call->finished; });
+  const Status status = deliver_batch(*batch, values, method.axis_out);
+  if (status.ok()) {
+    scheduler_.metrics(batch->method).calls_ok->Increment(static_cast<double>(waiting));
+    return true;
+  }
+  Failures failures;
+  {
+    std::lock_guard lock(mutex_);
+    scheduler_.fail(
+        *batch,
+        Status::with_http(502, BENTO_INTERNAL,
+                          "runner " + spec_.name + "." + method.name + ": " + status.message()),
+        failures);
+  }
+  complete(failures);
+  return true;
+}
+
+bool Pool::on_error(Worker& worker, std::uint64_t id, const Status& error) {
+  const auto batch = finish_batch(worker, id);
+  if (batch == nullptr) return false;
+  Failures failures;
+  {
+    std::lock_guard lock(mutex_);
+    scheduler_.answer_error(*batch, error, failures);
+  }
+  dispatch_all();
+  complete(failures);
+  return true;
+}
+
+Failures Pool::on_lost(const Batch& batch, const Status& why) {
+  Failures failures;
+  {
+    std::lock_guard lock(mutex_);
+    scheduler_.rescue(batch, why, failures);
+  }
+  dispatch_all();  // what was rescued goes to those that are idle
+  return failures;
+}
+
+void Pool::on_gone() {
+  Failures failures;
+  {
+    std::lock_guard lock(mutex_);
+    if (workers_.slots_locked().are_hopeless())
+      scheduler_.fail_queued(why_not_ready_locked(" is not available: "), failures);
+  }
+  complete(failures);
+  worker_gone_.notify_all();
 }
 
 // ---- time ------------------------------------------------------------------------------------
 
 bool Pool::tick(TimePoint now) {
   Failures failures;
-  bool need = false;
-  std::vector<std::uint32_t> due;
-  std::vector<WorkerPtr> ended;
+  WorkerSet::Due due;
+  bool is_needed = false;
   {
     std::lock_guard lock(mutex_);
-    for (std::uint32_t i = 0; i < slots_.size(); ++i) {
-      Slot& slot = slots_[i];
-      if (slot.worker != nullptr) {
-        tick_worker_locked(*slot.worker, now, failures);
-        need = need || slot.worker->batch != nullptr || slot.worker->kill_at != kNoDeadline ||
-               slot.worker->relax_priority_at != kNoDeadline ||
-               slot.worker->state == Worker::State::kEnding;
-        // Nothing else tells of its end.
-        if (!slot.worker->pidfd && slot.worker->state == Worker::State::kEnding &&
-            slot.worker->pid > 0 && has_ended(slot.worker->pid)) {
-          ended.push_back(slot.worker);
-        }
-      } else if (!slot.gave_up && !stopping_ && slot.restart_at != TimePoint{}) {
-        need = true;
-        if (now >= slot.restart_at) due.push_back(i);
-      }
-    }
-    for (Method& method : methods_) {
-      if (method.queue.size() == 0) continue;
-      need = true;
-      std::vector<CallPtr> dropped;
-      method.queue.expire(now, dropped);
-      drop_locked(method, std::move(dropped), failures, now);
-      show_queue(method);
-    }
+    is_needed = workers_.tick_locked(
+        now, due, [&](const Batch& batch) { scheduler_.expire_in_flight(batch, now, failures); });
+    is_needed = scheduler_.expire_queued(now, failures) || is_needed;
   }
   complete(failures);
-  for (const WorkerPtr& worker : ended) on_readable(worker, true);
-  for (const std::uint32_t index : due) spawn(index);
-  return need;
-}
-
-void Pool::tick_worker_locked(Worker& worker, TimePoint now, Failures& failures) {
-  if (worker.batch != nullptr) {
-    for (const CallPtr& call : worker.batch->calls) {
-      if (now < call->deadline) continue;
-      fail_later_locked(
-          failures, methods_[worker.batch->method], {call},
-          Status(BENTO_DEADLINE_EXCEEDED, "runner " + spec_.name + "." +
-                                              spec_.methods[worker.batch->method].name +
-                                              " did not answer before the deadline"));
-    }
-  }
-  if (now >= worker.relax_priority_at) {
-    worker.relax_priority_at = kNoDeadline;
-    relax_priority(worker.pid);
-  }
-  if (!worker.killed_for.empty()) return report_undying_locked(worker, now);
-  if (now < worker.kill_at) return;
-  worker.kill(now, worker.batch != nullptr ? "it did not answer before its deadline"
-                                           : "it closed its output and did not end");
-  worker.state = Worker::State::kEnding;
+  workers_.handle(due);
+  return is_needed;
 }
 
 }  // namespace bentohost::runner

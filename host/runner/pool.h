@@ -1,27 +1,31 @@
-// Pool: the workers of one runner, and the queues of its methods. It gives batches to idle workers,
-// hands results to callers, notices deaths at once, answers or retries what was in flight and
-// starts workers again. One mutex guards queues and worker states; completions run outside it. It
-// is made by std::make_shared(): who ends it lets it go, and the loop does when it has turned.
+// Pool: one runner of one service, as those see it who call it. It takes calls, gives batches of
+// them to idle workers, hands results to callers and answers or retries what was in flight when a
+// worker ends. It is a BatchScheduler (which calls), a WorkerSet (which workers) and the mutex that
+// guards both, so that work and an idle worker for it are found under one lock.
+//
+// Threads: calls come from any. The mutex is held briefly, and never while a batch is sent or a
+// call is completed: a completion may submit the next call.
+//
+// Ownership: it is made by std::make_shared(): who ends it lets it go, and the loop does when it
+// has turned.
 #pragma once
 
 #include <condition_variable>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
-#include <string_view>
-#include <vector>
 
 #include "base/clock.h"
 #include "base/loop/event_loop.h"
 #include "base/status.h"
-#include "observe/metrics.h"
 #include "plugin/description.h"
-#include "runner/backoff.h"
-#include "runner/batch_queue.h"
+#include "runner/batch_scheduler.h"
 #include "runner/call.h"
-#include "runner/spawner.h"
 #include "runner/worker.h"
+#include "runner/worker_set.h"
 
 namespace bentohost::runner {
 
@@ -36,16 +40,13 @@ struct PoolOptions {
   bool starts_at_low_priority = false;  // the first process of each worker: others serve meanwhile
 };
 
-class Pool final : private EventLoop::TurnEnd, public std::enable_shared_from_this<Pool> {
+class Pool final : private EventLoop::TurnEnd,
+                   private WorkerSet::Owner,
+                   public std::enable_shared_from_this<Pool> {
  public:
-  struct Deps {
-    EventLoop& loop;
-    Spawner& spawner;
-    const Clock& clock;
-    observe::Metrics& metrics;
-  };
+  using Deps = WorkerSet::Deps;
   // The loop must outlive the pool.
-  Pool(const plugin::RunnerSpec& spec, PoolOptions options, Deps deps);
+  Pool(const plugin::RunnerSpec& spec, const PoolOptions& options, Deps deps);
   ~Pool();
 
   void start();  // [any]
@@ -77,98 +78,38 @@ class Pool final : private EventLoop::TurnEnd, public std::enable_shared_from_th
   void stop(TimePoint deadline);
 
  private:
-  struct Method {
-    BatchQueue queue;
-    observe::RunnerMethodMetrics metrics;
-  };
-  // A worker's place: it outlives the processes that fill it one after the other.
-  struct Slot {
-    WorkerPtr worker;  // null: none is running
-    Backoff backoff;
-    TimePoint restart_at{};  // when worker is null
-    bool gave_up = false;    // exit code 78
-    bool has_begun = false;  // a process was started here
-    bool is_spawning = false;
-    std::string last_end;  // "was killed by SIGSEGV (signal 11)"
-  };
   struct Dispatch {
     WorkerPtr worker;
     std::shared_ptr<const Batch> batch;
     explicit operator bool() const { return worker != nullptr; }
   };
-  struct Failure {
-    std::vector<CallPtr> calls;
-    Status status;
-  };
-  using Failures = std::vector<Failure>;
 
-  // Under the mutex ("locked"), or on the loop ("loop"), or both.
+  // The next batch, if anything waits, and the idle worker that is busy with it from now on.
   Dispatch take_dispatch_locked(TimePoint now, Failures& failures);
-  // Those of the calls that nobody has answered; each is counted once.
-  void fail_later_locked(Failures& failures, Method& method, std::vector<CallPtr> calls,
-                         const Status& status);
-  void fail_queues_locked(Failures& failures, const Status& status);
-  void drop_locked(Method& method, std::vector<CallPtr> dropped, Failures& failures, TimePoint now);
-  // All workers failed for good, or again and again.
-  bool hopeless_locked() const;
-  Status why_no_room_locked(std::uint32_t method, std::size_t calls, std::size_t bytes) const;
-  static void show_queue(const Method& method);
-  void fail_queues_if_hopeless_locked(Failures& failures);
-  bool all_gone_locked() const;
-  std::string why_not_ready_locked() const;
-
-  void on_turn_end() override { dispatch_all(); }
   void dispatch_all();
   void send(Dispatch dispatch);
   Dispatch refuse_to_send(const Dispatch& dispatch);
-  void complete(const Failures& failures);
+  // [loop] The batch that the worker has answered; null: none of this id is in flight.
+  std::shared_ptr<const Batch> finish_batch(Worker& worker, std::uint64_t id);
+  Status why_not_ready_locked(const char* because) const;
   bool tick(TimePoint now);  // loop
-  void tick_worker_locked(Worker& worker, TimePoint now, Failures& failures);
-  void report_undying_locked(Worker& worker, TimePoint now);
 
-  // The worker processes (pool_workers.cc); all on the loop.
-  void spawn(std::uint32_t index);
-  void on_spawned(std::uint32_t index, Result<Child> child);
-  Status watch(const WorkerPtr& worker);
-  void on_readable(const WorkerPtr& worker, bool ended);
-  void on_frame(const WorkerPtr& worker, const wire::FrameReader::Frame& frame);
-  void on_ready(const WorkerPtr& worker);
-  void on_result(const WorkerPtr& worker, const wire::FrameReader::Frame& frame);
-  void on_error(const WorkerPtr& worker, const wire::FrameReader::Frame& frame);
-  void on_stderr(const WorkerPtr& worker);
-  void on_closed_pipe(const WorkerPtr& worker);
-  void on_death(const WorkerPtr& worker);
-  void on_protocol_error(const WorkerPtr& worker, const std::string& what);
-  void end_at_once(const WorkerPtr& worker, const std::string& why);
-  void unwatch(Worker& worker);
-  void leave_behind();  // whoever is still there at the end
-  // What it was at is answered, or put back.
-  void lose_batch_locked(Worker& worker, const std::string& why, Failures& failures);
-  // Frees the worker of the batch with this id and gives it the next; null when it has no such
-  // batch.
-  std::shared_ptr<const Batch> finish_batch(const WorkerPtr& worker, std::uint64_t id);
-  // No more work for it: it ends when it has read the end of its stdin.
-  void end_locked(Worker& worker);
-  // Puts the calls that may run again back into the queue, each in a frame of its own; fails the
-  // others.
-  void rescue_locked(const Batch& batch, const Status& status, Failures& failures);
-
-  observe::Metrics::RunnerName name() const { return {options_.service, spec_.name}; }
+  void on_turn_end() override { dispatch_all(); }
+  void on_ready() override;
+  bool on_result(Worker& worker, std::uint64_t batch, std::span<const bento_value> values) override;
+  bool on_error(Worker& worker, std::uint64_t batch, const Status& error) override;
+  Failures on_lost(const Batch& batch, const Status& why) override;
+  void on_gone() override;
 
   const plugin::RunnerSpec spec_;
-  const PoolOptions options_;
-  Deps deps_;
+  const Duration kill_grace_;
+  const Deps deps_;
 
   mutable std::mutex mutex_;
   std::condition_variable worker_gone_;
-  std::vector<Method> methods_;     // queues are guarded by mutex_
-  std::vector<Slot> slots_;         // guarded by mutex_; changed on the loop only
-  std::size_t next_method_ = 0;     // guarded by mutex_: methods take turns
-  std::uint64_t next_batch_ = 1;    // guarded by mutex_
-  bool stopping_ = false;           // guarded by mutex_
-  wire::DecodedValues decoded_;     // loop
+  BatchScheduler scheduler_;        // guarded by mutex_
+  WorkerSet workers_;               // as it says itself
   EventLoop::TickerId ticker_ = 0;  // loop; 0: not started
-  bool is_over_ = false;            // loop: stop() is over. A process may come later than that
 };
 
 }  // namespace bentohost::runner

@@ -1,8 +1,16 @@
 // Worker: the host's side of one runner process: its pipes, what is on its way to it and what has
-// come back. Its legal states: starting -> idle <-> busy, and from each of them to ending, in which
-// it gets no more work.
+// come back.
 //
-// Threads: `state`, `served`, `batch` and `kill_at` are guarded by the pool's mutex; an PipeWriter
+// Its legal states, and what leads from one to the next:
+//   starting -> idle    it says that it is ready
+//   idle     -> busy    it is given a batch
+//   busy     -> idle    it answers, with a result or an error; or no frame could hold the batch
+//   any      -> ending  the end of its stdin tells it to end; it has closed a pipe; the host has
+//                       killed it; its process has ended
+// Ending is final: it gets no more work. A batch that it has then it may still answer, until it is
+// killed or its process ends.
+//
+// Threads: `state`, `served`, `batch` and `kill_at` are guarded by the pool's mutex; a PipeWriter
 // locks for itself, as whoever has work for an idle worker writes to it; the rest is the event
 // loop's.
 #pragma once

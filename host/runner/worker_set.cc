@@ -1,0 +1,396 @@
+#include "runner/worker_set.h"
+
+#include <prometheus/gauge.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include <utility>
+
+#include "base/log.h"
+#include "base/loop/child_end.h"
+#include "base/process/low_priority.h"
+#include "base/process/process_exit.h"
+
+namespace bentohost::runner {
+namespace {
+
+constexpr int kExitConfig = 78;  // EX_CONFIG of sysexits.h: trying again is useless
+
+}  // namespace
+
+WorkerSet::WorkerSet(Options options, Deps deps, Owner& owner, std::mutex& mutex)
+    : options_(std::move(options)),
+      deps_(deps),
+      owner_(owner),
+      mutex_(mutex),
+      slots_(options_.workers) {
+  // The series are there from the beginning, at 0.
+  for (std::uint32_t i = 0; i < options_.workers; ++i) deps_.metrics.runner_up(name(), i);
+}
+
+// ---- work --------------------------------------------------------------------------------------
+
+void WorkerSet::assign_locked(Worker& worker, std::shared_ptr<const Batch> batch) {
+  worker.state = Worker::State::kBusy;
+  worker.kill_at = batch->last_deadline == kNoDeadline ? kNoDeadline
+                                                       : batch->last_deadline + options_.kill_grace;
+  worker.batch = std::move(batch);
+}
+
+std::shared_ptr<const Batch> WorkerSet::finish_locked(Worker& worker, std::uint64_t batch) {
+  if (worker.batch == nullptr || worker.batch->id != batch) return nullptr;
+  auto finished = std::move(worker.batch);
+  worker.served = true;
+  // One that is ending already gets no more work, and its time to end runs on.
+  if (worker.state == Worker::State::kBusy) {
+    worker.kill_at = kNoDeadline;
+    if (is_stopping_) {
+      end_locked(worker);
+    } else {
+      worker.state = Worker::State::kIdle;
+    }
+  }
+  return finished;
+}
+
+bool WorkerSet::take_back_locked(Worker& worker, const std::shared_ptr<const Batch>& batch) {
+  if (worker.batch != batch) return false;
+  worker.batch = nullptr;
+  if (worker.state == Worker::State::kBusy) {
+    worker.state = Worker::State::kIdle;
+    worker.kill_at = kNoDeadline;
+  }
+  return true;
+}
+
+void WorkerSet::kill_soon(const WorkerPtr& worker, const char* why) {
+  deps_.loop.post([worker, why, now = deps_.clock.now()] { worker->kill(now, why); });
+}
+
+std::shared_ptr<const Batch> WorkerSet::take_batch_locked(Worker& worker) {
+  if (worker.batch != nullptr) worker.served = true;  // it was not its start that failed
+  return std::exchange(worker.batch, nullptr);
+}
+
+Failures WorkerSet::lose(const Worker& worker, const std::shared_ptr<const Batch>& batch,
+                         const std::string& why) {
+  if (batch == nullptr) return {};
+  // 502: it did answer, but nobody can make sense of it.
+  return owner_.on_lost(*batch,
+                        Status::with_http(worker.broke_protocol ? 502 : 503, BENTO_UNAVAILABLE,
+                                          "runner " + options_.runner + " " + why));
+}
+
+// ---- start -------------------------------------------------------------------------------------
+
+void WorkerSet::start(std::weak_ptr<const void> owner) {
+  lifetime_ = std::move(owner);
+  for (std::uint32_t i = 0; i < slots_.size(); ++i) spawn(i);
+}
+
+void WorkerSet::spawn(std::uint32_t index) {
+  bool is_low_priority = false;
+  {
+    std::lock_guard lock(mutex_);
+    if (is_stopping_) return;
+    WorkerSlot& slot = slots_[index];
+    is_low_priority = options_.starts_at_low_priority && !std::exchange(slot.has_begun, true);
+    slot.restart_at = {};
+    slot.is_spawning = true;
+  }
+  // `this` is valid as long as its owner lives.
+  deps_.spawner.spawn(options_.runner, index, is_low_priority,
+                      [this, loop = &deps_.loop, index, lifetime = lifetime_](Result<Child> child) {
+                        auto arrived = std::make_shared<Result<Child>>(std::move(child));
+                        loop->post([this, arrived = std::move(arrived), loop, index, lifetime] {
+                          const auto owner = lifetime.lock();
+                          if (owner != nullptr && !is_over_)
+                            return on_spawned(index, std::move(*arrived));
+                          if (!arrived->ok() || (*arrived)->pid <= 0) return;
+                          restore_priority((*arrived)->pid);  // its end is waited for
+                          ::kill((*arrived)->pid, SIGKILL);
+                          reap_later(*loop, (*arrived)->pid, std::move((*arrived)->pidfd));
+                        });
+                      });
+}
+
+void WorkerSet::on_spawned(std::uint32_t index, Result<Child> child) {
+  std::unique_lock lock(mutex_);
+  WorkerSlot& slot = slots_[index];
+  slot.is_spawning = false;
+  if (!child.ok()) {
+    slot.last_end = "could not be started: " + child.status().message();
+    slot.restart_at = deps_.clock.now() + slot.backoff.next(false);
+    lock.unlock();
+    log_error("cannot start a runner process: " + child.status().message(),
+              {{"service", options_.service}, {"runner", options_.runner}});
+    return owner_.on_gone();
+  }
+  slot.worker = std::make_shared<Worker>(deps_.loop, options_.service, options_.runner, index,
+                                         *std::move(child));
+  const WorkerPtr worker = slot.worker;
+  const TimePoint now = deps_.clock.now();
+  if (worker->is_low_priority) worker->relax_priority_at = now + kLowPriorityTime;
+  // By `this`: they are unwatched on the loop before the owner is let go.
+  const Status watched = watch_pipes(worker, deps_.loop, deps_.clock, *this);
+  if (!watched.ok() || is_stopping_) {
+    end_locked(*worker);
+    worker->kill_at = now;
+    lock.unlock();
+    worker->kill(now, watched.ok() ? "nobody needs it any more"
+                                   : "its pipes cannot be watched: " + watched.message());
+    if (!watched.ok() && !worker->has_process()) on_ended(worker);
+    return;
+  }
+  lock.unlock();
+
+  AlignedBuffer frame;
+  wire::FrameWriter hello(frame, wire::FrameType::kHello, 0, 0);
+  hello.text(options_.hello);
+  (void)hello.finish();
+  worker->to.send(frame);
+}
+
+// ---- frames ------------------------------------------------------------------------------------
+
+void WorkerSet::on_frame(const WorkerPtr& worker, const wire::FrameReader::Frame& frame) {
+  switch (frame.header.type) {
+    case wire::FrameType::kReady:
+      return on_ready(*worker);
+    case wire::FrameType::kResult:
+      return on_result(worker, frame);
+    case wire::FrameType::kError:
+      return on_error(worker, frame);
+    default:
+      return on_protocol_error(worker, "it sent a frame that only the host sends");
+  }
+}
+
+void WorkerSet::on_ready(Worker& worker) {
+  bool again = false;
+  {
+    std::lock_guard lock(mutex_);
+    if (worker.state != Worker::State::kStarting) return;
+    worker.relax_priority_at = kNoDeadline;
+    worker.state = Worker::State::kIdle;
+    worker.was_up = true;
+    again = !std::exchange(slots_[worker.index].last_end, {}).empty();
+  }
+  if (std::exchange(worker.is_low_priority, false)) restore_priority(worker.pid);
+  deps_.metrics.runner_up(name(), worker.index).Increment();
+  log(again ? LogLevel::kInfo : LogLevel::kDebug, again ? "runner serves again" : "runner is ready",
+      {{"service", options_.service}, {"runner", options_.runner}, {"worker", worker.index}});
+  owner_.on_ready();
+}
+
+void WorkerSet::on_result(const WorkerPtr& worker, const wire::FrameReader::Frame& frame) {
+  if (Status status = wire::decode_result(frame.body, decoded_); !status.ok())
+    return on_protocol_error(worker, status.message());
+  if (!owner_.on_result(*worker, frame.header.id, decoded_.values))
+    on_protocol_error(worker, "it answered a call that is not in flight");
+}
+
+void WorkerSet::on_error(const WorkerPtr& worker, const wire::FrameReader::Frame& frame) {
+  Status status = wire::decode_error(frame.body);
+  if (frame.header.id == 0) {
+    worker->start_error = status.message();  // it ends now, and on_ended() reports it
+    return;
+  }
+  if (!owner_.on_error(*worker, frame.header.id, status))
+    on_protocol_error(worker, "it failed a call that is not in flight");
+}
+
+// ---- ends --------------------------------------------------------------------------------------
+
+void WorkerSet::on_closed_pipe(const WorkerPtr& worker) {
+  if (!worker->has_process()) return on_ended(worker);
+  // It is ending, and its pidfd, or a look at it at each tick, will say so with the real exit code;
+  // or it will be killed for hanging.
+  std::lock_guard lock(mutex_);
+  worker->state = Worker::State::kEnding;
+  worker->kill_at = deps_.clock.now() + options_.kill_grace;
+}
+
+void WorkerSet::on_no_memory(const WorkerPtr& worker) {
+  end_at_once(worker, "there was no memory for its answer");
+}
+
+void WorkerSet::on_protocol_error(const WorkerPtr& worker, const std::string& what) {
+  log_error("runner broke the protocol: " + what,
+            {{"service", options_.service}, {"runner", options_.runner}});
+  worker->broke_protocol = true;
+  end_at_once(worker, "it broke the protocol: " + what);
+}
+
+// It is killed, and its calls are answered at once; its end is heard of like any other.
+void WorkerSet::end_at_once(const WorkerPtr& worker, const std::string& why) {
+  deps_.loop.unwatch(worker->from.get());
+  const TimePoint now = deps_.clock.now();
+  worker->kill(now, why);
+  std::shared_ptr<const Batch> batch;
+  {
+    std::lock_guard lock(mutex_);
+    worker->state = Worker::State::kEnding;
+    worker->kill_at = now;
+    batch = take_batch_locked(*worker);
+  }
+  complete(lose(*worker, batch, "was killed by the host: " + worker->killed_for));
+  if (!worker->has_process()) on_ended(worker);
+}
+
+// Its process, if there is one, has ended.
+void WorkerSet::on_ended(const WorkerPtr& worker) {
+  if (std::exchange(worker->dead, true)) return;
+  unwatch_pipes(*worker, deps_.loop);
+  int status = kNoStatus;
+  if (worker->pid > 0) {
+    const auto reaped = reap(worker->pid);
+    status = reaped.value_or(kNoStatus);
+    // Whoever traces it has it first.
+    if (!reaped) reap_later(deps_.loop, worker->pid, std::move(worker->pidfd));
+  }
+  const TimePoint now = deps_.clock.now();
+  read_last_lines(*worker, now);
+
+  std::string end = !worker->killed_for.empty() ? "was killed by the host: " + worker->killed_for
+                    : status < 0                ? std::string("is gone")
+                                                : exit_text(status);
+  if (!worker->start_error.empty()) end += ": " + worker->start_error;
+
+  std::shared_ptr<const Batch> batch;
+  bool expected = false;
+  {
+    std::lock_guard lock(mutex_);
+    WorkerSlot& slot = slots_[worker->index];
+    expected = is_stopping_;
+    worker->state = Worker::State::kEnding;
+    slot.worker = nullptr;
+    slot.last_end = end;
+    slot.gave_up = status >= 0 && WIFEXITED(status) && WEXITSTATUS(status) == kExitConfig;
+    batch = take_batch_locked(*worker);
+    if (!is_stopping_ && !slot.gave_up) {
+      // Even when that is now, it is a tick that does it, after this round's events: descriptors
+      // that are closed in a round must not come up again in it under the same numbers.
+      slot.restart_at = now + slot.backoff.next(worker->served);
+    }
+  }
+  const Failures failures = lose(*worker, batch, end);
+  if (worker->was_up) deps_.metrics.runner_up(name(), worker->index).Decrement();
+  if (!expected) report_death(*worker, status, end);
+  complete(failures);
+  owner_.on_gone();
+}
+
+void WorkerSet::report_death(const Worker& worker, int status, const std::string& end) {
+  const std::string reason = worker.broke_protocol        ? "protocol"
+                             : !worker.killed_for.empty() ? "killed"
+                             : status < 0                 ? "gone"
+                                                          : exit_label(status);
+  deps_.metrics.count_runner_restart(name(), reason);
+  const std::string last_lines = worker.stderr_relay.last_lines();
+  log_error("runner ended: it " + end, {{"service", options_.service},
+                                        {"runner", options_.runner},
+                                        {"worker", worker.index},
+                                        {"pid", worker.pid},
+                                        {"last_output", last_lines.empty() ? "none" : last_lines}});
+}
+
+void WorkerSet::end_locked(Worker& worker) {
+  worker.state = Worker::State::kEnding;
+  worker.to.close();
+}
+
+void WorkerSet::end_idle() {
+  std::lock_guard lock(mutex_);
+  for (const WorkerSlot& slot : slots_) {
+    if (slot.worker != nullptr && slot.worker->state != Worker::State::kBusy)
+      end_locked(*slot.worker);
+  }
+}
+
+void WorkerSet::kill_all(const std::string& why) {
+  std::lock_guard lock(mutex_);
+  for (const WorkerSlot& slot : slots_) {
+    if (slot.worker != nullptr) slot.worker->kill(deps_.clock.now(), why);
+  }
+}
+
+void WorkerSet::leave_behind() {
+  is_over_ = true;
+  Failures failures;
+  for (WorkerSlot& slot : slots_) {
+    WorkerPtr worker;
+    std::shared_ptr<const Batch> batch;
+    {
+      std::lock_guard lock(mutex_);
+      worker = std::exchange(slot.worker, nullptr);
+      if (worker == nullptr) continue;
+      batch = take_batch_locked(*worker);
+    }
+    worker->dead = true;
+    for (Failure& failure :
+         lose(*worker, batch, "is shutting down, and its process does not die")) {
+      failures.push_back(std::move(failure));
+    }
+    unwatch_pipes(*worker, deps_.loop);
+    if (worker->was_up) deps_.metrics.runner_up(name(), worker->index).Decrement();
+    log_error("a runner process does not die of SIGKILL and is left behind",
+              {{"service", options_.service},
+               {"runner", options_.runner},
+               {"worker", worker->index},
+               {"pid", worker->pid}});
+    reap_later(deps_.loop, worker->pid, std::move(worker->pidfd));
+  }
+  complete(failures);
+}
+
+// ---- time --------------------------------------------------------------------------------------
+
+bool WorkerSet::tick_slot_locked(WorkerSlot& slot, TimePoint now, Due& due) {
+  if (slot.worker == nullptr) {
+    if (is_stopping_ || !slot.is_waiting()) return false;
+    if (now >= slot.restart_at) due.slots.push_back(static_cast<std::uint32_t>(&slot - &slots_[0]));
+    return true;
+  }
+  Worker& worker = *slot.worker;
+  tick_worker_locked(worker, now);
+  const bool is_ending = worker.state == Worker::State::kEnding;
+  // Nothing else tells of its end.
+  if (!worker.pidfd && is_ending && worker.pid > 0 && has_ended(worker.pid))
+    due.ended.push_back(slot.worker);
+  return worker.batch != nullptr || worker.kill_at != kNoDeadline ||
+         worker.relax_priority_at != kNoDeadline || is_ending;
+}
+
+void WorkerSet::tick_worker_locked(Worker& worker, TimePoint now) {
+  if (now >= worker.relax_priority_at) {
+    worker.relax_priority_at = kNoDeadline;
+    relax_priority(worker.pid);
+  }
+  if (!worker.killed_for.empty()) return report_undying_locked(worker, now);
+  if (now < worker.kill_at) return;
+  worker.kill(now, worker.batch != nullptr ? "it did not answer before its deadline"
+                                           : "it closed its output and did not end");
+  worker.state = Worker::State::kEnding;
+}
+
+// Its place stays empty until it has died: it may hold what the next one would need, and there
+// would be no end of such processes.
+void WorkerSet::report_undying_locked(Worker& worker, TimePoint now) {
+  if (worker.is_undying || now - worker.killed_at < options_.kill_grace) return;
+  worker.is_undying = true;
+  log_error(
+      "a runner process does not die of SIGKILL: it hangs in the kernel, as in a file system "
+      "or a driver; it is replaced when it has died",
+      {{"service", options_.service},
+       {"runner", options_.runner},
+       {"worker", worker.index},
+       {"pid", worker.pid}});
+}
+
+void WorkerSet::handle(const Due& due) {
+  for (const WorkerPtr& worker : due.ended) read_frames(worker, true, deps_.loop, *this);
+  for (const std::uint32_t index : due.slots) spawn(index);
+}
+
+}  // namespace bentohost::runner
