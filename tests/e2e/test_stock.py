@@ -44,7 +44,7 @@ class Stock(HostTest):
         users.write_text("nonsense\n")
         self.assertIn(str(users), eventually(
             lambda: self.status(host, Authorization=old) and
-            next((line for line in host.stderr_lines if "still valid" in line), None)))
+            next((line for line in host.stderr_lines if "still in use" in line), None)))
         fresh = users.with_suffix(".new")
         fresh.write_text("me:new\n")
         fresh.rename(users)
