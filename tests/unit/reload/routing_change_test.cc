@@ -76,7 +76,7 @@ class RoutingChangeTest : public testing::Test {
     return exchange.response().status;
   }
 
-  const SteadyClock clock_;
+  SteadyClock clock_;
   observe::Metrics metrics_{"test"};
   service::RequestDeps deps_{clock_, metrics_};
   Version iris_{"iris"}, rose_{"rose"}, next_{"iris"}, other_{"other"};

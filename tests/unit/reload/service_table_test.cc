@@ -25,7 +25,7 @@ class ServiceTableTest : public testing::Test {
                           ServiceTable::Deps{deps_, dispatcher_, loops_, loops_[0], metrics_});
   }
 
-  const SteadyClock clock_;
+  SteadyClock clock_;
   observe::Metrics metrics_{"test"};
   service::RequestDeps deps_{clock_, metrics_};
   service::Dispatcher dispatcher_{deps_};
