@@ -4,9 +4,9 @@
 
 #include <cstddef>
 #include <iterator>
-#include <mutex>
 #include <utility>
 
+#include "base/mutex.h"
 #include "plugin/helper_libraries.h"
 #include "plugin/unique_symbols.h"
 #include "reload/sample_request.h"
@@ -42,7 +42,7 @@ bool PluginReloadSteps::is_file_serving() const {
 Status PluginReloadSteps::copy(Progress& progress) {
   auto staged = copy_plugin(deps_.folder, slot_.path, options_.stage, progress);
   if (stamp_.ok() && progress.step() != Step::kCopy) {
-    std::lock_guard lock(deps_.slots.mutex);
+    const MutexLock lock(deps_.slots.mutex);
     slot_.tried = *stamp_;
   }
   if (!staged.ok()) return std::move(staged).take_status();
@@ -53,7 +53,7 @@ Status PluginReloadSteps::copy(Progress& progress) {
 bool PluginReloadSteps::is_copy_serving() {
   const auto same = plugin::same_bytes(staged_->copy->readable(), slot_.current->copy->readable());
   if (!same.ok() || !*same) return false;
-  std::lock_guard lock(deps_.slots.mutex);
+  const MutexLock lock(deps_.slots.mutex);
   slot_.current->stamp = staged_->stamp;  // touched, or built again to the same
   return true;
 }
@@ -141,7 +141,7 @@ void PluginReloadSteps::swap() {
 
 // The new generation is the slot's, and the old one among those that are told of.
 void PluginReloadSteps::keep(const GenerationPtr& old) {
-  std::lock_guard lock(deps_.slots.mutex);
+  const MutexLock lock(deps_.slots.mutex);
   slot_.current = generation_;
   slot_.old.push_back(old);
   // Those in use are told of, however many they are.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/mutex.h"
 #include "base/process/host_thread.h"
 
 namespace bentohost::reload {
@@ -21,7 +22,7 @@ void Reloader::request(std::string service, bool force, Done done) {
   Job job{std::move(service), force, std::move(done)};
   bool is_stopping = false;
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const bool waits = std::any_of(jobs_.begin(), jobs_.end(), [&](const Job& other) {
       return other.service == job.service && other.force == job.force;
     });
@@ -38,9 +39,12 @@ void Reloader::request(std::string service, bool force, Done done) {
 }
 
 void Reloader::run() {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   while (!stopping_) {
-    changed_.wait_for(lock, kLookEvery, [this] { return stopping_ || !jobs_.empty(); });
+    const auto look_at = std::chrono::steady_clock::now() + kLookEvery;
+    while (!stopping_ && jobs_.empty() &&
+           changed_.wait_until(mutex_, look_at) == std::cv_status::no_timeout) {
+    }
     if (stopping_) break;
     if (jobs_.empty()) {
       lock.unlock();
@@ -60,7 +64,7 @@ void Reloader::run() {
 void Reloader::stop() {
   std::deque<Job> left;
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stopping_ = true;
     left.swap(jobs_);
     changed_.notify_all();

@@ -1,14 +1,13 @@
 // Reloader: reloads asked for by anyone, done one after the other on a thread of its own.
 #pragma once
 
-#include <condition_variable>
 #include <cstddef>
 #include <deque>
 #include <functional>
-#include <mutex>
 #include <string>
 #include <thread>
 
+#include "base/mutex.h"
 #include "reload/service_table.h"
 
 namespace bentohost::reload {
@@ -42,10 +41,10 @@ class Reloader {
   static void refuse(const Job& job, const char* why, const char* result);
 
   ServiceTable& services_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<Job> jobs_;   // guarded by mutex_
-  bool stopping_ = false;  // guarded by mutex_
+  Mutex mutex_;
+  CondVar changed_;
+  std::deque<Job> jobs_ BENTO_GUARDED_BY(mutex_);
+  bool stopping_ BENTO_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };
 

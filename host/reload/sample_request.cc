@@ -1,8 +1,8 @@
 #include "reload/sample_request.h"
 
-#include <condition_variable>
-#include <mutex>
 #include <utility>
+
+#include "base/mutex.h"
 
 namespace bentohost::reload {
 namespace {
@@ -23,13 +23,22 @@ class SampleExchange final : public http::Exchange,
     dispatcher.handle(*this);
   }
   bool wait_for(Duration longest) {
-    std::unique_lock lock(mutex_);
-    if (changed_.wait_for(lock, longest, [this] { return is_over_; })) return true;
+    MutexLock lock(mutex_);
+    const auto end = std::chrono::steady_clock::now() + longest;
+    while (!is_over_ && changed_.wait_until(mutex_, end) == std::cv_status::no_timeout) {
+    }
+    if (is_over_) return true;
     gone_->store(true);
     return false;
   }
-  int status() const { return status_; }
-  const std::string& body() const { return body_; }
+  int status() {
+    const MutexLock lock(mutex_);
+    return status_;
+  }
+  std::string body() {
+    const MutexLock lock(mutex_);
+    return body_;
+  }
 
   const http::Request& request() const override { return request_; }
   std::string take_body() override { return std::move(request_.body); }
@@ -44,21 +53,24 @@ class SampleExchange final : public http::Exchange,
     return http::ReceivedBody{std::exchange(request_.body, {}), false};
   }
   Status start(http::Response response) override {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     status_ = response.status;
     body_ = std::move(response.body);
     return {};
   }
   Status write(std::string_view bytes, bool more) override {
     {
-      std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       if (body_.size() < kMaxQuoted) body_ += bytes.substr(0, kMaxQuoted);
     }
     if (!more) end();
     return {};
   }
   void abort() override {
-    status_ = 0;
+    {
+      const MutexLock lock(mutex_);
+      status_ = 0;
+    }
     end();
   }
   void after_sent(std::function<void()> f) override { after_sent_.push_back(std::move(f)); }
@@ -71,7 +83,7 @@ class SampleExchange final : public http::Exchange,
   void end() {
     for (const auto& f : std::exchange(after_sent_, {})) f();
     const auto self = std::move(keep_);
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     is_over_ = true;
     changed_.notify_all();
   }
@@ -82,11 +94,11 @@ class SampleExchange final : public http::Exchange,
   std::shared_ptr<std::atomic<bool>> gone_ = std::make_shared<std::atomic<bool>>(false);
   std::vector<std::function<void()>> after_sent_;
   std::shared_ptr<SampleExchange> keep_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  int status_ = 0;        // guarded by mutex_
-  std::string body_;      // guarded by mutex_
-  bool is_over_ = false;  // guarded by mutex_
+  Mutex mutex_;
+  CondVar changed_;
+  int status_ BENTO_GUARDED_BY(mutex_) = 0;
+  std::string body_ BENTO_GUARDED_BY(mutex_);
+  bool is_over_ BENTO_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace

@@ -10,9 +10,9 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <mutex>
 #include <string>
 
+#include "base/mutex.h"
 #include "plugin/private_copy.h"
 #include "reload/generation.h"
 #include "service/live_service.h"
@@ -46,7 +46,7 @@ struct ServiceSlot {
 
 struct ServiceSlots {
   std::deque<ServiceSlot> all;  // in the order of the options, those around come last
-  mutable std::mutex mutex;
+  mutable Mutex mutex;
 };
 
 }  // namespace bentohost::reload

@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <mutex>
 #include <thread>
 #include <utility>
 
 #include "base/log.h"
+#include "base/mutex.h"
 #include "plugin/helper_libraries.h"
 #include "plugin/library.h"
 #include "plugin/unique_symbols.h"
@@ -104,7 +104,7 @@ Status ServiceTable::load_all(std::vector<Staged> staged) {
     auto loaded = load_generation(slot, staged[i], reaper_);
     if (!loaded.ok()) return std::move(loaded).take_status();
     slot.live = std::move(loaded->live);
-    std::lock_guard lock(slots_.mutex);
+    const MutexLock lock(slots_.mutex);
     slot.current = std::move(loaded->generation);
   }
   return {};
@@ -180,7 +180,7 @@ ReloadResult ServiceTable::reload(std::string_view service, bool force) {
        [this](std::function<void()> call) { starters_.run(std::move(call)); },
        [] { std::this_thread::sleep_for(kPoll); }});
   ReloadResult result = std::move(transaction).run();
-  std::lock_guard lock(slots_.mutex);
+  const MutexLock lock(slots_.mutex);
   if (result.result == "ok") ++slot->reloads;
   if (!result.status.ok()) {
     ++slot->failures;
@@ -192,7 +192,7 @@ ReloadResult ServiceTable::reload(std::string_view service, bool force) {
 void ServiceTable::look_after_draining() {
   std::vector<GenerationPtr> late;
   {
-    std::lock_guard lock(slots_.mutex);
+    const MutexLock lock(slots_.mutex);
     for (const ServiceSlot& slot : slots_.all) {
       for (const GenerationPtr& old : slot.old) {
         const bool is_late = old->state == State::kDraining && !old->was_warned_of &&
@@ -282,13 +282,13 @@ bool ServiceTable::has_changed(std::string_view service) const {
   const ServiceSlot* slot = find(service);
   if (slot == nullptr) return false;
   const auto stamp = plugin::file_stamp(slot->path);
-  std::lock_guard lock(slots_.mutex);
+  const MutexLock lock(slots_.mutex);
   return stamp.ok() && *stamp != slot->current->stamp && *stamp != slot->tried;
 }
 
 std::string ServiceTable::names() const {
   std::string all;
-  std::lock_guard lock(slots_.mutex);
+  const MutexLock lock(slots_.mutex);
   for (const ServiceSlot& slot : slots_.all) {
     if (slot.options.is_around) continue;
     all += (all.empty() ? "" : ", ") + slot.service;
@@ -299,7 +299,7 @@ std::string ServiceTable::names() const {
 
 std::string ServiceTable::json() const {
   std::vector<ServiceReport> reports;
-  std::lock_guard lock(slots_.mutex);
+  const MutexLock lock(slots_.mutex);
   for (const ServiceSlot& slot : slots_.all) {
     ServiceReport report{slot.service, slot.path,     slot.options.prefix, slot.options.is_around,
                          slot.reloads, slot.failures, slot.last_error,     {}};
