@@ -261,8 +261,7 @@ TEST_F(BatchSchedulerTest, RescuesNoCallThatHasFinished) {
   EXPECT_THAT(failed(), ElementsAre(late));
   scheduler_.rescue(*batch, Status(BENTO_UNAVAILABLE, "died"), failures_);
   EXPECT_THAT(failed(), IsEmpty());
-  EXPECT_THAT(next_calls(1, kNow + 10s), ElementsAre(good));
-  EXPECT_THAT(failed(), IsEmpty());
+  EXPECT_THAT(next_calls(), ElementsAre(good)) << "at a time at which the other was not late";
 }
 
 TEST_F(BatchSchedulerTest, GivesAnErrorToTheOneCallThatWasAlone) {
