@@ -151,6 +151,7 @@ void BatchScheduler::rescue(const Batch& batch, const Status& status, Failures& 
     call->retried = call->alone = true;
     method.queue.push_front(call);
   }
+  show_queue(method);
   fail_calls(method, std::move(lost), status, failures);
 }
 
@@ -163,6 +164,7 @@ void BatchScheduler::answer_error(const Batch& batch, const Status& status, Fail
 }
 
 void BatchScheduler::take_back(const Batch& batch, Failures& failures) {
+  if (is_stopped_) return fail(batch, shutting_down(), failures);
   if (batch.calls.size() == 1) {
     return fail(
         batch,
@@ -175,6 +177,7 @@ void BatchScheduler::take_back(const Batch& batch, Failures& failures) {
     (*it)->alone = true;
     methods_[batch.method].queue.push_front(*it);
   }
+  show_queue(methods_[batch.method]);
 }
 
 void BatchScheduler::fail(const Batch& batch, const Status& status, Failures& failures) {

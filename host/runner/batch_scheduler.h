@@ -60,7 +60,7 @@ class BatchScheduler {
   // caller's bad rows must not fail the others, and they are rescued.
   void answer_error(const Batch& batch, const Status& status, Failures& failures);
   // No frame can hold the batch: its calls go back to the front, each to travel alone, which does
-  // not count as a rescue; a single call fails (413).
+  // not count as a rescue; a single call fails (413). After stop() all of them fail.
   void take_back(const Batch& batch, Failures& failures);
   void fail(const Batch& batch, const Status& status, Failures& failures);
 

@@ -2,11 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <condition_variable>
-#include <mutex>
 #include <utility>
 
 #include "base/loop/thread_pool.h"
+#include "base/mutex.h"
 #include "plugin/io_check.h"
 
 namespace bentohost::runner {
@@ -20,8 +19,8 @@ Status invalid(std::string message) { return Status(BENTO_INVALID_ARGUMENT, std:
 class WaitingTicket final : public bento_ticket {
  public:
   struct State {
-    std::mutex mutex;
-    std::condition_variable arrived;
+    Mutex mutex;
+    CondVar arrived;
     bool done = false;
     Status status;
     std::vector<wire::Value> values;
@@ -32,10 +31,10 @@ class WaitingTicket final : public bento_ticket {
   }
 
   Result<std::span<const bento_value* const>> wait() override {
-    std::unique_lock lock(state->mutex);
+    MutexLock lock(state->mutex);
     if (!state->done) {
       const ThreadPool::Blocking blocking;
-      state->arrived.wait(lock, [this] { return state->done; });
+      while (!state->done) state->arrived.wait(state->mutex);
     }
     if (!state->status.ok()) return state->status;
     if (pointers_.size() != state->values.size()) {
@@ -66,7 +65,7 @@ void copy_outcome(const CallResult& outcome, WaitingTicket::State& state) {
     }
     values.push_back(*std::move(value));
   }
-  std::lock_guard lock(state.mutex);
+  const MutexLock lock(state.mutex);
   state.status = std::move(status);
   state.values = std::move(values);
   state.done = true;
@@ -82,14 +81,14 @@ class Joiner {
 
   // Before it is submitted.
   void expect(const CallPtr& call) {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     calls_.push_back(call);
     if (over_) call->abandoned = true;
   }
 
   void arrived(std::size_t part, const CallResult& outcome) {
     {
-      std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       if (over_) return;
       keep_locked(part, outcome);
       over_ = --missing_ == 0 || !status_.ok();
@@ -134,12 +133,12 @@ class Joiner {
            status_.ok() ? std::span<const bento_value>(views) : std::span<const bento_value>()});
   }
 
-  std::mutex mutex_;
-  bool over_ = false;                            // guarded by mutex_
-  std::vector<std::weak_ptr<Call>> calls_;       // guarded by mutex_; they own their joiner
+  Mutex mutex_;
+  bool over_ BENTO_GUARDED_BY(mutex_) = false;
+  std::vector<std::weak_ptr<Call>> calls_ BENTO_GUARDED_BY(mutex_);  // they own their joiner
   std::vector<std::vector<wire::Value>> parts_;  // guarded by mutex_ until over_
-  std::size_t missing_;                          // guarded by mutex_
-  Status status_;                                // guarded by mutex_ until over_
+  std::size_t missing_ BENTO_GUARDED_BY(mutex_);
+  Status status_;  // guarded by mutex_ until over_
   const std::int32_t axis_;
   const Done done_;
 };

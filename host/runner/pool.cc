@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/aligned_buffer.h"
+#include "base/mutex.h"
 #include "observe/metrics.h"
 
 namespace bentohost::runner {
@@ -45,7 +46,7 @@ Pool::Pool(const plugin::RunnerSpec& spec, const PoolOptions& options, Deps deps
       deps_(deps),
       scheduler_(spec_, {options.max_queue, options.max_queue_bytes},
                  metrics_of(spec_, options, deps.metrics)),
-      workers_(worker_options(spec_, options), deps, *this, mutex_) {}
+      workers_(worker_options(spec_, options), deps, *this) {}
 
 Pool::~Pool() = default;
 
@@ -62,7 +63,7 @@ Status Pool::submit(std::uint32_t method, CallPtr call) {
   call->bytes = 0;
   for (const wire::Value& input : call->inputs) call->bytes += input.data.size();
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(workers_.mutex());
     if (scheduler_.is_stopped()) return scheduler_.shutting_down();
     if (workers_.slots_locked().are_hopeless()) return why_not_ready_locked(" is not available: ");
     Status pushed = scheduler_.push(method, std::move(call), deps_.clock.now());
@@ -78,24 +79,24 @@ Status Pool::submit(std::uint32_t method, CallPtr call) {
 }
 
 Status Pool::room_for(std::uint32_t method, std::size_t calls, std::size_t bytes) const {
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(workers_.mutex());
   return scheduler_.room_for(method, calls, bytes);
 }
 
 Status Pool::readiness() const {
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(workers_.mutex());
   if (scheduler_.is_stopped()) return scheduler_.shutting_down();
   if (workers_.slots_locked().is_any_up()) return {};
   return why_not_ready_locked(": ");
 }
 
 bool Pool::has_given_up() const {
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(workers_.mutex());
   return workers_.slots_locked().have_given_up();
 }
 
 Result<bool> Pool::is_warm() const {
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(workers_.mutex());
   if (workers_.slots_locked().has_any_ended()) return why_not_ready_locked(": ");
   return workers_.slots_locked().are_all_up();
 }
@@ -105,10 +106,20 @@ Status Pool::why_not_ready_locked(const char* because) const {
                 "runner " + spec_.name + because + workers_.slots_locked().why_not_ready());
 }
 
+// Whether all workers have gone by then.
+bool Pool::await_workers_locked(TimePoint when) {
+  while (!workers_.slots_locked().are_empty()) {
+    if (worker_gone_.wait_until(workers_.mutex(), when) == std::cv_status::timeout) {
+      return workers_.slots_locked().are_empty();
+    }
+  }
+  return true;
+}
+
 void Pool::stop(TimePoint deadline) {
   Failures failures;
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(workers_.mutex());
     workers_.begin_stop_locked();
     scheduler_.stop(failures);
   }
@@ -117,11 +128,10 @@ void Pool::stop(TimePoint deadline) {
   // batch.
   deps_.loop.post([this] { workers_.end_idle(); });
   {
-    const auto are_gone = [this] { return workers_.slots_locked().are_empty(); };
-    std::unique_lock lock(mutex_);
-    if (!worker_gone_.wait_until(lock, deadline, are_gone)) {
+    const MutexLock lock(workers_.mutex());
+    if (!await_workers_locked(deadline)) {
       deps_.loop.post([this] { workers_.kill_all("it did not end in time"); });
-      worker_gone_.wait_for(lock, kill_grace_, are_gone);
+      (void)await_workers_locked(std::chrono::steady_clock::now() + kill_grace_);
     }
   }
   deps_.loop.post([this] {
@@ -150,16 +160,17 @@ void Pool::dispatch_all() {
   while (true) {
     Dispatch dispatch;
     {
-      std::lock_guard lock(mutex_);
+      const MutexLock lock(workers_.mutex());
       dispatch = take_dispatch_locked(deps_.clock.now(), failures);
     }
     if (!dispatch) break;
-    send(std::move(dispatch));
+    (void)send(std::move(dispatch));
   }
   complete(failures);
 }
 
-void Pool::send(Dispatch dispatch) {
+bool Pool::send(Dispatch dispatch) {
+  bool has_put_back = false;
   thread_local AlignedBuffer frame;
   while (dispatch) {
     const std::int32_t axis = spec_.methods[dispatch.batch->method].axis_in;
@@ -171,10 +182,12 @@ void Pool::send(Dispatch dispatch) {
       // Part of a frame may be on its way already: then nothing else can follow it.
       if (is_encoded) workers_.kill_soon(dispatch.worker, "there was no memory to send it a batch");
     }
+    has_put_back = has_put_back || !is_encoded;
     dispatch = is_encoded ? Dispatch() : refuse_to_send(dispatch);
     frame.clear();
     if (frame.capacity() > kKeptFrameBytes) AlignedBuffer().swap(frame);
   }
+  return has_put_back;
 }
 
 // The worker has not heard of the batch: it is idle again, and may take the next.
@@ -182,7 +195,7 @@ Pool::Dispatch Pool::refuse_to_send(const Dispatch& dispatch) {
   Failures failures;
   Dispatch next;
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(workers_.mutex());
     // Else it died, and its calls were seen to.
     if (!workers_.take_back_locked(*dispatch.worker, dispatch.batch)) return {};
     scheduler_.take_back(*dispatch.batch, failures);
@@ -198,10 +211,10 @@ void Pool::on_ready() {
   Failures failures;
   Dispatch dispatch;
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(workers_.mutex());
     dispatch = take_dispatch_locked(deps_.clock.now(), failures);
   }
-  if (dispatch) send(std::move(dispatch));
+  if (dispatch && send(std::move(dispatch))) dispatch_all();
   complete(failures);
 }
 
@@ -211,15 +224,15 @@ std::shared_ptr<const Batch> Pool::finish_batch(Worker& worker, std::uint64_t id
   Dispatch dispatch;
   const TimePoint now = deps_.clock.now();
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(workers_.mutex());
     batch = workers_.finish_locked(worker, id);
     if (batch == nullptr) return nullptr;
     if (worker.state == Worker::State::kIdle) dispatch = take_dispatch_locked(now, failures);
   }
   // The next batch first: the worker computes while the answers to this one are written.
-  if (dispatch) send(std::move(dispatch));
+  if (dispatch && send(std::move(dispatch))) dispatch_all();
   complete(failures);
-  scheduler_.metrics(batch->method).run_duration->Observe(seconds(now - batch->sent));
+  metrics(*batch).run_duration->Observe(seconds(now - batch->sent));
   return batch;
 }
 
@@ -233,12 +246,12 @@ bool Pool::on_result(Worker& worker, std::uint64_t id, std::span<const bento_val
                                      [](const CallPtr& call) { return !call->finished; });
   const Status status = deliver_batch(*batch, values, method.axis_out);
   if (status.ok()) {
-    scheduler_.metrics(batch->method).calls_ok->Increment(static_cast<double>(waiting));
+    metrics(*batch).calls_ok->Increment(static_cast<double>(waiting));
     return true;
   }
   Failures failures;
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(workers_.mutex());
     scheduler_.fail(
         *batch,
         Status::with_http(502, BENTO_INTERNAL,
@@ -254,7 +267,7 @@ bool Pool::on_error(Worker& worker, std::uint64_t id, const Status& error) {
   if (batch == nullptr) return false;
   Failures failures;
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(workers_.mutex());
     scheduler_.answer_error(*batch, error, failures);
   }
   dispatch_all();
@@ -265,7 +278,7 @@ bool Pool::on_error(Worker& worker, std::uint64_t id, const Status& error) {
 Failures Pool::on_lost(const Batch& batch, const Status& why) {
   Failures failures;
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(workers_.mutex());
     scheduler_.rescue(batch, why, failures);
   }
   dispatch_all();  // what was rescued goes to those that are idle
@@ -275,7 +288,7 @@ Failures Pool::on_lost(const Batch& batch, const Status& why) {
 void Pool::on_gone() {
   Failures failures;
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(workers_.mutex());
     if (workers_.slots_locked().are_hopeless())
       scheduler_.fail_queued(why_not_ready_locked(" is not available: "), failures);
   }
@@ -290,9 +303,11 @@ bool Pool::tick(TimePoint now) {
   WorkerSet::Due due;
   bool is_needed = false;
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(workers_.mutex());
     is_needed = workers_.tick_locked(
-        now, due, [&](const Batch& batch) { scheduler_.expire_in_flight(batch, now, failures); });
+        now, due, [&](const Batch& batch) BENTO_NO_THREAD_SAFETY_ANALYSIS {  // it is held
+          scheduler_.expire_in_flight(batch, now, failures);
+        });
     is_needed = scheduler_.expire_queued(now, failures) || is_needed;
   }
   complete(failures);

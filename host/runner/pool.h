@@ -10,16 +10,15 @@
 // has turned.
 #pragma once
 
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <string>
 
 #include "base/clock.h"
 #include "base/loop/event_loop.h"
+#include "base/mutex.h"
 #include "base/status.h"
 #include "plugin/description.h"
 #include "runner/batch_scheduler.h"
@@ -85,13 +84,20 @@ class Pool final : private EventLoop::TurnEnd,
   };
 
   // The next batch, if anything waits, and the idle worker that is busy with it from now on.
-  Dispatch take_dispatch_locked(TimePoint now, Failures& failures);
+  Dispatch take_dispatch_locked(TimePoint now, Failures& failures) BENTO_REQUIRES(workers_.mutex());
   void dispatch_all();
-  void send(Dispatch dispatch);
+  // Returns whether calls were put back, as no frame could hold them: other workers may be idle.
+  bool send(Dispatch dispatch);
   Dispatch refuse_to_send(const Dispatch& dispatch);
   // [loop] The batch that the worker has answered; null: none of this id is in flight.
   std::shared_ptr<const Batch> finish_batch(Worker& worker, std::uint64_t id);
-  Status why_not_ready_locked(const char* because) const;
+  Status why_not_ready_locked(const char* because) const BENTO_REQUIRES(workers_.mutex());
+  bool await_workers_locked(TimePoint when) BENTO_REQUIRES(workers_.mutex());
+  // The handles never change.
+  const observe::RunnerMethodMetrics& metrics(const Batch& batch) const
+      BENTO_NO_THREAD_SAFETY_ANALYSIS {
+    return scheduler_.metrics(batch.method);
+  }
   bool tick(TimePoint now);  // loop
 
   void on_turn_end() override { dispatch_all(); }
@@ -105,9 +111,8 @@ class Pool final : private EventLoop::TurnEnd,
   const Duration kill_grace_;
   const Deps deps_;
 
-  mutable std::mutex mutex_;
-  std::condition_variable worker_gone_;
-  BatchScheduler scheduler_;        // guarded by mutex_
+  CondVar worker_gone_;
+  BatchScheduler scheduler_ BENTO_GUARDED_BY(workers_.mutex());
   WorkerSet workers_;               // as it says itself
   EventLoop::TickerId ticker_ = 0;  // loop; 0: not started
 };

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/mutex.h"
 #include "base/process/low_priority.h"
 
 namespace bentohost::runner {
@@ -95,6 +96,7 @@ std::size_t PipeWriter::write_some(const char* data, std::size_t length) {
 }
 
 Status PipeWriter::watch(std::function<void()> on_closed) {
+  const MutexLock lock(mutex_);
   return loop_.watch(fd_.get(), 0, [this, on_closed = std::move(on_closed)](std::uint32_t events) {
     if ((events & EPOLLERR) != 0) return on_closed();
     flush();
@@ -102,7 +104,7 @@ Status PipeWriter::watch(std::function<void()> on_closed) {
 }
 
 void PipeWriter::send(const AlignedBuffer& frame) {
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (!fd_) return;
   const bool was_empty = rest_.empty();
   const std::size_t sent = was_empty ? write_some(frame.data(), frame.size()) : 0;
@@ -111,7 +113,7 @@ void PipeWriter::send(const AlignedBuffer& frame) {
 }
 
 void PipeWriter::flush() {
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (!fd_) return;
   rest_sent_ += write_some(rest_.data() + rest_sent_, rest_.size() - rest_sent_);
   if (rest_sent_ < rest_.size()) return;
@@ -121,7 +123,7 @@ void PipeWriter::flush() {
 }
 
 void PipeWriter::close() {
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (!fd_) return;
   loop_.unwatch(fd_.get());
   fd_.reset();

@@ -18,13 +18,13 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <string>
 
 #include "base/aligned_buffer.h"
 #include "base/clock.h"
 #include "base/loop/event_loop.h"
+#include "base/mutex.h"
 #include "base/process/line_relay.h"
 #include "base/status.h"
 #include "runner/call.h"
@@ -52,13 +52,13 @@ class PipeWriter {
 
  private:
   void flush();
-  std::size_t write_some(const char* data, std::size_t length);
+  std::size_t write_some(const char* data, std::size_t length) BENTO_REQUIRES(mutex_);
 
   EventLoop& loop_;
-  std::mutex mutex_;
-  UniqueFd fd_;                // guarded by mutex_
-  AlignedBuffer rest_;         // guarded by mutex_
-  std::size_t rest_sent_ = 0;  // guarded by mutex_
+  Mutex mutex_;
+  UniqueFd fd_ BENTO_GUARDED_BY(mutex_);
+  AlignedBuffer rest_ BENTO_GUARDED_BY(mutex_);
+  std::size_t rest_sent_ BENTO_GUARDED_BY(mutex_) = 0;
 };
 
 struct Worker {

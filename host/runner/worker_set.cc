@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/loop/child_end.h"
+#include "base/mutex.h"
 #include "base/process/low_priority.h"
 #include "base/process/process_exit.h"
 
@@ -18,12 +19,8 @@ constexpr int kExitConfig = 78;  // EX_CONFIG of sysexits.h: trying again is use
 
 }  // namespace
 
-WorkerSet::WorkerSet(Options options, Deps deps, Owner& owner, std::mutex& mutex)
-    : options_(std::move(options)),
-      deps_(deps),
-      owner_(owner),
-      mutex_(mutex),
-      slots_(options_.workers) {
+WorkerSet::WorkerSet(Options options, Deps deps, Owner& owner)
+    : options_(std::move(options)), deps_(deps), owner_(owner), slots_(options_.workers) {
   // The series are there from the beginning, at 0.
   for (std::uint32_t i = 0; i < options_.workers; ++i) deps_.metrics.runner_up(name(), i);
 }
@@ -85,13 +82,13 @@ Failures WorkerSet::lose(const Worker& worker, const std::shared_ptr<const Batch
 
 void WorkerSet::start(std::weak_ptr<const void> owner) {
   lifetime_ = std::move(owner);
-  for (std::uint32_t i = 0; i < slots_.size(); ++i) spawn(i);
+  for (std::uint32_t i = 0; i < options_.workers; ++i) spawn(i);
 }
 
 void WorkerSet::spawn(std::uint32_t index) {
   bool is_low_priority = false;
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (is_stopping_) return;
     WorkerSlot& slot = slots_[index];
     is_low_priority = options_.starts_at_low_priority && !std::exchange(slot.has_begun, true);
@@ -115,7 +112,7 @@ void WorkerSet::spawn(std::uint32_t index) {
 }
 
 void WorkerSet::on_spawned(std::uint32_t index, Result<Child> child) {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   WorkerSlot& slot = slots_[index];
   slot.is_spawning = false;
   if (!child.ok()) {
@@ -169,7 +166,7 @@ void WorkerSet::on_frame(const WorkerPtr& worker, const wire::FrameReader::Frame
 void WorkerSet::on_ready(Worker& worker) {
   bool again = false;
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (worker.state != Worker::State::kStarting) return;
     worker.relax_priority_at = kNoDeadline;
     worker.state = Worker::State::kIdle;
@@ -206,7 +203,7 @@ void WorkerSet::on_closed_pipe(const WorkerPtr& worker) {
   if (!worker->has_process()) return on_ended(worker);
   // It is ending, and its pidfd, or a look at it at each tick, will say so with the real exit code;
   // or it will be killed for hanging.
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   worker->state = Worker::State::kEnding;
   worker->kill_at = deps_.clock.now() + options_.kill_grace;
 }
@@ -229,7 +226,7 @@ void WorkerSet::end_at_once(const WorkerPtr& worker, const std::string& why) {
   worker->kill(now, why);
   std::shared_ptr<const Batch> batch;
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     worker->state = Worker::State::kEnding;
     worker->kill_at = now;
     batch = take_batch_locked(*worker);
@@ -260,7 +257,7 @@ void WorkerSet::on_ended(const WorkerPtr& worker) {
   std::shared_ptr<const Batch> batch;
   bool expected = false;
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     WorkerSlot& slot = slots_[worker->index];
     expected = is_stopping_;
     worker->state = Worker::State::kEnding;
@@ -301,7 +298,7 @@ void WorkerSet::end_locked(Worker& worker) {
 }
 
 void WorkerSet::end_idle() {
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (const WorkerSlot& slot : slots_) {
     if (slot.worker != nullptr && slot.worker->state != Worker::State::kBusy)
       end_locked(*slot.worker);
@@ -309,7 +306,7 @@ void WorkerSet::end_idle() {
 }
 
 void WorkerSet::kill_all(const std::string& why) {
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (const WorkerSlot& slot : slots_) {
     if (slot.worker != nullptr) slot.worker->kill(deps_.clock.now(), why);
   }
@@ -318,12 +315,12 @@ void WorkerSet::kill_all(const std::string& why) {
 void WorkerSet::leave_behind() {
   is_over_ = true;
   Failures failures;
-  for (WorkerSlot& slot : slots_) {
+  for (std::uint32_t i = 0; i < options_.workers; ++i) {
     WorkerPtr worker;
     std::shared_ptr<const Batch> batch;
     {
-      std::lock_guard lock(mutex_);
-      worker = std::exchange(slot.worker, nullptr);
+      const MutexLock lock(mutex_);
+      worker = std::exchange(slots_[i].worker, nullptr);
       if (worker == nullptr) continue;
       batch = take_batch_locked(*worker);
     }

@@ -14,13 +14,13 @@
 
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/loop/event_loop.h"
+#include "base/mutex.h"
 #include "base/status.h"
 #include "observe/metrics.h"
 #include "runner/call.h"
@@ -70,23 +70,28 @@ class WorkerSet final : private WorkerEvents {
     const Clock& clock;
     observe::Metrics& metrics;
   };
-  // `owner` and `mutex` must outlive it, and the loop all of them.
-  WorkerSet(Options options, Deps deps, Owner& owner, std::mutex& mutex);
+  // `owner` must outlive it, and the loop both.
+  WorkerSet(Options options, Deps deps, Owner& owner);
 
   // Asks for a process for each place. `owner` is what keeps the set alive: a process may arrive
   // when it has gone.
   void start(std::weak_ptr<const void> owner);
 
+  // The one lock of a pool: of this set's state, and of its owner's.
+  Mutex& mutex() const BENTO_RETURN_CAPABILITY(mutex_) { return mutex_; }
+
   // ---- work [any]
 
   // Who is idle, and what the others are doing.
-  const WorkerSlots& slots_locked() const { return slots_; }
+  const WorkerSlots& slots_locked() const BENTO_REQUIRES(mutex_) { return slots_; }
   // An idle worker is busy with the batch from now on; whoever calls sends it.
-  void assign_locked(Worker& worker, std::shared_ptr<const Batch> batch);
+  void assign_locked(Worker& worker, std::shared_ptr<const Batch> batch) BENTO_REQUIRES(mutex_);
   // Frees the worker of the batch with this id: it is idle, or ending. Null: it has no such batch.
-  std::shared_ptr<const Batch> finish_locked(Worker& worker, std::uint64_t batch);
+  std::shared_ptr<const Batch> finish_locked(Worker& worker, std::uint64_t batch)
+      BENTO_REQUIRES(mutex_);
   // The worker has not heard of the batch and is without it again. False: it has lost it already.
-  bool take_back_locked(Worker& worker, const std::shared_ptr<const Batch>& batch);
+  bool take_back_locked(Worker& worker, const std::shared_ptr<const Batch>& batch)
+      BENTO_REQUIRES(mutex_);
   // [any, without the mutex] The worker is killed when the loop gets to it.
   void kill_soon(const WorkerPtr& worker, const char* why);
 
@@ -99,7 +104,7 @@ class WorkerSet final : private WorkerEvents {
   // Priorities and kills that are due, for which `in_flight` hears of the batch of each busy worker
   // first. Returns whether there is any time limit to look after.
   template <typename InFlight>
-  bool tick_locked(TimePoint now, Due& due, InFlight&& in_flight) {
+  bool tick_locked(TimePoint now, Due& due, InFlight&& in_flight) BENTO_REQUIRES(mutex_) {
     bool is_needed = false;
     for (WorkerSlot& slot : slots_) {
       if (slot.worker != nullptr && slot.worker->batch != nullptr) in_flight(*slot.worker->batch);
@@ -112,7 +117,7 @@ class WorkerSet final : private WorkerEvents {
   // ---- the end, in this order
 
   // [any] From now on nothing is started, and workers end when they have answered their batches.
-  void begin_stop_locked() { is_stopping_ = true; }
+  void begin_stop_locked() BENTO_REQUIRES(mutex_) { is_stopping_ = true; }
   // Lets workers end that are not busy.
   void end_idle();
   void kill_all(const std::string& why);
@@ -140,18 +145,18 @@ class WorkerSet final : private WorkerEvents {
   // No more work for it: it ends when it has read the end of its stdin.
   static void end_locked(Worker& worker);
   static std::shared_ptr<const Batch> take_batch_locked(Worker& worker);
-  bool tick_slot_locked(WorkerSlot& slot, TimePoint now, Due& due);
-  void tick_worker_locked(Worker& worker, TimePoint now);
-  void report_undying_locked(Worker& worker, TimePoint now);
+  bool tick_slot_locked(WorkerSlot& slot, TimePoint now, Due& due) BENTO_REQUIRES(mutex_);
+  void tick_worker_locked(Worker& worker, TimePoint now) BENTO_REQUIRES(mutex_);
+  void report_undying_locked(Worker& worker, TimePoint now) BENTO_REQUIRES(mutex_);
 
   observe::Metrics::RunnerName name() const { return {options_.service, options_.runner}; }
 
   const Options options_;
   const Deps deps_;
   Owner& owner_;
-  std::mutex& mutex_;
-  WorkerSlots slots_;                   // guarded by mutex_; changed on the loop only
-  bool is_stopping_ = false;            // guarded by mutex_
+  mutable Mutex mutex_;
+  WorkerSlots slots_ BENTO_GUARDED_BY(mutex_);  // changed on the loop only
+  bool is_stopping_ BENTO_GUARDED_BY(mutex_) = false;
   bool is_over_ = false;                // loop: leave_behind() was called
   wire::DecodedValues decoded_;         // loop
   std::weak_ptr<const void> lifetime_;  // loop: the owner's

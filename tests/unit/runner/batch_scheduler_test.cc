@@ -335,5 +335,25 @@ TEST_F(BatchSchedulerTest, RescuesNothingAfterAStop) {
   EXPECT_EQ(next(), nullptr);
 }
 
+TEST_F(BatchSchedulerTest, PutsNothingBackAfterAStop) {
+  const auto a = push(), b = push();
+  const BatchPtr batch = next();
+  scheduler_.stop(failures_);
+  scheduler_.take_back(*batch, failures_);
+  EXPECT_THAT(failed(&status_), ElementsAre(a, b));
+  EXPECT_EQ(status_.message(), "runner clf is shutting down");
+  EXPECT_EQ(next(), nullptr);
+}
+
+TEST_F(BatchSchedulerTest, ShowsWhatIsPutBackAsWaiting) {
+  push(), push();
+  const BatchPtr batch = next();
+  EXPECT_EQ(counts(kSafe).queue_depth->Value(), 0);
+  scheduler_.take_back(*batch, failures_);
+  EXPECT_EQ(counts(kSafe).queue_depth->Value(), 2);
+  scheduler_.rescue(*next(), Status(BENTO_UNAVAILABLE, "died"), failures_);
+  EXPECT_EQ(counts(kSafe).queue_depth->Value(), 2);
+}
+
 }  // namespace
 }  // namespace bentohost::runner

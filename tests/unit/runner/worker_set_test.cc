@@ -60,7 +60,7 @@ class WorkerSetTest : public testing::Test, protected WorkerSet::Owner {
 
   template <typename F>
   auto locked(F&& f) -> decltype(f()) {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(set_.mutex());
     return f();
   }
   std::vector<std::string> heard() { return std::exchange(heard_, {}); }
@@ -120,12 +120,10 @@ class WorkerSetTest : public testing::Test, protected WorkerSet::Owner {
   fakes::FakeSpawner spawner_;
   observe::Metrics metrics_{"test"};
   EventLoop loop_{clock_};
-  std::mutex mutex_;
   std::shared_ptr<int> lifetime_ = std::make_shared<int>();
   WorkerSet set_{{.service = "svc", .runner = "clf", .hello = "{}"},
                  {loop_, spawner_, clock_, metrics_},
-                 *this,
-                 mutex_};
+                 *this};
   std::vector<std::string> heard_;
   std::uint64_t last_id_ = 0, ticked_ = 0;
   WorkerPtr worker_;
