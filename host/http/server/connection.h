@@ -129,7 +129,7 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   ResponseOutput response_;
   TimePoint late_at_ = kNoDeadline;
   std::shared_ptr<DeadlineResponder> late_;
-  // From the handler's call to the end of the exchange; then whoever answers, whose it is, may be
+  // Set from the handler's call to the end of the exchange. It belongs to the handler, which may be
   // the last to know this connection.
   std::shared_ptr<Connection> keep_;
 };

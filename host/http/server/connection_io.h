@@ -1,7 +1,7 @@
 // ConnectionIo: the bytes of one connection: what has arrived and is not taken yet, and what waits
-// to be sent. It knows whether the descriptor may be ready, and whether each side has ended. It
-// knows nothing of requests. One thread at a time: the connection's loop. It owns the transport,
-// and answers for its descriptor towards crash_responses.h.
+// to be sent. It knows whether the descriptor may be ready. It knows nothing of requests. One
+// thread at a time: the connection's loop. It owns the transport, and answers for its descriptor
+// towards crash_responses.h.
 //
 // The descriptor is watched edge-triggered: it counts as readable from an event until a read finds
 // nothing more, and is written to as soon as there is output. What is unread lies, during one turn
@@ -50,8 +50,6 @@ class ConnectionIo {
   bool is_readable() const { return readable_; }
   // Reads nothing until the next event.
   void stop_reading() { readable_ = false; }
-  // The client has sent all that it will.
-  bool has_ended() const { return has_ended_; }
 
   // ---- reading
   // Reads once, by way of `buffer`, and puts what comes behind what is unread. After kPlain the
@@ -118,7 +116,7 @@ class ConnectionIo {
   std::unique_ptr<Transport> transport_;
   bool is_secure_ = transport_->is_secure();
   bool readable_ = true;
-  bool has_ended_ = false;
+  bool has_ended_ = false;   // the client has sent all that it will
   bool is_awaited_ = false;  // a crash would answer
 
   std::string in_;           // arrived, not taken yet, between two turns

@@ -42,7 +42,7 @@ class ResponseState {
   };
 
   State state() const { return state_; }
-  // What the connection owes the client.
+  // The connection owes the client a response, or the rest of one: from kCalling to kStreaming.
   static bool is_due(State state) { return state >= State::kCalling && state <= State::kStreaming; }
   bool is_due() const { return is_due(state_); }
   bool is_in_call() const { return state_ == State::kCalling || state_ == State::kAnswered; }

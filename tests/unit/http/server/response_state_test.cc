@@ -54,7 +54,7 @@ struct Row {
 };
 
 std::vector<Row> table() {
-  using enum State;
+  using enum ResponseState::State;
   constexpr std::nullopt_t no = std::nullopt;
   return {
       {kIdle, {}, {kCalling, no, no, no, no, no, no, no}},
