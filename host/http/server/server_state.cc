@@ -1,5 +1,6 @@
 #include "http/server/server_state.h"
 
+#include "base/mutex.h"
 #include "http/rejection_reasons.h"
 
 namespace bentohost::http {
@@ -10,7 +11,7 @@ std::string_view address_of(std::string_view client) { return client.substr(0, c
 }  // namespace
 
 std::string_view ServerState::opened(std::string_view client, ListenerRole role) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const bool is_operator = role == ListenerRole::kAdmin;
   if (is_operator && open_to_operators_ >= limits.max_admin_connections) {
     return reason::kAdminConnections;
@@ -26,7 +27,7 @@ std::string_view ServerState::opened(std::string_view client, ListenerRole role)
 }
 
 void ServerState::closed(std::string_view client, ListenerRole role) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (role == ListenerRole::kAdmin) --open_to_operators_;
   if (const auto it = clients_.find(address_of(client));
       it != clients_.end() && --it->second == 0) {

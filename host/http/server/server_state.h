@@ -4,16 +4,15 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <cstddef>
 #include <map>
-#include <mutex>
 #include <string>
 #include <string_view>
 
 #include "base/clock.h"
 #include "base/loop/thread_pool.h"
 #include "base/memory_budget.h"
+#include "base/mutex.h"
 #include "http/message.h"
 #include "http/parse/forwarded.h"
 #include "http/server/limits.h"
@@ -51,18 +50,21 @@ class ServerState {
   void closed(std::string_view client, ListenerRole role = ListenerRole::kPublic);
   std::size_t open() const { return open_.load(std::memory_order_relaxed); }
   bool wait_until_none(TimePoint deadline) {
-    std::unique_lock lock(mutex_);
-    return closed_.wait_until(lock, deadline, [this] { return open_ == 0; });
+    const MutexLock lock(mutex_);
+    while (open_ != 0) {
+      if (closed_.wait_until(mutex_, deadline) == std::cv_status::timeout) return open_ == 0;
+    }
+    return true;
   }
 
  private:
   std::atomic<Mode> mode_ = Mode::kServing;
   std::atomic<std::size_t> open_ = 0;  // changed under mutex_
-  std::mutex mutex_;
-  std::size_t open_to_operators_ = 0;  // guarded by mutex_
-  std::condition_variable closed_;
-  std::map<std::string, std::size_t, std::less<>>
-      clients_;  // guarded by mutex_; if there is a limit
+  Mutex mutex_;
+  std::size_t open_to_operators_ BENTO_GUARDED_BY(mutex_) = 0;
+  CondVar closed_;
+  std::map<std::string, std::size_t, std::less<>> clients_
+      BENTO_GUARDED_BY(mutex_);  // empty without a limit
 };
 
 }  // namespace bentohost::http

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/loop/thread_pool.h"
+#include "base/mutex.h"
 
 namespace bentohost::http {
 namespace {
@@ -12,7 +13,7 @@ Status cancelled() { return Status(BENTO_CANCELLED, "the client is gone"); }
 }  // namespace
 
 bool Stream::give_body(std::string& bytes, bool is_last) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (body_ended_) return false;
   if (!body_memory_.grow_to(body_.size() + bytes.size())) {
     body_ended_ = true;
@@ -29,7 +30,7 @@ bool Stream::give_body(std::string& bytes, bool is_last) {
 }
 
 void Stream::fail_body(Status status) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (body_ended_) return;
   body_ended_ = true;
   body_status_ = std::move(status);
@@ -37,11 +38,10 @@ void Stream::fail_body(Status status) {
 }
 
 Result<ReceivedBody> Stream::take_body(bool& was_full) {
-  std::unique_lock lock(mutex_);
-  const auto is_due = [this] { return !body_.empty() || body_ended_ || cancelled_; };
-  if (!is_due()) {
+  const MutexLock lock(mutex_);
+  if (!is_body_due()) {
     const ThreadPool::Blocking blocking;
-    changed_.wait(lock, is_due);
+    while (!is_body_due()) changed_.wait(mutex_);
   }
   was_full = body_.size() >= kHighWater;
   if (!body_ended_ && cancelled_) return cancelled();
@@ -52,11 +52,10 @@ Result<ReceivedBody> Stream::take_body(bool& was_full) {
 }
 
 Status Stream::give_output(std::string_view bytes, bool& is_first) {
-  std::unique_lock lock(mutex_);
-  const auto has_room = [this] { return output_.size() + unsent_ < kHighWater || cancelled_; };
-  if (!has_room()) {
+  const MutexLock lock(mutex_);
+  if (!has_room() && !cancelled_) {
     const ThreadPool::Blocking blocking;
-    changed_.wait(lock, has_room);
+    while (!has_room() && !cancelled_) changed_.wait(mutex_);
   }
   is_first = false;
   if (cancelled_) return cancelled();
@@ -66,28 +65,28 @@ Status Stream::give_output(std::string_view bytes, bool& is_first) {
 }
 
 void Stream::take_output(std::string& out) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   out.append(output_);
   output_.clear();
   is_told_ = false;
 }
 
 void Stream::set_unsent(std::size_t unsent) {
-  const std::lock_guard lock(mutex_);
-  const bool had_room = output_.size() + unsent_ < kHighWater;
+  const MutexLock lock(mutex_);
+  const bool had_room = has_room();
   unsent_ = unsent;
   if (!had_room) changed_.notify_all();
 }
 
 void Stream::cancel() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   cancelled_ = true;
   output_.clear();
   changed_.notify_all();
 }
 
 bool Stream::is_cancelled() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return cancelled_;
 }
 

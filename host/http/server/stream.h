@@ -3,13 +3,12 @@
 // through here; the loop never waits.
 #pragma once
 
-#include <condition_variable>
 #include <cstddef>
-#include <mutex>
 #include <string>
 #include <string_view>
 
 #include "base/memory_budget.h"
+#include "base/mutex.h"
 #include "base/status.h"
 #include "http/message.h"
 
@@ -46,13 +45,21 @@ class Stream {
   bool is_cancelled();
 
  private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  Reservation body_memory_;
-  std::string body_, output_;
-  std::size_t unsent_ = 0;
-  bool body_ended_ = false, cancelled_ = false, is_told_ = false;
-  Status body_status_;
+  bool is_body_due() const BENTO_REQUIRES(mutex_) {
+    return !body_.empty() || body_ended_ || cancelled_;
+  }
+  bool has_room() const BENTO_REQUIRES(mutex_) { return output_.size() + unsent_ < kHighWater; }
+
+  Mutex mutex_;
+  CondVar changed_;
+  Reservation body_memory_ BENTO_GUARDED_BY(mutex_);
+  std::string body_ BENTO_GUARDED_BY(mutex_);
+  std::string output_ BENTO_GUARDED_BY(mutex_);
+  std::size_t unsent_ BENTO_GUARDED_BY(mutex_) = 0;
+  bool body_ended_ BENTO_GUARDED_BY(mutex_) = false;
+  bool cancelled_ BENTO_GUARDED_BY(mutex_) = false;
+  bool is_told_ BENTO_GUARDED_BY(mutex_) = false;
+  Status body_status_ BENTO_GUARDED_BY(mutex_);
 };
 
 }  // namespace bentohost::http
