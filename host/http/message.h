@@ -122,7 +122,8 @@ class Exchange {
   // more, but the last write() must still be called.
   virtual Status start(Response response) = 0;
   virtual Status write(std::string_view bytes, bool more) = 0;
-  // Instead of the last write(): aborts a started response, so that the client sees that it is not whole.
+  // Instead of the last write(): aborts a started response, so that the client sees its end is
+  // missing.
   virtual void abort() = 0;
 
   // Call before the last piece of the response. [loop] `f` is called once, when all of the response

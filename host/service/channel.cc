@@ -46,7 +46,7 @@ Status Channel::receive(bento_event& out) {
   out = bento_event{};
   out.size = size;
   out.type = BENTO_DISCONNECT;
-  if (state_ == State::kComplete || request_.is_gone()) return {};
+  if (state_ == State::kComplete || request_.is_cancelled()) return {};
   if (has_body_ended_) {
     return Status(BENTO_FAILED_PRECONDITION, "the body has ended").as_misuse();
   }

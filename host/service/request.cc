@@ -54,7 +54,7 @@ void RequestContext::answer(http::Response response) {
 }
 
 Status RequestContext::as_answer(const Status& status) const {
-  if (status.http_status() != kClientLeft || is_gone()) return status;
+  if (status.http_status() != kClientLeft || is_cancelled()) return status;
   if (deps_.draining.load()) return Status(BENTO_UNAVAILABLE, "the server is shutting down");
   if (deps_.clock.now() >= tracked_.deadline()) {
     return Status(BENTO_DEADLINE_EXCEEDED, "the request's deadline has passed");
@@ -178,7 +178,7 @@ Status RequestContext::set_route(std::string_view route) {
 }
 
 bool RequestContext::cancelled() const {
-  if (is_gone()) return true;
+  if (is_cancelled()) return true;
   if (is_streaming_) return is_head_ || deps_.draining.load();
   return deps_.clock.now() >= tracked_.deadline();
 }

@@ -58,7 +58,7 @@ class RequestContext final : public bento_ctx {
   void set_ended() { has_ended_ = true; }
 
   // The client is gone: a response would be of no use.
-  bool is_gone() const { return gone_->load(std::memory_order_relaxed); }
+  bool is_cancelled() const { return gone_->load(std::memory_order_relaxed); }
   TrackedExchange& tracked() { return tracked_; }
   bool is_head() const { return is_head_; }
   // When runner calls of this request end: its deadline, and when its client has left.
@@ -81,9 +81,9 @@ class RequestContext final : public bento_ctx {
   http::Response problem_of(const Status& status, std::string_view path) const;
 
   // [worker] (waits) Or the response in pieces: start(), then write() until `more` is false, or
-  // abort() when it cannot be completed. After an error of start() other than CANCELLED, call one of
-  // the above instead. A started response has no deadline, but is cancelled() when the host ends,
-  // and at once when the request is a HEAD.
+  // abort() when it cannot be completed. After an error of start() other than CANCELLED, call one
+  // of the above instead. A started response has no deadline, but is cancelled() when the host
+  // ends, and at once when the request is a HEAD.
   Status start(http::Response response);
   Status write(std::string_view bytes, bool more);
   void abort(const Status& why);

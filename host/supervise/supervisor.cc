@@ -128,7 +128,7 @@ class Supervisor {
     const TimePoint now = clock_.now();
     if (now >= start_at_) {
       start_at_ = kNoDeadline;
-      stand_in_.reset();
+      fallback_.reset();
       if (Status status = start_current(); !status.ok()) {
         log_error(status.message());
         back_off(policy_.next(Duration::zero()));
@@ -168,10 +168,10 @@ class Supervisor {
 
   void back_off(Duration delay) {
     start_at_ = clock_.now() + delay;
-    if (delay == Duration::zero() || stand_in_ != nullptr) return;
+    if (delay == Duration::zero() || fallback_ != nullptr) return;
     auto options = options_.fallback();
     if (options.ok()) {
-      stand_in_ = std::make_unique<FallbackServer>(*std::move(options), listeners_);
+      fallback_ = std::make_unique<FallbackServer>(*std::move(options), listeners_);
     } else {
       log_error("clients wait until the next start, without a 503: " + options.status().message());
     }
@@ -218,7 +218,7 @@ class Supervisor {
     if (is_first) {
       notify("STOPPING=1\nSTATUS=stopping");
       start_at_ = kNoDeadline;
-      stand_in_.reset();
+      fallback_.reset();
       // A process that has not finished starting has no requests to finish.
       if (next_ && current_) ::kill(next_->pid, SIGKILL);
     } else {
@@ -394,7 +394,7 @@ class Supervisor {
   std::optional<ServingProcess> current_;  // nullopt: about to be started
   std::optional<ServingProcess> next_;     // of an upgrade, until it is ready
   std::list<ServingProcess> leaving_;      // have handed over, or are about to die
-  std::unique_ptr<FallbackServer> stand_in_;
+  std::unique_ptr<FallbackServer> fallback_;
   RestartPolicy policy_;
   RestartCounts restarts_;
   TimePoint start_at_ = kNoDeadline, kill_at_ = kNoDeadline;

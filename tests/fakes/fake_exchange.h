@@ -54,7 +54,7 @@ class FakeExchange final : public http::Exchange {
     return write_status;
   }
   void abort() override {
-    is_cut = true;
+    is_aborted = true;
     tell_sent();
   }
   void after_sent(std::function<void()> f) override { waiting_.push_back(std::move(f)); }
@@ -62,7 +62,7 @@ class FakeExchange final : public http::Exchange {
     late_at = when;
     late = std::move(its_late);
   }
-  std::shared_ptr<const std::atomic<bool>> cancelled() const override { return is_gone; }
+  std::shared_ptr<const std::atomic<bool>> cancelled() const override { return is_cancelled; }
 
   void tighten_deadline(TimePoint when) override { late_at = std::min(late_at, when); }
 
@@ -77,14 +77,15 @@ class FakeExchange final : public http::Exchange {
   std::shared_ptr<const void> target;  // from the application's plan()
   std::vector<http::Response> responses;
   std::optional<http::Response> started;  // a streamed response, with the bytes written so far
-  bool is_complete = false, is_cut = false, may_stream = false;
+  bool is_complete = false, is_aborted = false, may_stream = false;
   Status write_status;      // what start() and write() return
   bool hides_body = false;  // the body is streamed: only receive() returns it
   std::size_t piece_size = std::string::npos;
   std::size_t sent = 0;  // bytes of the body
   TimePoint late_at = kNoDeadline;
   std::shared_ptr<http::DeadlineResponder> late;
-  const std::shared_ptr<std::atomic<bool>> is_gone = std::make_shared<std::atomic<bool>>(false);
+  const std::shared_ptr<std::atomic<bool>> is_cancelled =
+      std::make_shared<std::atomic<bool>>(false);
 
  private:
   void tell_sent() {

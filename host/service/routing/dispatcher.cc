@@ -210,10 +210,10 @@ void Dispatcher::handle(http::Exchange& exchange) {
                           {false, routes->has_around() || target->plan.streamed});
   }
   tracked->answer_by_deadline(tracked);
-  const Route* const route_of_part = target.get();
+  const Route* const service_route = target.get();
   RouteMatch found{{}, routes, false};
   if (target->has_parameters) found.match = routes->find(from.method, from.path);
-  found.match.target = &route_of_part;
+  found.match.target = &service_route;
   route(RequestPtr(first, &first->context), found);
 }
 

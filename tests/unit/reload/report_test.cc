@@ -19,7 +19,7 @@ GenerationPtr generation(std::uint64_t number, State state) {
   return made;
 }
 
-TEST(FleetJson, TellsOfEachGeneration) {
+TEST(Report, TellsOfEachGeneration) {
   const auto doc = parse_json(
       services_json({{"iris",
                       "/x/libiris.so",
@@ -47,7 +47,7 @@ TEST(FleetJson, TellsOfEachGeneration) {
   EXPECT_STREQ(old["loaded_at"].GetString(), "1970-01-01T00:00:00Z");
 }
 
-TEST(FleetJson, HasNoErrorUntilThereIsOne) {
+TEST(Report, HasNoErrorUntilThereIsOne) {
   const auto doc = parse_json(services_json(
       {{"cors", "/x/libcors.so", "", true, 0, 0, "", {generation(1, State::kServing)}}}));
   ASSERT_TRUE(doc.ok());

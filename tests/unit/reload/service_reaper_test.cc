@@ -16,9 +16,9 @@ using namespace std::chrono_literals;
 
 std::promise<void>* may_end = nullptr;
 
-class RetirerTest : public testing::Test {
+class ServiceReaperTest : public testing::Test {
  protected:
-  RetirerTest() {
+  ServiceReaperTest() {
     generation_->service = "fake";
     may_end = &may_end_;
   }
@@ -28,7 +28,7 @@ class RetirerTest : public testing::Test {
     if (created) {
       EXPECT_TRUE(live->create().ok());
     }
-    return retirer_.adopt(std::move(live), generation_);
+    return reaper_.adopt(std::move(live), generation_);
   }
   // Like a plugin that waits for something in destroy.
   void hold_its_end() {
@@ -41,38 +41,38 @@ class RetirerTest : public testing::Test {
   fakes::FakePlugin plugin_;
   std::promise<void> may_end_;
   GenerationPtr generation_ = std::make_shared<Generation>();
-  ServiceReaper retirer_{clock_, metrics_, false};
+  ServiceReaper reaper_{clock_, metrics_, false};
 };
 
-TEST_F(RetirerTest, EndsAServiceThatNobodyHoldsAnyMore) {
+TEST_F(ServiceReaperTest, EndsAServiceThatNobodyHoldsAnyMore) {
   auto live = adopt();
   auto other = live;
   live.reset();
   EXPECT_EQ(plugin_.steps.back(), "create");
   other.reset();
-  EXPECT_TRUE(retirer_.stop(in(10s)));
+  EXPECT_TRUE(reaper_.stop(in(10s)));
   EXPECT_EQ(plugin_.steps.back(), "close");
   EXPECT_EQ(generation_->state, State::kRetired);
 }
 
-TEST_F(RetirerTest, KeepsNothingOfAGenerationThatHasEnded) {
+TEST_F(ServiceReaperTest, KeepsNothingOfAGenerationThatHasEnded) {
   auto live = adopt();
   generation_->live = live;
   live.reset();
-  EXPECT_TRUE(retirer_.stop(in(10s)));
+  EXPECT_TRUE(reaper_.stop(in(10s)));
   EXPECT_EQ(generation_.use_count(), 1);
 }
 
-TEST_F(RetirerTest, DoesNotDestroyWhatWasNotCreated) {
+TEST_F(ServiceReaperTest, DoesNotDestroyWhatWasNotCreated) {
   adopt(false).reset();
-  EXPECT_TRUE(retirer_.stop(in(10s)));
+  EXPECT_TRUE(reaper_.stop(in(10s)));
   EXPECT_THAT(plugin_.steps, testing::ElementsAre("open", "close"));
 }
 
-TEST_F(RetirerTest, HoldsUpNeitherTheLastHolderNorTheEndOfTheHost) {
+TEST_F(ServiceReaperTest, HoldsUpNeitherTheLastHolderNorTheEndOfTheHost) {
   hold_its_end();
   adopt().reset();
-  EXPECT_FALSE(retirer_.stop(in(20ms)));
+  EXPECT_FALSE(reaper_.stop(in(20ms)));
   may_end_.set_value();
   while (generation_->state != State::kRetired) std::this_thread::yield();
 }

@@ -190,17 +190,17 @@ TEST_F(BatchTest, TellsNobodyTwice) {
   EXPECT_EQ(heard_[1].times, 1);
 }
 
-class OutletTest : public testing::Test {
+class PipeWriterTest : public testing::Test {
  protected:
-  OutletTest() {
+  PipeWriterTest() {
     int ends[2] = {-1, -1};
     EXPECT_EQ(::pipe2(ends, O_NONBLOCK | O_CLOEXEC), 0);
     reading_.reset(ends[0]);
-    outlet_number_ = ends[1];
-    outlet_.emplace(loop_, UniqueFd(ends[1]));
-    EXPECT_TRUE(outlet_->watch([this] { ++closed_; }).ok());
+    writer_number_ = ends[1];
+    writer_.emplace(loop_, UniqueFd(ends[1]));
+    EXPECT_TRUE(writer_->watch([this] { ++closed_; }).ok());
   }
-  ~OutletTest() override { outlet_->close(); }
+  ~PipeWriterTest() override { writer_->close(); }
   void step() { loop_.step(Duration::zero()); }
   std::string read_some() {
     std::string text(1 << 20, '\0');
@@ -213,52 +213,52 @@ class OutletTest : public testing::Test {
   fakes::FakeClock clock_;
   EventLoop loop_{clock_};
   UniqueFd reading_;
-  std::optional<PipeWriter> outlet_;
-  int closed_ = 0, outlet_number_ = -1;
+  std::optional<PipeWriter> writer_;
+  int closed_ = 0, writer_number_ = -1;
 };
 
-TEST_F(OutletTest, KeepsTheOrderOfWhatThePipeDoesNotTake) {
+TEST_F(PipeWriterTest, KeepsTheOrderOfWhatThePipeDoesNotTake) {
   const std::string expected = std::string(300'000, 'a') + std::string(100'000, 'b');
-  outlet_->send(frame(300'000, 'a'));
-  outlet_->send(frame(100'000, 'b'));
+  writer_->send(frame(300'000, 'a'));
+  writer_->send(frame(100'000, 'b'));
   std::string got;
   while (got.size() < expected.size()) {
     got += read_some();
     step();
   }
   EXPECT_TRUE(got == expected);
-  outlet_->send(frame(10, 'c'));
+  writer_->send(frame(10, 'c'));
   EXPECT_EQ(read_some(), std::string(10, 'c'));
 }
 
-TEST_F(OutletTest, SwallowsWhatNobodyReadsAndSaysSo) {
+TEST_F(PipeWriterTest, SwallowsWhatNobodyReadsAndSaysSo) {
   const auto before = ::signal(SIGPIPE, SIG_IGN);
   step();
   EXPECT_EQ(closed_, 0);
   reading_.reset();
-  outlet_->send(frame(1'000'000, 'a'));
+  writer_->send(frame(1'000'000, 'a'));
   step();
   EXPECT_EQ(closed_, 1);
-  outlet_->close();
-  outlet_->send(frame(10, 'a'));
+  writer_->close();
+  writer_->send(frame(10, 'a'));
   step();
   EXPECT_EQ(closed_, 1);
   ::signal(SIGPIPE, before);
 }
 
 // A send from another thread may come after the end, when another file has the descriptor's number.
-TEST_F(OutletTest, OnceClosedTouchesNobodyElseUnderItsNumber) {
+TEST_F(PipeWriterTest, OnceClosedTouchesNobodyElseUnderItsNumber) {
   int other[2] = {-1, -1};
   ASSERT_EQ(::pipe2(other, O_NONBLOCK | O_CLOEXEC), 0);
   const UniqueFd its_reading(other[0]), its_writing(other[1]);
-  outlet_->send(frame(300'000, 'a'));
-  const int number = outlet_number_;
-  outlet_->close();
+  writer_->send(frame(300'000, 'a'));
+  const int number = writer_number_;
+  writer_->close();
   const UniqueFd reused(::fcntl(its_reading.get(), F_DUPFD_CLOEXEC, number));
   ASSERT_EQ(reused.get(), number);
   int told = 0;
   ASSERT_TRUE(loop_.watch(reused.get(), EPOLLIN, [&](std::uint32_t) { ++told; }).ok());
-  outlet_->send(frame(300'000, 'b'));
+  writer_->send(frame(300'000, 'b'));
   ASSERT_EQ(::write(its_writing.get(), "x", 1), 1);
   step();
   EXPECT_EQ(told, 1) << "what it waits for was changed";

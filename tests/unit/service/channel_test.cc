@@ -75,7 +75,7 @@ TEST_F(ChannelTest, GivesTheBodyInPiecesAndNothingAfterIt) {
 }
 
 TEST_F(ChannelTest, TellsThatTheClientIsGone) {
-  *exchange_.is_gone = true;
+  *exchange_.is_cancelled = true;
   EXPECT_EQ(receive(), BENTO_OK);
   EXPECT_EQ(event_.type, static_cast<std::uint32_t>(BENTO_DISCONNECT));
   EXPECT_TRUE(request_.cancelled());
@@ -113,7 +113,7 @@ TEST_F(ChannelTest, CutsAStreamThatItsHandlerLeavesUnfinished) {
   EXPECT_EQ(start(200), BENTO_OK);
   EXPECT_EQ(body("a,", true), BENTO_OK);
   channel_.finish(Status(BENTO_INTERNAL, "out of words"));
-  EXPECT_TRUE(exchange_.is_cut);
+  EXPECT_TRUE(exchange_.is_aborted);
   EXPECT_FALSE(exchange_.is_complete);
 }
 
@@ -151,7 +151,7 @@ TEST_F(ChannelTest, EndsAStreamToHeadAfterItsHead) {
   EXPECT_FALSE(exchange.is_complete) << "its handler may still look at the request";
   channel.finish(Status(BENTO_CANCELLED, "whatever it returns"));
   EXPECT_TRUE(exchange.is_complete);
-  EXPECT_FALSE(exchange.is_cut);
+  EXPECT_FALSE(exchange.is_aborted);
   channel_.finish({});  // of the fixture's request
 }
 

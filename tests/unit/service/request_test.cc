@@ -136,7 +136,7 @@ TEST_F(RequestTest, TellsThatItWasCancelledByTheEndOfTheServer) {
 }
 
 TEST_F(RequestTest, Logs499ForAClientThatHasLeft) {
-  exchange_.is_gone->store(true);
+  exchange_.is_cancelled->store(true);
   context().fail(Status(BENTO_CANCELLED, "no more"));
   EXPECT_EQ(exchange_.response().status, 499);
 }

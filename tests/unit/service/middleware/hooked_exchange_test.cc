@@ -297,7 +297,7 @@ TEST_F(MiddlewareTest, CutsAStreamThatAHookBreaks) {
   };
   fakes::FakeExchange exchange("POST", "/raw");
   ask(exchange);
-  EXPECT_TRUE(exchange.is_cut);
+  EXPECT_TRUE(exchange.is_aborted);
   EXPECT_FALSE(exchange.is_complete);
 }
 
@@ -377,12 +377,12 @@ TEST_F(MiddlewareTest, EndsACutStreamWithItsHandlerAndNotBefore) {
     EXPECT_EQ(call.channel->send(call.channel, &start, error), BENTO_OK);
     EXPECT_EQ(call.channel->send(call.channel, &one, error), BENTO_OK);
     EXPECT_EQ(call.channel->send(call.channel, &one, error), BENTO_CANCELLED);
-    EXPECT_FALSE(exchange.is_cut) << "its request is still looked at";
+    EXPECT_FALSE(exchange.is_aborted) << "its request is still looked at";
     EXPECT_EQ(to_view(call.scope->path), "/raw");
     return Status(BENTO_INTERNAL, "so be it").give(error);
   };
   ask(exchange);
-  EXPECT_TRUE(exchange.is_cut);
+  EXPECT_TRUE(exchange.is_aborted);
 }
 
 TEST_F(MiddlewareTest, AnswersAStreamThatAHookRefusesToBeginWith500) {

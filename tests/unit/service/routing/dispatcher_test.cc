@@ -183,7 +183,7 @@ TEST_F(DispatcherTest, CallsNoHandlerOfARequestThatIsOver) {
     if (exchange == &late) exchange->request().arrived -= deps_.timeout;
     fakes::ask(dispatcher_, *exchange);
   }
-  gone.is_gone->store(true);
+  gone.is_cancelled->store(true);
   release.count_down();
   std::latch all(1);
   threads.run([&all] { all.count_down(); });

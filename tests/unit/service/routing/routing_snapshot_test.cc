@@ -20,7 +20,7 @@ using testing::HasSubstr;
 using testing::Not;
 
 // Two generations of a service; each answers with its name.
-class SiteTest : public testing::Test {
+class RoutingSnapshotTest : public testing::Test {
  protected:
   struct Version {
     explicit Version(const char* name) {
@@ -59,12 +59,12 @@ class SiteTest : public testing::Test {
   Dispatcher dispatcher_{deps_};
 };
 
-TEST_F(SiteTest, HasOnlyTheHostsPagesUntilThereIsOne) {
+TEST_F(RoutingSnapshotTest, HasOnlyTheHostsPagesUntilThereIsOne) {
   EXPECT_EQ(ask("GET", "/livez"), "200 ok\n");
   EXPECT_THAT(ask("POST", "/echo"), HasSubstr("404"));
 }
 
-TEST_F(SiteTest, IsTakenByAllRequestsThatComeAfterItsPublication) {
+TEST_F(RoutingSnapshotTest, IsTakenByAllRequestsThatComeAfterItsPublication) {
   serve(old_);
   EXPECT_EQ(ask("POST", "/echo"), "200 old");
   new_.plugin.echo.route = to_bento("/other");
@@ -73,7 +73,7 @@ TEST_F(SiteTest, IsTakenByAllRequestsThatComeAfterItsPublication) {
   EXPECT_EQ(ask("POST", "/other"), "200 new");
 }
 
-TEST_F(SiteTest, IsNotTakenByARequestWhoseHeadCameBefore) {
+TEST_F(RoutingSnapshotTest, IsNotTakenByARequestWhoseHeadCameBefore) {
   serve(old_);
   fakes::FakeExchange exchange("POST", "/echo");
   exchange.target = dispatcher_.plan(exchange.request()).target;
@@ -82,7 +82,7 @@ TEST_F(SiteTest, IsNotTakenByARequestWhoseHeadCameBefore) {
   EXPECT_EQ(exchange.response().body, "old");
 }
 
-TEST_F(SiteTest, TakesWithItAPathWithParameters) {
+TEST_F(RoutingSnapshotTest, TakesWithItAPathWithParameters) {
   old_.plugin.echo.route = to_bento("/models/{name}");
   serve(old_);
   fakes::FakeExchange exchange("POST", "/models/iris");
@@ -99,7 +99,7 @@ TEST_F(SiteTest, TakesWithItAPathWithParameters) {
   EXPECT_EQ(exchange.response().status, 200);
 }
 
-TEST_F(SiteTest, AnswersWhatWasNowhereWhenItsHeadCame) {
+TEST_F(RoutingSnapshotTest, AnswersWhatWasNowhereWhenItsHeadCame) {
   fakes::FakeExchange exchange("POST", "/echo");
   exchange.target = dispatcher_.plan(exchange.request()).target;
   serve(new_);
@@ -108,7 +108,7 @@ TEST_F(SiteTest, AnswersWhatWasNowhereWhenItsHeadCame) {
   EXPECT_EQ(deps_.slots, 0u);
 }
 
-TEST_F(SiteTest, IsHeldByItsRequestsAndByNobodyElse) {
+TEST_F(RoutingSnapshotTest, IsHeldByItsRequestsAndByNobodyElse) {
   serve(old_);
   const std::weak_ptr<const LiveService> service = old_.service;
   old_.service.reset();
@@ -120,7 +120,7 @@ TEST_F(SiteTest, IsHeldByItsRequestsAndByNobodyElse) {
   EXPECT_TRUE(service.expired());
 }
 
-TEST_F(SiteTest, CountsTheRequestsOfAGeneration) {
+TEST_F(RoutingSnapshotTest, CountsTheRequestsOfAGeneration) {
   serve(old_);
   std::size_t during = 0;
   old_.plugin.on_invoke = [&](bento_ctx*, const bento_value& in, bento_sink* sink,
@@ -133,7 +133,7 @@ TEST_F(SiteTest, CountsTheRequestsOfAGeneration) {
   EXPECT_EQ(old_.service->leases, 0u);
 }
 
-TEST_F(SiteTest, KeepsTheSeriesOfARouteThatIsGone) {
+TEST_F(RoutingSnapshotTest, KeepsTheSeriesOfARouteThatIsGone) {
   serve(old_);
   ask("POST", "/echo");
   new_.plugin.echo.route = to_bento("/other");
@@ -143,7 +143,7 @@ TEST_F(SiteTest, KeepsTheSeriesOfARouteThatIsGone) {
   EXPECT_THAT(metrics_.text(), HasSubstr("code=\"404\",method=\"POST\",route=\"__unmatched__\""));
 }
 
-TEST_F(SiteTest, RefusesTwoOnOnePathAndLeavesThePresentOne) {
+TEST_F(RoutingSnapshotTest, RefusesTwoOnOnePathAndLeavesThePresentOne) {
   serve(old_);
   load(new_);
   const Status status = fakes::serve(dispatcher_, {old_.service, new_.service});
@@ -152,15 +152,15 @@ TEST_F(SiteTest, RefusesTwoOnOnePathAndLeavesThePresentOne) {
 }
 
 // Its middleware changes the path after the snapshot was replaced.
-class SiteWithMiddlewareTest : public SiteTest {
+class RoutingSnapshotMiddlewareTest : public RoutingSnapshotTest {
  protected:
-  SiteWithMiddlewareTest() {
+  RoutingSnapshotMiddlewareTest() {
     rewrite_.size = sizeof rewrite_;
     rewrite_.name = to_bento("rewrite");
     rewrite_.user = this;
     rewrite_.on_request = [](void*, const bento_middleware* m, bento_exchange* e,
                              bento_error* error) {
-      auto& self = *static_cast<SiteWithMiddlewareTest*>(m->user);
+      auto& self = *static_cast<RoutingSnapshotMiddlewareTest*>(m->user);
       if (self.in_between_) self.in_between_();
       return e->set(e, to_bento("path"), to_bento(self.path_), error);
     };
@@ -173,13 +173,13 @@ class SiteWithMiddlewareTest : public SiteTest {
   std::function<void()> in_between_;
 };
 
-TEST_F(SiteWithMiddlewareTest, GoesOnInItsOwnGeneration) {
+TEST_F(RoutingSnapshotMiddlewareTest, GoesOnInItsOwnGeneration) {
   serve(old_);
   in_between_ = [this] { serve(new_); };
   EXPECT_EQ(ask("POST", "/echo"), "200 old");
 }
 
-TEST_F(SiteWithMiddlewareTest, DoesNotReachWhatOnlyTheNextGenerationHas) {
+TEST_F(RoutingSnapshotMiddlewareTest, DoesNotReachWhatOnlyTheNextGenerationHas) {
   serve(old_);
   path_ = "/other";
   in_between_ = [this] {
@@ -189,7 +189,7 @@ TEST_F(SiteWithMiddlewareTest, DoesNotReachWhatOnlyTheNextGenerationHas) {
   EXPECT_THAT(ask("POST", "/echo"), HasSubstr("404"));
 }
 
-TEST_F(SiteWithMiddlewareTest, ReachesTheHostsPages) {
+TEST_F(RoutingSnapshotMiddlewareTest, ReachesTheHostsPages) {
   serve(old_);
   path_ = "/livez";
   in_between_ = [this] { serve(new_); };
