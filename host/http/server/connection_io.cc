@@ -89,6 +89,14 @@ void ConnectionIo::keep_unread() {
   unread_ = in_;
 }
 
+void ConnectionIo::append_body(std::string&& body) {
+  if (body.size() <= kMaxCopied) {
+    out_ += body;
+  } else {
+    out_body_ = std::move(body);
+  }
+}
+
 ConnectionIo::Flush ConnectionIo::flush(TimePoint now) {
   if (unsent() > 0) {
     // We are dying, and the client was told so.

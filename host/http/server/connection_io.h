@@ -69,13 +69,7 @@ class ConnectionIo {
   // What is to be sent, in this order: the end of output(), to append to, and then one body.
   std::string& output() { return out_; }
   // `body` goes out behind output(); after it nothing may be appended until flush() says kSent.
-  void append_body(std::string&& body) {
-    if (body.size() <= kMaxCopied) {
-      out_ += body;
-    } else {
-      out_body_ = std::move(body);
-    }
-  }
+  void append_body(std::string&& body);
   std::size_t unsent() const { return out_.size() - out_sent_ + out_body_.size() - body_sent_; }
   // Little enough waits to be sent that a pipelined request may be answered behind it.
   bool has_room() const { return unsent() < kMaxPipelined && out_body_.empty(); }
