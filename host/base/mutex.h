@@ -1,5 +1,6 @@
-// Mutex, MutexLock and CondVar: std::mutex, std::unique_lock and std::condition_variable with the
-// annotations of base/thread_annotations.h. All of it is inline and costs what those cost.
+// Mutex, MutexLock, MutexUnlock and CondVar: std::mutex, std::unique_lock (and its opposite) and
+// std::condition_variable with the annotations of base/thread_annotations.h. All of it is inline
+// and costs what those cost.
 //
 //   Mutex mutex_;
 //   CondVar changed_;

@@ -144,8 +144,8 @@ class Future {
  public:
   Future(const bento_host* host, bento_ticket* ticket) : ticket_(ticket, Release{host}) {}
 
-  // [waits] Until the result is there, the call has failed, the request's deadline is past or its
-  // client is gone. Throws Error as Method::run() does. A result that is a view (std::string_view,
+  // [waits] Until the result is there, the call has failed or the request's deadline is past. If
+  // the client leaves, a call that is still queued fails; a worker's call is waited for. Throws Error as Method::run() does. A result that is a view (std::string_view,
   // TensorView) is valid while this Future lives; others are copies.
   Out get() {
     const bento_value* const* values = nullptr;
@@ -175,12 +175,13 @@ class Method {
       : runner_(runner), method_(method) {}
 
   // [waits] For the result; meanwhile the host lets another handler's thread run. Throws Error,
-  // with the HTTP status
+  // whose code or http_status() says
   //   500 for an input that the method does not take (an API that passes on what its client has
   //       sent declares {.input = method.input()}, so that its client is told instead);
-  //   413 for one that is larger than --max-queue-bytes allows at all;
-  //   503 when the runner's queue is full or its worker has died;
-  //   504 past the request's deadline, with code CANCELLED when the client is gone;
+  //   413 for one that is larger than --max-queue-bytes, or --max-queue, allows at all;
+  //   502 when the worker broke the protocol of its pipe;
+  //   503 when the runner's queue is full, max_latency_ms is over, or the worker has died;
+  //   504 past the request's deadline; code CANCELLED when its client has left while it was queued;
   // or with what the method itself has thrown, code and status. Out must own its memory: a method
   // that returns a std::string_view or a TensorView is called by async_run().
   Out run(Context& ctx, const In& input) const { return async_run(ctx, input).get(); }
