@@ -145,8 +145,9 @@ class Future {
   Future(const bento_host* host, bento_ticket* ticket) : ticket_(ticket, Release{host}) {}
 
   // [waits] Until the result is there, the call has failed or the request's deadline is past. If
-  // the client leaves, a call that is still queued fails; a worker's call is waited for. Throws Error as Method::run() does. A result that is a view (std::string_view,
-  // TensorView) is valid while this Future lives; others are copies.
+  // the client leaves, a call that is still queued fails; a worker's call is waited for. Throws
+  // Error as Method::run() does. A result that is a view (std::string_view, TensorView) is valid
+  // while this Future lives; others are copies.
   Out get() {
     const bento_value* const* values = nullptr;
     std::size_t n = 0;
