@@ -1,5 +1,5 @@
-// Generation: what is known of one loading of a service: for operators, and for its end. The
-// service itself is held by those who use it.
+// Generation: the record of one loaded generation of a service, for operators and for its end.
+// The users of the service own the service itself.
 #pragma once
 
 #include <atomic>
@@ -16,11 +16,11 @@ namespace bentohost::reload {
 
 enum class State {
   kStarting,  // not serving yet
-  kServing,   // what new requests get
-  kDraining,  // replaced, and requests are still with it
+  kServing,   // new requests go to it
+  kDraining,  // replaced; it still has requests
   kRetiring,  // its on_shutdown and destroy are being called
-  kRetired,   // ended; its image is mapped still
-  kUnmapped,  // ended, and gone
+  kRetired,   // ended; its image is still mapped
+  kUnmapped,  // ended, and its image is unmapped
 };
 const char* name_of(State state);
 

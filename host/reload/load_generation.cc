@@ -31,7 +31,7 @@ bool is_middleware_alone(const plugin::ServiceSpec& spec) {
 Result<LoadedGeneration> load_generation(const ServiceSlot& slot, Staged& staged,
                                          ServiceReaper& reaper) {
   const GenerationPtr generation = next_generation(slot, staged);
-  // Whatever becomes of it, what the loader has bound stays bound.
+  // Even if loading fails, the symbols that the loader has bound stay bound.
   plugin::note_unique_symbols(slot.path, staged.facts, staged.brought);
   auto loaded = service::LiveService::load(std::move(staged.config), slot.options.prefix);
   plugin::note_helper_libraries(slot.path, staged.brought, *staged.copy);

@@ -1,5 +1,5 @@
-// From a staged file to a service in this process: the plugin's code is loaded, opened and
-// describes itself; nothing of it is created yet. One thread at a time.
+// Turns a staged file into a service in this process: the plugin's code is loaded, opened and
+// describes itself; its create is not called yet. One thread at a time.
 #pragma once
 
 #include <memory>
@@ -12,14 +12,14 @@
 
 namespace bentohost::reload {
 
-// Both are for the slot's next generation. The last one who drops `live` has the reaper end it.
+// Both belong to the slot's next generation. When the last copy of `live` goes, the reaper ends it.
 struct LoadedGeneration {
   GenerationPtr generation;
   std::shared_ptr<service::LiveService> live;
 };
 
-// Takes `staged.config`. The errors are LiveService::load()'s, and INVALID_ARGUMENT for a service
-// that is to go around others and has more in it than middleware.
+// Moves from `staged.config`. The errors are LiveService::load()'s, and INVALID_ARGUMENT for a
+// service that wraps others (--use) and has more in it than middleware.
 Result<LoadedGeneration> load_generation(const ServiceSlot& slot, Staged& staged,
                                          ServiceReaper& reaper);
 

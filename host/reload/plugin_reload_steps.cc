@@ -14,7 +14,7 @@
 namespace bentohost::reload {
 namespace {
 
-constexpr std::size_t kKeptEnded = 8;  // generations that json() still tells of
+constexpr std::size_t kKeptEnded = 8;  // generations that json() still reports
 
 bool has_ended(const GenerationPtr& generation) {
   return generation->state == State::kRetired || generation->state == State::kUnmapped;
@@ -54,7 +54,7 @@ bool PluginReloadSteps::is_copy_serving() {
   const auto same = plugin::same_bytes(staged_->copy->readable(), slot_.current->copy->readable());
   if (!same.ok() || !*same) return false;
   const MutexLock lock(deps_.slots.mutex);
-  slot_.current->stamp = staged_->stamp;  // touched, or built again to the same
+  slot_.current->stamp = staged_->stamp;  // touched, or rebuilt with the same bytes
   return true;
 }
 
@@ -110,7 +110,7 @@ std::string PluginReloadSteps::missing_runners() const {
 
 Status PluginReloadSteps::try_samples() {
   const service::ServiceRoutesPtr routes = routing_.routes_of(slot_);
-  if (routes == nullptr) return {};  // middleware alone
+  if (routes == nullptr) return {};  // only middleware
   for (const plugin::ApiSpec& api : live_->spec().apis) {
     const bool is_json = api.in.kind == BENTO_JSON || api.in.kind == BENTO_TENSOR;
     if (api.in.sample.empty() || !is_json) continue;
@@ -136,15 +136,15 @@ void PluginReloadSteps::swap() {
   deps_.runners.metrics.generation(slot_.service).Set(static_cast<double>(generation_->number));
   keep(old);
   routing_.hand_over();
-  slot_.live = std::move(live_);  // the old one's last holder may have been this
+  slot_.live = std::move(live_);  // this may drop the last pointer to the old service
 }
 
-// The new generation is the slot's, and the old one among those that are told of.
+// Makes the new generation the slot's current one, and keeps the old one for reports.
 void PluginReloadSteps::keep(const GenerationPtr& old) {
   const MutexLock lock(deps_.slots.mutex);
   slot_.current = generation_;
   slot_.old.push_back(old);
-  // Those in use are told of, however many they are.
+  // Generations in use are all kept, however many there are.
   for (auto it = slot_.old.begin(); it != slot_.old.end() && slot_.old.size() > kKeptEnded;) {
     it = has_ended(*it) ? slot_.old.erase(it) : std::next(it);
   }

@@ -1,8 +1,8 @@
 // PluginReloadSteps: the ReloadSteps of a slot's real plugin: its file is staged and loaded, its
 // service and runners are brought up, and swap() puts the new generation into the slot.
 //
-// For the reloader's thread, which alone changes slots meanwhile; it takes the slots' mutex where
-// json() and has_changed() read. It owns the candidate, and refers to all else, which outlives it.
+// Threads: the reloader's alone, and no other thread changes slots meanwhile. It takes the slots'
+// mutex for data that json() and has_changed() read. It owns the candidate; all else outlives it.
 #pragma once
 
 #include <functional>
@@ -27,7 +27,7 @@ class PluginReloadSteps final : public ReloadSteps {
   struct Options {
     StageOptions stage;  // with `cancelled`, for the probe
     service::RunnerOptions runners;
-    Duration sample_limit{};  // of each
+    Duration sample_limit{};  // per sample
   };
   struct Deps {
     ServiceSlots& slots;
@@ -36,7 +36,7 @@ class PluginReloadSteps final : public ReloadSteps {
     service::Dispatcher& dispatcher;
     service::LiveService::RunnerDeps runners;
   };
-  // `slot` is one of the slots, and serves.
+  // `slot` is one of `deps.slots`, and has a generation that serves.
   PluginReloadSteps(ServiceSlot& slot, const Options& options, const Deps& deps);
 
   Serving serving() const override;

@@ -1,4 +1,4 @@
-// Progress: where the bringing up of a generation is, and how long each step took. One thread.
+// Progress: the current step of bringing up a generation, and how long each step took. One thread.
 #pragma once
 
 #include <utility>
@@ -8,21 +8,21 @@
 
 namespace bentohost::reload {
 
-// In their order. Each has a name, which is the label of bentohost_reload_total when it fails.
+// In order. Each step has a name, which is the label of bentohost_reload_total when the step fails.
 enum class Step {
   kCopy,       // the private copy
   kElf,        // the file's structure
   kProbe,      // loading and describing it in a child process
-  kAbi,        // within that: its ABI version
-  kOptions,    // against its schema
-  kSymbols,    // variables that it would share with what is loaded already
-  kLibraries,  // the libraries it brings: looked for and copied before the probe, compared after it
+  kAbi,        // within the probe: its ABI version
+  kOptions,    // checked against its schema
+  kSymbols,    // variables that it would share with plugins that are loaded already
+  kLibraries,  // the libraries it brings: found and copied before the probe, compared after it
   kLoad,       // dlopen, open, describe
   kCreate,
   kOnStartup,
-  kRoutes,   // together with everybody's else
-  kRunners,  // each worker of each runner up
-  kSample,   // each API's own sample
+  kRoutes,   // made together with all other services' routes
+  kRunners,  // waits until each worker of each runner is up
+  kSample,   // each API answers its own sample
   kOnReady,
   kSwap,
 };
@@ -39,7 +39,7 @@ class Progress {
   }
   Step step() const { return step_; }
   void end() { note(); }
-  // Once it has ended: of the steps that were entered, in the order in which they first were.
+  // After end(): the durations of the steps that were entered, in the order of their first entry.
   const std::vector<std::pair<Step, Duration>>& took() const { return took_; }
   Duration total() const {
     Duration sum{};

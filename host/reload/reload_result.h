@@ -1,4 +1,4 @@
-// ReloadResult: how a reload has ended. A value.
+// ReloadResult: how a reload ended. A value.
 #pragma once
 
 #include <cstdint>
@@ -10,17 +10,16 @@
 namespace bentohost::reload {
 
 struct ReloadResult {
-  Status status;  // OK: the file serves; else why not
+  Status status;  // OK: the file serves; otherwise why it does not
   // The label of bentohost_reload_total: "ok", "unchanged", or the name of the step that failed.
-  // For reloads that were not begun, which are not counted: "unknown" (no such service), "busy"
-  // (too many wait), "stopping".
+  // Reloads that were not begun are not counted: "unknown" (the service does not exist), "busy"
+  // (too many reloads wait), "stopping".
   std::string result;
-  std::uint64_t generation = 0;  // that serves now
+  std::uint64_t generation = 0;  // the one that serves now
   Progress progress;
 
-  // 200; 422 for what is wrong with the plugin itself; 409 for what may be otherwise when it is
-  // tried again: the steps copy, libraries and runners; 404 and 503 for a reload that was not
-  // begun.
+  // 200; 422 if the plugin itself is faulty; 409 if a retry may succeed: the steps copy, libraries
+  // and runners; 404 and 503 for a reload that was not begun.
   int http_status() const;
 };
 

@@ -18,8 +18,8 @@ std::int64_t milliseconds(Duration duration) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
 }
 
-// A call into a plugin that may not return. It is made if a thread takes it before the transaction,
-// which takes it to give it up.
+// A call into a plugin that may not return. A thread takes it to make the call, or the transaction
+// takes it to give up on it: whichever comes first.
 struct LimitedCall {
   std::atomic<bool> is_taken = false;
   std::promise<Status> result;
@@ -48,7 +48,7 @@ ReloadResult ReloadTransaction::run() && {
   return outcome;
 }
 
-// Whether the new generation serves; else nothing has changed. An error is that of
+// Returns whether the new generation serves; if not, nothing has changed. An error comes from
 // progress_.step().
 Result<bool> ReloadTransaction::replace() {
   progress_.enter(Step::kCopy);
@@ -77,7 +77,7 @@ Result<bool> ReloadTransaction::replace() {
   return true;
 }
 
-// A call that does not return keeps its thread and its service, which ends when it does.
+// A call that does not return keeps its thread and its service; the service ends when it returns.
 Status ReloadTransaction::call_plugin() {
   const TimePoint deadline = deps_.clock.now() + options_.start_limit;
   const auto call = std::make_shared<LimitedCall>();
@@ -92,7 +92,7 @@ Status ReloadTransaction::call_plugin() {
   if (deps_.is_cancelled) return cancelled();
   const std::string what =
       "service " + steps_->serving().service + ": " + name_of(progress_.step());
-  if (!is_begun) {  // no thread has come to it, and none will now
+  if (!is_begun) {  // no thread has taken the call, and none will now
     return Status(BENTO_RESOURCE_EXHAUSTED, what + " was not called: " + std::to_string(kMaxCalls) +
                                                 " others have never returned; restart bentohost");
   }

@@ -1,5 +1,5 @@
-// ReloadTransaction: replaces the generation of one service by what is in its file now. A value
-// that is run once. Its steps, in the only legal order:
+// ReloadTransaction: replaces the generation of one service by the present contents of its file.
+// A value that is run once. Its steps, in the only legal order:
 //
 //   step        limit         what it does                              undone by
 //   copy        longest_wait  private copy of the file                  removing the copy
@@ -7,8 +7,8 @@
 //   libraries   longest_wait  copies of the libraries that it brings    removing the copies
 //   probe, abi  probe_limit   loads the copy in a child process         killing the child
 //   options                   checks the options against its schema
-//   symbols                   compares its variables with those loaded
-//   libraries                 compares its libraries with those loaded
+//   symbols                   compares its variables with the loaded ones
+//   libraries                 compares its libraries with the loaded ones
 //   load                      dlopen, open, describe                    close (*)
 //   create      start_limit   calls the plugin's create                 destroy (*)
 //   on_startup  start_limit   calls it, then starts the runners         on_shutdown, their end (*)
@@ -18,17 +18,17 @@
 //   on_ready    start_limit   calls it
 //   swap                      the new generation serves from now on     (it cannot fail)
 //
-// The limits are those of StageOptions and ReloadOptions; a sample has start_limit for each API.
+// The limits are those of StageOptions and ReloadOptions; sample has start_limit for each API.
 // (*) by the reaper, on a thread of its own, once nobody holds the candidate.
 //
-// A step that fails, is late or is cancelled is the last one. All that was begun is undone by
-// dropping the ReloadSteps, the old generation serves on, and the result names the step.
-// Cancellation is looked at where the transaction waits: in probe, create, on_startup, runners and
-// on_ready. Where the file or its copy is what serves already, the transaction ends before the
+// A step that fails, is late or is cancelled is the last one. Dropping the ReloadSteps undoes
+// everything that was begun, the old generation serves on, and the result names the step.
+// The transaction checks for cancellation where it waits: in probe, create, on_startup, runners and
+// on_ready. If the file or its copy is the one that serves already, the transaction ends before the
 // probe with "unchanged", unless it is forced.
 //
-// It runs on one thread, which is no loop's. The plugin's create, on_startup and on_ready are
-// called on threads that they may keep for good. It owns its ReloadSteps, and refers to its Deps.
+// It runs on one thread, which must not be a loop's. The plugin's create, on_startup and on_ready
+// are called on threads that they may keep forever. It owns its ReloadSteps, but not its Deps.
 #pragma once
 
 #include <atomic>
@@ -46,24 +46,24 @@
 namespace bentohost::reload {
 
 struct ReloadOptions {
-  bool force = false;                               // also when the file is the one that serves
-  Duration start_limit = std::chrono::seconds(60);  // of each step that the table says it for
+  bool force = false;                               // even if the file is the one that serves
+  Duration start_limit = std::chrono::seconds(60);  // for each step that has it in the table
   bool tries_samples = false;
 };
 
 class ReloadTransaction {
  public:
-  // The threads behind `run_call`: so many calls into plugins may never return, and with the next
-  // one a reload fails for want of a thread.
+  // The number of threads behind `run_call`. When this many calls into plugins have never returned,
+  // the next reload fails because no thread is left.
   static constexpr std::size_t kMaxCalls = 16;
 
   struct Deps {
     const Clock& clock;
     observe::Metrics& metrics;
     const std::atomic<bool>& is_cancelled;
-    // Calls the function once, on a thread that it may keep, as soon as there is one.
+    // Calls the function once, on a thread that it may keep, as soon as a thread is free.
     std::function<void(std::function<void()>)> run_call;
-    // Waits a moment, between two looks at the runners.
+    // Waits a moment between two checks of the runners.
     std::function<void()> pause;
   };
 

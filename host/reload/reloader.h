@@ -1,4 +1,4 @@
-// Reloader: reloads asked for by anyone, done one after the other on a thread of its own.
+// Reloader: takes reload requests from any thread and runs them one by one on its own thread.
 #pragma once
 
 #include <cstddef>
@@ -22,13 +22,13 @@ class Reloader {
   Reloader& operator=(const Reloader&) = delete;
 
   void start();
-  // Beyond, those that have a `done` are refused.
+  // Beyond this many, requests that have a `done` are refused.
   static constexpr std::size_t kMaxWaiting = 64;
-  // [any] `done` is called on the reloader's thread, and must not wait; or, after stop() and where
-  // too many wait, here and with UNAVAILABLE. Without `done`, what waits already is not queued
-  // again.
+  // [any] `done` is called on the reloader's thread, and must not wait; after stop(), or when too
+  // many requests wait, it is called on this thread with UNAVAILABLE. A request without `done` is
+  // dropped if the same one waits already.
   void request(std::string service, bool force, Done done = nullptr);
-  // The one at work does not wait for its plugin any more, the others are refused.
+  // The running reload stops waiting for its plugin; the waiting requests are refused.
   void stop();
 
  private:

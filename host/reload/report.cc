@@ -8,7 +8,7 @@
 namespace bentohost::reload {
 namespace {
 
-// ,"name":"text" or, for the first member, without the comma.
+// Appends ,"name":"text" or, for the first member, the same without the comma.
 void member(std::string& out, std::string_view name, std::string_view text) {
   if (out.back() != '{') out += ',';
   out += '"';

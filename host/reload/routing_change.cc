@@ -11,7 +11,7 @@ bool goes_around(const ServiceSlotOptions& options, const std::string& service) 
 
 }  // namespace
 
-// What goes around `service`, with `live` in place of what `changed` has.
+// The middleware that wraps `service`, with `live` in place of the service in `changed`.
 std::vector<std::shared_ptr<const service::LiveService>> RoutingChange::around(
     const std::string& service, const ServiceSlot& changed,
     const std::shared_ptr<service::LiveService>& live) const {

@@ -1,8 +1,8 @@
-// RoutingChange: the routes that become others when one service does, or all of them at the start,
-// and the snapshot of all services' routes as it will be then. Nothing of it is seen by requests
-// until publish(); dropped before that, it lets go of the services that it holds.
+// RoutingChange: the new routes for the replacement of one service, or of all services at the
+// start, and the resulting snapshot of all routes. Requests do not see the change until publish();
+// if it is dropped before that, it lets go of the services that it holds.
 //
-// One thread at a time, that which may change the slots. It refers to the slots and the dispatcher.
+// Threads: only the thread that may change the slots. Slots and dispatcher must outlive it.
 #pragma once
 
 #include <memory>
@@ -20,18 +20,17 @@ class RoutingChange {
   RoutingChange(service::Dispatcher& dispatcher, ServiceSlots& slots)
       : dispatcher_(dispatcher), slots_(slots) {}
 
-  // The slot's service is to be `live`; null: it is the one that the slot has, and its routes are
-  // made for the first time. Adds the routes of the slot or, where it goes around others, of each
-  // service that it goes around, and makes the snapshot with all that were added so far. The errors
-  // are Dispatcher::make_routes() and make_snapshot()'s: FAILED_PRECONDITION names two routes that
-  // collide.
+  // The slot's service becomes `live`; null: it stays, and its routes are made for the first time.
+  // Adds the routes of the slot or, if it wraps other services, of each service that it wraps, and
+  // makes the snapshot with all routes added so far. The errors are those of make_routes() and
+  // make_snapshot() of Dispatcher: FAILED_PRECONDITION names two routes that collide.
   Status add(const ServiceSlot& slot, const std::shared_ptr<service::LiveService>& live = nullptr);
   // The routes that were added for this slot itself; null if none were.
   service::ServiceRoutesPtr routes_of(const ServiceSlot& slot) const;
 
-  // New requests get the new routes, once all were added.
+  // Makes new requests use the new routes. Call it once all were added.
   void publish();
-  // After publish(): the slots let go of the old routes for the new ones.
+  // After publish(): replaces the old routes in the slots by the new ones.
   void hand_over();
 
  private:

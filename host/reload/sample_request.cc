@@ -7,9 +7,9 @@
 namespace bentohost::reload {
 namespace {
 
-constexpr std::size_t kMaxQuoted = 400;  // of an answer, in an error
+constexpr std::size_t kMaxQuoted = 400;  // bytes of a response, in an error
 
-// Kept by whoever answers, however late.
+// The handler keeps it alive until it answers, however late.
 class SampleExchange final : public http::Exchange,
                              public std::enable_shared_from_this<SampleExchange> {
  public:
@@ -74,7 +74,7 @@ class SampleExchange final : public http::Exchange,
     end();
   }
   void after_sent(std::function<void()> f) override { after_sent_.push_back(std::move(f)); }
-  // The one who tries keeps the time.
+  // try_route() enforces its own time limit.
   void answer_by(TimePoint, std::shared_ptr<http::DeadlineResponder>) override {}
   void tighten_deadline(TimePoint) override {}
   std::shared_ptr<const std::atomic<bool>> cancelled() const override { return gone_; }

@@ -1,5 +1,5 @@
-// A trial request: one that comes from nowhere and whose answer nobody gets, to see whether a
-// generation that does not serve yet would.
+// A trial request: it has no client, and its response is only checked, to see whether a generation
+// that does not serve yet would work.
 #pragma once
 
 #include <string>
@@ -10,8 +10,8 @@
 
 namespace bentohost::reload {
 
-// Has `route` answer a request with this body. (waits) OK for 2xx; else UNAVAILABLE with the
-// answer, or DEADLINE_EXCEEDED after `longest`.
+// Has `route` answer a request with this body. (waits) OK for 2xx; otherwise UNAVAILABLE, which
+// quotes the response, or DEADLINE_EXCEEDED after `longest`.
 Status try_route(service::Dispatcher& dispatcher,
                  const std::shared_ptr<const service::Route>& route, std::string content_type,
                  std::string body, const Clock& clock, Duration longest);

@@ -13,7 +13,7 @@
 namespace bentohost::reload {
 namespace {
 
-// So many plugins may hang in their end before others have to wait for them.
+// This many plugins may hang in their end before others have to wait for them.
 constexpr std::size_t kThreads = 32;
 constexpr Duration kPoll = std::chrono::milliseconds(1);
 
@@ -42,7 +42,7 @@ struct ServiceReaper::Shared {
       : clock(its_clock),
         metrics(its_metrics),
         unmaps(its_unmaps),
-        // A stop needs one, when there may be none to be had.
+        // One thread is kept: the system may refuse to start one when the host stops.
         threads({.max_threads = kThreads, .permits = kThreads, .kept_threads = 1}) {}
 
   void retire(service::LiveService* raw, const GenerationPtr& generation);
@@ -87,7 +87,7 @@ ServiceReaper::ServiceReaper(const Clock& clock, observe::Metrics& metrics, bool
 std::shared_ptr<service::LiveService> ServiceReaper::adopt(
     std::unique_ptr<service::LiveService> service, GenerationPtr generation) {
   shared_->metrics.generations_mapped(generation->service).Increment();
-  // Once called it holds nothing: the generation's weak pointer keeps it, and it the generation.
+  // A call empties the deleter: generation->live keeps the deleter, so it must not keep generation.
   return {service.release(), [shared = shared_, generation = std::move(generation)](
                                  service::LiveService* raw) mutable {
             const auto here = std::move(shared);
@@ -100,7 +100,7 @@ std::shared_ptr<service::LiveService> ServiceReaper::adopt(
 }
 
 bool ServiceReaper::stop(TimePoint deadline) {
-  // What no thread has begun would be done by this one, which is not to hang in a plugin.
+  // ThreadPool::stop() runs queued ends on this thread, which must not hang in a plugin: so wait.
   while (shared_->waiting.load() != 0) {
     if (shared_->clock.now() >= deadline) return false;
     std::this_thread::sleep_for(kPoll);

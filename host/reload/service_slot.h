@@ -1,10 +1,10 @@
-// ServiceSlot: the place of one service in the host, whatever its generation: what the command line
-// asks for, the generation that serves, and the generations before it. ServiceSlots are all of
-// them.
+// ServiceSlot: the slot of one service in the host, across its generations: its options from the
+// command line, the generation that serves, and the generations before it. ServiceSlots has all
+// slots of the host.
 //
-// The slots are made once and stay where they are. One thread at a time changes them: main at the
-// start and at the end, the reloader in between. What is guarded by `mutex` may be read by any
-// thread that holds it, and so may what is set at the start and changes no more.
+// The slots are created once and do not move. One thread at a time changes them: main at the start
+// and at the end, the reloader in between. Any thread may read members that are guarded by `mutex`
+// if it holds the mutex, and members that are set at the start and never change.
 #pragma once
 
 #include <cstdint>
@@ -20,32 +20,32 @@
 
 namespace bentohost::reload {
 
-// What the command line asks for, once for each service.
+// The command line's options for one service.
 struct ServiceSlotOptions {
   std::string library;  // a bare name or a path
   std::string prefix;   // of its routes: "" or "/iris"
-  // Of --use alone: middleware that goes around other services.
+  // For --use only: middleware that wraps other services.
   bool is_around = false;
-  std::string around;  // the service that it goes around; "": around each
-  std::string name;    // what the middleware's service must be called
+  std::string around;  // the service that it wraps; "": all of them
+  std::string name;    // the name that the middleware's service must have
 };
 
 struct ServiceSlot {
   ServiceSlotOptions options;
-  std::string path;     // of the plugin's file, set at the start
-  std::string service;  // its name, set at the start
+  std::string path;     // of the plugin's file; set at the start
+  std::string service;  // the service's name; set at the start
   std::shared_ptr<service::LiveService> live;
   service::ServiceRoutesPtr routes;  // null where options.is_around
   // Guarded by the mutex of ServiceSlots:
   GenerationPtr current;          // null until the service is loaded
   std::deque<GenerationPtr> old;  // the newest last
-  plugin::FileStamp tried;        // of the file that was last looked at, and is not served
+  plugin::FileStamp tried;        // of the file that was tried last and does not serve
   std::uint64_t reloads = 0, failures = 0;
   std::string last_error;  // a JSON object; "" for none
 };
 
 struct ServiceSlots {
-  std::deque<ServiceSlot> all;  // in the order of the options, those around come last
+  std::deque<ServiceSlot> all;  // in the order of the options; middleware (--use) comes last
   mutable Mutex mutex;
 };
 

@@ -95,7 +95,7 @@ Status ServiceTable::load_all(std::vector<Staged> staged) {
   for (std::size_t i = 0; i < staged.size(); ++i) {
     ServiceSlot& slot = slots_.all[i];
     const std::string context = slot.path + ": ";
-    // Between two plugins it may even be meant.
+    // Only a warning: two plugins may share a variable on purpose.
     Status status = plugin::check_unique_symbols(staged[i].facts, staged[i].brought);
     if (!status.ok()) log_warning(context + status.message());
     if (status = plugin::check_helper_libraries(staged[i].brought); !status.ok()) {
@@ -111,7 +111,7 @@ Status ServiceTable::load_all(std::vector<Staged> staged) {
 }
 
 Status ServiceTable::create_all() {
-  // Those around first: what they wrap may ask for them at once.
+  // Middleware (--use) first: the services that it wraps may need it at once.
   for (const bool is_around : {true, false}) {
     for (ServiceSlot& slot : slots_.all) {
       if (slot.options.is_around != is_around) continue;
@@ -221,7 +221,7 @@ std::vector<std::shared_ptr<service::LiveService>> ServiceTable::still_held() co
   return held;
 }
 
-// What has been answered may be let go of a moment later.
+// Waits, because a service may be released a moment after its last response.
 bool ServiceTable::await_release(TimePoint deadline) const {
   while (!still_held().empty()) {
     if (clock_.now() >= deadline) return false;
@@ -237,7 +237,7 @@ bool ServiceTable::stop(TimePoint deadline, bool are_in_use) {
     }
     for (ServiceSlot& slot : slots_.all) slot.routes.reset();
     for (ServiceSlot& slot : slots_.all) slot.live.reset();
-    // A request whose connection was aborted waits for its runner still.
+    // A request whose connection was aborted may still wait for its runner.
     const TimePoint runners_end = clock_.now() + ServiceReaper::kRunnerExitTime;
     for (const auto& live : still_held()) live->stop_runners(runners_end);
     are_in_use = !await_release(deadline);
@@ -249,12 +249,12 @@ bool ServiceTable::stop(TimePoint deadline, bool are_in_use) {
   }
   const bool have_started = starters_.stop(deadline) == 0;
   const bool have_ended = reaper_.stop(deadline);
-  // Here, for who has not ended may keep our destructor from being called.
+  // Here, because a plugin that has not ended may keep our destructor from being called.
   folder_.reset();
   return have_started && have_ended && !are_in_use;
 }
 
-// ---- what there is ----
+// ---- look-ups and reports ----
 
 ServiceSlot* ServiceTable::find(std::string_view service) {
   const auto at = std::find_if(slots_.all.begin(), slots_.all.end(),

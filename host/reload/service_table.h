@@ -1,9 +1,9 @@
-// ServiceTable: all services of the host, each in its slot: their start, all or none; whether they
-// are ready; what operators are told of them; their reloads, of which each is a ReloadTransaction;
-// and their end.
+// ServiceTable: all services of the host, each in its slot. It starts them, all or none; says
+// whether they are ready; reports on them to operators; reloads them, each reload being a
+// ReloadTransaction; and ends them.
 //
-// Start, reloads and end come from one thread at a time, that is not a loop's; what is marked [any]
-// from any thread. It owns the slots, the private copies, and the threads that plugins may hang in.
+// Start, reloads and end come from one thread at a time, not a loop's; functions marked [any], from
+// any thread. It owns the slots, the private copies, and the threads that plugins may hang in.
 #pragma once
 
 #include <atomic>
@@ -27,19 +27,19 @@
 namespace bentohost::reload {
 
 struct ServiceTableOptions {
-  std::vector<ServiceSlotOptions> slots;  // those around come last
+  std::vector<ServiceSlotOptions> slots;  // middleware (--use) comes last
   StageOptions stage;
   std::vector<std::string> plugin_folders;
-  // At the start, before any of them is loaded: whether the other options fit these names.
+  // Called at the start, before any plugin is loaded: checks the other options against these names.
   std::function<Status(const std::vector<std::string>& services,
                        const std::vector<std::string>& runners)>
       check_names;
   service::RunnerOptions runners;
   std::string copy_dir;
-  // In a reload: how long each step may take that has this limit (reload_transaction.h).
+  // In a reload: the limit of the steps that have start_limit in reload_transaction.h.
   Duration start_limit = std::chrono::seconds(60);
-  bool unmaps = false;         // retired generations
-  bool tries_samples = false;  // each API's own, before the swap
+  bool unmaps = false;         // whether retired generations are unmapped
+  bool tries_samples = false;  // whether each API's own sample is tried before the swap
 };
 
 class ServiceTable {
@@ -54,33 +54,33 @@ class ServiceTable {
   ServiceTable(ServiceTableOptions options, Deps deps);
   ~ServiceTable();
 
-  // ---- from one thread, that is not a loop's ---------------------------------------------------
-  // Loads and starts all of them, or none; their routes are published, their runners on their way
-  // when the loops run. Errors name the plugin and what was wrong.
+  // ---- from one thread, not a loop's -----------------------------------------------------------
+  // Loads and starts all services, or none; publishes their routes; their runners start when the
+  // loops run. Errors name the plugin and what was wrong.
   Status start();
-  // Until then: whether they ever may, as LiveService::may_get_ready.
+  // Before ready(): whether the services can still become ready, as LiveService::may_get_ready.
   Status may_get_ready() const;
-  // The runners answer: on_ready, of each.
+  // Call it when the runners are up: calls on_ready of each service.
   Status ready();
-  // A new generation of the service, if its file is another than the one that serves, or `force`:
-  // one ReloadTransaction. After start().
+  // Brings up a new generation of the service if its file is not the one that serves, or if
+  // `force`: one ReloadTransaction. After start().
   ReloadResult reload(std::string_view service, bool force);
-  // Once in a while: says which generations are still held by requests long after their end.
+  // Call it once in a while: logs which generations are still in use long after their replacement.
   void look_after_draining();
-  // The services' end: they are not asked for any more. False: a plugin has not returned from its
-  // end by `deadline`. `are_in_use`: handlers have not returned, so that nothing is destroyed.
+  // Ends the services, which get no more requests. False: a plugin has not returned from its end
+  // by `deadline`. `are_in_use`: handlers have not returned, so that nothing is destroyed.
   bool stop(TimePoint deadline, bool are_in_use);
 
-  // [any] Ends a reload that waits for a plugin or its runners: it fails, and so do all that
-  // follow.
+  // [any] Ends a reload that waits for a plugin or its runners: it fails, and so do all later
+  // reloads.
   void cancel_reloads() { are_cancelled_ = true; }
 
   // ---- [any] -----------------------------------------------------------------------------------
   std::vector<std::string> services() const;  // names
-  // The files that are watched for changes: service and path, as given.
+  // The files to watch for changes: service and path, as given.
   std::vector<std::pair<std::string, std::string>> files() const;
-  // Whether the file is another than the one that serves, and than the last one that could not, as
-  // far as its state tells.
+  // Whether the file differs, judged by its state alone, from the one that serves and from the last
+  // one that failed.
   bool has_changed(std::string_view service) const;
   // {"plugins":[...]}: generations, states, requests, build ids, times, the last error.
   std::string json() const;
@@ -108,7 +108,7 @@ class ServiceTable {
   const PluginReloadSteps::Options step_options_;
   std::unique_ptr<plugin::CopyFolder> folder_;  // null before the start and after the end
   ServiceReaper reaper_;
-  ThreadPool starters_;  // of calls into plugins that might not return
+  ThreadPool starters_;  // for calls into plugins, which might not return
   ServiceSlots slots_;
 };
 

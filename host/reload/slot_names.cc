@@ -36,7 +36,7 @@ Status check_slot_names(const ServiceSlots& slots) {
       return other.service == slot->service;
     });
     if (same == slots.all.end()) continue;
-    // Two services may be meant, and one has to be renamed; two --use of one middleware are not.
+    // Two services may be intended, so one has to be renamed; two --use of one middleware are not.
     if (slot->options.is_around && same->options.is_around) {
       return invalid("--use " + slot->service +
                      " is given twice: it goes around each service, or one");

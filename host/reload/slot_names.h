@@ -1,5 +1,4 @@
-// The names in the slots at the start, once each plugin has said what its service is called:
-// whether they can stand beside each other. Pure.
+// Checks the slots' service names at the start, once each plugin has named its service. Pure.
 #pragma once
 
 #include "base/status.h"
@@ -7,8 +6,8 @@
 
 namespace bentohost::reload {
 
-// INVALID_ARGUMENT names the first fault: a --use around a service that is not there, one
-// middleware in two --use, two services of one name.
+// INVALID_ARGUMENT names the first fault: a --use around a service that does not exist, the same
+// middleware in two --use, two services with the same name.
 Status check_slot_names(const ServiceSlots& slots);
 
 }  // namespace bentohost::reload

@@ -1,5 +1,5 @@
-// Staging: from a plugin's file to one that can be loaded: copied, checked, tried out in a child
-// process, its options checked. No plugin code runs in this process before all of it has passed.
+// Staging: prepares a plugin's file for loading. The file is copied, checked and probed in a child
+// process, and its options are checked. No plugin code runs in this process before all has passed.
 #pragma once
 
 #include <atomic>
@@ -15,15 +15,15 @@
 
 namespace bentohost::reload {
 
-// What is the same for all.
+// Options that all plugins share.
 struct StageOptions {
   std::string exe, host_version;
   // The options that were given for a service, as a JSON object.
   std::function<std::string(const std::string& service)> settings;
-  Duration quiet{};                                  // how long a file must have been left alone
+  Duration quiet{};                                  // a file must be unchanged for this long
   Duration longest_wait = std::chrono::seconds(10);  // ... and how long to wait for that
   Duration probe_limit = std::chrono::seconds(10);
-  const std::atomic<bool>* cancelled = nullptr;  // null: nobody does
+  const std::atomic<bool>* cancelled = nullptr;  // null: never cancelled
 };
 
 struct Staged {
@@ -36,16 +36,16 @@ struct Staged {
   std::vector<std::string> runners;  // SERVICE.RUNNER
 };
 
-// The first half: only copies are made and looked at. Errors name the file; `progress` says where.
+// First half: only makes and reads copies. Errors name the file; `progress` has the failed step.
 Result<Staged> copy_plugin(plugin::CopyFolder& folder, const std::string& path,
                            const StageOptions& options, Progress& progress);
-// The second: the child process is started by this thread; it is of low priority when others serve
-// meanwhile.
+// Second half: this thread starts the child process, at low priority if other services are
+// serving.
 Status try_plugin(Staged& staged, const StageOptions& options, bool is_low_priority,
                   Progress& progress);
 
-// Where bare plugin names are looked for: $BENTOHOST_PLUGIN_PATH (colons between), `subfolder` of
-// the build or installation that `exe` belongs to, the working directory.
+// The search path for bare plugin names: $BENTOHOST_PLUGIN_PATH (separated by colons), `subfolder`
+// of the build or installation that `exe` belongs to, the working directory.
 std::vector<std::string> plugin_folders(const std::string& exe, const std::string& subfolder);
 
 }  // namespace bentohost::reload

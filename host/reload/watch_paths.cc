@@ -8,7 +8,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kMaxLinks = 40;  // as the kernel follows: ELOOP
+constexpr int kMaxLinks = 40;  // the kernel's limit (ELOOP)
 
 }  // namespace
 

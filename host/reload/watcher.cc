@@ -21,7 +21,7 @@ namespace {
 constexpr std::uint32_t kEvents = IN_CLOSE_WRITE | IN_MODIFY | IN_CREATE | IN_MOVED_TO |
                                   IN_MOVED_FROM | IN_DELETE | IN_ATTRIB | IN_DELETE_SELF |
                                   IN_MOVE_SELF | IN_ONLYDIR;
-// A folder that was not there, or went away and came back, is found again within that.
+// How often missing folders are looked for: they may appear, or go away and come back.
 constexpr Duration kLookAgain = std::chrono::seconds(1);
 
 }  // namespace
@@ -45,7 +45,7 @@ void Watcher::stop() {
   thread_.join();
 }
 
-// Those that are to be watched now: a link that was switched leads elsewhere.
+// Updates the set of watched folders: a link that was switched leads elsewhere.
 Status Watcher::watch_folders() {
   std::set<std::string> wanted;
   for (const auto& [name, path] : files_) wanted.merge(folders_to_watch(path));
@@ -67,7 +67,7 @@ Status Watcher::watch_folders() {
   return {};
 }
 
-// Whether there were any.
+// Reads all pending events; returns whether there were any.
 bool Watcher::take_events() {
   alignas(inotify_event) char buffer[16384];
   bool any = false;

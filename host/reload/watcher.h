@@ -1,4 +1,4 @@
-// Watcher: tells when a watched file has become another and has been left alone since. (inotify(7))
+// Watcher: reports files that may have changed, once they have been left alone. (inotify(7))
 #pragma once
 
 #include <functional>
@@ -17,14 +17,14 @@ namespace bentohost::reload {
 
 class Watcher {
  public:
-  // Changes are told when nothing has happened in the files' folders for so long: a build that
-  // writes for seconds is one change, and so are a thousand touches.
+  // Changes are reported when nothing has happened in the files' folders for this long: a build
+  // that writes for seconds is one change, and so are a thousand touches.
   static constexpr Duration kQuiet = std::chrono::milliseconds(200);
-  // ... or for so long something has: their folder may be one where something always does.
+  // ... or this long after the first change, in case the folders never go quiet.
   static constexpr Duration kLongest = std::chrono::seconds(1);
 
   // Each file has a name. `on_change(name)` is called on the watcher's thread, for each file that
-  // may have changed; whether it has is for it to find out.
+  // may have changed; the callback must check whether it has.
   using OnChange = std::function<void(const std::string& name)>;
   Watcher(std::vector<std::pair<std::string, std::string>> files, OnChange on_change)
       : files_(std::move(files)), on_change_(std::move(on_change)) {}
@@ -32,7 +32,7 @@ class Watcher {
   Watcher(const Watcher&) = delete;
   Watcher& operator=(const Watcher&) = delete;
 
-  // RESOURCE_EXHAUSTED when the system gives no watches: "... fs.inotify.max_user_watches".
+  // RESOURCE_EXHAUSTED when the system is out of watches: "... fs.inotify.max_user_watches".
   Status start();
   void stop();
 

@@ -1,6 +1,6 @@
-// Backoff: when a worker that ended is started again. Pure. A worker that had served is replaced at
-// once; one that fails before it has served is given 0.1 s, 0.2 s, ... up to 10 s; exit code 78
-// (EX_CONFIG of sysexits.h) says that trying again is useless.
+// Backoff: when to restart a worker that ended. Pure. A worker that has served is replaced at once;
+// a worker that fails before it has served is restarted after 0.1 s, 0.2 s, ... up to 10 s; exit
+// code 78 (EX_CONFIG of sysexits.h) means that trying again is useless.
 #pragma once
 
 #include <algorithm>
@@ -14,10 +14,10 @@ class Backoff {
  public:
   static constexpr Duration kFirst = std::chrono::milliseconds(100);
   static constexpr Duration kLongest = std::chrono::seconds(10);
-  // So many failures in a row and callers are refused at once instead of waiting for the next try.
+  // After this many failures in a row, callers are refused at once; they do not wait for a retry.
   static constexpr unsigned kHopeless = 3;
 
-  // After the end of a worker: how long to wait.
+  // How long to wait before the restart of a worker that ended.
   Duration next(bool had_served) {
     if (had_served) {
       failures_ = 0;

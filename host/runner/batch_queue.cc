@@ -6,7 +6,7 @@
 namespace bentohost::runner {
 
 bool BatchQueue::has_room(std::size_t calls, std::size_t bytes) const {
-  // What is put back may have made it fuller than full.
+  // Calls that were put back may have taken the queue past its limits.
   return calls_.size() <= policy_.max_queue && calls <= policy_.max_queue - calls_.size() &&
          bytes_ <= policy_.max_queue_bytes && bytes <= policy_.max_queue_bytes - bytes_;
 }
@@ -32,7 +32,7 @@ CallPtr BatchQueue::pop_front() {
 
 std::vector<CallPtr> BatchQueue::take(TimePoint now, std::size_t idle_workers,
                                       std::vector<CallPtr>& dropped) {
-  // By calls, not rows: a share that is a little uneven costs less than counting rows.
+  // Shares are counted in calls, not rows: a slightly uneven share costs less than counting rows.
   const std::size_t share =
       (calls_.size() + idle_workers - 1) / std::max<std::size_t>(idle_workers, 1);
   std::vector<CallPtr> batch;

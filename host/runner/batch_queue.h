@@ -1,9 +1,9 @@
 // BatchQueue: the calls that wait for a worker, for one runner method, and the policy by which they
 // become batches. Pure: no threads, no descriptors, time is an argument.
 //
-// The policy: whoever has an idle worker takes at once, so that an idle worker never waits; batches
-// form because calls arrive while all workers are busy. First in, first out; a batch is the longest
-// run of calls from the front that together have at most `max_batch` rows and whose tensors can be
+// The policy: an idle worker is given a batch at once and never waits for more calls; batches form
+// because calls arrive while all workers are busy. First in, first out; a batch is the longest run
+// of calls from the front that have at most `max_batch` rows in all and whose tensors can be
 // joined.
 #pragma once
 
@@ -22,7 +22,7 @@ struct BatchPolicy {
   bool batchable = false;
   std::int32_t axis = 0;
   std::size_t max_queue = 1024;              // calls
-  std::size_t max_queue_bytes = 256u << 20;  // of their inputs
+  std::size_t max_queue_bytes = 256u << 20;  // of the calls' inputs
   Duration max_latency = Duration::max();  // a call that waited longer for its first batch is late
 };
 
@@ -30,17 +30,17 @@ class BatchQueue {
  public:
   explicit BatchQueue(BatchPolicy policy) : policy_(policy) {}
 
-  // Whether so many more calls, with so many bytes of inputs in all, may wait.
+  // Whether the queue has room for `calls` more calls with `bytes` bytes of inputs in all.
   bool has_room(std::size_t calls, std::size_t bytes) const;
   // False when there is no room. `call->rows` must be at most max_batch.
   bool push(CallPtr call);
-  // A call that was taken before and is to run again; never refused.
+  // Puts back a call that was taken before and has to run again; never refused.
   void push_front(CallPtr call);
 
-  // The next batch, possibly empty, for one of `idle_workers`: each of them gets its share of what
-  // waits. Calls that nobody wants any more or that are late go to `dropped`.
+  // The next batch, possibly empty, for one of `idle_workers`: each worker gets its share of the
+  // waiting calls. Calls that are cancelled or late go to `dropped`.
   std::vector<CallPtr> take(TimePoint now, std::size_t idle_workers, std::vector<CallPtr>& dropped);
-  // Moves all such calls to `dropped`.
+  // Moves all cancelled or late calls to `dropped`.
   void expire(TimePoint now, std::vector<CallPtr>& dropped);
   std::vector<CallPtr> take_all();
 

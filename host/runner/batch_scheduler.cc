@@ -136,7 +136,7 @@ void BatchScheduler::expire_in_flight(const Batch& batch, TimePoint now, Failure
   }
 }
 
-// ---- batches that are not answered -----------------------------------------------------------
+// ---- batches that get no result --------------------------------------------------------------
 
 void BatchScheduler::rescue(const Batch& batch, const Status& status, Failures& failures) {
   Method& method = methods_[batch.method];

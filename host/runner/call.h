@@ -1,6 +1,6 @@
 // Call: one caller's work for a runner method, from submit to its one completion. Batch: the calls
-// that travel in one frame. Inputs are immutable once submitted; the rest is guarded by the pool
-// that holds it. Failures: those that are to hear an error.
+// that travel in one frame. Inputs are immutable once submitted; the pool that holds a call guards
+// the rest of it. Failures: calls that have failed and are not completed yet.
 #pragma once
 
 #include <bento/abi.h>
@@ -20,32 +20,32 @@
 
 namespace bentohost::runner {
 
-// What becomes of a call. `values` are views that die when the callback returns.
+// The outcome of a call. `values` are views that die when the callback returns.
 struct CallResult {
   Status status;
   std::span<const bento_value> values;
 };
 
-// Called exactly once, on the runner's event loop or in a thread that submits; it must be brief.
+// Called exactly once, on the runner's event loop or on a submitting thread; it must be brief.
 using Done = std::function<void(const CallResult&)>;
 
 struct Call {
   std::vector<wire::Value> inputs;
-  std::uint32_t rows = 1;  // on the method's axis_in; 1 for what is not batched
-  std::size_t bytes = 0;   // of the inputs; set when it is submitted
+  std::uint32_t rows = 1;  // on the method's axis_in; 1 if the method is not batchable
+  std::size_t bytes = 0;   // of the inputs; set when the call is submitted
   TimePoint enqueued{};
   TimePoint deadline = kNoDeadline;
   Done done;
 
-  // Nobody waits for it any more: it is not started if it has not been yet, and then hears
-  // CANCELLED. `cancelled` is its request's, and may be null.
+  // Set when nobody waits for the call any more: if it has not started, it never does and fails
+  // with CANCELLED. `cancelled` is the request's flag, and may be null.
   std::atomic<bool> abandoned = false;
   std::shared_ptr<const std::atomic<bool>> cancelled;
   bool is_wanted() const {
     return !abandoned.load(std::memory_order_relaxed) &&
            (cancelled == nullptr || !cancelled->load(std::memory_order_relaxed));
   }
-  bool alone = false;  // travels in a frame of its own: it was in a batch that failed
+  bool alone = false;  // travels in a frame of its own, because it was in a batch that failed
   bool retried = false;
   bool finished = false;  // `done` has been or is being called
 };
@@ -56,22 +56,22 @@ struct Batch {
   std::uint32_t method = 0;
   std::uint32_t rows = 0;
   TimePoint sent{};
-  TimePoint last_deadline{};  // of its calls
+  TimePoint last_deadline{};  // of the batch's calls
   std::vector<CallPtr> calls;
 };
 
-// Calls that have failed: they are `finished`, and are still to hear of it, by complete().
+// Calls that have failed: they are `finished`, and complete() has yet to tell their callers.
 struct Failure {
   std::vector<CallPtr> calls;
   Status status;
 };
 using Failures = std::vector<Failure>;
 
-// With no lock held, as it calls out.
+// Call it with no lock held, as it calls the callers' functions.
 inline void complete(const Failures& failures) {
   for (const Failure& failure : failures) {
     for (const CallPtr& call : failure.calls) {
-      // A worker may have the call for long yet; whoever made it is let go now.
+      // A worker may hold the call for a long time yet; what its caller captured is freed now.
       const Done done = std::exchange(call->done, nullptr);
       done({failure.status, {}});
     }

@@ -11,11 +11,11 @@
 namespace bentohost::runner {
 namespace {
 
-constexpr std::size_t kFewInputs = 4;  // need no memory to be looked at
+constexpr std::size_t kFewInputs = 4;  // up to this many are checked without an allocation
 
 Status invalid(std::string message) { return Status(BENTO_INVALID_ARGUMENT, std::move(message)); }
 
-// A ticket whose results are copied out of the frame when it arrives, for the thread that waits.
+// A ticket that copies the results out of the frame when it arrives, for the thread that waits.
 class WaitingTicket final : public bento_ticket {
  public:
   struct State {
@@ -72,14 +72,14 @@ void copy_outcome(const CallResult& outcome, WaitingTicket::State& state) {
   state.arrived.notify_all();
 }
 
-// Gathers the parts of a call that was split; the last one to arrive puts them together. The first
-// error ends it at once; nobody waits for the other parts then.
+// Gathers the parts of a call that was split; the last part to arrive joins them. The first error
+// completes the call at once; then nobody waits for the other parts.
 class Joiner {
  public:
   Joiner(std::size_t parts, std::int32_t axis, Done done)
       : parts_(parts), missing_(parts), axis_(axis), done_(std::move(done)) {}
 
-  // Before it is submitted.
+  // Must be called before the part is submitted.
   void expect(const CallPtr& call) {
     const MutexLock lock(mutex_);
     calls_.push_back(call);
@@ -135,7 +135,7 @@ class Joiner {
 
   Mutex mutex_;
   bool over_ BENTO_GUARDED_BY(mutex_) = false;
-  std::vector<std::weak_ptr<Call>> calls_ BENTO_GUARDED_BY(mutex_);  // they own their joiner
+  std::vector<std::weak_ptr<Call>> calls_ BENTO_GUARDED_BY(mutex_);  // weak: calls own the joiner
   std::vector<std::vector<wire::Value>> parts_;  // guarded by mutex_ until over_
   std::size_t missing_ BENTO_GUARDED_BY(mutex_);
   Status status_;  // guarded by mutex_ until over_
@@ -180,7 +180,7 @@ Result<std::vector<CallPtr>> submit_split(const Target& target,
     joiner->expect(calls.back());
     Status status = target.pool->submit(target.method, calls.back());
     if (status.ok()) continue;
-    // Parts before this one may be running, so the error goes the way of theirs, through `done`.
+    // Earlier parts may be running, so this error is reported like theirs, through `done`.
     joiner->arrived(part, {status, {}});
     break;
   }
@@ -205,15 +205,15 @@ Result<std::int64_t> rows_of_inputs(std::span<const bento_value> inputs,
 
 std::size_t bytes_of(const bento_value& value) {
   if (value.kind == BENTO_TENSOR) {
-    // Whatever its strides: that is what a copy of it has.
+    // A copy has this size, whatever the strides of the original.
     const auto bytes = wire::tensor_bytes(value.tensor.dtype, wire::shape_of(value.tensor));
     return bytes < 0 ? 0 : static_cast<std::size_t>(bytes);
   }
   return value.bytes.len;
 }
 
-// Before anything is copied: whether the method takes the inputs, and its queue has room for them.
-// Their rows.
+// Checks, before anything is copied, that the method takes the inputs and that its queue has room.
+// Returns the number of rows.
 Result<std::int64_t> admit(const Target& target, std::span<const bento_value> inputs,
                            bool copies_whole) {
   const plugin::MethodSpec& method = target.spec();
@@ -228,7 +228,7 @@ Result<std::int64_t> admit(const Target& target, std::span<const bento_value> in
   auto rows = rows_of_inputs(inputs, method);
   if (!rows.ok()) return rows;
   const std::size_t parts = parts_of(*rows, method);
-  if (parts == 1 && !copies_whole) return rows;  // submit() looks itself
+  if (parts == 1 && !copies_whole) return rows;  // submit() checks it
   if (Status status = target.pool->room_for(target.method, parts, bytes); !status.ok()) {
     return status;
   }

@@ -1,6 +1,6 @@
-// Client: how the host process calls the runners of one service: it checks the inputs against the
-// method, splits what is longer than a batch and puts it together again, and waits for those who
-// want to wait.
+// Client: how the host process calls the runners of one service. It checks the inputs against the
+// method, splits inputs that are longer than a batch and joins their results, and waits on behalf
+// of callers that want to block.
 #pragma once
 
 #include <atomic>
@@ -22,8 +22,8 @@ struct Target {
   const plugin::MethodSpec& spec() const { return pool->spec().methods[method]; }
 };
 
-// A copy of what a runner returned. INTERNAL, for that is the runner's mistake, unless there is no
-// memory for it: then RESOURCE_EXHAUSTED.
+// A copy of a value that a runner returned. Errors: INTERNAL if the value is malformed (the
+// runner's mistake), RESOURCE_EXHAUSTED if there is no memory for the copy.
 Result<wire::Value> copy_result(const bento_value& value);
 
 class Client {
@@ -31,28 +31,28 @@ class Client {
   // The pools must outlive the client.
   explicit Client(std::vector<Pool*> pools) : pools_(std::move(pools)) {}
 
-  // NOT_FOUND names what there is no such thing of.
+  // NOT_FOUND names the runner or method that does not exist.
   Result<Target> find(std::string_view runner, std::string_view method) const;
 
-  // For how long a call is wanted.
+  // Until when the caller wants the result.
   struct CallLimits {
     TimePoint deadline = kNoDeadline;
-    std::shared_ptr<const std::atomic<bool>> cancelled;  // null: until then
+    std::shared_ptr<const std::atomic<bool>> cancelled;  // null: only the deadline counts
   };
 
   // [any] `done` is called exactly once, unless an error is returned: INVALID_ARGUMENT for inputs
-  // that the method does not take, else what Pool::submit says. Returns the calls in flight: set
+  // that the method does not take, or an error of Pool::submit. Returns the calls in flight: set
   // `abandoned` in them when nobody waits any more.
   static Result<std::vector<CallPtr>> submit(const Target& target, std::vector<wire::Value> inputs,
                                              const CallLimits& wanted, Done done);
 
-  // [any] The same for one who will wait. Inputs are copied.
+  // [any] The same for a caller that will wait on the ticket. Inputs are copied.
   static Result<std::unique_ptr<bento_ticket>> submit(const Target& target,
                                                       std::span<const bento_value* const> inputs,
                                                       const CallLimits& wanted);
 
-  // OK when every runner has a warm worker; else UNAVAILABLE with the reasons of all that have
-  // none.
+  // OK when every runner has a warm worker; otherwise UNAVAILABLE with the reasons of all runners
+  // that have none.
   Status readiness() const;
 
  private:

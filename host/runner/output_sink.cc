@@ -48,7 +48,7 @@ void* OutputSink::tensor(bento_sink* sink, bento_str name, std::uint32_t dtype, 
     value.name = to_view(name);
     value.dtype = dtype;
     value.shape.assign(shape, shape + ndim);
-    // Never empty: null is how this function reports an error.
+    // Reserve at least one byte: data() must not be null, which means an error.
     value.data.reserve(std::max<std::size_t>(1, static_cast<std::size_t>(count) * item));
     value.data.resize(static_cast<std::size_t>(count) * item);
     return self.values_.emplace_back(std::move(value)).data.data();

@@ -1,5 +1,5 @@
-// OutputSink: the bento_sink that a runner method or an API writes its results to: it owns them.
-// One thread.
+// OutputSink: the bento_sink that a runner method or an API writes its results to. It owns the
+// results. One thread.
 #pragma once
 
 #include <bento/abi.h>
@@ -25,7 +25,7 @@ class OutputSink {
 
  private:
   struct Table {
-    bento_sink sink;  // first: its address is the table's
+    bento_sink sink;  // first: has the table's address
     OutputSink* owner;
   };
   static void* tensor(bento_sink* sink, bento_str name, std::uint32_t dtype, std::uint32_t ndim,
@@ -35,7 +35,7 @@ class OutputSink {
                          void (*release)(void* owner), bento_error* error);
 
   Table table_{};
-  std::deque<wire::Value> values_;  // a deque: what tensor() gave out stays where it is
+  std::deque<wire::Value> values_;  // a deque: memory that tensor() returned must not move
 };
 
 }  // namespace bentohost::runner

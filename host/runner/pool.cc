@@ -15,7 +15,7 @@
 namespace bentohost::runner {
 namespace {
 
-// A thread's frame buffer is given back after a larger frame than this.
+// A thread frees its frame buffer after a frame that is larger than this.
 constexpr std::size_t kKeptFrameBytes = 1u << 20;
 
 std::vector<observe::RunnerMethodMetrics> metrics_of(const plugin::RunnerSpec& spec,
@@ -106,7 +106,7 @@ Status Pool::why_not_ready_locked(const char* because) const {
                 "runner " + spec_.name + because + workers_.slots_locked().why_not_ready());
 }
 
-// Whether all workers have gone by then.
+// Waits until `when`; returns whether all workers have gone.
 bool Pool::await_workers_locked(TimePoint when) {
   while (!workers_.slots_locked().are_empty()) {
     if (worker_gone_.wait_until(workers_.mutex(), when) == std::cv_status::timeout) {
@@ -124,8 +124,7 @@ void Pool::stop(TimePoint deadline) {
     scheduler_.stop(failures);
   }
   complete(failures);
-  // The end of its stdin is how a worker learns that it may go; a busy one learns it after its
-  // batch.
+  // The end of its stdin tells a worker to end; a busy worker sees it after its batch.
   deps_.loop.post([this] { workers_.end_idle(); });
   {
     const MutexLock lock(workers_.mutex());
@@ -138,7 +137,7 @@ void Pool::stop(TimePoint deadline) {
     if (ticker_ != 0) deps_.loop.remove_ticker(std::exchange(ticker_, 0));
     workers_.leave_behind();
   });
-  // All that was asked of the loop before, and that is: it may come to it long after the owner.
+  // The loop may run this job and the earlier ones long after the owner has let go.
   deps_.loop.hold_for_a_turn(shared_from_this());
   deps_.loop.let_turn(kill_grace_);
 }
@@ -154,7 +153,7 @@ Pool::Dispatch Pool::take_dispatch_locked(TimePoint now, Failures& failures) {
   return {*idle.first, std::move(batch)};
 }
 
-// Gives what waits to the workers that are idle.
+// Gives the waiting calls to the idle workers.
 void Pool::dispatch_all() {
   Failures failures;
   while (true) {
@@ -179,7 +178,7 @@ bool Pool::send(Dispatch dispatch) {
       is_encoded = encode_batch(*dispatch.batch, axis, frame);
       if (is_encoded) dispatch.worker->to.send(frame);
     } catch (const std::bad_alloc&) {
-      // Part of a frame may be on its way already: then nothing else can follow it.
+      // Part of the frame may have been sent already, and no other frame can follow it.
       if (is_encoded) workers_.kill_soon(dispatch.worker, "there was no memory to send it a batch");
     }
     has_put_back = has_put_back || !is_encoded;
@@ -190,13 +189,13 @@ bool Pool::send(Dispatch dispatch) {
   return has_put_back;
 }
 
-// The worker has not heard of the batch: it is idle again, and may take the next.
+// The batch was not sent: the worker is idle again, and may take the next batch.
 Pool::Dispatch Pool::refuse_to_send(const Dispatch& dispatch) {
   Failures failures;
   Dispatch next;
   {
     const MutexLock lock(workers_.mutex());
-    // Else it died, and its calls were seen to.
+    // If this fails, the worker has died, and its calls have been rescued or failed.
     if (!workers_.take_back_locked(*dispatch.worker, dispatch.batch)) return {};
     scheduler_.take_back(*dispatch.batch, failures);
     next = take_dispatch_locked(deps_.clock.now(), failures);
@@ -229,7 +228,7 @@ std::shared_ptr<const Batch> Pool::finish_batch(Worker& worker, std::uint64_t id
     if (batch == nullptr) return nullptr;
     if (worker.state == Worker::State::kIdle) dispatch = take_dispatch_locked(now, failures);
   }
-  // The next batch first: the worker computes while the answers to this one are written.
+  // Send the next batch first: the worker computes while the responses to this batch are written.
   if (dispatch && send(std::move(dispatch))) dispatch_all();
   complete(failures);
   metrics(*batch).run_duration->Observe(seconds(now - batch->sent));
@@ -241,7 +240,7 @@ bool Pool::on_result(Worker& worker, std::uint64_t id, std::span<const bento_val
   if (batch == nullptr) return false;
 
   const plugin::MethodSpec& method = spec_.methods[batch->method];
-  // Others were told before that it takes too long.
+  // The finished calls have already failed, at their deadlines.
   const auto waiting = std::count_if(batch->calls.begin(), batch->calls.end(),
                                      [](const CallPtr& call) { return !call->finished; });
   const Status status = deliver_batch(*batch, values, method.axis_out);
@@ -281,7 +280,7 @@ Failures Pool::on_lost(const Batch& batch, const Status& why) {
     const MutexLock lock(workers_.mutex());
     scheduler_.rescue(batch, why, failures);
   }
-  dispatch_all();  // what was rescued goes to those that are idle
+  dispatch_all();  // rescued calls go to idle workers
   return failures;
 }
 
@@ -305,7 +304,7 @@ bool Pool::tick(TimePoint now) {
   {
     const MutexLock lock(workers_.mutex());
     is_needed = workers_.tick_locked(
-        now, due, [&](const Batch& batch) BENTO_NO_THREAD_SAFETY_ANALYSIS {  // it is held
+        now, due, [&](const Batch& batch) BENTO_NO_THREAD_SAFETY_ANALYSIS {  // mutex held
           scheduler_.expire_in_flight(batch, now, failures);
         });
     is_needed = scheduler_.expire_queued(now, failures) || is_needed;

@@ -1,13 +1,13 @@
-// Pool: one runner of one service, as those see it who call it. It takes calls, gives batches of
-// them to idle workers, hands results to callers and answers or retries what was in flight when a
-// worker ends. It is a BatchScheduler (which calls), a WorkerSet (which workers) and the mutex that
-// guards both, so that work and an idle worker for it are found under one lock.
+// Pool: one runner of one service, as its callers see it. It takes calls, gives batches of them to
+// idle workers, hands results to callers, and fails or retries the calls in flight when a worker
+// ends. It is a BatchScheduler (which calls), a WorkerSet (which workers) and the mutex that guards
+// both, so that work and an idle worker for it are found under one lock.
 //
-// Threads: calls come from any. The mutex is held briefly, and never while a batch is sent or a
-// call is completed: a completion may submit the next call.
+// Threads: calls come from any thread. The mutex is held briefly, and never while a batch is sent
+// or a call is completed: a completion may submit the next call.
 //
-// Ownership: it is made by std::make_shared(): who ends it lets it go, and the loop does when it
-// has turned.
+// Ownership: created by std::make_shared(). stop()'s caller drops its pointer; the loop drops its
+// own at the end of its turn.
 #pragma once
 
 #include <cstddef>
@@ -29,14 +29,14 @@
 namespace bentohost::runner {
 
 struct PoolOptions {
-  std::string service;  // whose runner it is
+  std::string service;  // the service that the runner belongs to
   std::uint32_t workers = 1;
-  std::size_t max_queue = 1024;              // calls per method: beyond that 503
-  std::size_t max_queue_bytes = 256u << 20;  // of their inputs, the same
+  std::size_t max_queue = 1024;              // calls per method; beyond that 503
+  std::size_t max_queue_bytes = 256u << 20;  // of their inputs, per method; beyond that 503
   Duration kill_grace =
-      std::chrono::seconds(2);          // after the last deadline in a batch: then it is hung
-  std::string hello;                    // the JSON that a worker is greeted with
-  bool starts_at_low_priority = false;  // the first process of each worker: others serve meanwhile
+      std::chrono::seconds(2);          // a worker this long past its batch's deadlines is hung
+  std::string hello;                    // the JSON that the host sends to each new worker
+  bool starts_at_low_priority = false;  // the first process of each worker: others are serving
 };
 
 class Pool final : private EventLoop::TurnEnd,
@@ -50,30 +50,30 @@ class Pool final : private EventLoop::TurnEnd,
 
   void start();  // [any]
 
-  // [any] Queues the call. An idle worker gets it at once; or at the end of the turn, on a thread
-  // that is an event loop's, together with all that is submitted in the same turn. On error the
-  // call's `done` is never called. RESOURCE_EXHAUSTED: the queue is full. UNAVAILABLE: stopping, or
-  // all workers failed for good.
+  // [any] Queues the call. An idle worker gets it at once or, on an event loop's thread, at the end
+  // of the turn, together with all calls that are submitted in the same turn. On error the call's
+  // `done` is never called. RESOURCE_EXHAUSTED: the queue is full. UNAVAILABLE: stopping, or all
+  // workers failed for good.
   Status submit(std::uint32_t method, CallPtr call);
-  // [any] Whether so many more calls, with so many bytes of inputs in all, would be taken now: for
-  // who would have to make them first. Else RESOURCE_EXHAUSTED: 503, or, if the queue will never
-  // have room for them, 413.
+  // [any] OK if submit() would now take `calls` more calls with `bytes` bytes of inputs in all: for
+  // callers that would have to copy inputs first. Otherwise RESOURCE_EXHAUSTED: 503, or 413 if they
+  // would not fit into an empty queue either.
   Status room_for(std::uint32_t method, std::size_t calls, std::size_t bytes) const;
 
-  // [any] OK when a worker is warm, else UNAVAILABLE with what each worker is doing.
+  // [any] OK when a worker is warm; otherwise UNAVAILABLE with what each worker is doing.
   Status readiness() const;
   // [any] Whether all workers have said that trying again is useless (exit code 78).
   bool has_given_up() const;
-  // [any] Whether all workers have come up: true, or false while some are starting. An error when
-  // one has ended instead: why.
+  // [any] True when all workers have come up, false while some are starting. If a worker has ended
+  // instead, an error that says why.
   Result<bool> is_warm() const;
   const plugin::RunnerSpec& spec() const { return spec_; }
 
-  // [any, not loop] Refuses new calls, fails queued ones, lets workers end, kills those that have
-  // not by `deadline`, and leaves behind those that have not died kill_grace later: their calls
-  // fail, and the loop reaps them when they do. It returns when the loop has nothing more to do
-  // with the pool; if the loop does not turn for kill_grace, before that, and the loop keeps the
-  // pool until it does.
+  // [any, not loop] Refuses new calls, fails queued calls, lets workers end, kills those that have
+  // not ended by `deadline`, and leaves behind those that have not died kill_grace later: their
+  // calls fail, and the loop reaps them when they die. Returns when the loop is done with the pool.
+  // If the loop does not turn within kill_grace, stop() returns anyway and the loop keeps the pool
+  // until it turns.
   void stop(TimePoint deadline);
 
  private:
@@ -83,13 +83,13 @@ class Pool final : private EventLoop::TurnEnd,
     explicit operator bool() const { return worker != nullptr; }
   };
 
-  // The next batch, if anything waits, and the idle worker that is busy with it from now on.
+  // The next batch, if any calls wait, and the idle worker that it is now assigned to.
   Dispatch take_dispatch_locked(TimePoint now, Failures& failures) BENTO_REQUIRES(workers_.mutex());
   void dispatch_all();
-  // Returns whether calls were put back, as no frame could hold them: other workers may be idle.
+  // Returns whether calls were put back for not fitting in a frame: other workers may be idle.
   bool send(Dispatch dispatch);
   Dispatch refuse_to_send(const Dispatch& dispatch);
-  // [loop] The batch that the worker has answered; null: none of this id is in flight.
+  // [loop] The batch that the worker has finished; null if no batch with this id is in flight.
   std::shared_ptr<const Batch> finish_batch(Worker& worker, std::uint64_t id);
   Status why_not_ready_locked(const char* because) const BENTO_REQUIRES(workers_.mutex());
   bool await_workers_locked(TimePoint when) BENTO_REQUIRES(workers_.mutex());
@@ -113,7 +113,7 @@ class Pool final : private EventLoop::TurnEnd,
 
   CondVar worker_gone_;
   BatchScheduler scheduler_ BENTO_GUARDED_BY(workers_.mutex());
-  WorkerSet workers_;               // as it says itself
+  WorkerSet workers_;               // threads: see worker_set.h
   EventLoop::TickerId ticker_ = 0;  // loop; 0: not started
 };
 

@@ -16,7 +16,7 @@
 namespace bentohost::runner {
 namespace {
 
-// Poco's pipes close their descriptors when the last copy goes; the duplicate is ours to keep.
+// Poco's pipes close their descriptors when their last copy is destroyed, so we keep a duplicate.
 UniqueFd keep(int fd) {
   UniqueFd copy(::fcntl(fd, F_DUPFD_CLOEXEC, 3));
   if (copy) ::fcntl(copy.get(), F_SETFL, ::fcntl(copy.get(), F_GETFL) | O_NONBLOCK);
@@ -51,7 +51,7 @@ void ProcessSpawner::spawn(const std::string& runner, std::uint32_t worker, bool
   launcher_->post([launcher = launcher_.get(), exe = exe_, file = file_, runner, worker,
                    is_low_priority, done = std::move(done)] {
     std::string image = file.mapped();
-    if (file.copy != nullptr) {  // which a cleaner of temporary files may have taken
+    if (file.copy != nullptr) {  // a cleaner of temporary files may have deleted it
       auto restored = file.copy->restore();
       if (!restored.ok()) return done(std::move(restored).take_status());
       image = *std::move(restored);

@@ -19,25 +19,25 @@ struct Child {
   UniqueFd to;     // its stdin: frames
   UniqueFd from;   // its stdout: frames
   UniqueFd err;    // its stderr: lines
-  UniqueFd pidfd;  // readable when it has ended; may be absent
+  UniqueFd pidfd;  // readable when the process has ended; may be absent
   bool is_low_priority = false;
 };
 
 class Spawner {
  public:
   virtual ~Spawner() = default;
-  // Called once, on any thread: maybe that of spawn(), before it returns.
+  // Called once, on any thread: perhaps on the thread of spawn(), before spawn() returns.
   using Done = std::function<void(Result<Child>)>;
-  // [any] `is_low_priority`: others serve meanwhile (base/low_priority.h).
+  // [any] `is_low_priority`: others are serving meanwhile (base/low_priority.h).
   virtual void spawn(const std::string& runner, std::uint32_t worker, bool is_low_priority,
                      Done done) = 0;
 };
 
 class ProcessSpawner final : public Spawner {
  public:
-  // `exe` is this program's own file. The thread of `launcher` starts the processes: that takes
-  // longer than one which serves can spare, and they die with the thread that has started them, so
-  // that it must live as long as the host.
+  // `exe` is this program's own file. The thread of `launcher` starts the processes: a start takes
+  // longer than a serving thread can spare. Processes die with the thread that started them, so
+  // this thread must live as long as the host.
   ProcessSpawner(std::string exe, plugin::PluginFile file, std::shared_ptr<EventLoop> launcher)
       : exe_(std::move(exe)), file_(std::move(file)), launcher_(std::move(launcher)) {}
   void spawn(const std::string& runner, std::uint32_t worker, bool is_low_priority,

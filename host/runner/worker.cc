@@ -17,7 +17,7 @@ namespace bentohost::runner {
 namespace {
 
 // A tensor seen as `outer` blocks, each of `rows` rows of `row_bytes`: joining and cutting along an
-// axis is copying runs of rows between blocks.
+// axis copies runs of rows between blocks.
 struct Blocks {
   std::size_t outer = 1, row_bytes = 1;
 };
@@ -43,7 +43,7 @@ void join_input(const Batch& batch, std::size_t input, std::int32_t axis,
 
   const std::size_t total = blocks.outer * batch.rows * blocks.row_bytes;
   char* to = frame.tensor(first.name, first.dtype, joined, total);
-  // Nothing to copy may still be blocks without end: (2^40, 0).
+  // A tensor without bytes may still have a huge number of blocks: (2^40, 0).
   if (to == nullptr || total == 0) return;
   for (std::size_t block = 0; block < blocks.outer; ++block) {
     for (const CallPtr& call : batch.calls) {
@@ -55,7 +55,7 @@ void join_input(const Batch& batch, std::size_t input, std::int32_t axis,
   }
 }
 
-// One call's rows of a result, without a copy where they are one run of memory.
+// One call's rows of a result; not copied if they are contiguous in memory.
 class RowsOfCall {
  public:
   bento_value cut(const bento_value& whole, std::int32_t axis, std::int64_t first,
@@ -134,7 +134,7 @@ void Worker::kill(TimePoint now, std::string why) {
   killed_at = now;
   if (pid <= 0) return;
   ::kill(pid, SIGKILL);
-  if (is_low_priority) restore_priority(pid);  // its end is waited for
+  if (is_low_priority) restore_priority(pid);  // we wait for its end
 }
 
 bool encode_batch(const Batch& batch, std::int32_t axis, AlignedBuffer& out) {

@@ -1,18 +1,18 @@
-// Worker: the host's side of one runner process: its pipes, what is on its way to it and what has
-// come back.
+// Worker: the host's side of one runner process: its pipes, the frames on their way to it and the
+// bytes that have come back.
 //
-// Its legal states, and what leads from one to the next:
+// Its legal states, and the transitions between them:
 //   starting -> idle    it says that it is ready
 //   idle     -> busy    it is given a batch
-//   busy     -> idle    it answers, with a result or an error; or no frame could hold the batch
+//   busy     -> idle    it returns a result or an error; or the batch did not fit in a frame
 //   any      -> ending  the end of its stdin tells it to end; it has closed a pipe; the host has
 //                       killed it; its process has ended
-// Ending is final: it gets no more work. A batch that it has then it may still answer, until it is
-// killed or its process ends.
+// Ending is final: the worker gets no more work. It may still answer the batch that it has, until
+// it is killed or its process ends.
 //
 // Threads: `state`, `served`, `batch` and `kill_at` are guarded by the pool's mutex; a PipeWriter
-// locks for itself, as whoever has work for an idle worker writes to it; the rest is the event
-// loop's.
+// has its own lock, because any thread that has work for an idle worker writes to it; the rest
+// belongs to the event loop.
 #pragma once
 
 #include <cstdint>
@@ -33,21 +33,21 @@
 
 namespace bentohost::runner {
 
-// The writing end of a worker's stdin: what the pipe does not take at once is kept, and sent when
-// the loop says that it does. A broken pipe swallows what is written: the worker's death is noticed
-// where its answers are read. Its lock may be followed by the loop's: who sends must not meet
-// another descriptor under a number that was this one's.
+// The writing end of a worker's stdin. Bytes that the pipe does not take at once are kept, and sent
+// when the loop finds it writable. Writes to a broken pipe are dropped: the worker's death is
+// noticed where its output is read. The loop's lock may be taken under this lock: a sender must not
+// write to another descriptor that has reused the number of this one.
 class PipeWriter {
  public:
-  // The loop must outlive it.
+  // The loop must outlive the writer.
   PipeWriter(EventLoop& loop, UniqueFd fd) : loop_(loop), fd_(std::move(fd)) {}
 
-  // [loop] From now on what is left is sent as the pipe takes it; `on_closed` is called when nobody
-  // reads it any more. On error nothing is watched.
+  // [loop] From now on unsent bytes are sent as the pipe takes them; `on_closed` is called when its
+  // reading end is closed. On error nothing is watched.
   Status watch(std::function<void()> on_closed);
   // [any]
   void send(const AlignedBuffer& frame);
-  // [loop] Once and for all.
+  // [loop] Closes it for good.
   void close();
 
  private:
@@ -74,9 +74,9 @@ struct Worker {
         is_low_priority(child.is_low_priority),
         stderr_relay(std::move(service), std::move(runner), i) {}
 
-  // SIGKILL; `why` goes into the report of its death.
+  // Sends SIGKILL; `why` goes into the report of the worker's death.
   void kill(TimePoint now, std::string why);
-  // Whether its end must be heard of before its place is free: not in tests without processes.
+  // Whether its slot is free only once the process has ended: false in tests without processes.
   bool has_process() const { return pid > 0 || pidfd; }
 
   const std::uint32_t index;
@@ -90,26 +90,25 @@ struct Worker {
   bool was_up = false;                 // it has said ready
   bool served = false;                 // a result has come back from it
   std::shared_ptr<const Batch> batch;  // while busy
-  TimePoint kill_at = kNoDeadline;     // while busy: when it counts as hung
+  TimePoint kill_at = kNoDeadline;     // while busy: from then on it counts as hung
 
-  bool dead = false;  // its end has been dealt with
+  bool dead = false;  // its end has been handled
   wire::FrameReader reader;
   LineRelay stderr_relay;
-  std::string start_error;  // what it said when it could not start
+  std::string start_error;  // its error message when it could not start
   std::string killed_for;   // why the host killed it, if it did
   TimePoint killed_at = kNoDeadline;
-  bool is_undying = false;  // it has not died of that, and the log says so
+  bool is_undying = false;  // it has not died of the kill, and the log says so
   bool broke_protocol = false;
 };
 using WorkerPtr = std::shared_ptr<Worker>;
 
 // Writes `batch` as one call frame into `out`; the inputs of several calls are joined along `axis`.
-// False, and nothing in `out`, when no frame can hold it.
+// Returns false and leaves `out` empty when the batch does not fit in a frame.
 bool encode_batch(const Batch& batch, std::int32_t axis, AlignedBuffer& out);
 
-// Completes each call of `batch` that is not finished with its rows of `values` (those of the
-// result frame). Returns the error for which they cannot be handed out (too few rows, ...); then no
-// call was completed.
+// Completes each unfinished call of `batch` with its rows of `values` (the values of the result
+// frame). If they cannot be handed out (too few rows, ...), returns an error and completes no call.
 Status deliver_batch(const Batch& batch, std::span<const bento_value> values, std::int32_t axis);
 
 }  // namespace bentohost::runner

@@ -28,12 +28,12 @@ namespace bentohost::runner {
 namespace {
 
 constexpr int kExitRetry = 1, kExitConfig = 78;
-// The buffer of a larger frame is given back once it is sent.
+// The buffer of a frame that is larger than this is freed once the frame is sent.
 constexpr std::size_t kKeptFrameBytes = 1u << 20;
 
 struct BatchContext final : bento_ctx {};
 
-// A line on stderr, where the host reads it; the level in front as in sd-daemon(3).
+// Writes a line to stderr, where the host reads it, with the level in front as in sd-daemon(3).
 void log_to_host(LogLevel level, std::string_view message, std::span<const LogField> fields) {
   std::string line(syslog_prefix(level));
   append_printable(line, message);
@@ -47,12 +47,12 @@ void log_to_host(LogLevel level, std::string_view message, std::span<const LogFi
   [[maybe_unused]] const ssize_t n = ::write(2, line.data(), line.size());
 }
 
-// The blocking ends of the pipes, seen as frames.
+// Reads and writes frames on the worker's ends of the pipes, which are blocking.
 class FramePipe {
  public:
   explicit FramePipe(ChildPipes pipes) : pipes_(std::move(pipes)) {}
 
-  // The next frame, or nothing at the end of stdin. The frame dies with the next call.
+  // The next frame, or nothing at the end of stdin. The frame is valid until the next call.
   Result<std::optional<wire::FrameReader::Frame>> read() {
     for (;;) {
       auto frame = reader_.next();
@@ -65,7 +65,7 @@ class FramePipe {
     }
   }
 
-  // False when the host is gone.
+  // Returns false when the host is gone.
   bool write(AlignedBuffer& frame) {
     for (std::size_t sent = 0; sent < frame.size();) {
       const ssize_t n = ::write(pipes_.out.get(), frame.data() + sent, frame.size() - sent);
@@ -90,7 +90,7 @@ class WorkerProcess {
   int run() {
     if (Status status = load(); !status.ok()) {
       send_error(0, status);
-      return kExitRetry;  // whatever it is: the file may be on its way to be replaced
+      return kExitRetry;  // whatever the error: the file may be about to be replaced
     }
     if (Status status = create(); !status.ok()) {
       send_error(0, status);
@@ -152,7 +152,7 @@ class WorkerProcess {
     return {spec_.name, config_.file.path, what, {}, {}, {}};
   }
 
-  // False when there is nobody left to answer.
+  // Returns false when the host is gone.
   bool answer(const wire::FrameReader::Frame& frame) {
     Status status = compute(frame);
     const bool more = status.ok() ? send_result(frame.header) : send_error(frame.header.id, status);
@@ -189,7 +189,7 @@ class WorkerProcess {
     return status.ok() ? check_outputs(method, names_[frame.header.method]) : status;
   }
 
-  // Here and not in the host: what a long JSON text costs is then nothing to other requests.
+  // Here and not in the host, so that checking a long JSON text does not delay other requests.
   Status check_outputs(const plugin::MethodSpec& method, const std::string& who) const {
     if (sink_.values().empty()) return Status(BENTO_INTERNAL, who + " returned nothing");
     for (const wire::Value& value : sink_.values()) {
@@ -214,7 +214,7 @@ class WorkerProcess {
   bool send_error(std::uint64_t id, const Status& status) {
     wire::FrameWriter frame(out_, wire::FrameType::kError, id, 0);
     frame.error(status);
-    (void)frame.finish();  // its message was cut to what fits
+    (void)frame.finish();  // it fits: the message was truncated
     return pipe_.write(out_);
   }
 
@@ -225,7 +225,7 @@ class WorkerProcess {
   const plugin::RunnerSpec* runner_ = nullptr;
   void* self_ = nullptr;
 
-  std::vector<std::string> names_;  // of the methods, for the report of a crash
+  std::vector<std::string> names_;  // of the methods, for the crash report
   BatchContext context_;
   OutputSink sink_;
   AlignedBuffer out_;
@@ -236,8 +236,8 @@ class WorkerProcess {
 }  // namespace
 
 int run_worker(const WorkerConfig& config) {
-  // Ctrl-C reaches the whole process group, and systemd's signals the whole service; when to end is
-  // the host's decision.
+  // Ctrl-C reaches the whole process group, and systemd's signals the whole service; the host
+  // decides when its workers end.
   make_harmless({SIGINT, SIGTERM, SIGHUP, SIGUSR2, SIGPIPE});
   become_child(config.parent_pid);
   install_crash_report(LogFormat::kRelayed, "runner", {});

@@ -1,6 +1,6 @@
 // The runner process: `bentohost runner PLUGIN RUNNER WORKER IMAGE PARENT_PID`. It loads the
-// plugin, creates one instance of the runner, answers call frames one after the other, and ends
-// when its stdin does.
+// plugin, creates one instance of the runner, answers call frames one after the other, and exits
+// at the end of its stdin.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +18,8 @@ struct WorkerConfig {
   std::string host_version;
 };
 
-// Returns the exit code: 0 after the end of stdin, 1 for what may work when tried again, 78
-// (EX_CONFIG) for what will not: options that the runner's create() refuses with INVALID_ARGUMENT.
+// Returns the exit code: 0 at the end of stdin, 1 for errors that a retry may cure, 78 (EX_CONFIG)
+// for errors that it cannot: options that the runner's create() refuses with INVALID_ARGUMENT.
 int run_worker(const WorkerConfig& config);
 
 }  // namespace bentohost::runner

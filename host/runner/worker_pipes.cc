@@ -10,7 +10,7 @@
 namespace bentohost::runner {
 namespace {
 
-// A pipe is drained in so many reads at a time, so that a worker that floods it cannot keep the
+// At most this many reads drain a pipe per event, so that a worker that floods it cannot block the
 // loop.
 constexpr int kReadsPerEvent = 16;
 
@@ -32,7 +32,7 @@ Status watch_pipes(const WorkerPtr& worker, EventLoop& loop, const Clock& clock,
     Status status = loop.watch(
         worker->pidfd.get(), EPOLLIN,
         [worker, &loop, &events](std::uint32_t) { read_frames(worker, true, loop, events); });
-    if (!status.ok()) worker->pidfd.reset();  // then it is a tick that hears of the end
+    if (!status.ok()) worker->pidfd.reset();  // a tick notices the end instead
   }
   Status status = loop.watch(worker->from.get(), EPOLLIN, [worker, &loop, &events](std::uint32_t) {
     read_frames(worker, false, loop, events);
@@ -56,7 +56,7 @@ void unwatch_pipes(Worker& worker, EventLoop& loop) {
 }
 
 void read_frames(const WorkerPtr& worker, bool ended, EventLoop& loop, WorkerEvents& events) {
-  if (worker->broke_protocol) return events.on_ended(worker);  // nothing it says is heard any more
+  if (worker->broke_protocol) return events.on_ended(worker);  // its frames are no longer read
   for (int i = 0; i < kReadsPerEvent; ++i) {
     std::span<char> room;
     try {

@@ -1,6 +1,6 @@
-// Worker pipes: the host's ends of one worker's pipes, and its pidfd, watched on an event loop, and
-// the events that are read from them: frames, ends, lines of stderr. (Frames to a worker are
-// PipeWriter's.) They keep nothing: the descriptors and what was read in part are the Worker's.
+// Worker pipes: watches the host's ends of one worker's pipes, and its pidfd, on an event loop, and
+// turns what it reads into events: frames, ends, lines of stderr. (PipeWriter sends frames.) The
+// functions keep no state: the Worker owns the descriptors and partly read frames and lines.
 //
 // Threads: all on the loop, with no lock held except as noted.
 #pragma once
@@ -18,28 +18,28 @@ namespace bentohost::runner {
 class WorkerEvents {
  public:
   virtual void on_frame(const WorkerPtr& worker, const wire::FrameReader::Frame& frame) = 0;
-  // What it has sent is no frame. Nothing more is read when broke_protocol is set.
+  // The worker sent bytes that are not a frame. Nothing more is read when broke_protocol is set.
   virtual void on_protocol_error(const WorkerPtr& worker, const std::string& what) = 0;
-  // There was no memory to read its frame.
+  // There was no memory to read the worker's frame.
   virtual void on_no_memory(const WorkerPtr& worker) = 0;
-  // It has closed its stdout, or nobody reads its stdin any more.
+  // The worker has closed its stdout or its stdin.
   virtual void on_closed_pipe(const WorkerPtr& worker) = 0;
-  // Its process has ended, and all that it had sent was read.
+  // The worker's process has ended, and everything that it had sent was read.
   virtual void on_ended(const WorkerPtr& worker) = 0;
 
  protected:
   ~WorkerEvents() = default;
 };
 
-// Until unwatch_pipes(); `events` and `clock` must live until then. An error leaves some pipes that
-// are never heard of; the end of the process still is. (The pool's mutex may be held.)
+// Watches until unwatch_pipes(); `events` and `clock` must live until then. After an error some
+// pipes are not watched; the end of the process is still noticed. (The pool's mutex may be held.)
 Status watch_pipes(const WorkerPtr& worker, EventLoop& loop, const Clock& clock,
                    WorkerEvents& events);
 void unwatch_pipes(Worker& worker, EventLoop& loop);
 
-// Reads frames. `ended`: the process has ended, and all of them are read.
+// Reads frames. `ended`: the process has ended, so all remaining frames are read.
 void read_frames(const WorkerPtr& worker, bool ended, EventLoop& loop, WorkerEvents& events);
-// The last words of a process that has ended, and they may be many.
+// Reads the last lines of stderr of a process that has ended; there may be many.
 void read_last_lines(Worker& worker, TimePoint now);
 
 }  // namespace bentohost::runner

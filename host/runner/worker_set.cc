@@ -21,7 +21,7 @@ constexpr int kExitConfig = 78;  // EX_CONFIG of sysexits.h: trying again is use
 
 WorkerSet::WorkerSet(Options options, Deps deps, Owner& owner)
     : options_(std::move(options)), deps_(deps), owner_(owner), slots_(options_.workers) {
-  // The series are there from the beginning, at 0.
+  // Creates the series, which start at 0.
   for (std::uint32_t i = 0; i < options_.workers; ++i) deps_.metrics.runner_up(name(), i);
 }
 
@@ -38,7 +38,7 @@ std::shared_ptr<const Batch> WorkerSet::finish_locked(Worker& worker, std::uint6
   if (worker.batch == nullptr || worker.batch->id != batch) return nullptr;
   auto finished = std::move(worker.batch);
   worker.served = true;
-  // One that is ending already gets no more work, and its time to end runs on.
+  // A worker that is already ending gets no more work, and its time to end runs on.
   if (worker.state == Worker::State::kBusy) {
     worker.kill_at = kNoDeadline;
     if (is_stopping_) {
@@ -65,14 +65,14 @@ void WorkerSet::kill_soon(const WorkerPtr& worker, const char* why) {
 }
 
 std::shared_ptr<const Batch> WorkerSet::take_batch_locked(Worker& worker) {
-  if (worker.batch != nullptr) worker.served = true;  // it was not its start that failed
+  if (worker.batch != nullptr) worker.served = true;  // so its start did not fail
   return std::exchange(worker.batch, nullptr);
 }
 
 Failures WorkerSet::lose(const Worker& worker, const std::shared_ptr<const Batch>& batch,
                          const std::string& why) {
   if (batch == nullptr) return {};
-  // 502: it did answer, but nobody can make sense of it.
+  // 502: the worker did reply, but the reply is malformed.
   return owner_.on_lost(*batch,
                         Status::with_http(worker.broke_protocol ? 502 : 503, BENTO_UNAVAILABLE,
                                           "runner " + options_.runner + " " + why));
@@ -104,7 +104,7 @@ void WorkerSet::spawn(std::uint32_t index) {
                           if (owner != nullptr && !is_over_)
                             return on_spawned(index, std::move(*arrived));
                           if (!arrived->ok() || (*arrived)->pid <= 0) return;
-                          restore_priority((*arrived)->pid);  // its end is waited for
+                          restore_priority((*arrived)->pid);  // we wait for its end
                           ::kill((*arrived)->pid, SIGKILL);
                           reap_later(*loop, (*arrived)->pid, std::move((*arrived)->pidfd));
                         });
@@ -128,7 +128,7 @@ void WorkerSet::on_spawned(std::uint32_t index, Result<Child> child) {
   const WorkerPtr worker = slot.worker;
   const TimePoint now = deps_.clock.now();
   if (worker->is_low_priority) worker->relax_priority_at = now + kLowPriorityTime;
-  // By `this`: they are unwatched on the loop before the owner is let go.
+  // Passing `this` is safe: the pipes are unwatched on the loop before the owner is released.
   const Status watched = watch_pipes(worker, deps_.loop, deps_.clock, *this);
   if (!watched.ok() || is_stopping_) {
     end_locked(*worker);
@@ -201,8 +201,8 @@ void WorkerSet::on_error(const WorkerPtr& worker, const wire::FrameReader::Frame
 
 void WorkerSet::on_closed_pipe(const WorkerPtr& worker) {
   if (!worker->has_process()) return on_ended(worker);
-  // It is ending, and its pidfd, or a look at it at each tick, will say so with the real exit code;
-  // or it will be killed for hanging.
+  // The worker is ending. Its pidfd, or a check at each tick, will report the end with the real
+  // exit code; otherwise the worker will be killed for hanging.
   const MutexLock lock(mutex_);
   worker->state = Worker::State::kEnding;
   worker->kill_at = deps_.clock.now() + options_.kill_grace;
@@ -219,7 +219,7 @@ void WorkerSet::on_protocol_error(const WorkerPtr& worker, const std::string& wh
   end_at_once(worker, "it broke the protocol: " + what);
 }
 
-// It is killed, and its calls are answered at once; its end is heard of like any other.
+// Kills the worker and completes its calls at once; its end is reported like any other.
 void WorkerSet::end_at_once(const WorkerPtr& worker, const std::string& why) {
   deps_.loop.unwatch(worker->from.get());
   const TimePoint now = deps_.clock.now();
@@ -235,7 +235,7 @@ void WorkerSet::end_at_once(const WorkerPtr& worker, const std::string& why) {
   if (!worker->has_process()) on_ended(worker);
 }
 
-// Its process, if there is one, has ended.
+// The worker's process, if there is one, has ended.
 void WorkerSet::on_ended(const WorkerPtr& worker) {
   if (std::exchange(worker->dead, true)) return;
   unwatch_pipes(*worker, deps_.loop);
@@ -243,7 +243,7 @@ void WorkerSet::on_ended(const WorkerPtr& worker) {
   if (worker->pid > 0) {
     const auto reaped = reap(worker->pid);
     status = reaped.value_or(kNoStatus);
-    // Whoever traces it has it first.
+    // A tracer of the process (a debugger, strace) reaps it first.
     if (!reaped) reap_later(deps_.loop, worker->pid, std::move(worker->pidfd));
   }
   const TimePoint now = deps_.clock.now();
@@ -266,8 +266,8 @@ void WorkerSet::on_ended(const WorkerPtr& worker) {
     slot.gave_up = status >= 0 && WIFEXITED(status) && WEXITSTATUS(status) == kExitConfig;
     batch = take_batch_locked(*worker);
     if (!is_stopping_ && !slot.gave_up) {
-      // Even when that is now, it is a tick that does it, after this round's events: descriptors
-      // that are closed in a round must not come up again in it under the same numbers.
+      // Even a restart that is due now is left to a tick, after this round's events: the numbers of
+      // descriptors that are closed in a round must not be reused in the same round.
       slot.restart_at = now + slot.backoff.next(worker->served);
     }
   }
@@ -352,7 +352,7 @@ bool WorkerSet::tick_slot_locked(WorkerSlot& slot, TimePoint now, Due& due) {
   Worker& worker = *slot.worker;
   tick_worker_locked(worker, now);
   const bool is_ending = worker.state == Worker::State::kEnding;
-  // Nothing else tells of its end.
+  // Without a pidfd, nothing else reports its end.
   if (!worker.pidfd && is_ending && worker.pid > 0 && has_ended(worker.pid))
     due.ended.push_back(slot.worker);
   return worker.batch != nullptr || worker.kill_at != kNoDeadline ||
@@ -371,8 +371,8 @@ void WorkerSet::tick_worker_locked(Worker& worker, TimePoint now) {
   worker.state = Worker::State::kEnding;
 }
 
-// Its place stays empty until it has died: it may hold what the next one would need, and there
-// would be no end of such processes.
+// The slot is not refilled until the process has died: it may hold resources that the next process
+// needs, and such processes could pile up.
 void WorkerSet::report_undying_locked(Worker& worker, TimePoint now) {
   if (worker.is_undying || now - worker.killed_at < options_.kill_grace) return;
   worker.is_undying = true;

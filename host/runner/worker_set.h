@@ -1,15 +1,15 @@
-// WorkerSet: the places of a runner's workers and the processes in them. It starts processes, reads
-// what they send, notices their ends at once, kills those that hang, and starts others in their
-// place, later and later where they fail. Which work they get is its owner's affair: that gives
-// batches to idle workers, and hears of answers and ends through WorkerSet::Owner.
+// WorkerSet: the slots of a runner's workers and the processes in them. It starts processes, reads
+// what they send, notices their ends at once, kills workers that hang, and replaces workers that
+// ended, after longer and longer delays if they fail. The owner decides what work they get: it
+// gives batches to idle workers, and learns of results and ends through WorkerSet::Owner.
 //
-// Threads: a function is called on the event loop, except where it says [any]. The mutex is the
-// owner's, so that the owner finds work and an idle worker for it under one lock: it guards the
-// slots, and of each worker what worker.h says. `..._locked` functions are called with it held;
-// all others are called without it and take it themselves.
+// Threads: functions are called on the event loop, except where they say [any]. The owner shares
+// the mutex, so that it finds work and an idle worker for it under one lock: the mutex guards the
+// slots, and the members of a worker that worker.h lists. `..._locked` functions are called with it
+// held; all others are called without it and take it themselves.
 //
-// Ownership: it is a part of its owner, which is made by std::make_shared() and lives until the
-// loop has turned after leave_behind().
+// Ownership: it is a member of its owner, which is created by std::make_shared() and lives until
+// the loop has turned after leave_behind().
 #pragma once
 
 #include <cstdint>
@@ -34,23 +34,23 @@ namespace bentohost::runner {
 
 class WorkerSet final : private WorkerEvents {
  public:
-  // All of them are called on the loop, with no lock held.
+  // All functions are called on the loop, with no lock held.
   class Owner {
    public:
     // The worker has come up, and is idle.
     virtual void on_ready() = 0;
-    // The worker answered the batch with this id; the owner is to call finish_locked(). `values`
-    // die when it returns. False: no such batch is in flight, which breaks the protocol.
+    // The worker returned a result for the batch with this id; the owner must call finish_locked().
+    // `values` die when on_result() returns. False: no such batch is in flight, a protocol error.
     virtual bool on_result(Worker& worker, std::uint64_t batch,
                            std::span<const bento_value> values) = 0;
-    // The same with the worker's error.
+    // The same for an error that the worker returned.
     virtual bool on_error(Worker& worker, std::uint64_t batch, const Status& error) = 0;
-    // The batch will not be answered: its worker is ending by the host's hand, has gone, or is left
-    // behind. What may run again is to go to others at once. Returns what the rest is to hear: the
-    // set completes it, after it has reported the end of the worker.
+    // The batch will get no result: the host is ending its worker, or the worker has gone or is
+    // left behind. Calls that may run again go to other workers at once. Returns the failures of
+    // the others: the set completes them after it has reported the end of the worker.
     virtual Failures on_lost(const Batch& batch, const Status& why) = 0;
-    // A place has become empty: its worker has gone, which has been reported, or could not be
-    // started. It may have been the last hope.
+    // A slot has become empty: its worker has gone, which has been reported, or could not be
+    // started. It may have been the last worker that could serve.
     virtual void on_gone() = 0;
 
    protected:
@@ -61,7 +61,7 @@ class WorkerSet final : private WorkerEvents {
     std::string service, runner;
     std::uint32_t workers = 1;
     Duration kill_grace = std::chrono::seconds(2);
-    std::string hello;                    // the JSON that a worker is greeted with
+    std::string hello;                    // the JSON that the host sends to each new worker
     bool starts_at_low_priority = false;  // the first process of each worker
   };
   struct Deps {
@@ -70,39 +70,39 @@ class WorkerSet final : private WorkerEvents {
     const Clock& clock;
     observe::Metrics& metrics;
   };
-  // `owner` must outlive it, and the loop both.
+  // `owner` must outlive the set, and the loop must outlive both.
   WorkerSet(Options options, Deps deps, Owner& owner);
 
-  // Asks for a process for each place. `owner` is what keeps the set alive: a process may arrive
-  // when it has gone.
+  // Asks for a process for each slot. `owner` keeps the set alive: a process may arrive after the
+  // owner has gone.
   void start(std::weak_ptr<const void> owner);
 
-  // The one lock of a pool: of this set's state, and of its owner's.
+  // The one lock of a pool: it guards the state of this set and of its owner.
   Mutex& mutex() const BENTO_RETURN_CAPABILITY(mutex_) { return mutex_; }
 
   // ---- work [any]
 
-  // Who is idle, and what the others are doing.
+  // Which workers are idle, and what the others are doing.
   const WorkerSlots& slots_locked() const BENTO_REQUIRES(mutex_) { return slots_; }
-  // An idle worker is busy with the batch from now on; whoever calls sends it.
+  // Marks an idle worker as busy with the batch; the caller sends the batch.
   void assign_locked(Worker& worker, std::shared_ptr<const Batch> batch) BENTO_REQUIRES(mutex_);
-  // Frees the worker of the batch with this id: it is idle, or ending. Null: it has no such batch.
+  // Takes the batch with this id from the worker, which is then idle, or ending. Null: it has none.
   std::shared_ptr<const Batch> finish_locked(Worker& worker, std::uint64_t batch)
       BENTO_REQUIRES(mutex_);
-  // The worker has not heard of the batch and is without it again. False: it has lost it already.
+  // Takes back a batch that was never sent to the worker. False: the worker had already lost it.
   bool take_back_locked(Worker& worker, const std::shared_ptr<const Batch>& batch)
       BENTO_REQUIRES(mutex_);
-  // [any, without the mutex] The worker is killed when the loop gets to it.
+  // [any, without the mutex] Has the loop kill the worker, when it gets to it.
   void kill_soon(const WorkerPtr& worker, const char* why);
 
   // ---- time
 
   struct Due {
-    std::vector<WorkerPtr> ended;      // processes that nothing else tells of
-    std::vector<std::uint32_t> slots;  // whose next process is to be started
+    std::vector<WorkerPtr> ended;      // processes whose end no descriptor reports
+    std::vector<std::uint32_t> slots;  // slots whose next process must be started
   };
-  // Priorities and kills that are due, for which `in_flight` hears of the batch of each busy worker
-  // first. Returns whether there is any time limit to look after.
+  // Resets priorities and kills workers where that is due. First calls `in_flight` with the batch
+  // of each busy worker. Returns whether any time limit is pending.
   template <typename InFlight>
   bool tick_locked(TimePoint now, Due& due, InFlight&& in_flight) BENTO_REQUIRES(mutex_) {
     bool is_needed = false;
@@ -116,13 +116,13 @@ class WorkerSet final : private WorkerEvents {
 
   // ---- the end, in this order
 
-  // [any] From now on nothing is started, and workers end when they have answered their batches.
+  // [any] From now on nothing is started, and workers end when they have finished their batches.
   void begin_stop_locked() BENTO_REQUIRES(mutex_) { is_stopping_ = true; }
-  // Lets workers end that are not busy.
+  // Lets workers that are not busy end.
   void end_idle();
   void kill_all(const std::string& why);
-  // Lets go of those that are still there: their batches are lost, and the loop reaps them when
-  // they die. Nothing is called afterwards.
+  // Lets go of the workers that have not died: their batches are lost, and the loop reaps them when
+  // they die. The owner is not called afterwards.
   void leave_behind();
 
  private:
@@ -142,7 +142,7 @@ class WorkerSet final : private WorkerEvents {
   void report_death(const Worker& worker, int status, const std::string& end);
   Failures lose(const Worker& worker, const std::shared_ptr<const Batch>& batch,
                 const std::string& why);
-  // No more work for it: it ends when it has read the end of its stdin.
+  // Gives the worker no more work: it ends when it has read the end of its stdin.
   static void end_locked(Worker& worker);
   static std::shared_ptr<const Batch> take_batch_locked(Worker& worker);
   bool tick_slot_locked(WorkerSlot& slot, TimePoint now, Due& due) BENTO_REQUIRES(mutex_);

@@ -5,7 +5,7 @@
 namespace bentohost::runner {
 namespace {
 
-// What follows the name of a worker that does not serve.
+// Why a worker does not serve: the text that follows its name.
 std::string why_not_ready(const WorkerSlot& slot) {
   if (slot.gave_up) return " failed for good: it " + slot.last_end;
   std::string why;

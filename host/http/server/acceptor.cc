@@ -17,12 +17,12 @@
 namespace bentohost::http {
 namespace {
 
-// Of one listener in one turn, so that a flood of connections does not hold up those that are open.
+// Per listener and turn, so that a flood of new connections does not hold up the open ones.
 constexpr int kAcceptsPerTurn = 64;
 constexpr Duration kPause = std::chrono::milliseconds(50);
 constexpr Duration kWarnEvery = std::chrono::minutes(1);
 
-// The connection's own fault, or closed already.
+// Whether the error concerns only this connection, which failed or was closed already.
 bool is_passing(int error) {
   return error == ECONNABORTED || error == EINTR || error == EPROTO || error == EPERM;
 }
@@ -113,7 +113,7 @@ void Acceptor::accept_from(const Listener& listener) {
     if (!fd) {
       const int error = errno;
       if (error == EAGAIN || is_passing(error)) return;
-      if (error == EINVAL) return stop();  // it was told to listen no more
+      if (error == EINVAL) return stop();  // the socket no longer listens
       rejected_.close_all();
       if (is_due(warned_failed_at_)) {
         log_warning("accepting connections failed; trying again until it works",

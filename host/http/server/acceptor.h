@@ -1,6 +1,6 @@
-// Acceptor: the listening sockets of a server, on one event loop: it takes connections from them
-// and deals them out to the loops in turn. It stops listening, without spinning, while
-// descriptors have run out, and but for the admin port while connections have; it goes on by
+// Acceptor: the listening sockets of a server, on one event loop. It accepts connections and deals
+// them out to the loops in turn. It pauses, without spinning, while the process is out of
+// descriptors; at the limit of connections it pauses all ports but the admin port. It resumes by
 // itself.
 #pragma once
 
@@ -22,7 +22,7 @@ namespace bentohost::http {
 
 class Acceptor final : private Timer::Owner {
  public:
-  // Before the loop runs, or on it. `tls` may be null.
+  // Construct it before the loop runs, or on the loop. `tls` may be null.
   Acceptor(std::vector<Listener> listeners, std::shared_ptr<TlsContext> tls,
            std::vector<std::shared_ptr<LoopConnections>> loops);
   ~Acceptor();
@@ -38,17 +38,17 @@ class Acceptor final : private Timer::Owner {
   enum class AcceptMode { kNone, kAdmin, kAll };
   void set_mode(AcceptMode mode);
   void pause(AcceptMode but_for);
-  // Whether to warn again; if so, this was it.
+  // Whether a warning is due again; if so, records it as given.
   bool is_due(TimePoint& warned_at) const;
 
   std::vector<Listener> listeners_;
-  const std::shared_ptr<TlsContext> tls_;  // for those that are secure
+  const std::shared_ptr<TlsContext> tls_;  // for secure listeners
   const std::vector<std::shared_ptr<LoopConnections>> loops_;
   EventLoop& loop_;
   Timer resume_;
   std::size_t next_ = 0;
   AcceptMode mode_ = AcceptMode::kNone;
-  TimePoint warned_full_at_{}, warned_failed_at_{};  // the epoch: never
+  TimePoint warned_full_at_{}, warned_failed_at_{};  // epoch: never
   RejectedConnections rejected_;
 };
 

@@ -11,7 +11,7 @@ namespace bentohost::http {
 namespace {
 
 constexpr int kReadsPerTurn = 16;
-// What RequestReader::kInflatedAtOnce takes of the time of a turn.
+// Inflating RequestReader::kInflatedAtOnce bytes costs as much of a turn as this many reads.
 constexpr int kReadsAnInflation = 4;
 
 }  // namespace
@@ -28,7 +28,7 @@ Connection::Connection(std::shared_ptr<LoopConnections> loop_connections,
 void Connection::open() {
   since_ = loop_.now();
   io_.open();
-  // Once and for all: with edges there is no need to ask again for each request.
+  // Registered once: edge-triggered events need no new registration for each request.
   constexpr std::uint32_t kEvents = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
   if (!loop_.add(io_.fd(), kEvents, *this).ok()) return close();
   set_timer();
@@ -49,7 +49,7 @@ void Connection::close() {
   loop_connections_->forget(self, intake_.client(), intake_.request().role);
 }
 
-// The client will not hear the answer.
+// The client will not get the response.
 void Connection::cancel() {
   cancelled_->store(true);
   response_.cancel();
@@ -74,7 +74,7 @@ void Connection::run() {
     if (is_reading()) advance();
     if (!flush()) break;
     if (is_reading() && !io_.unread().empty() && intake_.state() == RequestReader::State::kIdle) {
-      continue;  // pipelined, and held back by the output
+      continue;  // pipelined requests that unsent output had held back
     }
     if (phase_ == Phase::kClosing) {
       linger();
@@ -83,7 +83,7 @@ void Connection::run() {
     const bool inflates = response_.is_due() && intake_.has_stream_backlog();
     if (!inflates && (!io_.is_readable() || !wants_bytes())) break;
     reads += inflates ? kReadsAnInflation : 1;
-    if (reads > kReadsPerTurn) {  // the other connections' turn
+    if (reads > kReadsPerTurn) {  // let other connections run
       loop_.post([self = shared_from_this()] { self->run(); });
       break;
     }
@@ -124,7 +124,7 @@ void Connection::read_once() {
   }
 }
 
-// Takes requests out of what has arrived, until there is no whole one or one is being handled.
+// Takes requests from the unread bytes, until none is whole or one is being handled.
 void Connection::advance() {
   while (is_reading() && !intake_.is_inflating() && io_.has_room()) {
     const RequestReader::State before = intake_.state();
@@ -160,11 +160,11 @@ void Connection::on_head() {
   if (!is_streamed) return;
   response_.open_stream(server_.body_memory);
   intake_.begin_stream();
-  on_body_bytes();  // what is here already comes first: a small body, or none, is one piece
+  on_body_bytes();  // first the bytes that are here already: a small body, or none, is one piece
   handle();
 }
 
-// Of a streamed body.
+// Bytes of a streamed body can be taken.
 void Connection::on_body_bytes() {
   Result<std::size_t> taken = intake_.feed_stream(io_.unread(), *response_.stream());
   if (!taken.ok()) {
@@ -177,7 +177,7 @@ void Connection::on_body_bytes() {
   if (is_last && late_ != nullptr) late_at_ = late_->on_whole_body(loop_.now());
 }
 
-// The client has sent all that it will.
+// The client has ended its side.
 void Connection::on_end() {
   if (phase_ == Phase::kLingering) return close();
   Status status = intake_.reader().at_end();
@@ -197,7 +197,7 @@ void Connection::inflate_elsewhere() {
 
 void Connection::on_inflated(std::unique_ptr<RequestReader::Backlog> backlog) {
   if (phase_ == Phase::kClosed) return;
-  since_ = loop_.now();  // the client was kept waiting by us
+  since_ = loop_.now();  // we kept the client waiting
   intake_.restore(std::move(backlog));
   run();
 }
@@ -216,7 +216,7 @@ void Connection::handle() {
   if (response_.returned()) on_response();
 }
 
-// The front's own finding, in the application's words; the last answer on this connection.
+// The application words the server's own refusal; it is the last response on this connection.
 void Connection::refuse(Refusal refusal) {
   intake_.refuse(loop_.now());
   begin_exchange(Ending::kLinger);
@@ -254,7 +254,7 @@ Result<ReceivedBody> Connection::receive() {
   if (was_full) {
     loop_.post([self = shared_from_this()] {
       if (!self->intake_.resume()) return;
-      self->since_ = self->loop_.now();  // the client was kept waiting by us
+      self->since_ = self->loop_.now();  // we kept the client waiting
       self->run();
     });
   }
@@ -280,7 +280,7 @@ Status Connection::write(std::string_view bytes, bool more) {
   Status status = bytes.empty() ? Status() : response_.give(bytes, is_first);
   if (is_first) post_output();
   if (more) return status;
-  // What is left of it belongs to the loop, and with it the right to call this connection ours.
+  // From now on the loop owns the rest of the response, and the reference to this connection.
   loop_.post([self = std::move(keep_)]() mutable {
     self->keep_ = self;
     self->on_last_output();
@@ -291,12 +291,12 @@ Status Connection::write(std::string_view bytes, bool more) {
 void Connection::abort() {
   loop_.post([self = std::move(keep_)]() mutable {
     const auto held = std::exchange(self, nullptr);
-    if (held->response_.is_due()) held->close();  // else it was answered late
+    if (held->response_.is_due()) held->close();  // otherwise it was answered late
     held->settle();
   });
 }
 
-// [worker] The loop is to take what there is of the response.
+// [worker] Has the loop take the available part of the response.
 void Connection::post_output() {
   loop_.post([self = shared_from_this()] { self->on_output(); });
 }
@@ -318,7 +318,7 @@ void Connection::on_response() {
   if (!response_.is_due()) return settle();  // too late
   response_.answer(request(), terms(), io_);
   on_complete();
-  if (loop_connections_->at_work != this) run();  // else it goes on by itself
+  if (loop_connections_->at_work != this) run();  // otherwise run() is going on already
 }
 
 void Connection::on_output() {
@@ -330,7 +330,7 @@ void Connection::on_output() {
 void Connection::on_last_output() {
   const auto self = std::exchange(keep_, nullptr);
   if (!response_.is_due()) return settle();
-  // It is not whole, and must not look like it.
+  // The response is incomplete, and must not look complete.
   if (response_.is_cancelled()) {
     close();
     return settle();
@@ -358,13 +358,13 @@ void Connection::on_complete() {
   }
 }
 
-// The handler is through with a request that was abandoned.
+// The handler is done with a request that was abandoned.
 void Connection::settle() {
   intake_.memory().release();
   response_.settle();
 }
 
-// Sends what there is. False when the rest has to wait, or the connection is over.
+// Sends the output. False when the rest has to wait, or the connection is over.
 bool Connection::flush() {
   const ConnectionIo::Flush flushed = io_.flush(loop_.now());
   if (flushed == ConnectionIo::Flush::kBroken) {
@@ -422,8 +422,8 @@ void Connection::on_timer() {
   }
 }
 
-// The handler has run out of time. It still has the request and the stream, and so they stay as
-// they are until it has answered, too.
+// The handler has run out of time. It still has the request and the stream, so they stay as they
+// are until it has responded, too.
 void Connection::answer_late() {
   const auto late = std::exchange(late_, nullptr);
   const std::optional<Response> response = late->late();
@@ -436,12 +436,12 @@ void Connection::answer_late() {
 
 void Connection::time_out(Refusal refusal) {
   if (!response_.is_due()) return refuse(std::move(refusal));
-  // Its handler waits for the body, and is told.
+  // The handler waits for the body: the body fails with the error.
   server_.application.aborted(refusal.reason);
   io_.stop_reading();
   intake_.pause();
   response_.stream()->fail_body(std::move(refusal.status));
-  set_timer();  // its own time goes on
+  set_timer();  // the handler's deadline still runs
 }
 
 }  // namespace bentohost::http

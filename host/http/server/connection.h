@@ -1,14 +1,14 @@
-// Connection: one client's requests, in order, each given to the application and answered, until
-// either side ends it. It wires the nouns that know more: ConnectionIo has the bytes, RequestIntake
-// the request that arrives, ResponseOutput the response and how far it is, next_deadline() the
-// times.
+// Connection: serves one client's requests in order: it gives each to the application and sends the
+// response, until either side ends the connection. It connects the parts that do the work:
+// ConnectionIo has the bytes, RequestIntake the arriving request, ResponseOutput the response and
+// its progress, next_deadline() the times.
 //
-// It lives on one event loop and holds no thread: between events it is this object and what has
-// arrived of a request. Only the members of Exchange may be called from other threads.
-// LoopConnections owns it until close(), and an exchange until its handler is through with it.
+// It lives on one event loop and holds no thread: between events it is this object and the bytes of
+// a request that have arrived. Only the members of Exchange may be called from other threads.
+// LoopConnections owns it until close(); an exchange owns it until its handler is done with it.
 //
-// Its phases: kOpen -> kClosing (the output is still to go out) -> kLingering (what the client
-// still sends is dropped) -> kClosed, and from each straight to kClosed. While kOpen, it reads a
+// Its phases: kOpen -> kClosing (output is still unsent) -> kLingering (bytes that the client still
+// sends are dropped) -> kClosed, and from each phase straight to kClosed. While kOpen, it reads a
 // request as long as no response is due.
 #pragma once
 
@@ -45,11 +45,11 @@ class Connection final : public std::enable_shared_from_this<Connection>,
 
   // [loop] Begins to listen to the client.
   void open();
-  // [loop] The front's mode has changed.
+  // [loop] The server's mode has changed.
   void on_mode() {
     if (phase_ != Phase::kClosed) set_timer();
   }
-  // [loop] At once, whatever it is doing.
+  // [loop] Closes it at once, whatever it is doing.
   void close();
 
  private:
@@ -77,7 +77,7 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   void on_events(std::uint32_t epoll_events) override;
   void on_timer() override;
 
-  // A turn: reads, takes requests, and sends, until there is nothing to do.
+  // One turn: reads, takes requests, and sends, until there is nothing to do.
   void run();
   bool is_on_loop() const { return EventLoop::current() == &loop_; }
   bool is_reading() const { return phase_ == Phase::kOpen && !response_.is_due(); }
@@ -115,8 +115,8 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   void time_out(Refusal refusal);
 
   const std::shared_ptr<LoopConnections> loop_connections_;
-  ServerState& server_;  // the loop's connections'
-  EventLoop& loop_;      // the loop's connections'
+  ServerState& server_;  // owned by loop_connections_
+  EventLoop& loop_;      // owned by loop_connections_
   ConnectionIo io_;
   RequestIntake intake_;
   Timer timer_;
@@ -125,12 +125,12 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   TimePoint since_{};  // when the present wait began: idle, head, body, linger
   std::shared_ptr<std::atomic<bool>> cancelled_ = std::make_shared<std::atomic<bool>>(false);
 
-  // Of the exchange, and of what is still to be sent of those before.
+  // For the current exchange, and for unsent output of earlier ones.
   ResponseOutput response_;
   TimePoint late_at_ = kNoDeadline;
   std::shared_ptr<DeadlineResponder> late_;
-  // Set from the handler's call to the end of the exchange. It belongs to the handler, which may be
-  // the last to know this connection.
+  // Set from the handler's call to the end of the exchange. It is the handler's reference, which
+  // may be the last one to this connection.
   std::shared_ptr<Connection> keep_;
 };
 

@@ -3,7 +3,7 @@
 namespace bentohost::http {
 namespace {
 
-// When `bytes`, moved since `since`, are fewer than the least rate allows.
+// The time from which `bytes`, moved since `since`, are fewer than the minimum rate allows.
 TimePoint too_slow_at(TimePoint since, std::size_t bytes, std::size_t min_rate) {
   if (min_rate == 0) return kNoDeadline;
   return since + kRateGrace + std::chrono::milliseconds(bytes * 1000 / min_rate);
@@ -11,7 +11,7 @@ TimePoint too_slow_at(TimePoint since, std::size_t bytes, std::size_t min_rate) 
 
 Deadline earlier(Deadline a, Deadline b) { return a.when < b.when ? a : b; }
 
-// An answer that has begun is not late any more.
+// A response that has begun cannot be late any more.
 Deadline of_handler(const ConnectionSnapshot& connection) {
   if (connection.answer_by == kNoDeadline) return {};
   if (!ResponseState::is_due(connection.response)) return {};
@@ -46,7 +46,7 @@ Deadline next_deadline(const ConnectionSnapshot& connection, const Limits& limit
     return {connection.since + kMaxLinger, DueAction::kStopLingering};
   }
   if (connection.phase != ConnectionPhase::kOpen) return {};
-  if (connection.body == BodyMode::kInflating) return {};  // the wait is for us
+  if (connection.body == BodyMode::kInflating) return {};  // the client waits for us
   const bool is_body = connection.reader == RequestReader::State::kBody;
   if (ResponseState::is_due(connection.response)) {
     const bool reads_body = is_body && connection.body == BodyMode::kStreamed;

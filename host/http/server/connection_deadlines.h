@@ -1,5 +1,5 @@
-// When a connection has to be looked at next, if nothing happens before, and what happens then: a
-// pure function of a snapshot. Any thread.
+// The next deadline of a connection, if no event comes before it, and what is due then: a pure
+// function of a snapshot. Any thread.
 #pragma once
 
 #include <cstddef>
@@ -15,11 +15,11 @@
 
 namespace bentohost::http {
 
-// What a connection is about.
+// What a connection is doing.
 enum class ConnectionPhase : std::uint8_t {
   kOpen,       // a request is read, or its response is due: see ResponseState
-  kClosing,    // the output is still to go out
-  kLingering,  // what the client still sends is dropped
+  kClosing,    // output is still unsent
+  kLingering,  // bytes that the client still sends are dropped
   kClosed,
 };
 
@@ -29,10 +29,10 @@ struct ConnectionSnapshot {
   RequestReader::State reader = RequestReader::State::kIdle;
   RequestIntake::BodyMode body = RequestIntake::BodyMode::kWhole;
   Mode mode = Mode::kServing;         // the server's
-  bool has_served = false;            // a request before
-  TimePoint since{};                  // the present wait began: idle, head, body, linger
+  bool has_served = false;            // an earlier request
+  TimePoint since{};                  // the start of the present wait: idle, head, body, linger
   std::size_t body_bytes = 0;         // that have arrived of the present body
-  TimePoint answer_by = kNoDeadline;  // the handler, else the DeadlineResponder answers
+  TimePoint answer_by = kNoDeadline;  // after it the DeadlineResponder answers for the handler
   WriteWait write;
 };
 
@@ -41,11 +41,11 @@ enum class DueAction : std::uint8_t {
   kNone,
   kEnd,           // an idle connection: it is closed
   kHeadTimeout,   // 408
-  kBodyTimeout,   // 408; a handler that waits for a streamed body is told it
-  kBodyTooSlow,   // the same, by the least rate
+  kBodyTimeout,   // 408; a handler that waits for a streamed body gets the error
+  kBodyTooSlow,   // the same, below the minimum rate
   kAnswerLate,    // the DeadlineResponder answers
-  kWriteTimeout,  // nothing of the output has gone out for too long: it is aborted
-  kWriteTooSlow,  // the same, by the least rate
+  kWriteTimeout,  // no output could be sent for too long: the response is aborted
+  kWriteTooSlow,  // the same, below the minimum rate
   kStopLingering,
 };
 
@@ -55,10 +55,10 @@ struct Deadline {
   bool operator==(const Deadline&) const = default;
 };
 
-// A client in mid-conversation may be sending just now: so long it may, when we are about to go.
+// When the server drains or stops, an idle client may be about to send a request: it has this long.
 inline constexpr Duration kPatience = std::chrono::seconds(1);
-// A close that leaves bytes unread sends RST, and the peer may lose our last response: so what
-// still arrives is read and dropped first, for so long.
+// A close that leaves bytes unread sends RST, and the peer may lose our last response. So bytes
+// that still arrive are read and dropped first, for at most this long.
 inline constexpr Duration kMaxLinger = std::chrono::seconds(2);
 
 Deadline next_deadline(const ConnectionSnapshot& connection, const Limits& limits);

@@ -7,7 +7,7 @@
 namespace bentohost::http {
 namespace {
 
-// Memory that a connection keeps between requests, at most.
+// The most memory that a connection keeps between requests.
 constexpr std::size_t kKeptBytes = 4u << 10;
 constexpr std::size_t kKeptOutput = 4u << 10;
 constexpr std::size_t kMaxLingerBytes = 1u << 20;
@@ -28,13 +28,13 @@ void ConnectionIo::close() {
 }
 
 void ConnectionIo::on_events(std::uint32_t epoll_events) {
-  // TLS may have to write before it can read: then room to write is news for the reader, too.
+  // TLS may have to write before it can read: then a writable socket may be readable, too.
   if (epoll_events != EPOLLOUT || is_secure_) readable_ = true;
   if ((epoll_events & (EPOLLHUP | EPOLLERR | EPOLLRDHUP)) != 0) has_ended_ = true;
 }
 
 Received ConnectionIo::receive(std::span<char> buffer) {
-  park();  // what is unread may lie where the next bytes come to lie
+  park();  // unread bytes may lie where the next bytes will be written
   const Received received = transport_->read(buffer.data(), buffer.size());
   switch (received.kind) {
     case Received::Kind::kAgain:
@@ -49,7 +49,7 @@ Received ConnectionIo::receive(std::span<char> buffer) {
       is_secure_ = false;
       break;
     case Received::Kind::kBytes:
-      // After a short read only the end can be there without a further event.
+      // After a short read, only the end of input can be pending without a further event.
       readable_ = received.more || has_ended_;
       break;
     case Received::Kind::kBroken:
@@ -77,7 +77,7 @@ Received::Kind ConnectionIo::drop(std::span<char> buffer) {
   return dropped_ > kMaxLingerBytes ? Received::Kind::kBroken : received.kind;
 }
 
-// Makes in_ hold what is unread, and nothing else.
+// Makes in_ hold the unread bytes, and nothing else.
 void ConnectionIo::keep_unread() {
   if (unread_.empty()) {
     shrink(in_, kKeptBytes);
@@ -99,7 +99,7 @@ void ConnectionIo::append_body(std::string&& body) {
 
 ConnectionIo::Flush ConnectionIo::flush(TimePoint now) {
   if (unsent() > 0) {
-    // We are dying, and the client was told so.
+    // The process is crashing, and the crash has answered the client.
     if (std::exchange(is_awaited_, false) && !claim_answer(fd())) return Flush::kBroken;
     const Sent sent = transport_->write(std::string_view(out_).substr(out_sent_),
                                         std::string_view(out_body_).substr(body_sent_));

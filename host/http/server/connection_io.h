@@ -1,12 +1,12 @@
-// ConnectionIo: the bytes of one connection: what has arrived and is not taken yet, and what waits
-// to be sent. It knows whether the descriptor may be ready. It knows nothing of requests. One
-// thread at a time: the connection's loop. It owns the transport, and answers for its descriptor
-// towards crash_responses.h.
+// ConnectionIo: the bytes of one connection: input that has arrived and is not taken yet, and
+// output that waits to be sent. It knows whether the descriptor may be ready, but nothing about
+// requests. One thread at a time: the connection's loop. It owns the transport, and registers its
+// descriptor with crash_responses.h.
 //
 // The descriptor is watched edge-triggered: it counts as readable from an event until a read finds
-// nothing more, and is written to as soon as there is output. What is unread lies, during one turn
-// of the connection, where the read has put it: in a buffer that all connections of a loop share.
-// park() moves it out of there.
+// nothing more, and is written to as soon as there is output. During one turn of the connection,
+// unread bytes stay where the read has put them: in a buffer that all connections of a loop share.
+// park() moves them out of the buffer.
 #pragma once
 
 #include <cstddef>
@@ -25,9 +25,9 @@ namespace bentohost::http {
 
 // Output that waits for the client to take it.
 struct WriteWait {
-  TimePoint since{};      // when it began to wait; the epoch: none does
-  TimePoint progress{};   // when some of it last went out
-  std::size_t bytes = 0;  // that went out since
+  TimePoint since{};      // when it began to wait; epoch: no output waits
+  TimePoint progress{};   // when some of it was last sent
+  std::size_t bytes = 0;  // sent since then
 
   bool is_waiting() const { return since != TimePoint{}; }
 };
@@ -41,7 +41,7 @@ class ConnectionIo {
 
   // ---- from the beginning to the end of the connection
   void open();
-  // The transport and what is unread are gone afterwards; what is unsent stays, for nobody.
+  // Destroys the transport and drops unread bytes; unsent bytes stay, but are never sent.
   void close();
 
   // ---- readiness
@@ -52,39 +52,39 @@ class ConnectionIo {
   void stop_reading() { readable_ = false; }
 
   // ---- reading
-  // Reads once, by way of `buffer`, and puts what comes behind what is unread. After kPlain the
-  // transport speaks without TLS.
+  // Reads once, into `buffer`, and appends the bytes to the unread ones. After kPlain the transport
+  // speaks without TLS.
   Received::Kind read(std::span<char> buffer);
-  // Reads once and drops what comes. kBroken as well when that was more than is worth the wait.
+  // Reads once and drops the bytes. Also kBroken when more was dropped than is worth waiting for.
   Received::Kind drop(std::span<char> buffer);
   std::string_view unread() const { return unread_; }
   void take(std::size_t size) { unread_.remove_prefix(size); }
   void drop_unread() { unread_ = {}; }
-  // Moves what is unread out of the shared buffer, and lets go of memory that is not needed.
+  // Moves unread bytes out of the shared buffer, and frees memory that is not needed.
   void park() {
     if (!unread_.empty() || !in_.empty()) keep_unread();
   }
 
   // ---- writing
-  // What is to be sent, in this order: the end of output(), to append to, and then one body.
+  // The output to append to. It is sent first, then the body of append_body().
   std::string& output() { return out_; }
-  // `body` goes out behind output(); after it nothing may be appended until flush() says kSent.
+  // Sends `body` after output(); nothing more may be appended until flush() returns kSent.
   void append_body(std::string&& body);
   std::size_t unsent() const { return out_.size() - out_sent_ + out_body_.size() - body_sent_; }
-  // Little enough waits to be sent that a pipelined request may be answered behind it.
+  // Whether so little output waits that the response to a pipelined request may be added to it.
   bool has_room() const { return unsent() < kMaxPipelined && out_body_.empty(); }
 
   enum class Flush {
     kIdle,    // there was nothing to send
-    kSent,    // all has gone out
-    kWaits,   // some is left: an event tells when to go on
-    kBroken,  // the connection is of no use any more
+    kSent,    // everything was sent
+    kWaits,   // some is left: an event will tell when to go on
+    kBroken,  // the connection is broken
   };
   Flush flush(TimePoint now);
   const WriteWait& write_wait() const { return write_wait_; }
 
-  // A request waits for the first byte of its answer: should we crash before flush() has sent any,
-  // the crash answers it. Not where output is under way, and not over TLS. See crash_responses.h.
+  // A request waits for its response: if the process crashes before flush() has sent a byte of it,
+  // the crash answers it. Not behind other output, and not over TLS. See crash_responses.h.
   void await_answer(bool head_only) {
     if (unsent() != 0 || is_secure_) return;
     http::await_answer(fd(), head_only);
@@ -92,16 +92,16 @@ class ConnectionIo {
   }
 
   // ---- ending
-  // FIN. What the client still sends can be read.
+  // Sends FIN. Bytes that the client still sends can be read.
   void shutdown_writing() { transport_->shutdown_writing(); }
-  // The same, and from then on drop() is to read what the client still sends: a close that leaves
-  // bytes unread sends RST, and the peer may lose our last response.
+  // The same; from then on drop() must read the bytes that the client still sends: a close that
+  // leaves bytes unread sends RST, and the peer may lose our last response.
   void linger();
 
  private:
-  // Pipelined requests are answered until so much waits to be sent.
+  // Pipelined requests are answered while less output than this waits to be sent.
   static constexpr std::size_t kMaxPipelined = 64u << 10;
-  // Up to here a body is copied behind its head; beyond, both go out from where they are.
+  // A body up to this size is copied behind its head; a larger one is sent from its own memory.
   static constexpr std::size_t kMaxCopied = 16u << 10;
 
   void keep_unread();
@@ -110,11 +110,11 @@ class ConnectionIo {
   std::unique_ptr<Transport> transport_;
   bool is_secure_ = transport_->is_secure();
   bool readable_ = true;
-  bool has_ended_ = false;   // the client has sent all that it will
+  bool has_ended_ = false;   // the client has ended its side
   bool is_awaited_ = false;  // a crash would answer
 
-  std::string in_;           // arrived, not taken yet, between two turns
-  std::string_view unread_;  // the same during one: in in_ or in the loop's buffer
+  std::string in_;           // input that is not taken yet, between two turns
+  std::string_view unread_;  // the same during a turn: in in_ or in the loop's buffer
   std::size_t dropped_ = 0;  // since linger()
 
   std::string out_, out_body_;

@@ -21,14 +21,14 @@ enum State : std::uint8_t { kNothing, kOpen, kAwaited, kAwaitedHead, kSpoken };
 using Entry = std::atomic<std::uint8_t>;
 static_assert(Entry::is_always_lock_free && sizeof(Entry) == 1);
 
-// Beyond so many descriptors connections die without a word.
+// Connections whose descriptors are beyond this get no crash response.
 constexpr std::size_t kMost = 1u << 22;
 
 Entry* entries = nullptr;  // zeroed by the system, page by page as they are used
 std::size_t count = 0;
-std::atomic<int> highest = -1;  // that was ever a connection
+std::atomic<int> highest = -1;  // descriptor that was ever a connection
 std::atomic<bool> has_spoken = false;
-// Made beforehand.
+// Built in advance: a signal handler must not allocate.
 std::string* answer = nullptr;
 std::size_t head_size = 0;
 
@@ -59,7 +59,7 @@ void prepare_crash_responses() {
   const Response response = problem(503, "the server has crashed and is being restarted");
   answer = new std::string;  // never destroyed: a crash may come at any time
   append_head(response, {.close = true}, *answer);
-  // It would be that of the start, and a handler cannot make another (RFC 9110 6.6.1 lets it go).
+  // No Date: it would be the start's, and a signal handler cannot make one (RFC 9110 6.6.1).
   if (const std::size_t date = answer->find("Date: "); date != std::string::npos) {
     answer->erase(date, answer->find("\r\n", date) + 2 - date);
   }
@@ -86,7 +86,7 @@ void await_answer(int fd, bool head_only) {
   Entry* const it = entry(fd);
   if (it == nullptr) return;
   it->store(head_only ? kAwaitedHead : kAwaited);
-  if (has_spoken.load()) speak_for(fd);  // it may have come too late to be seen
+  if (has_spoken.load()) speak_for(fd);  // the crash may have passed this entry already
 }
 
 bool claim_answer(int fd) {

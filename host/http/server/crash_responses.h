@@ -1,32 +1,32 @@
-// Last words: the requests of plain connections that wait for the first byte of their answer, in a
-// form that a signal handler can read: when the process crashes, each of them is answered 503
-// before it goes. An answer is begun by whoever claims it first, the connection or the crash, and
-// never by both. By descriptor; any thread; nothing happens before prepare_crash_responses().
+// Crash responses: a table of the requests on plain connections that wait for the first byte of
+// their response, which a signal handler can read: when the process crashes, it answers each of
+// them 503. Either the connection or the crash claims a response, never both. Keyed by descriptor;
+// any thread; the functions do nothing before prepare_crash_responses().
 //
-// The other threads run on until the process has gone: what they take up meanwhile is answered the
-// same way, and new connections are left to the next process.
+// The other threads run on until the process has gone: requests that they begin meanwhile are
+// answered the same way, and new connections are left to the next process.
 #pragma once
 
 namespace bentohost::http {
 
-// Once, before connections are open, when the process's limit of descriptors is set.
+// Call it once, after the process's limit of descriptors is set and before connections are open.
 void prepare_crash_responses();
 
-// A connection, plain or not, from its beginning to its end.
+// To be called at the beginning and at the end of each connection, plain or not.
 void connection_opened(int fd);
 void connection_closed(int fd);
 
-// From now on a crash answers the request on `fd`. `head_only`: it was a HEAD.
+// From now on a crash answers the request on `fd`. `head_only`: it is a HEAD request.
 void await_answer(int fd, bool head_only);
-// No longer: the caller answers it. False: the process is crashing, and has answered.
+// Ends that: the caller answers the request. False: the process is crashing, and has answered it.
 bool claim_answer(int fd);
 
-// They have been, or are being: nothing new is to be begun.
+// True once send_crash_responses() has begun: nothing new must be started.
 bool are_crash_responses_sent();
-// [signal handler] Answers all of them and ends what we send on their connections.
+// [signal handler] Answers all waiting requests and shuts down our side of their connections.
 void send_crash_responses();
-// [signal handler] Ends what we send on all connections, whatever is under way on them: before a
-// core dump, which may take long, so that no client waits for its end.
+// [signal handler] Shuts down our side of all connections, whatever they are sending: before a core
+// dump, which may take long, so that no client waits until the dump is written.
 void end_connections();
 
 }  // namespace bentohost::http

@@ -36,7 +36,7 @@ void InflateJob::drop() {
 }
 
 void InflateJob::give_back() {
-  // std::function copies what it holds.
+  // std::function requires copyable captures.
   auto held = std::make_shared<std::unique_ptr<Backlog>>(std::move(backlog_));
   loop_.post([done = std::move(done_), held] { done(std::move(*held)); });
 }

@@ -1,5 +1,5 @@
-// InflateJob: what is left to inflate of a request's whole body, on a thread: a few bytes may stand
-// for many, and would hold up the loop.
+// InflateJob: inflates the rest of a request's whole body on a thread: a few bytes may expand to
+// many, which would hold up the loop.
 #pragma once
 
 #include <atomic>
@@ -16,11 +16,11 @@ namespace bentohost::http {
 class InflateJob final : public ThreadPool::Job {
  public:
   using Backlog = RequestReader::Backlog;
-  // [loop] Takes the backlog back, inflated or with the status that says why it is not.
+  // [loop] Takes the backlog back, either inflated or with an error status.
   using Done = std::function<void(std::unique_ptr<Backlog>)>;
 
-  // `done` is called once, on `loop`, and keeps `memory` and `loop` alive. Until then `memory`, for
-  // what is inflated, is the job's alone. Nobody wants the job once `cancelled` is true.
+  // `done` is called once, on `loop`, and keeps `memory` and `loop` alive. Until then only the job
+  // uses `memory`, for the inflated bytes. The job is cancelled once `cancelled` is true.
   InflateJob(std::unique_ptr<Backlog> backlog, Reservation& memory,
              std::shared_ptr<const std::atomic<bool>> cancelled, EventLoop& loop, Done done);
 

@@ -6,7 +6,7 @@
 namespace bentohost::http {
 
 void LoopConnections::adopt(std::unique_ptr<Transport> transport, Peer peer) {
-  // std::function copies what it holds, so the transport travels in a shared one.
+  // std::function requires copyable captures, so the transport travels in a shared pointer.
   auto held = std::make_shared<std::unique_ptr<Transport>>(std::move(transport));
   loop_->post([self = shared_from_this(), held, peer = std::move(peer)]() mutable {
     auto connection = std::make_shared<Connection>(self, std::move(*held), std::move(peer));
@@ -17,7 +17,7 @@ void LoopConnections::adopt(std::unique_ptr<Transport> transport, Peer peer) {
 
 void LoopConnections::tell_mode() {
   loop_->post([self = shared_from_this()] {
-    // A copy: some of them close at once.
+    // A copy, because some connections close at once.
     const std::vector<std::shared_ptr<Connection>> all(self->connections_.begin(),
                                                        self->connections_.end());
     for (const auto& connection : all) connection->on_mode();

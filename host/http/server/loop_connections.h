@@ -1,5 +1,4 @@
-// LoopConnections: the connections of one event loop. [loop], but for adopt() and the functions
-// that post.
+// LoopConnections: the connections of one event loop. [loop], except for functions that say [any].
 #pragma once
 
 #include <array>
@@ -21,17 +20,17 @@ class LoopConnections : public std::enable_shared_from_this<LoopConnections> {
   LoopConnections(std::shared_ptr<EventLoop> loop, std::shared_ptr<ServerState> server)
       : loop_(std::move(loop)), server_(std::move(server)) {}
 
-  // [any] Takes a new connection on. It counts as open already.
+  // [any] Adds a new connection, which counts as open already.
   void adopt(std::unique_ptr<Transport> transport, Peer peer);
-  // [any] Has each connection look at the front's mode.
+  // [any] Tells each connection that the server's mode has changed.
   void tell_mode();
-  // [any] Closes all connections; those whose handler is at work are forgotten by it later.
+  // [any] Closes all connections. A handler that is still at work drops its connection later.
   void close_all();
 
   const std::shared_ptr<EventLoop>& loop() const { return loop_; }
   const std::shared_ptr<ServerState>& server() const { return server_; }
   std::array<char, kBufferSize>& buffer() { return buffer_; }
-  // `client` and `door` are what it was counted as when it was opened.
+  // `client` and `role` are those under which the connection was counted when it was opened.
   void forget(const std::shared_ptr<Connection>& connection, std::string_view client,
               ListenerRole role);
 

@@ -1,5 +1,5 @@
-// What the front itself refuses a request with: the label for the metrics, and headers that belong
-// to the answer. Pure.
+// The refusals that the server itself sends: each has a status, a label for the metrics, and
+// headers of the response. Pure.
 #pragma once
 
 #include <string_view>
@@ -10,16 +10,16 @@
 
 namespace bentohost::http {
 
-// Of a request that could not be read; `status` has an http_status().
+// For a request that could not be read; `status` has an http_status().
 Refusal refusal_of(Status status);
-// 408: of one that has not arrived by a deadline: kHeadTimeout, kBodyTimeout or kBodyTooSlow.
+// 408: the request has not arrived by a deadline: kHeadTimeout, kBodyTimeout or kBodyTooSlow.
 Refusal refusal_of(DueAction timeout);
-// 503: of one that no thread is left for. `status` says why.
+// 503: no thread is left for the request. `status` says why.
 Refusal no_thread_refusal(const Status& status);
-// 400: of plain HTTP on a port that speaks TLS.
+// 400: plain HTTP on a port that speaks TLS.
 Refusal plain_http_refusal();
 
-// The label of what a deadline ends with or without an answer; empty for what is nobody's fault.
+// The metrics label for a request or response that a deadline ends; empty if it is nobody's fault.
 std::string_view reason_of(DueAction action);
 
 }  // namespace bentohost::http

@@ -7,7 +7,7 @@
 namespace bentohost::http {
 namespace {
 
-// For the client to read it.
+// The client has this long to read the response.
 constexpr Duration kMoment = std::chrono::seconds(1);
 
 }  // namespace

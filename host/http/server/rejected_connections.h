@@ -1,6 +1,6 @@
-// RejectedConnections: connections that are turned away with an answer. They are held for a moment,
-// unread, so that the answer is not lost to the reset that a close sends when the client has said
-// something meanwhile. [loop]
+// RejectedConnections: connections that are rejected with a response. They are held for a moment,
+// unread: a close would send a reset if the client has sent anything meanwhile, and the response
+// could be lost. [loop]
 #pragma once
 
 #include <cstddef>
@@ -14,14 +14,14 @@ namespace bentohost::http {
 
 class RejectedConnections final : private Timer::Owner {
  public:
-  // Beyond, the oldest one is closed: strangers must not have our descriptors.
+  // Beyond this many, the oldest is closed: rejected clients must not use up our descriptors.
   static constexpr std::size_t kMost = 64;
 
   explicit RejectedConnections(EventLoop& loop) : loop_(loop), timer_(loop.timers(), *this) {}
 
-  // Sends what fits into one write, and no more.
+  // Sends as much of the response as one write takes, and no more.
   void say(UniqueFd fd, std::string_view answer);
-  // Descriptors have run out.
+  // Call it when descriptors have run out.
   void close_all() { held_.clear(); }
 
  private:

@@ -21,8 +21,8 @@ RequestIntake::RequestIntake(const ServerState& server, Peer peer, std::string_v
   request_.scheme = scheme_;
 }
 
-// The stream counts a body that it hands on; its handler, on a thread, may have the request
-// meanwhile.
+// Reserves memory for whole bodies only: a stream counts its own bytes, and the handler of a
+// streamed body may be using the request on its thread.
 Result<std::size_t> RequestIntake::feed(std::string_view bytes) {
   try {
     Result<std::size_t> taken = reader_.feed(bytes, request_);

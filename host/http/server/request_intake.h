@@ -1,7 +1,7 @@
-// RequestIntake: the request that is arriving on a connection, or was the last to: what the bytes
-// make of it, where its body goes, and the memory that is counted for the body. It reads no
-// descriptor and calls no application. It owns the request; the handler has it, on any thread, from
-// begin_exchange() until its response is complete, and meanwhile nothing here touches it.
+// RequestIntake: the request that is arriving on a connection, or that arrived last: it parses the
+// bytes, sends the body where it belongs, and counts the body's memory. It reads no descriptor and
+// calls no application. It owns the request; the handler uses it, on any thread, from
+// begin_exchange() until its response is complete, and nothing here touches it meanwhile.
 //
 // [loop], unless a function says otherwise.
 #pragma once
@@ -25,7 +25,7 @@
 
 namespace bentohost::http {
 
-// Where a connection came from.
+// The two ends of a connection.
 struct Peer {
   std::string client, server;  // as in Request
   ListenerRole role = ListenerRole::kPublic;
@@ -35,14 +35,14 @@ class RequestIntake {
  public:
   enum class BodyMode : std::uint8_t {
     kWhole,      // it goes into the request
-    kInflating,  // the same, and a thread has the reader's backlog: nothing is read meanwhile
+    kInflating,  // the same, but a thread has the reader's backlog: nothing is read meanwhile
     kStreamed,   // it goes to the handler, piece by piece
-    kPaused,     // the same, and its buffer is full, or it has failed: nothing is read
+    kPaused,     // the same, but its buffer is full, or it has failed: nothing is read
   };
 
   RequestIntake(const ServerState& server, Peer peer, std::string_view scheme);
 
-  const std::string& client() const { return client_; }  // the peer; a request's may be another's
+  const std::string& client() const { return client_; }  // the peer; a request may name another
   Request& request() { return request_; }
   const Request& request() const { return request_; }
   const RequestReader& reader() const { return reader_; }
@@ -53,10 +53,10 @@ class RequestIntake {
   std::size_t body_bytes() const { return body_bytes_.load(std::memory_order_relaxed); }
 
   // ---- a request, step by step
-  // Takes what it can of `bytes`, as RequestReader::feed() does. One body without memory for it is
-  // that request's failure alone: 503.
+  // Takes what it can of `bytes`, as RequestReader::feed() does. If there is no memory for a body,
+  // only that request fails: 503.
   Result<std::size_t> feed(std::string_view bytes);
-  // At kHeadDone: the request is one more, with the client and scheme that a proxy tells of.
+  // At kHeadDone: begins a new request, with the client and scheme that a trusted proxy forwards.
   void begin_head(TimePoint now) {
     request_.arrived = now;
     request_.body.clear();
@@ -65,7 +65,7 @@ class RequestIntake {
     request_.scheme = scheme_;
     apply_forwarded(server_.proxies, request_);
   }
-  // ... and is to be taken in this way. The target is kept.
+  // Then: takes the body as `plan` says. Keeps the plan's target.
   Status begin_body(BodyPlan&& plan) {
     target_ = std::move(plan.target);
     const std::size_t max_body = plan.max_body != 0 ? plan.max_body : server_.limits.max_body;
@@ -73,18 +73,18 @@ class RequestIntake {
   }
   // The body goes to `stream` from now on.
   void begin_stream() { mode_ = BodyMode::kStreamed; }
-  // The same for a body that is streamed: its bytes are `stream`'s as soon as they are taken. It
-  // pauses when that is full. After an error nothing more of the body is to be fed.
+  // As feed(), for a streamed body: hands its bytes to `stream` at once, and pauses when the stream
+  // is full. After an error, no more of the body must be fed.
   Result<std::size_t> feed_stream(std::string_view bytes, Stream& stream);
-  // The application is about to have the request, whole or not.
+  // The application is about to get the request, whole or not.
   void begin_exchange(TimePoint now) {
     count_body();
     request_.is_arriving = state() != RequestReader::State::kDone;
     request_.completed = request_.is_arriving ? TimePoint() : now;
   }
-  // Of a request that has come to nothing: what is told of it must not be the previous one's.
+  // The request is refused: clears the previous request's data, so that reports do not show it.
   void refuse(TimePoint now);
-  // The response is complete. It lets go of what a large body has left.
+  // The response is complete: frees a large body, and releases the memory counted for it.
   void end_exchange();
   void begin_request() { reader_.begin_request(); }
 
@@ -92,12 +92,12 @@ class RequestIntake {
   bool wants_stream_bytes() const {
     return mode_ == BodyMode::kStreamed && state() == RequestReader::State::kBody;
   }
-  // There is more of it than its handler has room for just now, or than a turn may take.
+  // Whether more of it is left to inflate than its handler has room for now, or a turn may take.
   bool has_stream_backlog() const {
     return mode_ == BodyMode::kStreamed && state() == RequestReader::State::kInflating;
   }
   void pause() { mode_ = BodyMode::kPaused; }
-  // False: it was not paused.
+  // False if it was not paused.
   bool resume();
 
   // ---- a whole body that a thread inflates: until restore(), `memory()` is the thread's
@@ -105,9 +105,9 @@ class RequestIntake {
   void keep_no_backlog() { mode_ = BodyMode::kWhole; }  // no thread has taken it
   void restore(std::unique_ptr<RequestReader::Backlog> backlog);
 
-  // What is counted of the request's body, for as long as its handler may have it.
+  // The memory counted for the request's body, for as long as its handler may have it.
   Reservation& memory() { return memory_; }
-  // BodyPlan's, until the handler takes it.
+  // The target of the BodyPlan, until the handler takes it.
   std::shared_ptr<const void> take_target() { return std::move(target_); }
   void drop_target() { target_.reset(); }
 

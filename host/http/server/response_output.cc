@@ -63,7 +63,7 @@ void ResponseOutput::set_unsent(std::size_t unsent) {
 
 Ending ResponseOutput::ending_of(const Response& response, BodyFraming framing,
                                  const Terms& terms) const {
-  // After a refusal it is kLinger from the beginning.
+  // A refusal begins with kLinger.
   if (response.close || terms.must_end || state_.ending() == Ending::kLinger) {
     return Ending::kLinger;
   }
@@ -83,7 +83,7 @@ void ResponseOutput::answer(const Request& request, const Terms& terms, Connecti
   complete(ending);
 }
 
-// The head of a streamed response, once.
+// Appends the head of a streamed response, once.
 void ResponseOutput::begin_stream(const Request& request, const Terms& terms, std::string& out) {
   if (state_.state() == ResponseState::State::kStreaming) return;
   const Ending ending = ending_of(response_, framing_, terms);

@@ -1,10 +1,10 @@
-// ResponseOutput: the response to a connection's current request: what its handler gives, and how
-// that becomes output: head, framing, body or pieces. It counts how far it has come by a
-// ResponseState, and decides what becomes of the connection behind it.
+// ResponseOutput: the response to a connection's current request. It takes the handler's response
+// and turns it into output: head, framing, body or pieces. It tracks the progress in a
+// ResponseState, and decides whether the connection stays open after the response.
 //
-// [handler] functions are for whoever answers, on any thread, one at a time, from the handler's
-// call until the response is complete; what they keep is the loop's from then on. All others:
-// [loop].
+// [handler] functions are for the code that answers, on any thread, one call at a time, from the
+// handler's call until the response is complete; then the loop owns the data that they kept. All
+// other functions: [loop].
 #pragma once
 
 #include <cassert>
@@ -30,8 +30,8 @@ class ResponseOutput {
  public:
   // Whether another request may follow on the connection, apart from what the response says.
   struct Terms {
-    bool must_end = false;   // we end it, whatever the client wants
-    bool keep_alive = true;  // the client wants to keep it
+    bool must_end = false;   // we end the connection, whatever the client wants
+    bool keep_alive = true;  // the client wants to keep the connection
   };
 
   const ResponseState& state() const { return state_; }
@@ -42,9 +42,9 @@ class ResponseOutput {
   void begin(Ending at_least) { require(state_.begin(at_least)); }
   // [handler] Keeps a whole response.
   void keep(Response&& response) { response_ = std::move(response); }
-  // It is kept, from within the call.
+  // A response was kept before the application's call returned.
   void respond() { require(state_.respond()); }
-  // The call has returned. True: with a response kept.
+  // The call has returned. Returns whether a response was kept.
   bool returned() {
     const bool has_answered = state_.state() == ResponseState::State::kAnswered;
     require(state_.returned());
@@ -54,36 +54,36 @@ class ResponseOutput {
   // ---- streams
   // From now on the body of the request, the response or both are streamed.
   Stream& open_stream(MemoryBudget* body_memory);
-  // [handler] Null: neither is.
+  // [handler] Null if neither is streamed.
   Stream* stream() const { return stream_.get(); }
   // [handler] (waits) The head of a streamed response, with its first piece, and then the pieces.
-  // `is_first` tells that the loop has to be told of them. Not without a stream.
+  // Requires a stream. If `is_first` is set, the caller must tell the loop about the output.
   Status start(const Request& request, Response&& response, bool& is_first);
   Status give(std::string_view piece, bool& is_first);
-  // Nobody will hear the rest.
+  // The client will not get the rest.
   void cancel();
   bool is_cancelled() const { return stream_->is_cancelled(); }
 
-  // ---- to the output; `request` is what the response is to
-  // The whole response that is kept; one that cannot be sent becomes a 500.
+  // ---- to the output; `request` is the one that the response answers
+  // Appends the whole response that was kept; if it cannot be sent, a 500.
   void answer(const Request& request, const Terms& terms, ConnectionIo& io);
-  // What there is of a streamed one, and its head before.
+  // Appends the available part of a streamed response, after its head.
   void append_stream(const Request& request, const Terms& terms, ConnectionIo& io);
   // The same, and its end.
   void finish_stream(const Request& request, const Terms& terms, ConnectionIo& io);
-  // `late` in place of the handler's, which is abandoned, but still has the request and the stream.
+  // Appends `late` and abandons the handler's response; the handler keeps the request and stream.
   void answer_late(const Request& request, const Response& late, ConnectionIo& io);
-  // So much of the output is still to go out: it counts as buffered by the stream.
+  // `unsent` bytes of the output have not been sent yet: they count as buffered by the stream.
   void set_unsent(std::size_t unsent);
 
   // ---- ends
   // The connection is closed: no response is due any more.
   void abandon();
-  // The handler of an abandoned response is through with it.
+  // The handler of an abandoned response is done with it.
   void settle();
-  // [handler] `f` is called once all has gone out, or never will.
+  // [handler] Calls `f` once all of the response was sent, or never will be.
   void after_sent(std::function<void()> f) { after_sent_.push_back(std::move(f)); }
-  // All output has gone out, or never will: calls the functions of the responses that are complete.
+  // All output was sent, or never will be: calls the functions of the responses that are complete.
   void run_after_sent() {
     if (!sent_.empty()) run(sent_);
   }
@@ -91,7 +91,7 @@ class ResponseOutput {
  private:
   using SentCallbacks = std::vector<std::function<void()>>;
 
-  // A transition that ResponseState refuses is a fault of the connection's.
+  // A transition that ResponseState refuses is a bug in the connection.
   static void require([[maybe_unused]] bool is_allowed) { assert(is_allowed); }
 
   Ending ending_of(const Response& response, BodyFraming framing, const Terms& terms) const;
@@ -106,7 +106,7 @@ class ResponseOutput {
   std::size_t left_ = 0;                         // ... with a Content-Length
   bool drops_body_ = false;                      // see is_bodiless(): the head is all of it
   SentCallbacks after_sent_;
-  SentCallbacks sent_;  // of those whose last byte is to be sent
+  SentCallbacks sent_;  // of complete responses that are not all sent yet
 };
 
 }  // namespace bentohost::http

@@ -11,7 +11,7 @@
 namespace bentohost::http {
 namespace {
 
-// For the loops to close what is left: they do nothing else then.
+// The loops have this long to close the remaining connections: they do nothing else then.
 constexpr Duration kAbortTime = std::chrono::seconds(5);
 
 }  // namespace
@@ -32,7 +32,7 @@ class Server::Impl {
       const bool is_public = listener.role == ListenerRole::kPublic;
       listener.secure = is_public && options_.tls != nullptr && listener.address.path.empty();
       std::vector<std::string>& urls = is_public ? urls_ : admin_urls_;
-      // A name may have several addresses.
+      // Several listeners may share a URL: a name may have several addresses.
       const bool is_told = std::find(urls.begin(), urls.end(), listener.url()) != urls.end();
       if (!is_told) urls.push_back(listener.url());
     }
@@ -55,7 +55,7 @@ class Server::Impl {
     std::latch stopped(1);
     loop().post([&] {
       if (acceptor_ != nullptr) acceptor_->stop();
-      acceptor_.reset();  // here: its timer is the loop's
+      acceptor_.reset();  // on the loop, which owns its timer
       stopped.count_down();
     });
     stopped.wait();

@@ -1,7 +1,7 @@
-// Server: the HTTP front: its listening sockets, and its connections, dealt out over event loops
+// Server: the HTTP server: its listening sockets, and its connections, dealt out over event loops
 // that it shares with others. It gives each request to one Application as an Exchange.
 //
-// listen() -> serve() -> drain() -> stop(), in this order, from one thread that is not a loop's.
+// listen() -> serve() -> drain() -> stop(), in this order, from one thread, not a loop's.
 #pragma once
 
 #include <cstddef>
@@ -25,31 +25,31 @@ struct ServerOptions {
   std::shared_ptr<TlsContext> tls;  // of the public TCP sockets; null: none
   TrustedProxies proxies;
   Limits limits;
-  ThreadPool* threads = nullptr;        // inflate what is large; null: the loops do
-  MemoryBudget* body_memory = nullptr;  // of the bodies of all requests; null: there is no bound
+  ThreadPool* threads = nullptr;        // inflate large bodies; null: the loops do
+  MemoryBudget* body_memory = nullptr;  // for the bodies of all requests; null: no limit
 };
 
 class Server {
  public:
   using Loops = std::vector<std::shared_ptr<EventLoop>>;
 
-  // At least one loop; `application` outlives the server.
+  // Needs at least one loop; `application` must outlive the server.
   Server(ServerOptions options, Application& application, Loops loops);
   ~Server();
 
-  // What it will accept from: open_listeners()'s, as a rule.
+  // The listeners to accept from; usually the result of open_listeners().
   void listen(std::vector<Listener> listeners);
   std::vector<std::string> urls(ListenerRole role = ListenerRole::kPublic) const;  // after listen()
   void serve();  // the loops run, or will soon
-  // Closes the listening sockets: whoever else has them accepts from now on. What is open goes on.
+  // Closes the listening sockets: processes that share them accept from now on. Connections stay.
   void stop_accepting();
   std::size_t open_connections() const;
 
-  // From now on each response says Connection: close, and idle connections are closed: at once
-  // those that were silent for a second, the others when they have been. New connections are still
-  // accepted, so that health probes can see that we are going.
+  // From now on each response says Connection: close, and connections are closed once they have
+  // been idle for a second. New connections are still accepted, so that health probes can see that
+  // the server is going away.
   void drain();
-  // Stops accepting, waits until `deadline` for the responses in flight, then aborts what is left.
+  // Stops accepting, waits until `deadline` for the responses in flight, then aborts the others.
   // Returns the number of connections aborted. A handler that never answers is left behind.
   std::size_t stop(TimePoint deadline);
 

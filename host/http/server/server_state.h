@@ -1,6 +1,6 @@
-// ServerState: what all connections of a server share: its limits, its application, and the mode
-// they are in: serving, draining, stopping. Any thread. Owned together with the connections, so
-// that one whose handler never returns has it still.
+// ServerState: what all connections of a server share: its limits, its application, and its mode:
+// serving, draining or stopping. Any thread. The connections share its ownership, so that a
+// connection whose handler never returns still has it.
 #pragma once
 
 #include <atomic>
@@ -21,8 +21,8 @@ namespace bentohost::http {
 
 enum class Mode {
   kServing,
-  kDraining,  // answer what is asked, say Connection: close, keep nothing alive
-  kStopping,  // nobody waits for a first request either
+  kDraining,  // requests are answered with Connection: close; no connection is kept alive
+  kStopping,  // new connections do not wait for their first request either
 };
 
 class ServerState {
@@ -38,14 +38,14 @@ class ServerState {
   const Limits limits;
   const TrustedProxies proxies;
   Application& application;
-  ThreadPool* const threads;        // for what would hold up a loop; null: there are none
-  MemoryBudget* const body_memory;  // null: there is no bound
+  ThreadPool* const threads;        // for work that would hold up a loop; null: no threads
+  MemoryBudget* const body_memory;  // null: no limit
 
   Mode mode() const { return mode_.load(std::memory_order_relaxed); }
   void enter(Mode mode) { mode_ = mode; }
 
-  // A connection is open from opened() to closed(). `client` is its "address:port". What it returns
-  // is empty, or the reason why there are as many as may be: a label.
+  // A connection is open from opened() to closed(). `client` is its "address:port". Returns the
+  // label of the limit that the connection would exceed; empty if it is within the limits.
   std::string_view opened(std::string_view client, ListenerRole role = ListenerRole::kPublic);
   void closed(std::string_view client, ListenerRole role = ListenerRole::kPublic);
   std::size_t open() const { return open_.load(std::memory_order_relaxed); }

@@ -1,6 +1,6 @@
 // Stream: the two bounded buffers between a connection, on its loop, and a handler on a thread that
-// reads a body as it comes or writes a response piece by piece. Each side waits for the other only
-// through here; the loop never waits.
+// reads a body as it arrives or writes a response piece by piece. The handler waits for the
+// connection only in these functions; the loop never waits.
 #pragma once
 
 #include <cstddef>
@@ -16,32 +16,32 @@ namespace bentohost::http {
 
 class Stream {
  public:
-  // Of each direction: beyond that, the faster side is kept waiting.
+  // For each direction: at this size, the faster side must wait.
   static constexpr std::size_t kHighWater = 256u << 10;
 
-  // What is buffered of the body is counted there; null: nowhere.
+  // Buffered bytes of the body are counted in `body_memory`; null: they are not counted.
   explicit Stream(MemoryBudget* body_memory = nullptr) : body_memory_(body_memory) {}
 
   // ---- the body, from the loop to the handler
-  // [loop] `is_last`: that was all. False when the buffer is full now: give no more until the
-  // handler has taken it. Without memory for it, the body fails with 503.
+  // [loop] `is_last`: these bytes end the body. False when the buffer is full now: give no more
+  // until the handler has taken it. If there is no memory for it, the body fails with 503.
   bool give_body(std::string& bytes, bool is_last);
   void fail_body(Status status);
-  // [worker] (waits) As Exchange::receive(). `was_full` tells that the loop waits for room.
+  // [worker] (waits) As Exchange::receive(). Sets `was_full` if the loop waits for room.
   Result<ReceivedBody> take_body(bool& was_full);
 
   // ---- the response, from the handler to the loop
-  // [worker] (waits) While the buffer is full. CANCELLED after cancel(). `is_first` tells
-  // that the loop has to be told of the bytes.
+  // [worker] (waits) While the buffer is full. CANCELLED after cancel(). If `is_first` is set, the
+  // caller must tell the loop about the bytes.
   Status give_output(std::string_view bytes, bool& is_first);
-  // [loop] Moves what there is behind `out`.
+  // [loop] Appends the buffered output to `out`.
   void take_output(std::string& out);
-  // [loop] `unsent` bytes have not gone out yet: they count as buffered.
+  // [loop] `unsent` bytes have not been sent yet: they count as buffered.
   void set_unsent(std::size_t unsent);
 
-  // [loop] The client will not hear the rest: the handler gets CANCELLED from both sides.
+  // [loop] The client will not get the rest: the handler gets CANCELLED in both directions.
   void cancel();
-  // [any] Then the output is not whole any more.
+  // [any] If so, the output is no longer complete.
   bool is_cancelled();
 
  private:

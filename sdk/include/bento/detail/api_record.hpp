@@ -1,4 +1,4 @@
-// ApiRecord: an API as Service::api() was told of it, and the ABI's functions for it. Part of
+// ApiRecord: an API as declared by Service::api(), and the ABI's functions for it. Part of
 // <bento/bento.hpp>; see <bento/api.hpp>.
 #pragma once
 
@@ -20,7 +20,7 @@
 
 namespace bento::detail {
 
-// What the service's create() leaves as its `self`, in the host process.
+// The `self` that the service's create() returns, in the host process.
 struct ServiceState {
   explicit ServiceState(const bento_host* h) : host(h), options(h) {}
   const bento_host* host;
@@ -84,7 +84,7 @@ struct ApiRecord {
   bento_api abi{};
 };
 
-// Calls a handler that may or may not want the Context.
+// Calls a handler, with the Context if it takes one.
 template <typename F, typename... Input>
 decltype(auto) call_handler(const F& handler, Context& ctx, Input&&... input) {
   using S = Signature<F>;

@@ -1,5 +1,5 @@
-// Base64 (RFC 4648), read strictly: one text for each value, and none for what is no Base64. Pure;
-// any thread.
+// Base64 (RFC 4648), decoded strictly: each value has exactly one valid text, and any other text is
+// rejected. Pure; any thread.
 #pragma once
 
 #include <cstddef>
@@ -24,7 +24,7 @@ inline std::optional<std::string> base64_decode(std::string_view text, Base64 ki
   std::string bytes;
   bytes.reserve(text.size() / 4 * 3 + 2);
   std::uint32_t bits = 0;
-  int have = 0;  // of them, not yet in `bytes`
+  int have = 0;  // bits not yet in `bytes`
   for (const char c : text) {
     std::uint32_t value = 0;
     if (c >= 'A' && c <= 'Z') {
@@ -47,7 +47,7 @@ inline std::optional<std::string> base64_decode(std::string_view text, Base64 ki
       bytes += static_cast<char>(bits >> have & 0xff);
     }
   }
-  // What is left over is zero in the one right text (RFC 4648 3.5).
+  // The bits left over must be zero in the valid text (RFC 4648 3.5).
   if ((bits & ((1u << have) - 1)) != 0) return std::nullopt;
   return bytes;
 }

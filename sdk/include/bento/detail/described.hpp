@@ -1,6 +1,6 @@
-// What BENTO_FIELDS and BENTO_ENUM leave behind: the members of a struct with the rules for each,
-// and the names of an enum's values. All of it is constant: a rule that cannot hold, as min(300)
-// for a byte, does not compile. Part of <bento/bento.hpp>; see <bento/fields.hpp>.
+// The descriptions that BENTO_FIELDS and BENTO_ENUM make: the members of a struct with the rules of
+// each, and the names of an enum's values. They are constants: a rule that cannot hold, such as
+// min(300) for a byte, does not compile. Part of <bento/bento.hpp>; see <bento/fields.hpp>.
 #pragma once
 
 #include <array>
@@ -52,7 +52,7 @@ inline constexpr bool kIsVector = false;
 template <typename T, typename A>
 inline constexpr bool kIsVector<std::vector<T, A>> = true;
 
-// The T of std::optional<T>; any other type as it is.
+// T for std::optional<T>; any other type itself.
 template <typename T>
 struct Required {
   using Type = T;
@@ -70,8 +70,8 @@ concept Integer =
 template <typename T>
 concept Number = Integer<T> || OneOf<T, float, double>;
 
-// What a value must be beyond its type. The bounds of a number are its type's at first, so those of
-// integers are exact.
+// The rules for a value beyond its type. The bounds of a number start as those of its type, so the
+// bounds of integers are exact.
 template <typename T>
 struct Rules {
   using Bound = std::conditional_t<Integer<T>, T, double>;
@@ -138,7 +138,7 @@ struct Field {
   }
 };
 
-// C is T, or the base of it that the member is from.
+// C is T, or the base class of T that declares the member.
 template <typename T, typename C, typename M, typename... R>
 constexpr Field<T, M> describe_field(std::string_view name, M C::*member, R... rules) {
   Field<T, M> field{name, member};
@@ -169,8 +169,8 @@ constexpr std::array<Enumerator<E>, sizeof...(V)> describe_enum(V... values) {
   return {values...};
 }
 
-// The macros' functions are found beside the type, by its namespace. (One that is found for a base
-// class does not describe what is derived from it.)
+// The macros' functions are found by argument-dependent lookup. (A function that is found for a
+// base class does not describe the classes derived from it.)
 template <typename T>
 concept Described = std::is_class_v<T> && requires {
   requires std::is_same_v<typename decltype(bento_fields(static_cast<const T*>(nullptr)))::Type, T>;
@@ -208,7 +208,7 @@ std::string list_enumerators() {
   return all;
 }
 
-// As JSON Schema counts them: code points.
+// Counts code points, as JSON Schema does.
 inline std::size_t count_characters(std::string_view utf8) {
   std::size_t n = 0;
   for (const char c : utf8) n += (static_cast<unsigned char>(c) & 0xC0) != 0x80;

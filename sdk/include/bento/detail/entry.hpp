@@ -9,7 +9,7 @@
 
 namespace bento::detail {
 
-// The plugin's entry points; one set for each description, and a plugin has one.
+// The plugin's entry points: one set for each description; a plugin has one description.
 template <void (*Describe)(Service&)>
 struct Plugin {
   inline static std::unique_ptr<Service> service;

@@ -11,7 +11,7 @@
 #define BENTO_DETAIL_ENUMERATOR(type, name) \
   ::bento::detail::Enumerator<type> { #name, type::name }
 
-// A field is `member` or `(member, rule, ...)`: which of them tells IS_LIST, by what PROBE leaves.
+// A field is `member` or `(member, rule, ...)`: IS_LIST tells which, from what PROBE expands to.
 #define BENTO_DETAIL_FIELD(type, item) BENTO_DETAIL_FIELD_BY(BENTO_DETAIL_IS_LIST(item), type, item)
 #define BENTO_DETAIL_FIELD_BY(...) BENTO_DETAIL_FIELD_AS(__VA_ARGS__)
 #define BENTO_DETAIL_FIELD_AS(is_list, type, item) BENTO_DETAIL_FIELD_##is_list(type, item)
@@ -28,9 +28,9 @@
 #define BENTO_DETAIL_SECOND_OF(...) BENTO_DETAIL_SECOND(__VA_ARGS__)
 #define BENTO_DETAIL_SECOND(first, second, ...) second
 
-// macro(type, item) for each item, with commas between. A macro does not expand within itself, so
-// NEXT is left over at each step for the next of EXPAND's scans. The last item has an empty one
-// after it, for a macro's `...` may not be missing in clang's eyes.
+// macro(type, item) for each item, separated by commas. A macro does not expand within itself, so
+// each step leaves NEXT for the next of EXPAND's scans. An empty item follows the last one, because
+// clang requires an argument for a macro's `...`.
 #define BENTO_DETAIL_LIST(macro, type, ...) \
   BENTO_DETAIL_EXPAND(BENTO_DETAIL_STEP(macro, type, __VA_ARGS__, ))
 #define BENTO_DETAIL_STEP(macro, type, item, ...) \

@@ -1,5 +1,5 @@
-// Folder: files as answers of a Router. Small and plain: Service::files() has the host serve a
-// folder, with ETags, conditions and ranges. Part of <bento/bento.hpp>.
+// Folder: serves files from a Router. It is minimal: for ETags, conditional requests and ranges,
+// use Service::files(), which has the host serve the folder. Part of <bento/bento.hpp>.
 #pragma once
 
 #include <algorithm>
@@ -18,7 +18,7 @@
 
 namespace bento::detail {
 
-// The media type of a file by the end of its name.
+// The media type of a file, by the extension of its name.
 inline std::string_view media_type(std::string_view name) {
   static constexpr std::pair<std::string_view, std::string_view> kTypes[] = {
       {".html", "text/html; charset=utf-8"},
@@ -49,9 +49,9 @@ class Folder {
  public:
   explicit Folder(std::filesystem::path path) : path_(std::move(path)) {}
 
-  // Answers with the file at `path` below the folder, percent-decoded, "" and "docs/" being the
-  // index.html there. Throws Error, 404, for what is no file, is or goes through a dot-file, or is
-  // a link to somewhere outside.
+  // Sends the file at `path` (percent-decoded) below the folder; "" and "docs/" mean the index.html
+  // there. Throws Error, 404, if the path is not a file, contains a dot-file, or is a link that
+  // leads out of the folder.
   void send(std::string_view path, Stream& stream) const {
     std::string name(path);
     if (name.empty() || name.ends_with('/')) name += "index.html";
@@ -77,7 +77,7 @@ class Folder {
   static constexpr std::size_t kPieceBytes = 64 * 1024;
 
   [[noreturn]] static void refuse() { throw Error(BENTO_NOT_FOUND, "there is no such file"); }
-  // No segment may be empty or begin with a dot, which also leaves no way up.
+  // No segment may be empty or begin with a dot, so the path cannot lead upwards.
   static bool is_clean(std::string_view name) {
     const std::string all = "/" + std::string(name);
     return all.find("//") == std::string::npos && all.find("/.") == std::string::npos &&

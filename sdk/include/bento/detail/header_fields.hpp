@@ -1,5 +1,5 @@
-// What the values of header fields are made of: lists, parameters, quoted strings, credentials. For
-// the stock middleware. Pure; any thread.
+// The parts of header field values: lists, parameters, quoted strings, credentials. For the stock
+// middleware. Pure; any thread.
 #pragma once
 
 #include <algorithm>
@@ -12,14 +12,14 @@
 
 namespace bento::detail {
 
-// Without the spaces and tabs around it (RFC 9110 5.6.3).
+// The text without the spaces and tabs around it (RFC 9110 5.6.3).
 inline std::string_view trimmed(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
   while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
   return text;
 }
 
-// What stands before the first `mark`; `rest` goes on after it.
+// Cuts the text before the first `mark` off `rest`, which then begins after the mark.
 inline std::string_view cut(std::string_view& rest, char mark) {
   const std::size_t at = std::min(rest.find(mark), rest.size());
   const std::string_view before = rest.substr(0, at);
@@ -39,7 +39,7 @@ inline std::string joined(const auto& items) {
   return all;
 }
 
-// A token (RFC 9110 5.6.2), as names of headers and methods are.
+// Whether it is a token (RFC 9110 5.6.2), as names of headers and methods must be.
 inline bool is_token(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
@@ -47,14 +47,13 @@ inline bool is_token(std::string_view text) {
   });
 }
 
-// Whether it can be the value of a field as it is: no control characters but the tab (RFC 9110
-// 5.5).
+// Whether it is a valid field value as it is: no control characters except tabs (RFC 9110 5.5).
 inline bool is_field_value(std::string_view text) {
   return std::none_of(text.begin(), text.end(),
                       [](unsigned char c) { return (c < 0x20 && c != '\t') || c == 0x7f; });
 }
 
-// For an option of a middleware that becomes the value of a field.
+// Checks an option of a middleware that becomes a field value.
 inline void check_field_value(std::string_view text, const std::string& option) {
   if (!is_field_value(text)) {
     throw Error(BENTO_INVALID_ARGUMENT, option + " has a control character in it");
@@ -67,7 +66,7 @@ inline void check_header_name(std::string_view text, const std::string& option) 
   }
 }
 
-// As a quoted string (RFC 9110 5.6.4).
+// The text as a quoted string (RFC 9110 5.6.4).
 inline std::string quoted_string(std::string_view text) {
   std::string all = "\"";
   for (const char c : text) {
@@ -77,7 +76,7 @@ inline std::string quoted_string(std::string_view text) {
   return all + '"';
 }
 
-// The credentials of an Authorization header that has this scheme, in any case (RFC 9110 11.4).
+// The credentials of the Authorization header if it has this scheme, in any case (RFC 9110 11.4).
 inline std::optional<std::string_view> credentials(const ExchangeView& request,
                                                    std::string_view scheme) {
   std::string_view rest = request.request_header("authorization");

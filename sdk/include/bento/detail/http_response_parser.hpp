@@ -1,5 +1,5 @@
-// HttpResponseParser: reads one HTTP/1.1 response (RFC 9112), as a trusted program writes it, from
-// bytes that come in any pieces: its head, then its body without the framing. Pure; one thread.
+// HttpResponseParser: reads one HTTP/1.1 response (RFC 9112) of a trusted program, from bytes in
+// pieces of any size: its head, then its body without the framing. Pure; one thread.
 #pragma once
 
 #include <algorithm>
@@ -20,18 +20,18 @@ class HttpResponseParser {
  public:
   struct Head {
     std::uint32_t status = 0;
-    Headers headers;                      // without those of the connection and the framing
-    std::optional<std::uint64_t> length;  // of the body, where it is said beforehand
+    Headers headers;                      // without headers of the connection and the framing
+    std::optional<std::uint64_t> length;  // of the body, if the head states it
   };
   using OnHead = std::function<void(const Head&)>;
   using OnBody = std::function<void(std::string_view)>;
 
-  // `is_head`: the response is to HEAD, and so has no body whatever its head says. Interim
-  // responses (1xx) are dropped.
+  // `is_head`: the response is to HEAD, so it has no body whatever its head says. Interim responses
+  // (1xx) are dropped.
   HttpResponseParser(bool is_head, OnHead on_head, OnBody on_body)
       : is_head_(is_head), on_head_(std::move(on_head)), on_body_(std::move(on_body)) {}
 
-  // Throws Error, INTERNAL, for what is no response, and for bytes after its end.
+  // Throws Error, INTERNAL, if the bytes are not a response, or go on after its end.
   void feed(std::string_view bytes) {
     while (!bytes.empty()) {
       switch (state_) {
@@ -64,7 +64,7 @@ class HttpResponseParser {
       }
     }
   }
-  // The writer closes the connection. Throws if the response is not whole.
+  // The writer has closed the connection. Throws if the response is incomplete.
   void close() {
     if (state_ == State::kToClose) state_ = State::kComplete;
     if (state_ != State::kComplete) fail("ends before it is complete");
@@ -79,7 +79,7 @@ class HttpResponseParser {
     throw Error(BENTO_INTERNAL, std::string("a malformed HTTP response: ") + why);
   }
 
-  // True when line_ is whole, without its CR LF.
+  // Returns true when line_ is complete, without its CR LF.
   bool take_line(std::string_view& bytes) {
     const std::size_t end = bytes.find('\n');
     line_ += bytes.substr(0, end);
@@ -169,10 +169,10 @@ class HttpResponseParser {
   const OnHead on_head_;
   const OnBody on_body_;
   State state_ = State::kHead;
-  std::string line_;  // what there is of the one that is being read
+  std::string line_;  // the part that was read of the current line
   Head head_;
   bool is_chunked_ = false;
-  std::uint64_t left_ = 0;  // of the body or chunk
+  std::uint64_t left_ = 0;  // bytes of the body or chunk
 };
 
 }  // namespace bento::detail

@@ -1,4 +1,4 @@
-// HttpUrl: an http:// or https:// URL, taken apart. Pure; any thread.
+// HttpUrl: a parsed http:// or https:// URL. Pure; any thread.
 #pragma once
 
 #include <algorithm>
@@ -18,7 +18,7 @@ struct HttpUrl {
   int port = 0;
   std::string target;  // path and query
 
-  // Throws Error, INVALID_ARGUMENT and 500, that says what is wrong with it.
+  // Throws Error, INVALID_ARGUMENT and 500, that says what is wrong with the URL.
   static HttpUrl parse(std::string_view url) {
     if (std::any_of(url.begin(), url.end(), [](char c) { return c <= ' ' || c == 0x7f; })) {
       refuse(url, "it has a blank, a control byte or a byte that is not ASCII");

@@ -1,4 +1,4 @@
-// HttplibConnection: one exchange of the host's as a connection that cpp-httplib reads and writes.
+// HttplibConnection: presents one exchange of the host as a connection of cpp-httplib.
 // Part of <bento/httplib_app.hpp>.
 #pragma once
 
@@ -23,8 +23,8 @@
 
 namespace bento::detail {
 
-// The Context of the request that this thread has a program answer: cpp-httplib hands nothing of
-// ours on to its handlers.
+// The Context of the request that a program answers on this thread: cpp-httplib passes no data of
+// ours to its handlers.
 inline thread_local Context* httplib_current = nullptr;
 
 class HttplibContextScope {
@@ -38,7 +38,7 @@ class HttplibContextScope {
   Context* outer_;
 };
 
-// With each byte that `keeps` does not, as %XX.
+// Escapes as %XX each byte for which `keeps` is false.
 template <typename Keeps>
 std::string escape(std::string_view text, Keeps keeps) {
   std::string out;
@@ -52,20 +52,20 @@ std::string escape(std::string_view text, Keeps keeps) {
   }
   return out;
 }
-// A decoded path, as it stands in a request line. '+' is escaped: cpp-httplib reads a blank there.
+// A decoded path, escaped for a request line. '+' is escaped: cpp-httplib would read it as a blank.
 inline std::string escape_path(std::string_view path) {
   return escape(path, [](char c) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
            std::string_view("-._~/!$&'()*,;=:@").find(c) != std::string_view::npos;
   });
 }
-// A query is escaped already, unless a middleware has set it.
+// Escapes a query, which is escaped already unless a middleware has set it.
 inline std::string escape_query(std::string_view query) {
   return escape(query, [](char c) { return c > ' ' && c < 0x7f && c != '#'; });
 }
 
-// The head of the request, as HTTP/1.1 on a connection of its own. A body whose length nobody says
-// is chunked: `is_chunked`.
+// The head of the request, as HTTP/1.1 on a connection of its own. Sets `is_chunked` if the body's
+// length is not known.
 inline std::string write_request_head(const bento_scope& scope, bool& is_chunked) {
   const std::string_view method = view(scope.method), query = view(scope.query);
   std::string head(method);
@@ -75,7 +75,7 @@ inline std::string write_request_head(const bento_scope& scope, bool& is_chunked
   bool has_length = false;
   for (std::size_t i = 0; i < scope.headers.len; ++i) {
     const std::string_view name = view(scope.headers.ptr[i].name);
-    // The host's: it has read the body already, or reads it for us.
+    // The host handles these: it has read the body already, or reads it for us.
     if (name == "connection" || name == "keep-alive" || name == "transfer-encoding" ||
         name == "te" || name == "upgrade" || name == "expect") {
       continue;
@@ -97,8 +97,8 @@ inline void split_endpoint(std::string_view text, std::string& ip, int& port) {
   if (ip.starts_with('[') && ip.ends_with(']')) ip = ip.substr(1, ip.size() - 2);
 }
 
-// One exchange as a connection of cpp-httplib's, which must not see an exception: what goes wrong
-// ends the connection, and is thrown by finish().
+// One exchange as a connection of cpp-httplib, which must not see an exception: an error ends the
+// connection, and finish() throws it.
 class HttplibConnection final : public httplib::Stream {
  public:
   HttplibConnection(Context& context, bento::Stream& stream)
@@ -113,7 +113,7 @@ class HttplibConnection final : public httplib::Stream {
     split_endpoint(view(context.scope().server), local_ip_, local_port_);
   }
 
-  // After the program. `is_whole`: it has written all that it had.
+  // Call it after the program. `is_whole`: the program has written its whole response.
   void finish(bool is_whole) {
     if (error_) std::rethrow_exception(error_);
     if (!is_whole && context_.cancelled()) throw Disconnected();
@@ -180,7 +180,7 @@ class HttplibConnection final : public httplib::Stream {
     headers.remove("content-type");
     if (head.length) headers.set("Content-Length", std::to_string(*head.length));
     stream_.start(head.status, content_type, headers);
-    if (is_head_) return stream_.send({});  // the head alone, with the length that it says
+    if (is_head_) return stream_.send({});  // only the head, with the length that it states
     if (parser_.is_complete()) end({});
   }
   void send(std::string_view piece) {
@@ -195,8 +195,8 @@ class HttplibConnection final : public httplib::Stream {
   Context& context_;
   bento::Stream& stream_;
   const bool is_head_;
-  bool is_chunked_ = false;  // the request's body, towards the program
-  std::string unread_;       // of the request, from read_ on
+  bool is_chunked_ = false;  // whether the program gets the request's body chunked
+  std::string unread_;       // the request's bytes; unread from read_ on
   std::size_t read_ = 0;
   bool has_body_ended_ = false, is_ended_ = false;
   HttpResponseParser parser_;

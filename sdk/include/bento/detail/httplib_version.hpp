@@ -1,5 +1,5 @@
-// What differs between the versions of cpp-httplib that this SDK is built with: 0.11 (Debian 12),
-// 0.14 (Ubuntu 24.04) and 0.18 (Debian 13). Of the SDK, httplib_app.hpp alone is concerned.
+// Hides the differences between the versions of cpp-httplib that this SDK is built with: 0.11
+// (Debian 12), 0.14 (Ubuntu 24.04) and 0.18 (Debian 13). Only httplib_app.hpp uses it.
 #pragma once
 
 #include <httplib.h>
@@ -12,7 +12,7 @@
 
 namespace bento::detail {
 
-// CPPHTTPLIB_VERSION is a text, "0.18.7": this is its second number, all that has moved so far.
+// The second number of CPPHTTPLIB_VERSION, a text such as "0.18.7": the first has always been 0.
 constexpr int httplib_minor(std::string_view version) {
   int minor = 0;
   for (std::size_t i = version.find('.') + 1; i < version.size() && version[i] != '.'; ++i) {
@@ -23,9 +23,9 @@ constexpr int httplib_minor(std::string_view version) {
 inline constexpr int kHttplibMinor = httplib_minor(CPPHTTPLIB_VERSION);
 static_assert(httplib_minor("0.11.4") == 11 && httplib_minor("0.9") == 9);
 
-// What of an httplib::Server is for its heirs alone.
+// Gives access to protected members of httplib::Server.
 struct HttplibDoor : httplib::Server {
-  // Has the server answer one request on `connection`: false when the answer did not go out whole.
+  // Has the server answer one request on `connection`. False if the response was not fully sent.
   static bool answer(httplib::Server& server, httplib::Stream& connection) {
     return call(server, &HttplibDoor::process_request, connection);
   }
@@ -38,9 +38,8 @@ struct HttplibDoor : httplib::Server {
  private:
   static constexpr socket_t kNoSocketButValid = INVALID_SOCKET - 1;
   using SetUp = const std::function<void(httplib::Request&)>&;
-  // What it is told beside the connection has grown. A member that heirs alone may call has no
-  // promise of its form: a version in which it is another one stops here, and not in a riddle of
-  // the compiler's.
+  // Later versions take more arguments beside the connection. The form of a protected member is not
+  // guaranteed: a version with yet another one fails to compile here, with a clear message.
   template <typename F>
   static bool call(httplib::Server& server, F process_request, httplib::Stream& connection) {
     bool is_closed = false;

@@ -15,7 +15,7 @@
 namespace bento::detail {
 
 inline std::string what_it_holds(const bento_io& io) {
-  // No pointers: two generations of a plugin that is built without bento_add_plugin() share it.
+  // No pointers: two generations of a plugin built without bento_add_plugin() share this variable.
   static constexpr char kNames[][9] = {"anything", "bool",    "int8",   "int16",  "int32",
                                        "int64",    "uint8",   "uint16", "uint32", "uint64",
                                        "float16",  "float32", "float64"};
@@ -23,8 +23,8 @@ inline std::string what_it_holds(const bento_io& io) {
   return io.kind == BENTO_JSON ? "JSON" : "bytes";
 }
 
-// The descriptor that was given, or the one that the function's type implies. The host goes by the
-// descriptor: where the two are of different kinds or elements, no call would ever succeed.
+// The descriptor that was given, or the one that the function's type implies. The host uses the
+// descriptor: if the two differed in kind or element type, no call would ever succeed.
 inline Io fitting(const std::optional<Io>& given, Io implied, const std::string& what) {
   if (!given) return implied;
   const bento_io a = given->abi(), b = implied.abi();
@@ -33,8 +33,8 @@ inline Io fitting(const std::optional<Io>& given, Io implied, const std::string&
                                              ", but its function has " + what_it_holds(b));
 }
 
-// The bento_value of a C++ object, which must outlive it, or what owns one and converts to it; and
-// back. `get` may refer into the value.
+// Converts a C++ object to a bento_value, which must not outlive the object, or to an owner that
+// converts to one; and back. The result of `get` may refer into the value.
 template <typename T>
 inline constexpr bool kIsKnown = false;
 template <typename T>

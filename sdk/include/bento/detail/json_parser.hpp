@@ -1,5 +1,5 @@
-// parse_json(): JSON as RFC 8259 has it, and where it is not, in the words that bentohost has for
-// it. Iterative and with a depth cap, for RapidJSON's recursive parser overflows the stack on deep
+// parse_json(): parses JSON (RFC 8259), and reports errors in the same words as bentohost. It is
+// iterative and limits the depth, because RapidJSON's recursive parser overflows the stack on deep
 // input. Pure. Part of <bento/bento.hpp>.
 #pragma once
 
@@ -17,9 +17,9 @@
 
 namespace bento::detail {
 
-inline constexpr std::size_t kMaxJsonDepth = 128;  // of arrays and objects within each other
+inline constexpr std::size_t kMaxJsonDepth = 128;  // of nested arrays and objects
 
-// Hands every event on to the document, and stops the reader where it goes too deep.
+// Passes every event on to the document, and stops the reader at input that is nested too deep.
 class JsonDepthLimit {
  public:
   explicit JsonDepthLimit(rapidjson::Document& document) : document_(document) {}
@@ -106,8 +106,8 @@ inline std::string json_position(std::string_view text, std::size_t offset) {
   return "line " + std::to_string(line) + " column " + std::to_string(column);
 }
 
-// "line 1 column 8: missing a comma or ] after an array element", or nothing: it is JSON, in UTF-8,
-// without a NUL, and not nested deeper than kMaxJsonDepth.
+// "line 1 column 8: missing a comma or ] after an array element", or nothing if the text is JSON,
+// in UTF-8, without a NUL, and not nested deeper than kMaxJsonDepth.
 inline std::optional<std::string> find_json_fault(std::string_view text,
                                                   rapidjson::Document& document) {
   constexpr unsigned kFlags = rapidjson::kParseIterativeFlag |
@@ -116,7 +116,7 @@ inline std::optional<std::string> find_json_fault(std::string_view text,
   const auto fault = [text](std::size_t offset, std::string_view what) {
     return json_position(text, offset).append(": ").append(what);
   };
-  // To RapidJSON's streams a NUL is the end: what follows it would be dropped without a word.
+  // RapidJSON's streams end at a NUL: the text after it would be dropped silently.
   if (const std::size_t nul = text.find('\0'); nul != text.npos) return fault(nul, "a NUL byte");
   rapidjson::ParseResult parsed;
   bool too_deep = false;
@@ -137,7 +137,7 @@ inline std::optional<std::string> find_json_fault(std::string_view text,
   return fault(parsed.Offset(), json_fault_words(parsed.Code(), parsed.Offset() >= text.size()));
 }
 
-// The same without a document of it, and so of any depth.
+// The same without building a document, so at any depth.
 inline std::optional<std::string> find_json_fault(std::string_view text) {
   constexpr unsigned kFlags = rapidjson::kParseIterativeFlag |
                               rapidjson::kParseValidateEncodingFlag |

@@ -1,4 +1,4 @@
-// JsonPointer: where in a document a reader or a writer is (RFC 6901). Part of <bento/bento.hpp>.
+// JsonPointer: a reader's or writer's place in a document (RFC 6901). Part of <bento/bento.hpp>.
 #pragma once
 
 #include <cstddef>

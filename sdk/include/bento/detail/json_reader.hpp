@@ -1,5 +1,5 @@
-// JsonReader: described structs, and what they are made of, from parsed JSON. It reads on past a
-// member that is wrong, to tell of all that are. Part of <bento/bento.hpp>; see
+// JsonReader: reads described structs, and the types of their members, from parsed JSON. It goes on
+// after a member that is wrong, to report all of them. Part of <bento/bento.hpp>; see
 // <bento/fields.hpp>.
 #pragma once
 
@@ -28,7 +28,7 @@ inline std::string_view view(const rapidjson::Value& string) {
   return {string.GetString(), string.GetStringLength()};
 }
 
-// Throws Error, 400, for what is not JSON as RFC 8259 has it, in UTF-8, or is nested too deep.
+// Throws Error, 400, if the text is not JSON (RFC 8259) in UTF-8, or is nested too deep.
 inline void parse_json(std::string_view text, rapidjson::Document& document) {
   if (const auto fault = find_json_fault(text, document)) {
     throw Error(BENTO_INVALID_ARGUMENT, *fault);
@@ -68,7 +68,7 @@ class JsonReader {
     }
   }
 
-  // Throws Error, 422, with all faults that were found.
+  // Throws Error, 422, with all faults found, if there are any.
   void check() const {
     if (n_faults_ == 0) return;
     std::string message = faults_;
@@ -79,8 +79,8 @@ class JsonReader {
   }
 
  private:
-  static constexpr std::size_t kMaxFaults = 100;     // that are told one by one
-  static constexpr std::size_t kMaxNameBytes = 100;  // of a client's own name for a member
+  static constexpr std::size_t kMaxFaults = 100;     // reported one by one
+  static constexpr std::size_t kMaxNameBytes = 100;  // quoted from an unknown member's name
 
   void tell(const std::string& fault) {
     if (++n_faults_ > kMaxFaults) return;
@@ -110,7 +110,7 @@ class JsonReader {
       expect("an integer", json);
     }
   }
-  // -1, 0 or 1, as number is less than, equal to or greater than the bound.
+  // -1, 0 or 1 if the number is less than, equal to or greater than the bound.
   template <typename N, typename B>
   static int compare(N number, B bound) {
     if constexpr (std::is_integral_v<N>) {
@@ -178,7 +178,7 @@ class JsonReader {
     });
     if (kDescription<T>.is_strict) refuse_others<T>(json);
   }
-  // Where a member is there twice, the last one counts, as in Python and JavaScript.
+  // If a member occurs twice, the last one counts, as in Python and JavaScript.
   static const rapidjson::Value* find_last(const rapidjson::Value& object, std::string_view name) {
     for (auto member = object.MemberEnd(); member != object.MemberBegin();) {
       if (view((--member)->name) == name) return &member->value;

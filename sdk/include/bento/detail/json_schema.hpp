@@ -1,5 +1,5 @@
-// SchemaWriter: the JSON Schema (draft 4) of a described struct, and of what it is made of. Part of
-// <bento/bento.hpp>; see <bento/fields.hpp>.
+// SchemaWriter: writes the JSON Schema (draft 4) of a described struct and of its members' types.
+// Part of <bento/bento.hpp>; see <bento/fields.hpp>.
 #pragma once
 
 #include <algorithm>
@@ -17,7 +17,7 @@ namespace bento::detail {
 
 class SchemaWriter {
  public:
-  // `initial`: what a member is that is missing, or nullptr.
+  // `initial`: the value of a member that is missing from the JSON, or nullptr.
   template <typename M>
   void write(const RulesOf<M>& rules = {}, const M* initial = nullptr) {
     using T = typename Required<M>::Type;
@@ -104,8 +104,8 @@ class SchemaWriter {
       if (or_null) json_.write(std::optional<bool>());
     });
   }
-  // A struct within one of its own kind is only said to be an object: what it must be, JsonReader
-  // knows.
+  // A struct nested in one of its own type is only declared to be an object: JsonReader checks its
+  // members.
   template <typename T>
   void write_members() {
     const void* const self = &kDescription<T>;

@@ -1,4 +1,4 @@
-// JsonWriter: JSON from described structs, and from what they are made of. Part of
+// JsonWriter: writes described structs, and the types of their members, as JSON. Part of
 // <bento/bento.hpp>; see <bento/fields.hpp>.
 #pragma once
 
@@ -19,15 +19,14 @@
 
 namespace bento::detail {
 
-// Throws Error, INTERNAL, for a result that is not JSON, and so would be an answer that no client
-// can read.
+// Throws Error, INTERNAL, if a result is not JSON, which no client could read.
 inline void check_json_result(std::string_view text) {
   if (const auto fault = find_json_fault(text)) {
     throw Error(BENTO_INTERNAL, "the result is not JSON: " + *fault);
   }
 }
 
-// Throws Error, INTERNAL, for what JSON cannot hold.
+// Throws Error, INTERNAL, for values that JSON cannot represent.
 class JsonWriter {
  public:
   template <typename T>
@@ -58,7 +57,7 @@ class JsonWriter {
       refuse("text that is not UTF-8");
     }
   }
-  // As short as it may be to read back the same; a float or double keeps its point: 5.0.
+  // The shortest text that reads back the same; a float or double keeps its point: 5.0.
   template <Number N>
   void write_number(N number) {
     if constexpr (std::is_floating_point_v<N>) {
@@ -75,7 +74,7 @@ class JsonWriter {
     json_.RawValue(text, static_cast<std::size_t>(end - text), rapidjson::kNumberType);
   }
 
-  // For what has no C++ type, as schemas.
+  // For JSON without a C++ type, such as schemas.
   void key(std::string_view name) { write_text(name); }
   template <typename F>
   void object(F&& write_all) {

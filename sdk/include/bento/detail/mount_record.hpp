@@ -1,4 +1,4 @@
-// MountRecord: an app or a folder as Service::mount() or files() was told of it. Part of
+// MountRecord: an app or a folder as declared by Service::mount() or files(). Part of
 // <bento/bento.hpp>; see <bento/service.hpp>.
 #pragma once
 

@@ -15,7 +15,7 @@ namespace bento::detail {
 
 class OptionList {
  public:
-  // The type of `initial` is that of the option.
+  // The option has the type of `initial`.
   template <typename T>
   void add(std::string name, const T& initial, std::string doc) {
     Option option{std::move(name), {}, {}, std::move(doc)};
@@ -46,7 +46,7 @@ class OptionList {
     options_.push_back(std::move(option));
   }
 
-  // "" if there are none.
+  // "" if there are no options.
   std::string schema() const {
     if (options_.empty()) return {};
     std::string all = R"({"type":"object","additionalProperties":false,"properties":{)";

@@ -1,5 +1,5 @@
-// How the stock middleware refuses a request: in the form of the host's own errors, problem+json
-// (RFC 9457).
+// The stock middleware refuses requests with this: in the form of the host's own errors,
+// problem+json (RFC 9457).
 #pragma once
 
 #include <rapidjson/stringbuffer.h>
@@ -12,7 +12,7 @@
 
 namespace bento::detail {
 
-// `title` is the status's own, as RFC 9110 section 15 has it.
+// `title` is the reason phrase of the status in RFC 9110 section 15.
 inline void refuse(Incoming& request, std::uint32_t status, std::string_view title,
                    std::string_view detail, const Headers& headers = {}) {
   rapidjson::StringBuffer text;

@@ -8,7 +8,7 @@
 
 namespace bento::detail {
 
-// "example.com" and "8000", "[::1]" and "".
+// A host and a port: "example.com" and "8000", "[::1]" and "".
 struct Authority {
   std::string_view host, port;
 };
@@ -20,8 +20,8 @@ inline Authority split_authority(std::string_view text) {
   return {text.substr(0, colon), text.substr(colon + 1)};
 }
 
-// What Starlette's datastructures.py takes for a Host (its _HOST_RE): nothing that a URL would read
-// as the beginning of a path, a query or user information.
+// Accepts the Host headers that Starlette's datastructures.py accepts (its _HOST_RE): no text that
+// a URL would read as the beginning of a path, a query or user information.
 inline bool is_authority(std::string_view text) {
   const auto all_in = [](std::string_view part, std::string_view others, char last_letter) {
     return !part.empty() && std::all_of(part.begin(), part.end(), [&](char c) {
@@ -41,7 +41,7 @@ inline bool is_default_port(std::string_view scheme, std::string_view port) {
   return port == (scheme == "https" ? "443" : "80");
 }
 
-// The Host header; if it is none, where the request came in, as in Starlette's URL. "": neither.
+// The Host header or, if invalid, the address the request came in on, as in Starlette's URL; or "".
 inline std::string authority_of(const ExchangeView& request) {
   std::string_view text = request.request_header("host");
   if (is_authority(text)) return std::string(text);
@@ -51,8 +51,8 @@ inline std::string authority_of(const ExchangeView& request) {
   return std::string(is_default_port(request.scheme(), parts.port) ? parts.host : text);
 }
 
-// Escapes what cannot stand in a path (RFC 3986 3.3), also the '?', '#' and '%' that were escaped
-// as it came.
+// Escapes the characters that a path may not contain (RFC 3986 3.3), including any '?', '#' and '%'
+// that arrived escaped.
 inline std::string escaped_path(std::string_view path) {
   constexpr std::string_view kHex = "0123456789ABCDEF", kOthers = "/-._~!$&'()*+,;=:@";
   std::string all;
@@ -72,7 +72,7 @@ inline std::string escaped_path(std::string_view path) {
 inline std::string url_of(const ExchangeView& request, std::string_view scheme,
                           std::string_view authority) {
   std::string url = std::string(scheme) + "://" + std::string(authority);
-  // "*", of OPTIONS, is no path.
+  // The "*" of OPTIONS is not a path.
   url += request.path().starts_with('/') ? escaped_path(request.path()) : "/";
   if (!request.query().empty()) url.append("?").append(request.query());
   return url;

@@ -2,9 +2,9 @@
 //
 //   /flowers/new           that path
 //   /flowers/{id}          a parameter: one segment, which is not empty
-//   /static/{file:path}    at the end: all that is left, slashes and all, or nothing
+//   /static/{file:path}    at the end: the rest of the path, with its slashes; may be empty
 //
-// Paths come decoded: %2F is a slash like any other, and so ends a segment.
+// Paths are decoded: %2F is a slash like any other, and so ends a segment.
 #pragma once
 
 #include <algorithm>
@@ -20,9 +20,9 @@ namespace bento::detail {
 
 class RoutePattern {
  public:
-  // Throws Error for what is no pattern.
+  // Throws Error if the text is not a pattern.
   explicit RoutePattern(std::string_view pattern) {
-    if (pattern.starts_with('/')) pattern.remove_prefix(1);  // it may be left out
+    if (pattern.starts_with('/')) pattern.remove_prefix(1);  // it is optional
     for (std::optional<std::string_view> rest = pattern; rest;) {
       const Segment segment = read_segment(pattern, take_segment(rest));
       if (segment.kind == Kind::kRest && rest) refuse(pattern, "has {name:path} only at its end");
@@ -30,7 +30,7 @@ class RoutePattern {
     }
   }
 
-  // The parameters of a path that it matches.
+  // The parameters of the path, if the pattern matches it.
   std::optional<PathParams> match(std::string_view path) const {
     if (!path.starts_with('/')) return std::nullopt;
     PathParams params;
@@ -53,14 +53,13 @@ class RoutePattern {
     return params;
   }
 
-  // Which of two that match a path is asked first: text goes before a parameter, from left to
-  // right.
+  // Whether this pattern is tried before `other`: text goes before a parameter, from left to right.
   bool precedes(const RoutePattern& other) const {
     return std::lexicographical_compare(
         segments_.begin(), segments_.end(), other.segments_.begin(), other.segments_.end(),
         [](const Segment& a, const Segment& b) { return a.kind < b.kind; });
   }
-  // Whether they match the same paths.
+  // Whether both match the same paths.
   bool equals(const RoutePattern& other) const {
     return std::equal(segments_.begin(), segments_.end(), other.segments_.begin(),
                       other.segments_.end(), [](const Segment& a, const Segment& b) {
@@ -69,16 +68,16 @@ class RoutePattern {
   }
 
  private:
-  enum class Kind { kText, kParameter, kRest };  // in the order in which they are asked
+  enum class Kind { kText, kParameter, kRest };  // in the order in which they are tried
   struct Segment {
     Kind kind;
-    std::string text;  // a parameter's name
+    std::string text;  // the literal text, or the parameter's name
   };
 
   [[noreturn]] static void refuse(std::string_view pattern, const std::string& why) {
     throw Error(BENTO_FAILED_PRECONDITION, "route " + std::string(pattern) + ": a route " + why);
   }
-  // Up to the next slash; no `rest` is left where there is none.
+  // Takes the text up to the next slash from `rest`, which is empty if there is no slash.
   static std::string_view take_segment(std::optional<std::string_view>& rest) {
     const std::string_view all = *rest;
     const std::size_t slash = all.find('/');

@@ -1,4 +1,4 @@
-// RouterExchange: one request to a Router, whose handler asks by type for parts of it. Part of
+// RouterExchange: one request to a Router, whose handler asks for parts of it by type. Part of
 // <bento/bento.hpp>; see <bento/router.hpp>.
 #pragma once
 
@@ -23,13 +23,13 @@ Response make_response(T result);  // <bento/router.hpp>
 
 namespace bento::detail {
 
-// One request on its way to its handler: what that may ask for is made when it does.
+// One request on its way to its handler. The parts that a handler may ask for are made on demand.
 class RouterExchange {
  public:
   RouterExchange(Context& context, Stream& stream, PathParams params)
       : context_(context), stream_(stream), events_(stream), params_(std::move(params)) {}
 
-  // For a parameter of type A.
+  // The argument for a parameter of type A.
   template <typename A>
   decltype(auto) argument() {
     using T = std::remove_cvref_t<A>;
@@ -101,7 +101,7 @@ RouteHandler make_route_handler(F handler) {
       static_assert(std::is_void_v<Result>,
                     "a handler with a stream answers through it: it returns void");
       call_with(handler, exchange, kAsked);
-      if (kAsksFor<Asked, EventStream>) exchange.events().open();  // no events are a stream, too
+      if (kAsksFor<Asked, EventStream>) exchange.events().open();  // it may have no events
     } else if constexpr (std::is_void_v<Result>) {
       call_with(handler, exchange, kAsked);
       exchange.stream().start(204, "");

@@ -1,5 +1,5 @@
-// Secrets: same_secret() compares them, and SecretFile is a file of them that is read again when it
-// changes, so that they are replaced without a restart. For the stock middleware that
+// Secrets: same_secret() compares them, and SecretFile is a file of secrets that is read again when
+// it changes, so that secrets are replaced without a restart. For the stock middleware that
 // authenticates.
 #pragma once
 
@@ -22,30 +22,30 @@
 
 namespace bento::detail {
 
-// Takes as long wherever they differ; it tells no more than whether their lengths do.
+// The time does not depend on where the texts differ; it reveals only whether their lengths differ.
 inline bool same_secret(std::string_view a, std::string_view b) {
   if (a.size() != b.size()) return false;
-  volatile unsigned char differences = 0;  // volatile: each step is taken
+  volatile unsigned char differences = 0;  // volatile: no step may be skipped
   for (std::size_t i = 0; i < a.size(); ++i) {
     differences = static_cast<unsigned char>(differences | (a[i] ^ b[i]));
   }
   return differences == 0;
 }
 
-// Looks at all of them, so that it takes as long whichever it is.
+// Compares with all of them, so that the time does not depend on which one matches.
 inline bool is_one_of(std::string_view given, const std::vector<std::string>& secrets) {
   bool found = false;
   for (const std::string& secret : secrets) found = same_secret(given, secret) || found;
   return found;
 }
 
-// UTF-8's mark at the beginning of a file, as editors of Windows leave it.
+// Removes the UTF-8 byte order mark that Windows editors put at the beginning of a file.
 inline std::string_view without_mark(std::string_view text) {
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   return text;
 }
 
-// The lines that are neither empty nor begin with '#'; they end with LF or CR LF.
+// The lines that are not empty and do not begin with '#'. Lines end with LF or CR LF.
 inline std::vector<std::string> secret_lines(std::string_view text) {
   text = without_mark(text);
   std::vector<std::string> lines;
@@ -61,17 +61,17 @@ inline std::vector<std::string> secret_lines(std::string_view text) {
 
 using SteadyNow = std::function<std::chrono::steady_clock::time_point()>;
 
-// Secrets of type T from options, or from a file's text by a function that throws what is wrong
-// with it. Any thread; the file is looked at once a second at most, by one of those who ask, while
-// others get what there is. A file that is gone or has become unusable changes nothing, and is told
-// in the log.
+// Secrets of type T from options, or from a file's text by a function that throws an error if the
+// text is invalid. Any thread; at most once a second, one caller checks the file, while other
+// callers get the present secrets. If the file is gone or has become unusable, the secrets stay in
+// use, and the log says so.
 template <typename T>
 class SecretFile {
  public:
   using Parse = std::function<T(std::string_view)>;
 
   explicit SecretFile(T secrets) : current_(std::make_shared<const T>(std::move(secrets))) {}
-  // Throws Error if it cannot be used now.
+  // Throws Error if the file cannot be used now.
   SecretFile(std::string path, Parse parse, SteadyNow now)
       : path_(std::move(path)),
         parse_(std::move(parse)),
@@ -150,7 +150,7 @@ class SecretFile {
   const std::string path_;
   const Parse parse_;
   const SteadyNow now_;
-  std::mutex mutex_;  // guards what follows; seen_ and fault_ are of the one that is looking
+  std::mutex mutex_;  // guards what follows; seen_ and fault_ are the checking caller's
   std::chrono::steady_clock::time_point next_look_;
   bool is_looking_ = false;
   Stamp seen_{};
@@ -160,8 +160,8 @@ class SecretFile {
 
 using SecretList = SecretFile<std::vector<std::string>>;
 
-// The secrets of an option, or else the lines of a file. `is_valid` tells a secret, and `form` what
-// it looks like.
+// The secrets of an option or, without them, the lines of a file. `is_valid` checks a secret, and
+// `form` describes a valid one.
 inline std::unique_ptr<SecretList> secret_list(const std::string& option,
                                                std::vector<std::string> secrets,
                                                const std::string& path,
@@ -169,7 +169,7 @@ inline std::unique_ptr<SecretList> secret_list(const std::string& option,
                                                const std::string& form, SteadyNow now) {
   const auto check = [=](std::vector<std::string> all) {
     if (all.empty() || !std::all_of(all.begin(), all.end(), is_valid)) {
-      throw Error(BENTO_INVALID_ARGUMENT, "has to have " + form);  // and does not tell what it has
+      throw Error(BENTO_INVALID_ARGUMENT, "has to have " + form);  // never quote the secret
     }
     return all;
   };

@@ -1,4 +1,4 @@
-// What a function, member function or lambda takes and returns. Part of <bento/bento.hpp>.
+// The parameter and result types of a function, method or lambda. Part of <bento/bento.hpp>.
 #pragma once
 
 #include <tuple>

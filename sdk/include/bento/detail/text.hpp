@@ -1,4 +1,4 @@
-// Text of clients: in messages, and as the values of C++ types. Part of <bento/bento.hpp>.
+// Text from clients: for quoting in messages, and as C++ values. Part of <bento/bento.hpp>.
 #pragma once
 
 #include <bento/detail/described.hpp>
@@ -14,7 +14,7 @@
 
 namespace bento::detail {
 
-// At most so many bytes of it, cut between characters.
+// At most the first `max_bytes` bytes, cut between characters.
 inline std::string shortened(std::string_view utf8, std::size_t max_bytes) {
   if (utf8.size() <= max_bytes) return std::string(utf8);
   std::size_t end = max_bytes;
@@ -22,7 +22,7 @@ inline std::string shortened(std::string_view utf8, std::size_t max_bytes) {
   return std::string(utf8.substr(0, end)) + "...";
 }
 
-// For a message: short, and without control characters.
+// The text for a message: short, and without control characters.
 inline std::string printable(std::string_view utf8, std::size_t max_bytes = 40) {
   std::string text = shortened(utf8, max_bytes);
   for (char& c : text) {
@@ -32,7 +32,7 @@ inline std::string printable(std::string_view utf8, std::size_t max_bytes = 40) 
 }
 inline std::string quoted(std::string_view utf8) { return '"' + printable(utf8) + '"'; }
 
-// Of a path's segment, for a URL (RFC 3986 2.3).
+// Encodes a path's segment for a URL (RFC 3986 2.3).
 inline std::string percent_encoded(std::string_view text) {
   constexpr std::string_view kDigits = "0123456789ABCDEF";
   std::string all;
@@ -51,11 +51,11 @@ inline std::string percent_encoded(std::string_view text) {
   return all;
 }
 
-// What a text may be beside itself.
+// The types that from_text() reads.
 template <typename T>
 concept ReadFromText = Number<T> || DescribedEnum<T> || std::is_same_v<T, bool>;
 
-// What a path or a query may say: a whole text, or nothing if it is not a T.
+// The value of a path or query parameter; nothing if the whole text is not a T.
 template <typename T>
 std::optional<T> from_text(std::string_view text) {
   if constexpr (std::is_same_v<T, bool>) {
@@ -80,7 +80,7 @@ std::optional<T> from_text(std::string_view text) {
   }
 }
 
-// What from_text<T>() takes.
+// Describes the texts that from_text<T>() accepts.
 template <typename T>
 std::string kind_of_text() {
   if constexpr (std::is_same_v<T, bool>) {

@@ -17,7 +17,7 @@
 
 namespace bento::testing::internal {
 
-// What a plugin does wrong is no fault of the client: 500.
+// A mistake of the plugin is not the client's fault: 500.
 [[noreturn]] inline void misuse(const std::string& what) {
   throw Error(BENTO_FAILED_PRECONDITION, what, 500);
 }
@@ -74,7 +74,7 @@ class Channel {
 
  private:
   struct Table {
-    bento_channel channel{};  // first: its address is the table's
+    bento_channel channel{};  // first: has the table's address
     Channel* self = nullptr;
   };
   static Channel& self(bento_channel* channel) { return *reinterpret_cast<Table*>(channel)->self; }
@@ -86,14 +86,14 @@ struct AnswerHead {
   Headers headers;
 };
 
-// A channel that holds an answer to its order: a head, which waits for the first piece of the body,
-// pieces, and an end.
+// A channel that enforces the order of an answer: a head, which is held back until the first piece
+// of the body, pieces, and an end.
 class AnswerChannel : public Channel {
  public:
   bool has_ended() const { return state_ == State::kEnded; }
-  // No error can take the place of what has gone out.
+  // True once any of the answer has gone out: then no error can replace it.
   bool is_under_way() const { return state_ == State::kStreaming || state_ == State::kEnded; }
-  // After the one who was to answer.
+  // Call it after the answering code has returned.
   void expect_end(const std::string& who) const {
     if (state_ == State::kNothing) throw Error(BENTO_INTERNAL, who + " returned without an answer");
     if (state_ != State::kEnded) {
@@ -101,7 +101,7 @@ class AnswerChannel : public Channel {
     }
   }
   bool has_nothing() const { return state_ == State::kNothing; }
-  // What is sent while `send` runs is no answer yet, but returned: nothing if it is not whole.
+  // The answer sent while `send` runs is returned and not passed on; nothing if it is incomplete.
   struct Draft {
     AnswerHead head;
     std::string body;
@@ -121,14 +121,14 @@ class AnswerChannel : public Channel {
     if (draft_ && !draft_->is_whole) draft_.reset();
     return std::exchange(draft_, std::nullopt);
   }
-  // A whole answer, in place of one that has at most been started.
+  // Sends a whole answer, in place of an answer that has at most been started.
   void answer(AnswerHead head, std::string_view body) {
     state_ = State::kEnded;
     on_head(std::move(head), body, false);
   }
 
  protected:
-  // The head and the first piece of the body, which is the last unless `more`; and further ones.
+  // The head with the first piece of the body, and further pieces; the last one without `more`.
   virtual void on_head(AnswerHead head, std::string_view piece, bool more) = 0;
   virtual void on_piece(std::string_view piece, bool more) = 0;
 
@@ -177,7 +177,7 @@ class AnswerChannel : public Channel {
   std::optional<Draft> draft_;
 };
 
-// A channel of the ABI, throwing what it returns.
+// A channel of the ABI whose errors are thrown.
 class Outlet {
  public:
   explicit Outlet(bento_channel* channel) : channel_(channel) {}
@@ -220,7 +220,7 @@ class Outlet {
   bento_channel* channel_;
 };
 
-// Passes everything on: to know afterwards what has gone out.
+// Passes everything on, and knows what has gone out.
 class PassingChannel : public AnswerChannel {
  public:
   explicit PassingChannel(bento_channel* to) : to_(to) {}
@@ -235,14 +235,14 @@ class PassingChannel : public AnswerChannel {
   Outlet to_;
 };
 
-// What answers a call: the service, or a middleware around it.
+// Answers calls: the service, or a middleware around it.
 class App {
  public:
   App() = default;
   App(const App&) = delete;
   App& operator=(const App&) = delete;
   virtual ~App() = default;
-  // Throws an error that was not answered.
+  // Throws an error that has not been turned into an answer.
   virtual void call(const bento_call& call) = 0;
 };
 

@@ -1,5 +1,5 @@
-// Client: the outer end of an exchange: gives the request's body, and keeps what is answered. Part
-// of <bento/testing.hpp>.
+// Client: the client's end of an exchange: sends the request's body and keeps the response. Part of
+// <bento/testing.hpp>.
 #pragma once
 
 #include <bento/abi.h>
@@ -57,7 +57,7 @@ class Client : public AnswerChannel {
   void on_piece(std::string_view piece, bool more) override { take(piece, more); }
 
  private:
-  // That of an answer which comes in pieces is held against them.
+  // The length in the head of a response, which its pieces must add up to.
   static std::optional<std::uint64_t> content_length(const Headers& headers) {
     const std::string_view text = headers.get("content-length");
     std::uint64_t length = 0;
@@ -72,7 +72,7 @@ class Client : public AnswerChannel {
       return;
     }
     if (state_.is_gone) {
-      left_ = 1;  // it does not get all of it
+      left_ = 1;  // the client does not get all of the body
       throw Error(BENTO_CANCELLED, "the client is gone");
     }
     if (left_) {
@@ -90,7 +90,7 @@ class Client : public AnswerChannel {
   Response response_;
   std::size_t received_ = 0, taken_ = 0;
   bool has_body_ended_ = false;
-  std::optional<std::uint64_t> left_;  // of the answer's body, where its length was said
+  std::optional<std::uint64_t> left_;  // of the response's body, if its head stated the length
 };
 
 }  // namespace bento::testing::internal

@@ -1,5 +1,5 @@
-// From a request's body to a value and from a result to an answer, as an API's descriptors say.
-// Part of <bento/testing.hpp>.
+// Decodes a request's body to a value and encodes a result as a response, as an API's descriptors
+// say. Part of <bento/testing.hpp>.
 #pragma once
 
 #include <bento/abi.h>
@@ -38,7 +38,7 @@ inline std::string media_type(std::string_view content_type) {
   return type;
 }
 
-// The declared one may be a pattern, "image/" and "*", or "" for any.
+// `declared` may be a pattern, "image/" and "*", or "" for any type.
 inline bool fits_media_type(std::string_view declared, std::string_view type) {
   const std::string pattern = media_type(declared);
   if (pattern.empty()) return true;
@@ -87,7 +87,7 @@ struct Encoded {
   throw Error(BENTO_INTERNAL, who + " returned " + got + ", but declares " + declared);
 }
 
-// Holds a result against what was declared of it: 500, with who returned what.
+// Checks a result against its declaration: throws 500, which says who returned what.
 inline void check_output(const bento_value& value, const bento_io& io, const std::string& who) {
   if (const auto fault = difference(value, io)) {
     refuse_output(who, (fault->first.starts_with("shape ") ? "shape " : "") + fault->second,

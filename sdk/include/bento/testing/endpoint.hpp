@@ -1,5 +1,5 @@
-// Endpoint: what is inside of all middleware: routes a call, and answers it with an API in one of
-// its three forms, or with a mounted app. Part of <bento/testing.hpp>.
+// Endpoint: the innermost app, inside all middleware: routes a call, and answers it with an API in
+// one of its three forms, or with a mounted app. Part of <bento/testing.hpp>.
 #pragma once
 
 #include <bento/abi.h>
@@ -56,7 +56,7 @@ class Endpoint : public App {
   }
 
  private:
-  // Adds what the handler has set, and counts the request's body.
+  // Adds the status and headers that the handler has set, and counts the request's body.
   class Out : public PassingChannel {
    public:
     Out(bento_channel* to, RequestState& state, std::uint64_t max_body)
@@ -124,7 +124,7 @@ class Endpoint : public App {
     check_through(mount.app.call(mount.app.self, &call, &error), error, name_of(mount));
   }
 
-  // Only a 500 is for the log, which says whose it is; other words are for the client.
+  // Only a 500 goes to the log, so only its message names the source; others are for the client.
   static void check_through(bento_code code, const bento_error& error, const std::string& who) {
     try {
       check_plugin(code, error);

@@ -1,5 +1,5 @@
-// Exchange: the bento_exchange of one middleware's hooks: what they see and set of a request and
-// its response. Part of <bento/testing.hpp>.
+// Exchange: the bento_exchange of one middleware's hooks, which read and change a request and its
+// response through it. Part of <bento/testing.hpp>.
 #pragma once
 
 #include <bento/abi.h>
@@ -49,7 +49,7 @@ class Exchange {
     phase_ = phase;
     body_ = &piece;
     bento_exchange& abi = table_.exchange;
-    if (phase == Phase::kRequest) abi.scope = scope.abi();  // later on others hold views of it
+    if (phase == Phase::kRequest) abi.scope = scope.abi();  // later, others hold views of it
     abi.status = head.status;
     abi.body = {piece.data(), piece.size()};
     abi.more = more ? 1 : 0;
@@ -67,14 +67,14 @@ class Exchange {
     if (middleware.on_end != nullptr) middleware.on_end(service, &middleware, &table_.exchange);
   }
 
-  // Of a request's body: throws 413.
+  // Throws 413 if a request's body is too large.
   void check_size(std::uint64_t size) const {
     if (size <= max_body) return;
     throw Error(BENTO_INVALID_ARGUMENT,
                 "the body is larger than " + std::to_string(max_body) + " bytes", 413);
   }
 
-  Scope scope;  // what goes on
+  Scope scope;  // the request as it is passed on
   bool is_streamed = false;
   std::uint64_t max_body = std::numeric_limits<std::uint64_t>::max();
   struct Answered {
@@ -86,7 +86,7 @@ class Exchange {
 
  private:
   struct Table {
-    bento_exchange exchange{};  // first: its address is the table's
+    bento_exchange exchange{};  // first: has the table's address
     Exchange* self = nullptr;
   };
   template <typename F>

@@ -50,10 +50,10 @@ class HostTable {
 
  private:
   struct Table {
-    bento_host host{};  // first: its address is the table's
+    bento_host host{};  // first: has the table's address
     Environment* environment = nullptr;
   };
-  // A call that has been run.
+  // The ticket of a call that has already run.
   struct Ticket {
     Values values;
     std::vector<const bento_value*> pointers;

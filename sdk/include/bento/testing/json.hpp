@@ -1,5 +1,5 @@
-// JSON as the host reads it, in its words: parsing that tells line and column, and schemas whose
-// faults say where and what was demanded. Part of <bento/testing.hpp>.
+// Reads JSON as the host does, with the same messages: parse errors give line and column, schema
+// errors say where the fault is and what is required. Part of <bento/testing.hpp>.
 #pragma once
 
 #include <rapidjson/document.h>
@@ -21,14 +21,14 @@ namespace bento::testing::internal {
 
 using detail::parse_json;
 
-// Throws Error for what is not JSON, of any depth.
+// Throws Error if the text is not JSON, of any depth.
 inline void check_json(std::string_view text) {
   if (auto fault = detail::find_json_fault(text)) {
     throw Error(BENTO_INVALID_ARGUMENT, *std::move(fault));
   }
 }
 
-// What a value must be to satisfy one keyword of a schema.
+// The requirement of one keyword of a schema on a value.
 class SchemaDemand {
  public:
   SchemaDemand(const rapidjson::Value& schema, const rapidjson::Value* value)
@@ -110,7 +110,7 @@ class SchemaDemand {
   const rapidjson::Value* value_;
 };
 
-// Throws Error with `http_status` for JSON that breaks the schema.
+// Throws Error with `http_status` if the JSON violates the schema.
 inline void check_schema(const rapidjson::Document& json, std::string_view schema,
                          std::uint32_t http_status) {
   rapidjson::Document document;

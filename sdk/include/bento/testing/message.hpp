@@ -1,4 +1,4 @@
-// Request and Response: what a test sends to a service and what it gets. Part of
+// Request and Response: what a test sends to a service, and what it gets back. Part of
 // <bento/testing.hpp>.
 #pragma once
 
@@ -11,24 +11,24 @@
 
 namespace bento::testing {
 
-// What Host::request() is given. Plain data; each request may be used again.
+// The argument of Host::request(). Plain data; a request may be used again.
 struct Request {
   std::string method = "GET";
   std::string target = "/";  // path and query, as on the wire: "/a%20b?x=1"
   std::string body = {};
   Headers headers = {};
   std::size_t piece_size = 64u << 10;  // bytes of the pieces in which a Stream gets the body
-  // How many pieces of the answer the client takes before it leaves.
+  // How many pieces of the response the client takes before it leaves.
   std::size_t takes = static_cast<std::size_t>(-1);
   std::string client = "127.0.0.1:50000";
 };
 
-// What the client has got.
+// What the client has received.
 struct Response {
   std::uint32_t status = 0;
   Headers headers = {};  // Content-Type too
   std::string content_type = {}, body = {};
-  bool is_whole = true;  // false: the answer was cut off, or the client left
+  bool is_whole = true;  // false: the response was cut off, or the client left
 };
 
 // A line that the service logged, or that a host would log about it.

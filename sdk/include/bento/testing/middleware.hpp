@@ -33,7 +33,7 @@ class Around : public App {
     const bento_app next{this, &Around::call_next};
     bento_error error = detail::make_error();
     const bento_code code = middleware_.around(service_, &middleware_, &call, &next, &error);
-    // An error from inside that was only passed on, or kept quiet about, has its answer already.
+    // An inner error that the middleware only passed on, or ignored, has its answer already.
     const bool is_passed_on = failure_ && (code == BENTO_OK || code == failure_->code());
     if (is_passed_on && out.has_nothing()) {
       if (failure_->answer.head.status >= 500) throw *failure_;
@@ -63,8 +63,8 @@ class Around : public App {
     });
   }
 
-  // It may still be answered otherwise. But its answer passes the channel that the middleware
-  // handed on, as any does, to be seen there and changed.
+  // The failure may still get another answer. But its own answer passes through the channel that
+  // the middleware handed on, like any answer, so that the middleware can see and change it.
   void show(bento_channel* channel) {
     Problem& answer = failure_->answer;
     auto draft = out_->draft([&] { Outlet(channel).head(answer.head, answer.body, false); });
@@ -82,7 +82,7 @@ class Around : public App {
 
 class Hooks : public App {
  public:
-  // `is_streamed` says of a method and a path whether their handler takes the body as it comes.
+  // `is_streamed` says whether the handler of a method and a path takes the body as it arrives.
   using IsStreamed = std::function<bool(std::string_view method, std::string_view path)>;
   Hooks(void* service, const bento_middleware& middleware, App& next, IsStreamed is_streamed)
       : service_(service),
@@ -108,7 +108,7 @@ class Hooks : public App {
   }
 
  private:
-  // on_end, once, however the exchange ends.
+  // Calls on_end once, however the exchange ends.
   struct End {
     End(const Hooks& of, Exchange& e) : hooks(of), exchange(e) {}
     End(const End&) = delete;
@@ -118,13 +118,13 @@ class Hooks : public App {
     Exchange& exchange;
   };
 
-  // What is inside answers through this.
+  // The inner app answers through this channel.
   class Inner : public PassingChannel {
    public:
     Inner(Hooks& hooks, Exchange& exchange, bento_channel* to)
         : PassingChannel(to), hooks_(hooks), exchange_(exchange) {}
 
-    // The whole body, in place of what comes from outside.
+    // Gives the inner app this whole body, in place of the one from outside.
     void give(std::string body) { body_ = std::move(body); }
     void rethrow_failure() const {
       if (failure_) std::rethrow_exception(failure_);
@@ -172,7 +172,7 @@ class Hooks : public App {
     std::optional<std::string> body_;
     bool is_given_ = false;
     std::uint64_t received_ = 0;
-    std::exception_ptr failure_;  // of a hook: the exchange fails, whatever is made of it inside
+    std::exception_ptr failure_;  // of a hook: fails the exchange, even if the inner app handles it
   };
 
   template <typename Hook>
@@ -180,7 +180,7 @@ class Hooks : public App {
                  bool more) {
     if (hook != nullptr) exchange.call(phase, service_, middleware_, hook, piece, more);
   }
-  // The response is in `exchange`, but for its body or the first piece of that.
+  // The response is in `exchange`, except its body or the first piece of it.
   void show_response(Exchange& exchange, std::string& body, bool more) {
     try {
       call_hook(exchange, Exchange::Phase::kResponse, middleware_.on_response, body, more);

@@ -1,4 +1,4 @@
-// Arrays as JSON: nested lists to tensors and back, by the host's rules. Part of
+// Arrays as JSON: converts nested lists to tensors and back, by the host's rules. Part of
 // <bento/testing.hpp>.
 #pragma once
 
@@ -24,7 +24,7 @@
 
 namespace bento::testing::internal {
 
-// f(T()) for the dtype's T; bool is bool. Throws for those that C++ has no type for.
+// Calls f(T()) with the C++ type T of the dtype; bool is bool. Throws if C++ has no such type.
 template <typename F>
 void with_dtype(std::uint32_t dtype, F&& f) {
   switch (dtype) {
@@ -81,8 +81,8 @@ inline std::string dtype_name(std::uint32_t dtype) {
   return dtype < std::size(kNames) ? kNames[dtype] : "any";
 }
 
-// Of kind, dtype and shape the first in which a value is not as described: what was declared, and
-// what it is.
+// The first of kind, dtype and shape in which the value differs from `io`: as declared, and as it
+// is.
 inline std::optional<std::pair<std::string, std::string>> difference(const bento_value& value,
                                                                      const bento_io& io) {
   const auto kind = [](std::uint32_t k) {
@@ -99,11 +99,11 @@ inline std::optional<std::pair<std::string, std::string>> difference(const bento
   return std::pair("shape " + shape_text({io.shape, io.ndim}), shape_text(shape));
 }
 
-// By the host's rules, and in its words; but a number is quoted as it was understood, not as it
+// Follows the host's rules and uses its messages, but quotes a number as it was parsed, not as it
 // was written.
 class NdarrayReader {
  public:
-  // Throws Error, INVALID_ARGUMENT, for what is no array, or not as `io` demands it.
+  // Throws Error, INVALID_ARGUMENT, if the JSON is not an array, or not as `io` requires.
   static void read(const rapidjson::Value& json, const bento_io& io, Value& out) {
     NdarrayReader reader(io);
     reader.dtype_ = io.dtype != 0 ? io.dtype : suggest_dtype(json);
@@ -179,7 +179,7 @@ class NdarrayReader {
          where);
   }
 
-  // "[1][0]": of the element at that depth that is being read, and of the first there.
+  // The index, "[1][0]", of the current element at this depth; origin(): of the first one there.
   std::string place(std::size_t depth) const {
     std::string text;
     for (std::size_t d = 0; d < depth; ++d) text += '[' + std::to_string(index_[d]) + ']';
@@ -193,7 +193,7 @@ class NdarrayReader {
   std::string at_place() const { return depth() == 0 ? "" : " at " + place(depth()); }
   std::size_t depth() const { return index_.size(); }
 
-  // What belongs where the reader stands: an element inside of an array, the whole outside.
+  // What is expected at the reader's position: inside an array an element, outside the whole.
   std::string expected() const {
     if (depth() > 0) return io_.dtype == 0 ? "a number" : dtype_name(io_.dtype);
     if ((io_.flags & BENTO_IO_ENFORCE_SHAPE) != 0) {
@@ -210,7 +210,7 @@ class NdarrayReader {
     return {text, std::to_chars(text, text + sizeof text, json.GetDouble()).ptr};
   }
 
-  // JSON cannot show the extents inside of an empty array; the declaration can.
+  // JSON cannot express the extents inside an empty array; the declaration can.
   static void add_missing_extents(const bento_io& io, std::vector<std::int64_t>& shape) {
     if ((io.flags & BENTO_IO_ENFORCE_SHAPE) == 0) return;
     for (std::size_t d = shape.size(); d < io.ndim; ++d) {
@@ -218,7 +218,7 @@ class NdarrayReader {
     }
   }
 
-  // As NumPy: float64 where there is a fraction, or nothing; else int64; bool of literals alone.
+  // As in NumPy: float64 if there is a fraction or no element; bool if all are bool; else int64.
   static std::uint32_t suggest_dtype(const rapidjson::Value& json) {
     if (json.IsBool()) return BENTO_BOOL;
     if (json.IsDouble()) return BENTO_F64;
@@ -235,7 +235,7 @@ class NdarrayReader {
     return has_integers ? BENTO_I64 : has_literals ? BENTO_BOOL : BENTO_F64;
   }
 
-  // Nothing is lost silently: 3.0 is an integer, 0.5 and what is out of range are not.
+  // Loses nothing silently: 3.0 is an integer; 0.5 and numbers out of range are not.
   template <typename T>
   static std::optional<T> as(const rapidjson::Value& json) {
     if (json.IsBool()) return static_cast<T>(json.GetBool());
@@ -265,7 +265,7 @@ class NdarrayReader {
   std::uint32_t dtype_ = 0;
   std::optional<std::size_t> ndim_;    // from the first element or the first empty array on
   std::vector<std::int64_t> extents_;  // of the arrays at each depth; -1 until the first ends
-  std::vector<std::int64_t> index_;    // of the element that is being read, in each open array
+  std::vector<std::int64_t> index_;    // of the current element, in each open array
   std::vector<char> bytes_;
 };
 

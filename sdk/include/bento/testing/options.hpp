@@ -1,5 +1,5 @@
-// The options of a service under test: what was given over the defaults of its schema. Part of
-// <bento/testing.hpp>.
+// The options of a service under test: the given options merged over the defaults of its schema.
+// Part of <bento/testing.hpp>.
 #pragma once
 
 #include <rapidjson/document.h>
@@ -26,7 +26,7 @@ inline void add_defaults(const rapidjson::Value& schema, rapidjson::Document& op
   }
 }
 
-// Throws Error, INVALID_ARGUMENT, for options that the schema does not have, or not so.
+// Throws Error, INVALID_ARGUMENT, for options that are not in the schema, or do not fit it.
 inline std::string merge_options(std::string_view schema, std::string_view given) {
   rapidjson::Document options, described;
   detail::parse_json(given, options);

@@ -1,4 +1,4 @@
-// Errors as answers: application/problem+json (RFC 9457), as the host writes them. Part of
+// Errors as responses: application/problem+json (RFC 9457), as the host writes them. Part of
 // <bento/testing.hpp>.
 #pragma once
 
@@ -17,12 +17,12 @@
 
 namespace bento::testing::internal {
 
-// After the comments of google/rpc/code.proto.
+// The HTTP statuses are those in the comments of google/rpc/code.proto.
 inline std::uint32_t http_status(const Error& error) {
   if (error.http_status() != 0) return error.http_status();
   switch (error.code()) {
     case BENTO_CANCELLED:
-      return 500;  // its client waits: somebody else must have cancelled it
+      return 500;  // the client still waits, so it was not the one that cancelled
     case BENTO_INVALID_ARGUMENT:
     case BENTO_FAILED_PRECONDITION:
       return 400;
@@ -86,7 +86,7 @@ struct Problem {
   std::string body;
 };
 
-// With the message, also of a 500, as a host with --debug has it: a test wants to know.
+// Contains the message even of a 500, as with --debug: a test needs it.
 inline Problem make_problem(const Error& error, RequestState& state) {
   Problem problem{{http_status(error), {{"Content-Type", "application/problem+json"}}}, {}};
   rapidjson::StringBuffer text;
@@ -107,7 +107,7 @@ inline Problem make_problem(const Error& error, RequestState& state) {
   problem.body = text.GetString();
   if (problem.head.status >= 500) state.log(Log::kError, error.what());
   if (problem.head.status == 503) problem.head.headers.add("Retry-After", "1");
-  // Of what the handler has set, what belongs to the error.
+  // The one header set by the handler that belongs to the error.
   const std::string_view own = problem.head.status == 401   ? "WWW-Authenticate"
                                : problem.head.status == 405 ? "Allow"
                                                             : "";
@@ -120,15 +120,15 @@ inline Problem make_problem(const Error& error, RequestState& state) {
   return problem;
 }
 
-// An error of the service's, 500 and above: nobody has answered it, so that who is outside may, and
-// the answer that it is else.
+// An error of the service, 500 and above, that has no answer yet: the middleware outside may give
+// one; otherwise `answer` is sent.
 class Failure : public Error {
  public:
   Failure(const Error& error, Problem made) : Error(error), answer(std::move(made)) {}
   Problem answer;
 };
 
-// What becomes of an error before any of the answer has gone out: an answer, or a Failure.
+// Turns an error, before any of the answer has gone out, into an answer or a Failure.
 inline void settle(const Error& error, RequestState& state, bento_channel* out) {
   Problem problem = make_problem(error, state);
   if (problem.head.status >= 500) throw Failure(error, std::move(problem));

@@ -1,5 +1,5 @@
-// Routes: which API or mount answers a path, by the host's rules: APIs go before mounts, literal
-// text before parameters, the longest prefix before a shorter one. Part of <bento/testing.hpp>.
+// Routes: finds the API or mount for a path, by the host's rules: APIs go before mounts, literal
+// text before parameters, longer prefixes before shorter ones. Part of <bento/testing.hpp>.
 #pragma once
 
 #include <bento/abi.h>
@@ -22,7 +22,7 @@ struct Match {
   const bento_mount* mount = nullptr;
   std::string root_path;  // of the mount
   PathParams path_params;
-  std::string allow;  // nothing answers, though these methods would be answered
+  std::string allow;  // no route has the request's method; these methods have one
 };
 
 class Routes {
@@ -66,7 +66,7 @@ class Routes {
     return segment;
   }
 
-  // `literal`: how much of each segment is literal text; the greater, the better the match.
+  // `literal`: how much of each segment is literal text; more is a better match.
   static bool fits(std::string_view route, std::string_view path, PathParams& params,
                    std::vector<std::size_t>& literal) {
     while (!route.empty() && !path.empty()) {

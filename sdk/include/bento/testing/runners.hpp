@@ -1,5 +1,5 @@
-// Runners: one instance of each runner of a service, in this process; a call is run where it is
-// submitted. Part of <bento/testing.hpp>.
+// Runners: one instance of each runner of a service, in this process; a call runs on the thread
+// that submits it. Part of <bento/testing.hpp>.
 #pragma once
 
 #include <bento/abi.h>
@@ -17,7 +17,7 @@
 
 namespace bento::testing::internal {
 
-// A method of an instance.
+// A method of a runner's instance.
 struct Method {
   void* self;
   const bento_method* abi;
@@ -57,8 +57,8 @@ class Runners {
     detail::misuse(BENTO_NOT_FOUND, "there is no runner \"" + std::string(runner) + "\"");
   }
 
-  // Throws what the method failed with, or 500 for inputs that it does not take and for results
-  // that are not as declared.
+  // Throws the method's own error, or 500 for inputs that it does not take and for results that are
+  // not as declared.
   static Values run(const Method& method, bento_ctx* batch, const bento_value* const* in,
                     std::size_t n) {
     Values inputs;
@@ -103,7 +103,7 @@ class Runners {
     throw Error(BENTO_INTERNAL,
                 who + " returned " + std::to_string(got) + " rows for " + std::to_string(rows));
   }
-  // They have to agree in it.
+  // All values must have the same number of rows.
   static std::uint32_t count_rows(const Values& values, std::int32_t batch_axis) {
     const auto axis = static_cast<std::size_t>(batch_axis);
     std::int64_t rows = -1;

@@ -34,7 +34,7 @@ class Scope {
   Scope(const Scope&) = delete;
   Scope& operator=(const Scope&) = delete;
 
-  // Valid until the next call, or change.
+  // Valid until the next call or change.
   const bento_scope* abi() {
     header_pairs_ = headers.abi();
     param_pairs_.clear();

@@ -1,5 +1,5 @@
-// RequestState: what this host's bento_ctx is, for a request or a background task; Task, work that
-// a request has deferred. Part of <bento/testing.hpp>.
+// RequestState: the bento_ctx of this host, for a request or a background task. Task: work that a
+// request has deferred. Part of <bento/testing.hpp>.
 #pragma once
 
 #include <bento/abi.h>
@@ -20,14 +20,14 @@
 
 namespace bento::testing::internal {
 
-// What all requests to a service share.
+// The state that all requests to a service share.
 struct Environment {
   std::vector<LogLine> log;
   Runners runners;
   std::size_t max_background = 0;
 };
 
-// What it holds is dropped once, run or not.
+// Drops its argument exactly once, whether it was run or not.
 class Task {
  public:
   using Run = bento_code (*)(void*, bento_ctx*, bento_error*);
@@ -55,7 +55,7 @@ struct RequestState {
   bento_ctx* abi() { return reinterpret_cast<bento_ctx*>(this); }
   static RequestState& of(bento_ctx* ctx) { return *reinterpret_cast<RequestState*>(ctx); }
 
-  // A started answer has no deadline.
+  // An answer that has started has no deadline.
   bool is_cancelled() const {
     const auto now = std::chrono::steady_clock::now().time_since_epoch();
     const auto now_ns = static_cast<std::uint64_t>(std::chrono::nanoseconds(now).count());
@@ -68,16 +68,16 @@ struct RequestState {
 
   Environment& environment;
   const bento_scope* scope;  // as its handler sees it
-  bool is_gone = false;      // the client
+  bool is_gone = false;      // the client has left
   bool is_streaming = false;
-  bool may_call = true;      // runners
-  bool may_defer = true;     // tasks
-  std::uint32_t status = 0;  // that the handler has set
+  bool may_call = true;      // may call runners
+  bool may_defer = true;     // may defer tasks
+  std::uint32_t status = 0;  // set by the handler
   Headers headers;           // likewise
   std::deque<Task> tasks;
 };
 
-// While it lives, a request has the scope that its handler or middleware was called with.
+// While it lives, the request has the scope that its handler or middleware was called with.
 class SeenScope {
  public:
   SeenScope(RequestState& state, const bento_scope* scope)
@@ -91,7 +91,7 @@ class SeenScope {
   const bento_scope* before_;
 };
 
-// A runner method's call for a request.
+// Runs a runner method's call for a request.
 inline Values run_method(const RequestState& caller, const Method& method,
                          const bento_value* const* in, std::size_t n) {
   RequestState batch(caller.environment, caller.scope);

@@ -1,4 +1,4 @@
-// Value, a bento_value that owns its memory, and Sink, which collects them. Part of
+// Value: a bento_value that owns its memory. Sink: collects Values. Part of
 // <bento/testing.hpp>.
 #pragma once
 
@@ -18,14 +18,14 @@
 
 namespace bento::testing::internal {
 
-// Bytes of an element; 0 for what is no dtype.
+// Bytes per element; 0 if it is not a dtype.
 inline std::size_t dtype_size(std::uint32_t dtype) {
   static constexpr std::size_t kSizes[] = {0, 1, 1, 2, 4, 8, 1, 2, 4, 8, 2, 4, 8};
   return dtype < std::size(kSizes) ? kSizes[dtype] : 0;
 }
 
-// What a call of the plugin's has returned, thrown. An HTTP status that is none of an error's is
-// its mistake.
+// Throws the error that a call of the plugin has returned. An HTTP status that is not an error's is
+// a mistake of the plugin.
 inline void check_plugin(bento_code code, const bento_error& error) {
   if (code != BENTO_OK && error.http_status != 0 &&
       (error.http_status < 400 || error.http_status > 599)) {
@@ -49,7 +49,7 @@ class Value {
     if (!bytes.empty()) std::memcpy(data, bytes.data(), bytes.size());
     abi_.bytes = {data, bytes.size()};
   }
-  // The elements are zero, and the caller's to fill.
+  // The elements are zero, for the caller to fill.
   char* set_tensor(std::uint32_t dtype, std::vector<std::int64_t> shape) {
     if (dtype_size(dtype) == 0) throw Error(BENTO_INTERNAL, "a tensor of an unknown dtype");
     std::size_t count = 1;
@@ -84,7 +84,7 @@ class Value {
   std::span<const std::int64_t> shape() const { return shape_; }
 
  private:
-  // In C order, whatever order `tensor` has.
+  // Copies in C order, whatever order `tensor` has.
   void copy_axis(const bento_tensor& tensor, std::uint32_t axis, const char* from, char*& to) {
     const std::size_t size = dtype_size(tensor.dtype);
     if (tensor.strides == nullptr || axis == tensor.ndim) {
@@ -103,7 +103,7 @@ class Value {
     return blocks_.front().bytes;
   }
 
-  struct alignas(64) Block {  // what the ABI promises of a tensor's data
+  struct alignas(64) Block {  // the alignment that the ABI promises for a tensor's data
     char bytes[64];
   };
   bento_value abi_{};
@@ -131,7 +131,7 @@ class Sink {
 
  private:
   struct Table {
-    bento_sink sink{};  // first: its address is the table's
+    bento_sink sink{};  // first: has the table's address
     Values* values = nullptr;
   };
 
