@@ -217,7 +217,8 @@ class Host:
                      if " (ready in " in line or '"message":"ready"' in line), None)
 
     def wait_ready(self):
-        line = eventually(self._ready_line, what="the ready line")
+        # Many hosts may start at once, on a machine that has other things to do.
+        line = eventually(self._ready_line, seconds=60, what="the ready line")
         self.urls = re.findall(r"(?:https?://|unix:)[^ ,\"]+", line)
         match = re.search(r"https?://127\.0\.0\.1:(\d+)", line)
         self.port = int(match[1]) if match else None
