@@ -179,7 +179,12 @@ class Host:
             reader.start()
         self.port = None
         if ready:
-            self.wait_ready()
+            try:
+                self.wait_ready()
+            except BaseException:  # nobody else knows of it, and its children end with it
+                self.process.kill()
+                self.process.wait()
+                raise
 
     def serving_pids(self):
         """The processes that serve, or are about to, the oldest first; with --no-supervisor the only
