@@ -12,23 +12,24 @@ if "${tests[@]}" "$@" </dev/null; then exit 0; fi
 
 failed_list=$build/Testing/Temporary/LastTestsFailed.log
 [[ -s $failed_list ]] || exit 1 # ctest itself failed
-failed=$(sed 's/^[0-9]*://' "$failed_list")
+mapfile -t failed < <(sed 's/^[0-9]*://' "$failed_list")
 cp "$build/Testing/Temporary/LastTest.log" "$build/first_attempt.log"
 status=0
-if [[ $(wc -l <"$failed_list") -gt $most ]]; then
+if [[ ${#failed[@]} -gt $most ]]; then
   status=1
 else
   printf '\nOnce more, one at a time:\n'
   "${tests[@]}" --rerun-failed </dev/null || status=$?
 fi
 
-# In LastTest.log each test has a paragraph that begins with "12/345 Test: its.name".
-for name in $failed; do
+# In LastTest.log each test has a paragraph that begins with "12/345 Test: its name", blanks included.
+for name in "${failed[@]}"; do
   printf '\n==== the first failure of %s:\n' "$name"
-  awk -v name="$name" '/^[0-9]+\/[0-9]+ Test: / { inside = ($3 == name) } inside' \
-    "$build/first_attempt.log" | grep -v '^$' | tail -n 40 | cut -c -400
+  awk -v name="$name" '/^[0-9]+\/[0-9]+ Test: / { inside = (substr($0, index($0, ": ") + 2) == name) } inside' \
+    "$build/first_attempt.log" | sed '/^$/d' | tail -n 40 | cut -c -400
 done
 if [[ $status -eq 0 ]]; then
-  printf '\nFlaky, passed at the second attempt:\n%s\n' "$failed"
+  printf '\nFlaky, passed at the second attempt:\n'
+  printf '%s\n' "${failed[@]}"
 fi
 exit "$status"
