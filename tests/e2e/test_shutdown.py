@@ -55,24 +55,25 @@ class Shutdown(HostTest):
         self.assertFalse(any(is_alive(pid) for pid in children))
 
     def start_in_on_ready(self, *arguments):
-        """A host that serves while its plugin is in on_ready, and the file that makes on_ready return."""
-        marker = self.folder() / "marker"
-        host = self.start("--set", f"crashes.on_ready_until={marker}", *arguments, plugin=CRASHES, ready=False)
+        """A host that serves while its plugin is in on_ready, and the FIFO: on_ready returns when it is written to."""
+        fifo = self.folder() / "fifo"
+        os.mkfifo(fifo)
+        host = self.start("--set", f"crashes.on_ready_until={fifo}", *arguments, plugin=CRASHES, ready=False)
         host.find_port()
         eventually(lambda: host.get("/readyz").status == 200)
-        return host, marker
+        return host, fifo
 
     def test_a_signal_during_on_ready_loses_no_request(self):
         for number in (signal.SIGTERM, signal.SIGINT):
             for arguments in ((), ("--no-supervisor",)):
-                host, marker = self.start_in_on_ready(*arguments)
+                host, fifo = self.start_in_on_ready(*arguments)
                 with connect(host.port) as connection:
                     wire = Wire(connection)
                     wire.send(get(f"/wait/{500 * SLOW}"))
                     eventually(lambda host=host: host.metrics()["bentohost_http_requests_in_flight"] == 2)
                     host.process.send_signal(number)
                     eventually(lambda host=host, number=number: not is_pending(number, host.pid))
-                    marker.touch()
+                    fifo.write_text("")
                     self.assertEqual(wire.answer().status, 200)
                 self.assertEqual(host.process.wait(20 * SLOW), 0)
 

@@ -1,5 +1,6 @@
 // A service whose handlers end the process that they run in, each in another way.
 #include <error.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -71,10 +72,10 @@ BENTO_SERVICE(svc) {
     if (!marker.empty() && ::access(marker.c_str(), F_OK) == 0) ::raise(SIGSEGV);
     if (options.boolean("exit_at_start")) std::exit(0);
   });
-  svc.option("on_ready_until", "", "a file: on_ready does not return before it exists");
+  svc.option("on_ready_until", "", "a FIFO: on_ready returns when it is opened for writing");
   svc.on_ready([](const bento::Options& options) {
-    const std::string marker(options.text("on_ready_until"));
-    while (!marker.empty() && ::access(marker.c_str(), F_OK) != 0) ::usleep(1000);
+    const std::string fifo(options.text("on_ready_until"));
+    if (!fifo.empty()) ::close(::open(fifo.c_str(), O_RDONLY));
   });
 
   svc.api("segv", [](std::string_view) -> std::string {
