@@ -32,7 +32,7 @@ bool has_header(const Headers& headers, std::string_view name);
 bool is_bodiless(std::string_view method, int status);
 
 // The values of all fields of that name, in order, joined by ", ", as RFC 9110 5.3 reads a list
-// field that is sent in several lines. Empty if there is none.
+// field that is sent in several lines. Empty if the message has no field of that name.
 std::string joined_header(const Headers& headers, std::string_view name);
 
 // Which kind of listener a request came in at.

@@ -102,8 +102,8 @@ void append_expanded(std::vector<Spot>& to, std::string_view list, const Spot& f
   }
 }
 
-// The folders in the loader's order: RPATH of the library and of those that needed it, unless it
-// has a RUNPATH; LD_LIBRARY_PATH; RUNPATH.
+// The folders in the loader's order. First RPATH, of the library and of the libraries that needed
+// it; a library with a RUNPATH has none. Then LD_LIBRARY_PATH, then RUNPATH.
 std::vector<Spot> searched_by(const Node& node) {
   std::vector<Spot> all;
   for (const Node* at = &node; at != nullptr && node.facts->runpath.empty(); at = at->loader) {

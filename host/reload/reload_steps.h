@@ -3,7 +3,7 @@
 // tests have a puppet.
 //
 // An object serves one replacement of one service. All calls come from the transaction's thread;
-// only the function that plugin_call() returns is called on another thread. It owns what it has
+// the function returned by plugin_call() alone runs on another thread. The object owns what it has
 // begun (the copy, the candidate's service and its runners, its routes): if it is destroyed before
 // swap(), it undoes all of that, and the serving generation is not affected.
 #pragma once

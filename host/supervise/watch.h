@@ -18,15 +18,15 @@ class Watch {
   // The time that a process gets to report where it hangs.
   static constexpr Duration kReportTime = std::chrono::seconds(5);
 
-  // `limit`: of our own watchdog; zero: there is none.
+  // `limit` is that of --watchdog; zero turns this watchdog off.
   Watch(Duration limit, TimePoint now);
 
   // How often signs of life are wanted, for either watchdog. Zero: never.
   Duration beat() const;
   // When turn() wants to be called.
   TimePoint next() const;
-  // `serving`: the serving process; null: there is none, or it is ending. True: it hangs, has been
-  // told to report where, and its time for that is over.
+  // `serving` is null if no process serves, or if it is ending. Returns true if it hangs, was told
+  // to report where, and did not end within kReportTime.
   bool turn(ServingProcess* serving, TimePoint now);
 
  private:

@@ -126,7 +126,7 @@ void EventLoop::run_posted() {
 
 void EventLoop::run_turn_ends() {
   ending_.swap(turn_ends_);
-  for (TurnEnd* whom : ending_) whom->on_turn_end();  // callbacks asked for now come next turn
+  for (TurnEnd* whom : ending_) whom->on_turn_end();  // requests made meanwhile run next turn
   ending_.clear();
 }
 

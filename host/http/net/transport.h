@@ -52,7 +52,7 @@ class Transport {
   // After kPlain: the same connection without TLS. Do not use this one afterwards.
   virtual std::unique_ptr<Transport> without_tls() { return nullptr; }
   // The subject of the client's verified certificate, in the form of RFC 2253: "CN=ada,O=Example".
-  // Printable ASCII. Empty if there is none, or if the handshake is not done.
+  // Printable ASCII. Empty if the client sent no certificate, or if the handshake is not done.
   virtual std::string client_subject() const { return {}; }
   // Why it broke, in words for a log, if known: "peer did not return a certificate".
   virtual std::string failure() const { return {}; }

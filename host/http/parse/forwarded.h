@@ -18,7 +18,7 @@ class TrustedProxies {
   TrustedProxies() = default;  // trusts nobody
 
   // A comma-separated list of addresses and networks, "unix" for peers on Unix sockets, "*" for
-  // everybody; empty for nobody. INVALID_ARGUMENT names a member that is none of these.
+  // everybody; an empty list trusts nobody. INVALID_ARGUMENT names the member that does not parse.
   static Result<TrustedProxies> parse(std::string_view list);
 
   // `peer` as in Request::client: "127.0.0.1:51034", "[fe80::1%eth0]:80"; or "unix" and "unix:...".

@@ -92,7 +92,8 @@ class RequestIntake {
   bool wants_stream_bytes() const {
     return mode_ == BodyMode::kStreamed && state() == RequestReader::State::kBody;
   }
-  // Whether more of it is left to inflate than its handler has room for now, or a turn may take.
+  // Whether compressed bytes are left: the handler has no room for more now, or this turn has
+  // inflated its share.
   bool has_stream_backlog() const {
     return mode_ == BodyMode::kStreamed && state() == RequestReader::State::kInflating;
   }

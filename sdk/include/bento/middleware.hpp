@@ -64,7 +64,7 @@ class ExchangeView {
   std::string_view request_header(std::string_view name) const {
     return find_request_header(name).value_or(std::string_view());
   }
-  // The same; nullopt if there is none.
+  // The same value, or nullopt if the request has no header of that name.
   std::optional<std::string_view> find_request_header(std::string_view name) const {
     const bento_pairs headers = scope().headers;
     for (std::size_t i = 0; i < headers.len; ++i) {

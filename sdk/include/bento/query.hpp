@@ -26,7 +26,7 @@ class Params {
  public:
   using Pair = std::pair<std::string, std::string>;
 
-  // The first value of that name, which may be ""; nullopt if there is none.
+  // The first value of that name, which may be ""; nullopt if the query has no such name.
   std::optional<std::string_view> find(std::string_view name) const {
     for (const Pair& pair : pairs_) {
       if (pair.first == name) return pair.second;
