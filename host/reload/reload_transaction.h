@@ -15,7 +15,7 @@
 //   routes                    makes the routes of all services          dropping them
 //   runners     start_limit   waits until each worker is up
 //   sample      start_limit   each API answers its sample (an option)
-//   on_ready    start_limit   calls it
+//   on_ready    start_limit   calls it                                  as on_startup (*)
 //   swap                      the new generation serves from now on     (it cannot fail)
 //
 // The limits are those of StageOptions and ReloadOptions; sample has start_limit for each API.
@@ -23,9 +23,9 @@
 //
 // A step that fails, is late or is cancelled is the last one. Dropping the ReloadSteps undoes
 // everything that was begun, the old generation serves on, and the result names the step.
-// The transaction checks for cancellation where it waits: in probe, create, on_startup, runners and
-// on_ready. If the file or its copy is the one that serves already, the transaction ends before the
-// probe with "unchanged", unless it is forced.
+// The transaction checks for cancellation in probe, create, on_startup, runners and on_ready; while
+// it copies, a stop waits for it, for longest_wait at most. If the file or its copy is the one that
+// serves already, the transaction ends before the probe with "unchanged", unless it is forced.
 //
 // It runs on one thread, which must not be a loop's. The plugin's create, on_startup and on_ready
 // are called on threads that they may keep forever. It owns its ReloadSteps, but not its Deps.
