@@ -14,6 +14,10 @@
 #include "base/clock.h"
 #include "base/status.h"
 
+namespace bentohost {
+class EventLoop;
+}
+
 namespace bentohost::http {
 
 struct Header {
@@ -91,6 +95,21 @@ class DeadlineResponder {
   ~DeadlineResponder() = default;
 };
 
+// What code that answers on the loop, and so never waits, is told instead. [loop] Never called from
+// within a call of the exchange.
+class StreamEvents {
+ public:
+  // receive() has bytes, the end of the body, or an error.
+  virtual void on_body() = 0;
+  // has_room() was false, and is true again.
+  virtual void on_room() = 0;
+  // Once, if it comes to that: cancelled() is true now. The response must still be completed.
+  virtual void on_cancelled() = 0;
+
+ protected:
+  ~StreamEvents() = default;
+};
+
 // One request and its response, which is either whole (respond) or streamed (start, then write
 // until `more` is false). The response may come from within the handler's call or later, from any
 // thread, but one thread at a time. When it is complete, neither the exchange nor its request may
@@ -125,6 +144,15 @@ class Exchange {
   // Instead of the last write(): aborts a started response, so that the client sees its end is
   // missing.
   virtual void abort() = 0;
+
+  // [loop] Call within the handler's call, for a streamed body or after allow_stream(), to answer
+  // without a thread: on the loop that is returned. From then on receive(), start() and write() do
+  // not wait: receive() returns no bytes, and `more`, when none have come; write() takes all bytes,
+  // but code should write no more while has_room() is false. With the status 101, start() turns the
+  // connection into a tunnel: receive() and write() then move its raw bytes until one side ends.
+  // Null: this exchange belongs to a thread. `events` is kept until the response is complete.
+  virtual EventLoop* answer_on_loop(std::shared_ptr<StreamEvents> /*events*/) { return nullptr; }
+  virtual bool has_room() const { return true; }
 
   // Call before the last piece of the response. [loop] `f` is called once, when all of the response
   // has been sent to the client, or never will be.

@@ -73,7 +73,7 @@ class Shutdown(HostTest):
                     eventually(lambda host=host: host.metrics()["bentohost_http_requests_in_flight"] == 2)
                     host.process.send_signal(number)
                     eventually(lambda host=host, number=number: not is_pending(number, host.pid))
-                    fifo.write_text("")
+                    fifo.write_text("go")
                     self.assertEqual(wire.answer().status, 200)
                 self.assertEqual(host.process.wait(20 * SLOW), 0)
 
