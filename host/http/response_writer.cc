@@ -52,6 +52,10 @@ Status check_sendable(const Response& response) {
     return Status(BENTO_INVALID_ARGUMENT,
                   "status " + std::to_string(response.status) + " is not between 200 and 599");
   }
+  return check_headers(response);
+}
+
+Status check_headers(const Response& response) {
   if (Status status = check_header("Content-Type", response.content_type); !status.ok()) {
     return status;
   }
@@ -105,6 +109,7 @@ void append_head(const Response& response, const ResponseHead& head, std::string
   }
   append_header("Date", http_date(std::time(nullptr)), out);
   if (!has_server) append_header("Server", "bentohost", out);
+  if (response.status == 101) return (void)out.append("Connection: Upgrade\r\n\r\n");
   if (head.close) append_header("Connection", "close", out);
   if (head.keep_alive) append_header("Connection", "keep-alive", out);
   out.append("\r\n");

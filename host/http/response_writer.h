@@ -27,13 +27,16 @@ struct ResponseHead {
 // A CR, LF or NUL would let a handler write headers, or whole responses, that we do not see.
 // INVALID_ARGUMENT names the header and what is wrong with it.
 Status check_header(std::string_view name, std::string_view value);
-// The same for the status and all headers.
+// The same for all headers.
+Status check_headers(const Response& response);
+// The same, and for the status, which is between 200 and 599.
 Status check_sendable(const Response& response);
 // The handler's own Content-Length, if it is a number.
 bool find_content_length(const Headers& headers, std::size_t& length);
 
 // Appends the head of a sendable response: all but its body. Adds Date, and Server unless the
-// handler set it; leaves out the handler's own framing headers.
+// handler set it; leaves out the handler's own framing headers. A head with status 101 says that
+// the connection is upgraded to what the handler's Upgrade header names.
 void append_head(const Response& response, const ResponseHead& head, std::string& out);
 
 // One chunk (RFC 9112 7.1) of a chunked body; nothing if `bytes` is empty.

@@ -30,6 +30,10 @@ class ExchangeDecorator : public http::Exchange {
   Status start(http::Response response) override { return outer_.start(std::move(response)); }
   Status write(std::string_view bytes, bool more) override { return outer_.write(bytes, more); }
   void abort() override { outer_.abort(); }
+  EventLoop* answer_on_loop(std::shared_ptr<http::StreamEvents> events) override {
+    return outer_.answer_on_loop(std::move(events));
+  }
+  bool has_room() const override { return outer_.has_room(); }
   void after_sent(std::function<void()> f) override { outer_.after_sent(std::move(f)); }
   void answer_by(TimePoint when, std::shared_ptr<http::DeadlineResponder> late) override {
     outer_.answer_by(when, std::move(late));

@@ -62,16 +62,23 @@ Status RequestContext::as_answer(const Status& status) const {
   return Status(BENTO_INTERNAL, "cancelled, but not by its client: " + status.message());
 }
 
-void RequestContext::fail(const Status& original) {
+void RequestContext::fail(const Status& original, http::Headers headers) {
   const Status status = as_answer(original);
   const auto code = static_cast<int>(status.http_status());
-  if (code < 500) return fail(code, status.message());
+  if (code < 500) return fail(code, status.message(), std::move(headers));
   // When another response was sent first, its failure is in the log already.
   if (!tracked_.has_answer()) {
     log(code == 500 ? LogLevel::kError : LogLevel::kWarning, status.message(),
         {{"status", code}, {"path", request().path}, {"request_id", request_id()}});
   }
-  respond(problem_of(status, request().path));
+  http::Response response = problem_of(status, request().path);
+  for (http::Header& header : headers) {
+    std::erase_if(response.headers, [&header](const http::Header& own) {
+      return http::equals_ignoring_case(own.name, header.name);
+    });
+    response.headers.push_back(std::move(header));
+  }
+  respond(std::move(response));
 }
 
 http::Response RequestContext::problem_of(const Status& status, std::string_view path) const {

@@ -65,6 +65,12 @@ class RequestContext final : public bento_ctx {
   runner::Client::CallLimits wanted() const { return {tracked_.deadline(), gone_}; }
   // [worker] (waits) The next piece of a streamed body.
   Result<http::ReceivedBody> receive();
+  // As http::Exchange's: to answer without a thread. Afterwards receive(), start() and write() do
+  // not wait.
+  EventLoop* answer_on_loop(std::shared_ptr<http::StreamEvents> events) {
+    return exchange_.answer_on_loop(std::move(events));
+  }
+  bool has_room() const { return exchange_.has_room(); }
   // The status to answer with for `status`. When the client has left, CANCELLED (499) is for the
   // log; a client that waits is told why its request was cancelled, as no server answers 499.
   Status as_answer(const Status& status) const;
@@ -72,7 +78,8 @@ class RequestContext final : public bento_ctx {
   // Exactly one of these, once; the exchange is over after it. answer() adds the status and headers
   // that the handler set; fail() writes a problem and logs what the client is not told.
   void answer(http::Response response);
-  void fail(const Status& original);
+  // `headers` take the place of the problem's own.
+  void fail(const Status& original, http::Headers headers = {});
   void fail(int http_status, std::string_view detail, http::Headers headers = {});
   // Fails the request, cuts off its streamed response, or only logs when the response has ended.
   void give_up(const Status& why);

@@ -13,6 +13,7 @@ namespace {
 constexpr int kReadsPerTurn = 16;
 // Inflating RequestReader::kInflatedAtOnce bytes costs as much of a turn as this many reads.
 constexpr int kReadsAnInflation = 4;
+constexpr int kSwitchingProtocols = 101;
 
 }  // namespace
 
@@ -51,7 +52,7 @@ void Connection::close() {
 
 // The client will not get the response.
 void Connection::cancel() {
-  cancelled_->store(true);
+  if (!cancelled_->exchange(true)) tell(kCancelled);
   response_.cancel();
 }
 
@@ -61,7 +62,7 @@ void Connection::on_events(std::uint32_t epoll_events) {
   if (response_.is_due() && (epoll_events & (EPOLLHUP | EPOLLERR)) != 0) {
     cancel();
   } else if (response_.is_due() && (epoll_events & EPOLLRDHUP) != 0 &&
-             server_.limits.half_close == HalfClose::kDrop &&
+             server_.limits.half_close == HalfClose::kDrop && !intake_.is_tunnel() &&
              intake_.state() == RequestReader::State::kDone) {
     return close();
   }
@@ -166,6 +167,11 @@ void Connection::on_head() {
 
 // Bytes of a streamed body can be taken.
 void Connection::on_body_bytes() {
+  tell(kBodyCame);
+  if (intake_.is_tunnel()) {
+    intake_.feed_tunnel(io_.unread(), *response_.stream());
+    return io_.drop_unread();
+  }
   Result<std::size_t> taken = intake_.feed_stream(io_.unread(), *response_.stream());
   if (!taken.ok()) {
     io_.drop_unread();
@@ -181,7 +187,16 @@ void Connection::on_body_bytes() {
 void Connection::on_end() {
   if (phase_ == Phase::kLingering) return close();
   Status status = intake_.reader().at_end();
-  if (response_.is_due()) return response_.stream()->fail_body(std::move(status));
+  if (intake_.is_tunnel()) {
+    std::string nothing;
+    response_.stream()->give_body(nothing, true);
+    intake_.pause();
+    return tell(kBodyCame);
+  }
+  if (response_.is_due()) {
+    tell(kBodyCame);
+    return response_.stream()->fail_body(std::move(status));
+  }
   if (status.ok()) return end();
   refuse(refusal_of(std::move(status)));
 }
@@ -227,6 +242,7 @@ void Connection::refuse(Refusal refusal) {
 // ---- what a handler calls --------------------------------------------------------------------
 
 void Connection::respond(Response response) {
+  end_events();
   response_.keep(std::move(response));
   if (is_on_loop() && response_.state().is_in_call()) {
     response_.respond();
@@ -266,8 +282,21 @@ Status Connection::start(Response response) {
     return Status(BENTO_FAILED_PRECONDITION, "the response is not streamed");
   }
   bool is_first = false;
+  const bool is_tunnel = response.status == kSwitchingProtocols;
+  if (is_tunnel && events_ == nullptr) {
+    return Status(BENTO_FAILED_PRECONDITION, "only code on the loop can open a tunnel");
+  }
   Status status = response_.start(request(), std::move(response), is_first);
   if (is_first) post_output();
+  if (is_tunnel && status.ok()) {
+    response_.stream()->begin_tunnel();
+    intake_.begin_tunnel();
+    loop_.post([self = shared_from_this()] {  // bytes may be here already
+      if (!self->response_.is_due()) return;
+      self->on_body_bytes();
+      self->run();
+    });
+  }
   return status;
 }
 
@@ -280,6 +309,7 @@ Status Connection::write(std::string_view bytes, bool more) {
   Status status = bytes.empty() ? Status() : response_.give(bytes, is_first);
   if (is_first) post_output();
   if (more) return status;
+  end_events();
   // From now on the loop owns the rest of the response, and the reference to this connection.
   loop_.post([self = std::move(keep_)]() mutable {
     self->keep_ = self;
@@ -289,11 +319,41 @@ Status Connection::write(std::string_view bytes, bool more) {
 }
 
 void Connection::abort() {
+  end_events();
   loop_.post([self = std::move(keep_)]() mutable {
     const auto held = std::exchange(self, nullptr);
     if (held->response_.is_due()) held->close();  // otherwise it was answered late
     held->settle();
   });
+}
+
+EventLoop* Connection::answer_on_loop(std::shared_ptr<StreamEvents> events) {
+  if (response_.stream() == nullptr) return nullptr;
+  response_.stream()->never_wait();
+  untold_ = 0;
+  events_ = std::move(events);
+  if (cancelled_->load()) tell(kCancelled);
+  return &loop_;
+}
+
+bool Connection::has_room() const {
+  return response_.stream() == nullptr || response_.stream()->has_room();
+}
+
+// The handler is called from the loop's next functions: now, a call of it may be going on.
+void Connection::tell(Event event) {
+  if (events_ == nullptr) return;
+  if (untold_ == 0) loop_.post([self = shared_from_this()] { self->tell_events(); });
+  untold_ |= event;
+}
+
+void Connection::tell_events() {
+  const std::shared_ptr<StreamEvents> whom = events_;
+  const std::uint8_t events = std::exchange(untold_, 0);
+  // Each call may complete the response, and so be the last.
+  if ((events & kCancelled) != 0 && events_ != nullptr) whom->on_cancelled();
+  if ((events & kBodyCame) != 0 && events_ != nullptr && events_ == whom) whom->on_body();
+  if ((events & kRoomCame) != 0 && events_ != nullptr && events_ == whom) whom->on_room();
 }
 
 // [worker] Has the loop take the available part of the response.
@@ -371,7 +431,7 @@ bool Connection::flush() {
     close();
     return false;
   }
-  if (flushed != ConnectionIo::Flush::kIdle) response_.set_unsent(io_.unsent());
+  if (flushed != ConnectionIo::Flush::kIdle && response_.set_unsent(io_.unsent())) tell(kRoomCame);
   if (flushed == ConnectionIo::Flush::kWaits) return false;
   response_.run_after_sent();
   return true;
@@ -441,6 +501,7 @@ void Connection::time_out(Refusal refusal) {
   io_.stop_reading();
   intake_.pause();
   response_.stream()->fail_body(std::move(refusal.status));
+  tell(kBodyCame);
   set_timer();  // the handler's deadline still runs
 }
 

@@ -14,6 +14,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -66,6 +67,8 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   Status start(Response response) override;
   Status write(std::string_view bytes, bool more) override;
   void abort() override;
+  EventLoop* answer_on_loop(std::shared_ptr<StreamEvents> events) override;
+  bool has_room() const override;
   void after_sent(std::function<void()> f) override { response_.after_sent(std::move(f)); }
   void answer_by(TimePoint when, std::shared_ptr<DeadlineResponder> late) override {
     late_at_ = when;
@@ -93,6 +96,13 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   void begin_exchange(Ending at_least);
   void handle();
   void refuse(Refusal refusal);
+  // A handler on the loop
+  enum Event : std::uint8_t { kBodyCame = 1, kRoomCame = 2, kCancelled = 4 };
+  void tell(Event event);
+  void tell_events();
+  void end_events() {
+    if (is_on_loop()) events_.reset();  // others are on a thread, which has none
+  }
   // Responses
   void post_output();
   void on_response();
@@ -127,6 +137,8 @@ class Connection final : public std::enable_shared_from_this<Connection>,
 
   // For the current exchange, and for unsent output of earlier ones.
   ResponseOutput response_;
+  std::shared_ptr<StreamEvents> events_;  // set while a handler on the loop answers
+  std::uint8_t untold_ = 0;               // events that it has not been told of yet
   TimePoint late_at_ = kNoDeadline;
   std::shared_ptr<DeadlineResponder> late_;
   // Set from the handler's call to the end of the exchange. It is the handler's reference, which

@@ -47,6 +47,13 @@ Result<std::size_t> RequestIntake::feed_stream(std::string_view bytes, Stream& s
   return taken;
 }
 
+void RequestIntake::feed_tunnel(std::string_view bytes, Stream& stream) {
+  if (bytes.empty()) return;
+  piece_ = bytes;
+  body_bytes_.fetch_add(bytes.size(), std::memory_order_relaxed);
+  if (!stream.give_body(piece_, false)) pause();
+}
+
 void RequestIntake::refuse(TimePoint now) {
   std::string().swap(request_.body);
   memory_.release();
@@ -65,7 +72,7 @@ void RequestIntake::end_exchange() {
 
 bool RequestIntake::resume() {
   if (mode_ != BodyMode::kPaused) return false;
-  mode_ = BodyMode::kStreamed;
+  mode_ = is_tunnel_ ? BodyMode::kTunnel : BodyMode::kStreamed;
   return true;
 }
 

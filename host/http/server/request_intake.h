@@ -37,7 +37,8 @@ class RequestIntake {
     kWhole,      // it goes into the request
     kInflating,  // the same, but a thread has the reader's backlog: nothing is read meanwhile
     kStreamed,   // it goes to the handler, piece by piece
-    kPaused,     // the same, but its buffer is full, or it has failed: nothing is read
+    kTunnel,     // there is no body: raw bytes go to the handler
+    kPaused,     // as the two before, but the buffer is full, or it has failed: nothing is read
   };
 
   RequestIntake(const ServerState& server, Peer peer, std::string_view scheme);
@@ -90,7 +91,8 @@ class RequestIntake {
 
   // ---- a streamed body
   bool wants_stream_bytes() const {
-    return mode_ == BodyMode::kStreamed && state() == RequestReader::State::kBody;
+    return mode_ == BodyMode::kTunnel ||
+           (mode_ == BodyMode::kStreamed && state() == RequestReader::State::kBody);
   }
   // Whether compressed bytes are left: the handler has no room for more now, or this turn has
   // inflated its share.
@@ -100,6 +102,15 @@ class RequestIntake {
   void pause() { mode_ = BodyMode::kPaused; }
   // False if it was not paused.
   bool resume();
+
+  // ---- a tunnel: after the request, its connection's bytes are no request's any more
+  bool is_tunnel() const { return is_tunnel_; }
+  void begin_tunnel() {
+    is_tunnel_ = true;
+    mode_ = BodyMode::kTunnel;
+  }
+  // Hands all bytes to `stream`, and pauses when it is full.
+  void feed_tunnel(std::string_view bytes, Stream& stream);
 
   // ---- a whole body that a thread inflates: until restore(), `memory()` is the thread's
   std::unique_ptr<RequestReader::Backlog> take_backlog();
@@ -124,6 +135,7 @@ class RequestIntake {
   std::string piece_;  // of a streamed body, on its way to the handler
   std::atomic<std::size_t> body_bytes_ = 0;
   BodyMode mode_ = BodyMode::kWhole;
+  bool is_tunnel_ = false;
   Reservation memory_;
 };
 

@@ -22,11 +22,16 @@ Stream& ResponseOutput::open_stream(MemoryBudget* body_memory) {
 }
 
 Status ResponseOutput::start(const Request& request, Response&& response, bool& is_first) {
-  if (Status status = check_sendable(response); !status.ok()) return status;
+  const bool is_tunnel = response.status == 101;
+  if (Status status = is_tunnel ? check_headers(response) : check_sendable(response);
+      !status.ok()) {
+    return status;
+  }
   std::size_t length = 0;
-  framing_ = find_content_length(response.headers, length) ? BodyFraming::kGiven
-             : request.version == "HTTP/1.0"               ? BodyFraming::kToClose
-                                                           : BodyFraming::kChunked;
+  framing_ = is_tunnel                                       ? BodyFraming::kToClose
+             : find_content_length(response.headers, length) ? BodyFraming::kGiven
+             : request.version == "HTTP/1.0"                 ? BodyFraming::kToClose
+                                                             : BodyFraming::kChunked;
   left_ = length;
   if (is_bodiless({}, response.status)) framing_ = BodyFraming::kSized;
   drops_body_ = is_bodiless(request.method, response.status);
@@ -57,8 +62,8 @@ void ResponseOutput::cancel() {
   if (stream_) stream_->cancel();
 }
 
-void ResponseOutput::set_unsent(std::size_t unsent) {
-  if (stream_) stream_->set_unsent(unsent);
+bool ResponseOutput::set_unsent(std::size_t unsent) {
+  return stream_ != nullptr && stream_->set_unsent(unsent);
 }
 
 Ending ResponseOutput::ending_of(const Response& response, BodyFraming framing,
@@ -94,7 +99,6 @@ void ResponseOutput::begin_stream(const Request& request, const Terms& terms, st
 void ResponseOutput::append_stream(const Request& request, const Terms& terms, ConnectionIo& io) {
   begin_stream(request, terms, io.output());
   stream_->take_output(io.output());
-  stream_->set_unsent(io.unsent());
 }
 
 void ResponseOutput::finish_stream(const Request& request, const Terms& terms, ConnectionIo& io) {

@@ -74,7 +74,8 @@ class ResponseOutput {
   // Appends `late` and abandons the handler's response; the handler keeps the request and stream.
   void answer_late(const Request& request, const Response& late, ConnectionIo& io);
   // `unsent` bytes of the output have not been sent yet: they count as buffered by the stream.
-  void set_unsent(std::size_t unsent);
+  // True when a handler that found no room has it again.
+  bool set_unsent(std::size_t unsent);
 
   // ---- ends
   // The connection is closed: no response is due any more.

@@ -12,6 +12,17 @@ Status cancelled() { return Status(BENTO_CANCELLED, "the client is gone"); }
 
 }  // namespace
 
+void Stream::never_wait() {
+  const MutexLock lock(mutex_);
+  waits_ = false;
+}
+
+void Stream::begin_tunnel() {
+  const MutexLock lock(mutex_);
+  body_ended_ = false;
+  body_status_ = {};
+}
+
 bool Stream::give_body(std::string& bytes, bool is_last) {
   const MutexLock lock(mutex_);
   if (body_ended_) return false;
@@ -39,7 +50,7 @@ void Stream::fail_body(Status status) {
 
 Result<ReceivedBody> Stream::take_body(bool& was_full) {
   const MutexLock lock(mutex_);
-  if (!is_body_due()) {
+  if (!is_body_due() && waits_) {
     const ThreadPool::Blocking blocking;
     while (!is_body_due()) changed_.wait(mutex_);
   }
@@ -53,9 +64,9 @@ Result<ReceivedBody> Stream::take_body(bool& was_full) {
 
 Status Stream::give_output(std::string_view bytes, bool& is_first) {
   const MutexLock lock(mutex_);
-  if (!has_room() && !cancelled_) {
+  if (!is_below_mark() && !cancelled_ && waits_) {
     const ThreadPool::Blocking blocking;
-    while (!has_room() && !cancelled_) changed_.wait(mutex_);
+    while (!is_below_mark() && !cancelled_) changed_.wait(mutex_);
   }
   is_first = false;
   if (cancelled_) return cancelled();
@@ -67,15 +78,23 @@ Status Stream::give_output(std::string_view bytes, bool& is_first) {
 void Stream::take_output(std::string& out) {
   const MutexLock lock(mutex_);
   out.append(output_);
+  unsent_ += output_.size();  // until set_unsent() says what was sent
   output_.clear();
   is_told_ = false;
 }
 
-void Stream::set_unsent(std::size_t unsent) {
+bool Stream::set_unsent(std::size_t unsent) {
   const MutexLock lock(mutex_);
-  const bool had_room = has_room();
+  const bool had_room = is_below_mark();
   unsent_ = unsent;
   if (!had_room) changed_.notify_all();
+  return is_below_mark() && std::exchange(is_room_awaited_, false);
+}
+
+bool Stream::has_room() {
+  const MutexLock lock(mutex_);
+  is_room_awaited_ = !is_below_mark();
+  return !is_room_awaited_;
 }
 
 void Stream::cancel() {

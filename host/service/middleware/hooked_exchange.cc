@@ -12,6 +12,8 @@
 namespace bentohost::service {
 namespace {
 
+constexpr int kSwitchingProtocols = 101;
+
 Status misuse(const char* what) { return Status(BENTO_FAILED_PRECONDITION, what); }
 
 Status not_a_header(std::string_view name) {
@@ -178,6 +180,7 @@ void HookedExchange::respond(http::Response response) {
 
 Status HookedExchange::start(http::Response response) {
   if (!begin_answer()) return outer().start(std::move(response));
+  is_tunnel_ = response.status == kSwitchingProtocols;
   Status status = show_response(response, true);
   if (status.ok()) return outer().start(std::move(response));
   if (is_outermost_) tracked_.take_back_answer();
@@ -185,7 +188,7 @@ Status HookedExchange::start(http::Response response) {
 }
 
 Status HookedExchange::write(std::string_view bytes, bool more) {
-  if (is_late_) return outer().write(bytes, more);
+  if (is_late_ || is_tunnel_) return outer().write(bytes, more);
   if (!is_aborted_ && show_piece(bytes, more).ok()) return outer().write(bytes, more);
   // Not before the last piece: until then the handler may read the request.
   is_aborted_ = true;
@@ -207,7 +210,8 @@ Status HookedExchange::show_response(http::Response& response, bool more) {
     Status status = call(index, hook);
     at_ = At::kElsewhere;
     response_ = nullptr;
-    if (status.ok() && (table_.exchange.status < 200 || table_.exchange.status > 599)) {
+    const bool is_kept = table_.exchange.status == static_cast<std::uint32_t>(response.status);
+    if (status.ok() && !is_kept && (table_.exchange.status < 200 || table_.exchange.status > 599)) {
       status = misuse("a status is between 200 and 599");
     }
     if (status.ok()) {
@@ -245,7 +249,7 @@ Status HookedExchange::show_piece(std::string_view& bytes, bool more) {
 Result<http::ReceivedBody> HookedExchange::receive() {
   if (table_.exchange.streamed == 0) return http::ReceivedBody{take_body(), false};
   auto piece = outer().receive();
-  if (!piece.ok()) return piece;
+  if (!piece.ok() || is_tunnel_) return piece;
   received_ += piece->bytes.size();
   if (received_ <= max_body_) return piece;
   return body_too_long(max_body_);

@@ -96,6 +96,7 @@ class HookedExchange final : public ExchangeDecorator,
   std::string piece_, passing_;           // a hook's replacement of the body, and the one before
   bool has_piece_ = false;
   bool is_aborted_ = false;
+  bool is_tunnel_ = false;   // its bytes are no body, and the hooks do not see them
   const bool is_outermost_;  // and so sees what the tracked exchange answers by itself
   bool is_late_ = false;     // the tracked exchange has answered: later responses are ignored
 };

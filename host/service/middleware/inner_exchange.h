@@ -39,6 +39,8 @@ class InnerExchange final : public ExchangeDecorator {
   std::string take_body() override { return {}; }  // the body is streamed
   void respond(http::Response response) override;
   void allow_stream() override {}  // streaming is always allowed
+  // The thread that waits in finish() answers.
+  EventLoop* answer_on_loop(std::shared_ptr<http::StreamEvents>) override { return nullptr; }
   Result<http::ReceivedBody> receive() override;
   Status start(http::Response response) override;
   Status write(std::string_view bytes, bool more) override;
