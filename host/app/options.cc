@@ -5,15 +5,27 @@
 namespace bentohost::app {
 namespace {
 
-Result<bool> parse_switch(std::string_view text) {
-  if (text == "on" || text == "off") return text == "on";
-  return Status(BENTO_INVALID_ARGUMENT, "expected on or off");
-}
-
 Status apply_plugin(CommandLine& line, std::string_view text) {
   auto plugin = parse_plugin(text);
   if (!plugin.ok()) return std::move(plugin).take_status();
   line.config.plugins.push_back(*std::move(plugin));
+  return {};
+}
+
+Status apply_mount(CommandLine& line, std::string_view text) {
+  auto mount = parse_mount(text);
+  if (!mount.ok()) return std::move(mount).take_status();
+  for (const mount::Mount& other : line.config.mounts) {
+    if (other.prefix == mount->prefix) {
+      return Status(BENTO_INVALID_ARGUMENT, "there is another --mount at this prefix");
+    }
+  }
+  line.config.mounts.push_back(*std::move(mount));
+  return {};
+}
+
+Status apply_mount_set(CommandLine& line, std::string_view text) {
+  line.mount_settings.emplace_back(text);
   return {};
 }
 
@@ -70,6 +82,12 @@ std::vector<OptionEntry> service_options() {
        "$BENTOHOST_PLUGIN_PATH, the plugin folder and here. "
        "Repeatable; a prefix goes in front of its routes",
        true, apply_plugin},
+      {"mount", "/PREFIX=KIND:APP",
+       "start this program, and pass requests below the prefix on to it: asgi:MODULE:APP, "
+       "wsgi:MODULE:APP, wsgi+gunicorn:MODULE:APP, or http:COMMAND. Repeatable",
+       true, apply_mount},
+      {"mount-set", "/PREFIX.OPTION=VALUE",
+       "set an option of a --mount: they are listed below. Repeatable", true, apply_mount_set},
       {"use", "[SERVICE:]NAME[=OPTIONS]",
        "put this middleware around each service, or one: trusted_host, cors, gzip, ... OPTIONS are "
        "a JSON object. Repeatable; the first is outermost",

@@ -1,5 +1,6 @@
 #include "app/config.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace bentohost::app {
@@ -18,6 +19,42 @@ TEST(ParsePlugin, SplitsThePrefixFromTheLibrary) {
 TEST(ParsePlugin, RefusesWhatCannotBeARoute) {
   for (const char* text : {"", "/a=", "a=libx.so", "/a?b=libx.so", "//a=libx.so", "/{a}=libx.so"}) {
     EXPECT_FALSE(parse_plugin(text).ok()) << text;
+  }
+}
+
+TEST(ParseMount, SplitsThePrefixFromTheApp) {
+  const auto root = parse_mount("/=asgi:fastapi_app:app");
+  ASSERT_TRUE(root.ok()) << root.status().message();
+  EXPECT_EQ(root->prefix, "");
+  EXPECT_EQ(root->app.app, "fastapi_app:app");
+  const auto mount = parse_mount("/a/b=http:serve --x=1");
+  EXPECT_EQ(mount->prefix, "/a/b");
+  EXPECT_EQ(mount->app.command, (std::vector<std::string>{"serve", "--x=1"}));
+  EXPECT_EQ(parse_mount("/old/=wsgi:a:f(n=1)")->prefix, "/old");
+  EXPECT_TRUE(parse_mount("/metrics/mine=asgi:a:b").ok());
+}
+
+TEST(ParseMount, SaysWhatIsWrong) {
+  for (const auto& [text, why] : {
+           std::pair{"", "expected /PREFIX=KIND:APP"},
+           std::pair{"asgi:a:b", "expected /PREFIX=KIND:APP"},
+           std::pair{"old=asgi:a:b", "expected /PREFIX=KIND:APP"},
+           std::pair{"=asgi:a:b", "expected /PREFIX=KIND:APP"},
+           std::pair{"/old", "expected /PREFIX=KIND:APP"},
+           std::pair{"//=asgi:a:b", "prefix: route \"//\" starts with more than one '/'"},
+           std::pair{"/a//b=asgi:a:b", "prefix: \"/a//b\" has an empty segment"},
+           std::pair{"/a//=asgi:a:b", "prefix: \"/a//\" has an empty segment"},
+           std::pair{"/a/../b=asgi:a:b", "has a \".\" or \"..\" segment"},
+           std::pair{"/{a}=asgi:a:b", "a prefix is literal"},
+           std::pair{"/a b=asgi:a:b", "has white space"},
+           std::pair{"/a?b=asgi:a:b", "has a query"},
+           std::pair{"/metrics=asgi:a:b", "prefix: /metrics is a page of bentohost itself"},
+           std::pair{"/docs/=asgi:a:b", "prefix: /docs is a page of bentohost itself"},
+           std::pair{"/old=", "is not an app; expected KIND:APP"},
+           std::pair{"/old=libx.so", "is not an app; expected KIND:APP"},
+           std::pair{"/old=wsgi:a", "expected MODULE:APP"},
+       }) {
+    EXPECT_THAT(parse_mount(text).status().message(), testing::HasSubstr(why)) << text;
   }
 }
 
