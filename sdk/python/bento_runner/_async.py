@@ -73,8 +73,9 @@ class AsyncConnection(asyncio.Protocol):
     def next_id(self) -> int:
         return next(self._ids)
 
-    async def exchange(self, id: int, parts: List[Any], arrays: str, seconds: Optional[float]) -> Any:
-        """Sends a frame and returns the decoded result. NotSent, NotBegun: the host has done nothing."""
+    def begin(self, id: int, parts: List[Any], arrays: str) -> "asyncio.Future[Any]":
+        """Sends a frame. The future gets the decoded result, or NotSent or NotBegun: the host has done nothing. Who
+        awaits it and is cancelled calls cancel()."""
         future = self.loop.create_future()
         self._calls[id] = (future, arrays)
         self._unsent.append(id)
@@ -82,6 +83,11 @@ class AsyncConnection(asyncio.Protocol):
         if not self._is_flush_due:
             self._is_flush_due = True
             self.loop.call_soon(self._flush)
+        return future
+
+    async def exchange(self, id: int, parts: List[Any], arrays: str, seconds: Optional[float]) -> Any:
+        """The same, and waits for the result."""
+        future = self.begin(id, parts, arrays)
         timer = None
         if seconds is not None:
             # The host keeps the deadline. This is for a host that hangs.
@@ -89,12 +95,16 @@ class AsyncConnection(asyncio.Protocol):
         try:
             return await future
         except asyncio.CancelledError:
-            if self._calls.pop(id, None) is not None:
-                self._cancel(id)
+            self.cancel(id)
             raise
         finally:
             if timer is not None:
                 timer.cancel()
+
+    def cancel(self, id: int) -> None:
+        """The call, if it is in flight, is no longer wanted."""
+        if self._calls.pop(id, None) is not None:
+            self._cancel(id)
 
     def _cancel(self, id: int) -> None:
         if self._transport is None:

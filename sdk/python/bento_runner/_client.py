@@ -6,7 +6,7 @@ import dataclasses
 import os
 import threading
 import time
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Coroutine, Dict, List, Optional, Tuple
 
 from . import _context
 from ._async import AsyncConnection
@@ -304,6 +304,21 @@ class Client:
         request_id = _context.request_id.get()
         try:
             inputs = _encode(args, kwargs, spec)
+            if until is None:  # the same as below in fewer steps, for the most frequent case
+                connection = self._loops.get(asyncio.get_running_loop())
+                if connection is not None and connection.is_usable and connection.pid == os.getpid():
+                    id = connection.next_id()
+                    try:
+                        return await connection.begin(id, target.call(id, 0, request_id, inputs),
+                                                      self._arrays or self.arrays)
+                    except asyncio.CancelledError:
+                        connection.cancel(id)
+                        raise
+                    except (NotSent, NotBegun):
+                        pass
+                    except ConnectionLost:
+                        if not await self._async_is_idempotent(target, until):
+                            raise
             return await self._async_exchange(
                 lambda id, milliseconds: target.call(id, milliseconds, request_id, inputs), until, target)
         except InvalidInput:
@@ -371,9 +386,9 @@ class Method:
         """Calls it, and waits for the result."""
         return self._client._call(self._target, args, kwargs, timeout)
 
-    async def async_run(self, *args: Any, timeout: Optional[float] = None, **kwargs: Any) -> Any:
-        """The same on an event loop. If the task is cancelled, the host forgets the call, too."""
-        return await self._client._async_call(self._target, args, kwargs, timeout)
+    def async_run(self, *args: Any, timeout: Optional[float] = None, **kwargs: Any) -> Coroutine[Any, Any, Any]:
+        """The same, to be awaited. If the task is cancelled, the host forgets the call, too."""
+        return self._client._async_call(self._target, args, kwargs, timeout)
 
     def __repr__(self) -> str:
         return f"<method {self._target}>"

@@ -38,7 +38,7 @@ def hello(token: str, client: str) -> bytes:
 
 class Target:
     """A runner method, as calls name it."""
-    __slots__ = ("service", "runner", "method", "_lengths", "_names")
+    __slots__ = ("service", "runner", "method", "_lengths", "_names", "_plain")
 
     def __init__(self, service: str, runner: str, method: str) -> None:
         self.service, self.runner, self.method = service, runner, method
@@ -47,17 +47,19 @@ class Target:
             raise InvalidInput("a name of a service, a runner or a method is longer than 65535 bytes")
         self._lengths = tuple(map(len, names))
         self._names = b"".join(names)
+        self._plain = self._head(0, "", 1)
 
     def __str__(self) -> str:
         return ".".join(filter(None, (self.service, self.runner, self.method)))
 
     def call(self, id: int, milliseconds: int, request_id: str, inputs: Sequence[Encoded]) -> List[Any]:
         """The parts of a call's frame: bytes-like, for one write."""
-        marked = request_id.encode("utf-8", "replace")[:0xFFFF] if request_id else b""
-        head = (TARGET.pack(milliseconds, len(inputs), *self._lengths, len(marked)) + self._names + marked)
-        head += padding(len(head))
-        length = len(head)
+        if request_id or milliseconds or len(inputs) != 1:
+            head = self._head(milliseconds, request_id, len(inputs))
+        else:
+            head = self._plain
         parts: List[Any] = [b"", head]
+        length = len(head)
         pad = b""
         for value_head, data in inputs:
             if pad:
@@ -71,6 +73,11 @@ class Target:
         if pad:
             parts.append(pad)
         return parts
+
+    def _head(self, milliseconds: int, request_id: str, inputs: int) -> bytes:
+        marked = request_id.encode("utf-8", "replace")[:0xFFFF]
+        head = TARGET.pack(milliseconds, inputs, *self._lengths, len(marked)) + self._names + marked
+        return head + padding(len(head))
 
 
 def size_of(header: Tuple[int, ...]) -> int:

@@ -18,9 +18,10 @@ from ._tensor import DTYPES, NAMES, Tensor, count
 JSON, BYTES, TENSOR = 1, 2, 3
 MAX_DIMS = 32
 ALIGNMENT = 64
-ZEROS = bytes(ALIGNMENT)
+_PADDING = tuple(bytes(-length % ALIGNMENT) for length in range(ALIGNMENT))
 # kind, dtype, ndim, length of the name, length of the MIME type, 0, length of the data
 HEAD = struct.Struct("<IIIIIIQ")
+_COUNTS = struct.Struct("<II")
 _SHAPES = tuple(struct.Struct(f"<{n}q") for n in range(MAX_DIMS + 1))
 
 # A value to send: its head, padded, and its data.
@@ -35,7 +36,7 @@ _BY_FORMAT.update({"<" + letter: name for letter, name in list(_BY_FORMAT.items(
 
 
 def padding(length: int) -> bytes:
-    return ZEROS[:-length % ALIGNMENT]
+    return _PADDING[length % ALIGNMENT]
 
 
 def _head(kind: int, dtype: int, shape: Sequence[int], name: str, length: int) -> bytes:
@@ -49,6 +50,7 @@ def _head(kind: int, dtype: int, shape: Sequence[int], name: str, length: int) -
 # The heads of arrays without a name, since most calls have the same few shapes.
 _heads: Dict[Tuple[Any, Tuple[int, ...]], bytes] = {}
 _MAX_HEADS = 256
+_SMALL = 4096  # bytes of an array that are copied rather than sent from where they lie
 # By dtype.str of NumPy.
 _CODES: Dict[str, int] = {}
 for _name, (_code, _size, _letter) in DTYPES.items():
@@ -71,7 +73,7 @@ def _encode_array(value: Any, name: str) -> Encoded:
         head = _head(TENSOR, code, value.shape, name, value.nbytes)
         if not name and len(_heads) < _MAX_HEADS:
             _heads[key] = head
-    if value.nbytes <= 4096:
+    if value.nbytes <= _SMALL:
         return head, value.tobytes()  # in C order, whatever the strides are
     if not value.flags.c_contiguous:
         value = value.copy(order="C")
@@ -160,6 +162,14 @@ def is_ambiguous(value: Any) -> bool:
 
 def encode(value: Any, spec: Optional[Dict[str, Any]], name: str = "") -> Encoded:
     """`spec` is the method's declaration of its input, for values that are ambiguous without it."""
+    if not name:
+        # The most frequent case: a small array of a dtype and shape that have been sent before.
+        try:
+            head = _heads.get((value.dtype, value.shape))
+            if head is not None and value.nbytes <= _SMALL:
+                return head, value.tobytes()
+        except (AttributeError, TypeError):
+            pass
     numpy = sys.modules.get("numpy")
     if numpy is not None:
         if isinstance(value, numpy.ndarray):
@@ -204,15 +214,18 @@ def _with_rows_as_lists(value: Any, numpy: Any) -> Any:
 # ---- results ----------------------------------------------------------------------------------
 
 _numpy_dtypes: Dict[int, Any] = {}
+_from_buffer: Any = None  # numpy.frombuffer
 
 
 def has_numpy() -> bool:
     """Whether arrays can be NumPy's; loads it, so that the type of results never depends on who did so before."""
+    global _from_buffer
     if _numpy_dtypes:
         return True
     if "numpy" not in sys.modules and importlib.util.find_spec("numpy") is None:
         return False
     import numpy
+    _from_buffer = numpy.frombuffer
     _numpy_dtypes.update({code: numpy.dtype(text) for text, code in _CODES.items()})
     return True
 
@@ -230,8 +243,8 @@ def _decode(body: memoryview, at: int, arrays: str) -> Tuple[Any, int]:
         shape = _SHAPES[ndim].unpack_from(body, shape_at)
         data = bytearray(body[data_at:end])  # may be written to
         if arrays == "numpy":
-            import numpy
-            return numpy.frombuffer(data, _numpy_dtypes[dtype]).reshape(shape), end
+            made = _from_buffer(data, _numpy_dtypes[dtype])
+            return (made if ndim == 1 else made.reshape(shape)), end
         tensor = Tensor(NAMES[dtype], shape, data)
         return (tensor.tolist() if arrays == "list" else tensor), end
     raw = bytes(body[data_at:end])
@@ -244,9 +257,11 @@ def _decode(body: memoryview, at: int, arrays: str) -> Tuple[Any, int]:
 
 def decode_result(body: memoryview, arrays: str) -> Any:
     """The values of a result: one alone, several as a tuple, None if there are none."""
-    _, values = struct.unpack_from("<II", body, 0)
-    found, at = [], 8
+    _, values = _COUNTS.unpack_from(body)
+    if values == 1:
+        return _decode(body, ALIGNMENT, arrays)[0]
+    found, at = [], _COUNTS.size
     for _ in range(values):
         value, at = _decode(body, -(-at // ALIGNMENT) * ALIGNMENT, arrays)
         found.append(value)
-    return found[0] if values == 1 else tuple(found) if found else None
+    return tuple(found) if found else None
