@@ -64,6 +64,7 @@ struct Config {
   http::Limits limits;
   std::uint32_t runner_workers = 1;
   std::map<std::string, std::uint32_t> runner_workers_of;  // by RUNNER, or by SERVICE.RUNNER
+  std::vector<std::string> runner_bind;                    // paths of Unix sockets
   std::size_t max_queue = 1024;                            // calls of a runner method that wait
   std::size_t max_queue_bytes = 256u << 20;                // of their inputs
   Duration start_timeout = std::chrono::minutes(10);       // for the runners at the first start

@@ -56,6 +56,15 @@ Status apply_runner_workers(CommandLine& line, std::string_view text) {
   return {};
 }
 
+Status apply_runner_bind(CommandLine& line, std::string_view text) {
+  constexpr std::string_view kUnix = "unix:";
+  if (!text.starts_with(kUnix) || text.size() == kUnix.size()) {
+    return Status(BENTO_INVALID_ARGUMENT, "expected unix:PATH");
+  }
+  line.config.runner_bind.emplace_back(text.substr(kUnix.size()));
+  return {};
+}
+
 Status apply_log_level(CommandLine& line, std::string_view text) {
   if (parse_log_level(text, line.config.log_level)) return {};
   return Status(BENTO_INVALID_ARGUMENT, "expected trace, debug, info, warning, error or off");
@@ -98,6 +107,10 @@ std::vector<OptionEntry> service_options() {
        "worker processes of each runner (1), or of the named one; add SERVICE where several "
        "services have a runner of that name. Repeatable",
        true, apply_runner_workers},
+      {"runner-bind", "unix:PATH",
+       "let this user's other programs call the runners there, by the Python package bento_runner. "
+       "Repeatable",
+       true, apply_runner_bind},
       {"start-timeout", "SECONDS",
        "longest wait for the runners at the first start (600); runners that fail are restarted "
        "until then. Exit code 78 when it is over, or a runner says that a restart is useless",

@@ -4,7 +4,7 @@
 
 #include <cstring>
 
-#include "unit/upstream_process/processes_fixture.h"
+#include "unit/upstream/process/processes_fixture.h"
 
 namespace bentohost::upstream {
 namespace {
