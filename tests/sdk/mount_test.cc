@@ -73,6 +73,22 @@ TEST_F(ProgramMount, SaysEachOption) {
   EXPECT_EQ(process(), R"({"kind":"wsgi","app":"a:b","environment":{"A":"b"},"threads":8})");
 }
 
+// The example of the SDK's guide.
+void describe_programs(bento::Service& svc) {
+  using namespace std::chrono_literals;
+  svc.mount_asgi("/", "fastapi_app:app");
+  svc.mount_wsgi("/old", "flask_app:create_app('prod')",
+                 {.environment = {{"FLASK_DEBUG", "0"}}, .processes = 2, .threads = 8});
+  svc.mount_process("/ui", {"node", "server.js"}, {.folder = "ui", .start_timeout = 10s});
+}
+
+TEST_F(ProgramMount, SaysWhatTheGuideShows) {
+  describe_programs(svc_);
+  EXPECT_EQ(svc_.abi()->n_mounts, 3u);
+  EXPECT_EQ(process(),
+            R"({"kind":"http","command":["node","server.js"],"folder":"ui","start_timeout":10.0})");
+}
+
 TEST_F(ProgramMount, RefusesWhatCannotBe) {
   const auto asgi = [this](const bento::MountOptions& options) {
     return refusal([&] { svc_.mount_asgi("/x", "a:b", options); });

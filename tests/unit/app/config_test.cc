@@ -68,22 +68,6 @@ TEST(ParseSetting, SplitsAtTheFirstDotAndTheFirstEquals) {
   }
 }
 
-TEST(ParseSize, KnowsItsUnits) {
-  EXPECT_EQ(*parse_size("0"), 0u);
-  EXPECT_EQ(*parse_size("64k"), 65536u);
-  EXPECT_EQ(*parse_size("1G"), 1u << 30);
-  for (const char* text : {"", "k", "-1", "1x", "1.5m", "99999999999999999999", "99999999999g"}) {
-    EXPECT_FALSE(parse_size(text).ok()) << text;
-  }
-}
-
-TEST(ParseSeconds, TakesFractionsAndNoNonsense) {
-  EXPECT_EQ(*parse_seconds("0.25"), 250ms);
-  for (const char* text : {"", "0", "-1", "nan", "inf", "1e9", "1s"}) {
-    EXPECT_FALSE(parse_seconds(text).ok()) << text;
-  }
-}
-
 TEST(SettingsJson, TakesJsonIfItParsesElseText) {
   const std::vector<Setting> settings = {
       {"a", "n", "1"}, {"a", "t", "one"}, {"b", "n", "2"}, {"a", "n", "[3]"}, {"a", "q", "\"1\""}};
