@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <thread>
@@ -61,6 +62,11 @@ void make_room_for(std::size_t descriptors) {
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= descriptors) return;
   limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, descriptors);
   ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// Of the packages for Python programs: of the build or installation that `exe` belongs to.
+std::string python_folder(const std::string& exe, const std::string& subfolder) {
+  return (std::filesystem::path(exe).parent_path().parent_path() / subfolder).string();
 }
 
 // [signal handler]
@@ -351,6 +357,9 @@ class Lifecycle {
     for (const PluginArg& plugin : config_.plugins) {
       options.slots.push_back({plugin.library, plugin.prefix, false, "", ""});
     }
+    if (!config_.mounts.empty()) {
+      options.slots.push_back({"libmounts.so", "", false, "", "mounts", config_.mounts});
+    }
     for (const UseArg& use : config_.uses) {
       options.slots.push_back({"lib" + use.name + ".so", "", true, use.service, use.name});
     }
@@ -366,6 +375,8 @@ class Lifecycle {
     options.plugin_folders = reload::plugin_folders(exe_, BENTO_PLUGIN_SUBDIR);
     options.runners = {own_program(), config_.runner_workers, config_.runner_workers_of,
                        config_.max_queue, config_.max_queue_bytes};
+    options.runners.programs = {
+        own_program(), python_folder(exe_, BENTO_PYTHON_SUBDIR), {}, config_.copy_dir};
     options.copy_dir = config_.copy_dir;
     options.start_limit = config_.reload_timeout;
     options.unmaps = config_.unmaps_retired;
