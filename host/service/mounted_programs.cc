@@ -107,7 +107,8 @@ void MountedPrograms::start(const std::string& service, const ProgramOptions& op
     program.hooks->on_retry = [its] { its.retries->Increment(); };
     upstream::AppProcessesOptions processes;
     processes.exe = options.exe;
-    processes.extra_environment = options.environment;
+    if (options.environment) processes.extra_environment = options.environment();
+    processes.extra_environment.emplace_back("BENTO_SERVICE", service);
     if (!options.python_folder.empty()) processes.python_path = {options.python_folder};
     processes.socket_parent = options.socket_parent;
     processes.metrics = {.restarted =

@@ -2,6 +2,7 @@
 // processes and the proxy's way to them. They start and end with the generation of the service.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -20,8 +21,9 @@ namespace bentohost::service {
 struct ProgramOptions {
   std::string exe;            // this program, started again as `exe guardian ...`
   std::string python_folder;  // has the packages bento_runner and bento_wsgi
-  // In each program's environment: how it reaches the runners.
-  std::vector<std::pair<std::string, std::string>> environment;
+  // What each program finds in its environment: how it reaches the runners. Called when programs
+  // start, on the thread of start(). May be empty.
+  std::function<std::vector<std::pair<std::string, std::string>>()> environment;
   std::string socket_parent;  // for the folder of the programs' sockets; "": a system folder
 };
 

@@ -62,6 +62,9 @@ class FakeDownstream final : public Downstream {
     events = std::move(whom);
     return &loop_;
   }
+  std::optional<std::string_view> whole_body() const override {
+    return from.is_arriving ? std::nullopt : std::optional<std::string_view>(from.body);
+  }
   bool has_room() const override { return !is_full; }
   Result<http::ReceivedBody> receive() override {
     if (!body_error.ok()) return body_error;
