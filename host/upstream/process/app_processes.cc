@@ -4,7 +4,7 @@
 
 namespace bentohost::upstream {
 
-AppProcesses::AppProcesses(mount::Mount mount, std::shared_ptr<ServerSet> servers,
+AppProcesses::AppProcesses(mount::Mount mount, std::shared_ptr<AppServers> servers,
                            std::shared_ptr<EventLoop> launcher, AppProcessesOptions options)
     : launcher_(std::move(launcher)),
       set_(std::make_shared<ProcessSet>(std::move(mount), std::move(servers), launcher_,

@@ -21,8 +21,8 @@
 #include "base/loop/event_loop.h"
 #include "base/status.h"
 #include "mount/app_spec.h"
+#include "upstream/process/app_servers.h"
 #include "upstream/process/command.h"
-#include "upstream/process/server_set.h"
 
 namespace bentohost::upstream {
 
@@ -48,7 +48,7 @@ class ProcessSet;
 class AppProcesses {
  public:
   // The launcher's thread must live as long as the host.
-  AppProcesses(mount::Mount mount, std::shared_ptr<ServerSet> servers,
+  AppProcesses(mount::Mount mount, std::shared_ptr<AppServers> servers,
                std::shared_ptr<EventLoop> launcher, AppProcessesOptions options);
   ~AppProcesses();  // as stop() with a deadline that has passed, but does not wait
   AppProcesses(const AppProcesses&) = delete;

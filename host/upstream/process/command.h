@@ -28,7 +28,7 @@ struct AppCommand {
   // The first is the program: a path, or a name to be looked up in PATH.
   std::vector<std::string> arguments;
   Variables environment;               // all of it, sorted by name
-  std::vector<std::string> addresses;  // where it will answer, at one of them (server_set.h)
+  std::vector<std::string> addresses;  // where it will answer, at one of them (app_servers.h)
   std::string ready_target;            // what the readiness probe asks for
 };
 

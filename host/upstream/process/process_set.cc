@@ -1,6 +1,7 @@
 #include "upstream/process/process_set.h"
 
 #include <algorithm>
+#include <ratio>
 #include <utility>
 
 #include "base/log.h"
@@ -28,6 +29,13 @@ std::string whole_story(const AppEnd& end) {
   return end.last_lines.empty() ? text : text + "; its last lines: " + end.last_lines;
 }
 
+// " in 0.4 s", "" for at once.
+std::string in_tenths(Duration time) {
+  using Tenths = std::chrono::duration<std::int64_t, std::deci>;
+  const auto tenths = std::chrono::round<Tenths>(time);
+  return tenths.count() == 0 ? "" : " in " + seconds_text(tenths);
+}
+
 }  // namespace
 
 struct ProcessSet::Running final : AppProcess::Owner {
@@ -46,12 +54,12 @@ struct ProcessSet::Running final : AppProcess::Owner {
   const std::uint64_t id;
   const std::size_t slot;
   Role role;
-  std::optional<ServerSet::ServerId> server;
+  std::optional<AppServers::ServerId> server;
   TimePoint stop_at = kNoDeadline;
   AppProcess process;
 };
 
-ProcessSet::ProcessSet(mount::Mount mount, std::shared_ptr<ServerSet> servers,
+ProcessSet::ProcessSet(mount::Mount mount, std::shared_ptr<AppServers> servers,
                        std::shared_ptr<EventLoop> loop, AppProcessesOptions options)
     : mount_(std::move(mount)),
       title_(title_of(mount_)),
@@ -154,7 +162,7 @@ void ProcessSet::on_failed(std::size_t index, Role role, const AppEnd& end) {
   }
   slot.start_at = now + delay;
   slot.restart_reason = end.reason;
-  log_error(message + "; it starts again in " + in_seconds(delay));
+  log_error(message + "; it starts again" + in_tenths(delay));
 }
 
 void ProcessSet::on_gone(Running& running) {
@@ -295,7 +303,7 @@ std::string ProcessSet::why_down(TimePoint now, Duration& retry_after) const {
   if (has_failed_ || next == kNoDeadline) return why;
   if (next <= now) return why + "; it is starting again";
   retry_after = std::max<Duration>(next - now, retry_after);
-  return why + "; it starts again in " + in_seconds(next - now);
+  return why + "; it starts again" + in_tenths(next - now);
 }
 
 void ProcessSet::update() {

@@ -19,9 +19,9 @@
 #include "mount/app_spec.h"
 #include "upstream/process/app_process.h"
 #include "upstream/process/app_processes.h"
+#include "upstream/process/app_servers.h"
 #include "upstream/process/process_summary.h"
 #include "upstream/process/restart_policy.h"
-#include "upstream/process/server_set.h"
 #include "upstream/process/start_planner.h"
 
 namespace bentohost::upstream {
@@ -34,7 +34,7 @@ class ProcessSet final : private Timer::Owner, public std::enable_shared_from_th
   static constexpr Duration kLongestDrain = std::chrono::minutes(5);
   static constexpr Duration kRecycleCheck = std::chrono::seconds(1);
 
-  ProcessSet(mount::Mount mount, std::shared_ptr<ServerSet> servers,
+  ProcessSet(mount::Mount mount, std::shared_ptr<AppServers> servers,
              std::shared_ptr<EventLoop> loop, AppProcessesOptions options);
   ~ProcessSet();
 
@@ -76,7 +76,7 @@ class ProcessSet final : private Timer::Owner, public std::enable_shared_from_th
 
   const mount::Mount mount_;
   const std::string title_;  // "mount /old (wsgi:flask_app:app)"
-  const std::shared_ptr<ServerSet> servers_;
+  const std::shared_ptr<AppServers> servers_;
   const std::shared_ptr<EventLoop> loop_;
   const std::string exe_;
   const ProcessMetrics metrics_;

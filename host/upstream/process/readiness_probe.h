@@ -25,7 +25,7 @@ class ReadinessProbe final : private Timer::Owner {
     ~Owner() = default;
   };
 
-  // The app will answer at one of the addresses (see server_set.h). `target` is what is asked for,
+  // The app will answer at one of the addresses (see app_servers.h). `target` is what is asked for,
   // "/".
   ReadinessProbe(EventLoop& loop, std::vector<std::string> addresses, const std::string& target,
                  Owner& owner);

@@ -13,7 +13,7 @@ namespace {
 
 using namespace bentohost;
 
-class NoServers final : public upstream::ServerSet {
+class NoServers final : public upstream::AppServers {
  public:
   ServerId add(std::string) override { return 1; }
   void retire(ServerId, std::function<void()> drained) override { drained(); }

@@ -1,4 +1,4 @@
-// Runs the processes of a mount for a test: a loop with its thread, a ServerSet that records, and
+// Runs the processes of a mount for a test: a loop with its thread, a AppServers that records, and
 // what the test waits for. The apps are those of apps/app.py, run by /usr/bin/python3.
 #pragma once
 
@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -45,7 +46,7 @@ inline bool is_alive(pid_t pid) {
   return name_end != std::string::npos && text.compare(name_end, 3, ") Z") != 0;
 }
 
-class RecordingServers final : public ServerSet {
+class RecordingServers final : public AppServers {
  public:
   ServerId add(std::string address) override {
     const std::lock_guard lock(mutex_);
@@ -166,18 +167,20 @@ class ProcessesTest : public testing::Test {
     return mount;
   }
 
-  void start(mount::Mount mount, Variables extra = {}) {
+  void start(mount::Mount mount, Variables extra = {}, std::vector<std::string> python_path = {}) {
     AppProcessesOptions options;
     options.exe = TEST_HELPER;
     options.extra_environment = std::move(extra);
+    options.python_path = std::move(python_path);
     options.socket_parent = folder_;
     options.metrics.restarted = [this](std::string_view reason) {
       const std::lock_guard lock(mutex_);
       restarts_.emplace_back(reason);
     };
     options.metrics.up = [this](std::size_t processes) { up_ = processes; };
-    processes_ =
-        std::make_unique<AppProcesses>(std::move(mount), servers_, loop_, std::move(options));
+    processes_ = std::make_unique<AppProcesses>(
+        std::move(mount), std::make_shared<AppServersOf<RecordingServers>>(servers_), loop_,
+        std::move(options));
     processes_->start();
   }
   void stop(Duration within) {
