@@ -149,11 +149,11 @@ class Connection:
         """Closed by the worker, with no byte more? Waits for either."""
         return not self.received and not self._more()
 
-    def can_be_used(self):
+    def can_be_used(self, target="/"):
         """Does it answer another request?"""
         try:
-            self.ask("/")
-            return self.reply().status < 500
+            self.ask(target)
+            return self.reply().status == 200
         except (OSError, EOFError):
             return False
 
