@@ -408,14 +408,15 @@ TEST_F(RunnerServerTest, LeavesNothingOfAClientThatGoesWhileItIsNotRead) {
 
 TEST_F(RunnerServerTest, RefusesGuestsBeforeItsOwnAppsWhenTheHostEnds) {
   serve();
-  ASSERT_TRUE(server_->open_private().ok());
-  const auto value = [&](std::size_t i) {
-    const std::string& text = server_->environment().at(i);
-    return text.substr(text.find('=') + 1);
-  };
-  ASSERT_THAT(server_->environment(),
-              testing::ElementsAre(testing::StartsWith("BENTO_RUNNER_SOCKET="),
-                                   testing::StartsWith("BENTO_RUNNER_TOKEN=")));
+  const auto variables = server_->private_environment();
+  ASSERT_TRUE(variables.ok()) << variables.status().message();
+  const auto value = [&](std::size_t i) { return variables->at(i).second; };
+  ASSERT_EQ(variables->size(), 2u);
+  EXPECT_EQ(variables->at(0).first, "BENTO_RUNNER_SOCKET");
+  EXPECT_EQ(variables->at(1).first, "BENTO_RUNNER_TOKEN");
+  const auto again = server_->private_environment();
+  ASSERT_TRUE(again.ok());
+  EXPECT_EQ(*again, *variables);
   struct stat info {};
   const std::string socket = value(0);
   ASSERT_EQ(::stat(std::filesystem::path(socket).parent_path().c_str(), &info), 0);

@@ -85,6 +85,7 @@ class CountedDownstream final : public Downstream {
     events_ = std::move(events);
     return &loop_;
   }
+  std::optional<std::string_view> whole_body() const override { return request_.body; }
   bool has_room() const override { return true; }
   Result<http::ReceivedBody> receive() override { return http::ReceivedBody{}; }
   void answer(http::Response response) override {
