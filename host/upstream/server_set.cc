@@ -44,7 +44,10 @@ void ServerSet::retire(ServerId id, std::function<void()> drained) {
       server->takes_requests = false;
     }
   }
-  if (server == nullptr) return drained();  // it was removed
+  if (server == nullptr) {  // it was removed
+    if (drained) drained();
+    return;
+  }
   if (server->requests == 0) tell_drained(*server);
   for (const auto& pool : pools()) {
     pool->post_close_idle(server);
