@@ -5,8 +5,8 @@ usage: check_docs.py [BUILD_DIR] | --self-test
 
 Without a build: packaging/docs names every metric and every error title of the sources, and no others, and
 every relative link of every page of the tree leads to a file and, if it has an anchor, to a heading.
-With a build: also checks the options of `bentohost --help` and of its sub-commands, and the metrics of a running
-host.
+With a build: also checks the options of `bentohost --help`, of mounts and of its sub-commands, and the metrics of a
+running host.
 """
 
 import pathlib
@@ -49,17 +49,18 @@ def options_in(text):
 
 
 def options_of_program(program):
-    """The options of `--help`, each with its default if that is a number, and the options of each sub-command, which
-    it lists when it gets an unknown option."""
+    """The options of `--help` and those of mounts, each with its default if that is a number, and the options of each
+    sub-command, which it lists when it gets an unknown option."""
     def output(*arguments):
         done = subprocess.run([program, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, timeout=SECONDS)
         return done.stdout
-    own = {}
-    for line in re.findall(r"^(?:-\w, )?--.*(?:\n {10}.*)*", output("--help"), flags=re.M):
-        default = re.search(r"\((\d[\d.]*[kmg]?)\b", line)
-        own[re.search(r"--[a-z][a-z0-9-]*", line)[0]] = default[1] if default else None
-    return own, {name: options_in(output(name, "--no-such-option")) - {"--no-such-option", "--admin-bind"}
+    own, of_mounts, text = {}, {}, output("--help")
+    for entry in re.findall(r"^(?:(?:-\w, )?--|  [a-z_]+[.=]).*(?:\n {10}.*)*", text, flags=re.M):
+        default = re.search(r"\((\d[\d.]*[kmg]?)\b", entry)
+        name = re.search(r"--[a-z][a-z0-9-]*|^  [a-z_.]+", entry)[0].strip().removesuffix(".")
+        (own if name.startswith("--") else of_mounts)[name] = default[1] if default else None
+    return own, of_mounts, {name: options_in(output(name, "--no-such-option")) - {"--no-such-option", "--admin-bind"}
                  for name in SUB_COMMANDS}
 
 
@@ -82,6 +83,20 @@ def metrics_of_program(program, plugin):
 
 
 # ---- checks of the pages: `pages` is {name: text} of packaging/docs ----
+
+def faults_of_mount_options(page, of_mounts):
+    """`page` is options.md. Its table of mounts' options has a row for each of them, and no others."""
+    section = re.search(r"^## Mounted programs$(.*?)(?=^## |\Z)", page, flags=re.M | re.S)
+    table = re.search(r"^\| option \|.*\n(?:\|.*\n)*", section[1] if section else "", flags=re.M)
+    rows = {name: row for row, name in re.findall(r"^(\| `([a-z_]+)[.=].*)", table[0] if table else "", flags=re.M)}
+    for option, default in of_mounts.items():
+        if option not in rows:
+            yield f"packaging/docs/options.md: no row for the option {option} of mounts"
+        elif default and not re.search(rf"(?<![\w.]){re.escape(default)}(?![\w.]*\w)", rows[option]):
+            yield f"packaging/docs/options.md: the row of {option} does not name its default, {default}"
+    for option in sorted(set(rows) - set(of_mounts)):
+        yield f"packaging/docs/options.md: mounts have no option {option}"
+
 
 def faults_of_options(pages, own, of_commands):
     text = "\n".join(pages.values())
@@ -183,10 +198,11 @@ def check(root, build):
         yield f"check_docs: found {len(pages)} pages, {len(metrics)} metrics, {len(titles)} titles: have they moved?"
     if build is not None:
         program = build / "bin" / "bentohost"
-        own, of_commands = options_of_program(program)
+        own, of_mounts, of_commands = options_of_program(program)
         if len(own) < 10 or not all(of_commands.values()):
             yield "check_docs: cannot parse `bentohost --help`: its layout has changed"
         yield from faults_of_options(pages, own, of_commands)
+        yield from faults_of_mount_options(pages["options.md"], of_mounts)
         plugin = next(build.glob("lib*/**/bentohost/plugins/libc99.so"), None)
         if plugin is None:
             sys.exit(f"check_docs: {build} has no libc99.so to serve: build the samples first")
@@ -200,18 +216,23 @@ def self_test():
     """Each fault is found, and pages without one have none."""
     good = {"a.md": "`--port` `--max-*` `--max-body` `--version`\n## `bentohost reload`\n`--force`, cmake --install\n"
                     "`bentohost_ups` `bentohost_wait_seconds_bucket` bentohost_wait_seconds\n## 404 Not Found\n"
-                    '{"title":"Not Found","status":404}\n502 Bad Gateway, 404 Not Found\n| `--port=N` | 3000 |\n'}
+                    '{"title":"Not Found","status":404}\n502 Bad Gateway, 404 Not Found\n| `--port=N` | 3000 |\n'
+                    "## Mounted programs\n| option | default |\n|---|---|\n| `env.NAME=VALUE` | none |\n"
+                    "| `threads=N` | 16 (1 to 9) |\n\n"}
     own, of_commands = {"--port": "3000", "--version": None, "--max-body": "64m"}, {"reload": {"--force"}}
+    of_mounts = {"env": None, "threads": "16"}
     metrics, titles = {"bentohost_ups", "bentohost_wait_seconds"}, {404: "Not Found", 502: "Bad Gateway"}
 
     def faults(pages):
-        return [*faults_of_options(pages, own, of_commands), *faults_of_metrics(pages, metrics),
-                *faults_of_titles(pages, titles)]
+        return [*faults_of_options(pages, own, of_commands), *faults_of_mount_options(pages["a.md"], of_mounts),
+                *faults_of_metrics(pages, metrics), *faults_of_titles(pages, titles)]
 
     wrong = [("`--version`", "", "--version"), ("`--force`", "", "--force"), ("`--port`", "`--port` `--prot`", "--prot"),
              ("`--max-*`", "`--least-*`", "--least"), ("`bentohost_ups`", "", "bentohost_ups"),
              ("`bentohost_ups`", "`bentohost_ups` `bentohost_downs`", "bentohost_downs"),
-             ("| 3000 |", "| 300 |", "3000"), ("502 Bad Gateway", "", "502 Bad Gateway"),
+             ("| 3000 |", "| 300 |", "3000"), ("16 (1", "12 (1", "16"),
+             ("| `env.NAME=VALUE` | none |\n", "", "env"), ("| 16 (1 to 9) |\n", "| 16 |\n| `x=N` | |\n", "option x"),
+             ("502 Bad Gateway", "", "502 Bad Gateway"),
              ("## 404 Not Found", "## 404 Not There", "Not There"),
              ('"title":"Not Found"', '"title":"Gone"', "Gone")]
     held = faults(good) == []

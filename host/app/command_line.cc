@@ -5,11 +5,15 @@
 #include <Poco/Util/OptionProcessor.h>
 #include <Poco/Util/OptionSet.h>
 
+#include <filesystem>
 #include <sstream>
+#include <system_error>
 #include <utility>
 
 #include "app/config.h"
 #include "app/options.h"
+#include "mount/options.h"
+#include "mount/parse.h"
 
 namespace bentohost::app {
 namespace {
@@ -45,6 +49,21 @@ Status check_tls(const http::TlsOptions& tls) {
   return Status(BENTO_INVALID_ARGUMENT, "TLS needs a certificate: give one with --ssl-certfile");
 }
 
+// Applies --mount-set, which may stand before its --mount.
+Status complete_mounts(CommandLine& line) {
+  std::vector<mount::Mount>& mounts = line.config.mounts;
+  for (const std::string& setting : line.mount_settings) {
+    Status status = mount::apply_setting(mounts, setting);
+    if (!status.ok()) return std::move(status).prefixed("--mount-set " + setting + ": ");
+  }
+  if (mounts.empty()) return {};
+  std::error_code error;
+  const std::string folder = std::filesystem::current_path(error);
+  if (error) return Status(BENTO_INVALID_ARGUMENT, "the working folder: " + error.message());
+  for (mount::Mount& mount : mounts) mount::resolve_paths(mount.app, folder);
+  return {};
+}
+
 }  // namespace
 
 Result<CommandLine> parse_command_line(const std::vector<std::string>& arguments) {
@@ -68,10 +87,13 @@ Result<CommandLine> parse_command_line(const std::vector<std::string>& arguments
   } catch (const Poco::Exception& e) {
     return Status(BENTO_INVALID_ARGUMENT, e.displayText());
   }
-  if (line.config.plugins.empty()) {
-    return Status(BENTO_INVALID_ARGUMENT,
-                  "no plugin to serve; give one with --plugin, such as --plugin libiris.so");
+  if (line.config.plugins.empty() && line.config.mounts.empty()) {
+    return Status(
+        BENTO_INVALID_ARGUMENT,
+        "nothing to serve; give a plugin, such as --plugin libiris.so, or a program, such "
+        "as --mount /=asgi:fastapi_app:app");
   }
+  if (Status status = complete_mounts(line); !status.ok()) return status;
   if (Status status = check_tls(line.config.tls); !status.ok()) return status;
   return line;
 }
@@ -80,7 +102,7 @@ std::string help_text() {
   const Poco::Util::OptionSet options = option_set();
   Poco::Util::HelpFormatter help(options);
   help.setCommand("bentohost");
-  help.setUsage("--plugin LIBRARY [option...]");
+  help.setUsage("--plugin LIBRARY | --mount /PREFIX=KIND:APP [option...]");
   help.setHeader(
       "Serves the services of plugins over HTTP, their runners in processes of their own.");
   help.setFooter(
@@ -94,6 +116,8 @@ std::string help_text() {
   help.setWidth(100);
   std::ostringstream out;
   help.format(out);
+  out << "\nThe options of a --mount, set with --mount-set /PREFIX.OPTION=VALUE:\n"
+      << mount::options_help();
   return out.str();
 }
 

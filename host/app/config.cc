@@ -1,24 +1,18 @@
 #include "app/config.h"
 
 #include <algorithm>
-#include <charconv>
-#include <cmath>
 #include <thread>
 #include <utility>
 
 #include "http/route/route_template.h"
 #include "json/json.h"
+#include "mount/parse.h"
+#include "plugin/check_struct.h"
 
 namespace bentohost::app {
 namespace {
 
 Status invalid(std::string message) { return Status(BENTO_INVALID_ARGUMENT, std::move(message)); }
-
-template <typename T>
-bool parse_whole(std::string_view text, T& out) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
-  return error == std::errc() && end == text.data() + text.size();
-}
 
 }  // namespace
 
@@ -51,6 +45,30 @@ Result<PluginArg> parse_plugin(std::string_view text) {
     return invalid("expected [/PREFIX=]LIBRARY, such as libiris.so or /iris=libiris.so");
   plugin.library = text;
   return plugin;
+}
+
+Result<mount::Mount> parse_mount(std::string_view text) {
+  const std::size_t equals = text.find('=');
+  if (equals == std::string_view::npos || !text.starts_with('/')) {
+    return invalid("expected /PREFIX=KIND:APP, such as /=asgi:fastapi_app:app or " +
+                   std::string("/old=wsgi:flask_app:app"));
+  }
+  mount::Mount mount;
+  mount.prefix = text.substr(0, equals);
+  if (Status status = http::check_prefix(mount.prefix); !status.ok()) {
+    return std::move(status).prefixed("prefix: ");
+  }
+  if (mount.prefix.ends_with('/')) mount.prefix.pop_back();
+  if (mount.prefix.find("//") != std::string::npos || mount.prefix.ends_with('/')) {
+    return invalid("prefix: \"" + std::string(text.substr(0, equals)) + "\" has an empty segment");
+  }
+  if (!mount.prefix.empty() && plugin::is_reserved(std::string_view(mount.prefix).substr(1))) {
+    return invalid("prefix: " + mount.prefix + " is a page of bentohost itself; choose another");
+  }
+  auto app = mount::parse_app(text.substr(equals + 1));
+  if (!app.ok()) return std::move(app).take_status();
+  mount.app = *std::move(app);
+  return mount;
 }
 
 Result<Setting> parse_setting(std::string_view text) {
@@ -87,40 +105,6 @@ Result<UseArg> parse_use(std::string_view text, std::vector<Setting>& settings) 
     settings.push_back({use.name, option, std::string(value)});
   }
   return use;
-}
-
-Result<std::size_t> parse_size(std::string_view text) {
-  std::size_t unit = 1;
-  std::string_view digits = text;
-  if (!digits.empty()) {
-    const char last = static_cast<char>(digits.back() | 0x20);
-    unit = last == 'k' ? 1u << 10 : last == 'm' ? 1u << 20 : last == 'g' ? 1u << 30 : 1;
-    if (unit != 1) digits.remove_suffix(1);
-  }
-  std::size_t number = 0;
-  if (!parse_whole(digits, number) || number > (std::size_t{1} << 40) / unit) {
-    return invalid("expected a size in bytes, such as 65536, 64k, 64m or 1g");
-  }
-  return number * unit;
-}
-
-Result<Duration> parse_seconds(std::string_view text) {
-  double number = 0;
-  constexpr double kDay = 86400;
-  if (!parse_whole(text, number) || !std::isfinite(number) || number <= 0 || number > kDay) {
-    return invalid("expected a number of seconds, more than 0 and at most 86400");
-  }
-  return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(number));
-}
-
-Result<Duration> parse_delay(std::string_view text) {
-  return text == "0" ? Result<Duration>(Duration::zero()) : parse_seconds(text);
-}
-
-Result<std::uint32_t> parse_count(std::string_view text, std::uint32_t least, std::uint32_t most) {
-  std::uint32_t number = 0;
-  if (parse_whole(text, number) && number >= least && number <= most) return number;
-  return invalid("expected a number from " + std::to_string(least) + " to " + std::to_string(most));
 }
 
 Status check_runner_names(const std::map<std::string, std::uint32_t>& names,

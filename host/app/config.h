@@ -11,11 +11,13 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/option_values.h"
 #include "base/status.h"
 #include "http/net/listener.h"
 #include "http/net/tls_context.h"
 #include "http/parse/forwarded.h"
 #include "http/server/limits.h"
+#include "mount/app_spec.h"
 
 namespace bentohost::app {
 
@@ -41,7 +43,8 @@ std::size_t default_loops();
 
 struct Config {
   std::vector<PluginArg> plugins;
-  std::vector<UseArg> uses;  // the first is outermost
+  std::vector<mount::Mount> mounts;  // --mount, with what --mount-set says; paths are absolute
+  std::vector<UseArg> uses;          // the first is outermost
   std::vector<Setting> settings;
   std::optional<std::string> host;    // default 127.0.0.1
   std::optional<std::uint16_t> port;  // default 3000
@@ -61,6 +64,7 @@ struct Config {
   http::Limits limits;
   std::uint32_t runner_workers = 1;
   std::map<std::string, std::uint32_t> runner_workers_of;  // by RUNNER, or by SERVICE.RUNNER
+  std::vector<std::string> runner_bind;                    // paths of Unix sockets
   std::size_t max_queue = 1024;                            // calls of a runner method that wait
   std::size_t max_queue_bytes = 256u << 20;                // of their inputs
   Duration start_timeout = std::chrono::minutes(10);       // for the runners at the first start
@@ -89,19 +93,20 @@ struct Config {
 
 // Pure parsers. INVALID_ARGUMENT says what was expected.
 Result<PluginArg> parse_plugin(std::string_view text);
+// PREFIX=KIND:APP, "/old=wsgi:flask_app:app"; "/" is the root. The paths of its options are not
+// set.
+Result<mount::Mount> parse_mount(std::string_view text);
 Result<Setting> parse_setting(std::string_view text);
 // The members of OPTIONS, a JSON object, are appended to `settings`.
 Result<UseArg> parse_use(std::string_view text, std::vector<Setting>& settings);
-Result<std::size_t> parse_size(std::string_view text);  // bytes: "65536", "64k", "64m", "1g"
-Result<Duration> parse_seconds(std::string_view text);  // "0.5", "60"; more than 0, at most a day
-Result<Duration> parse_delay(std::string_view text);    // the same, or 0
-Result<std::uint32_t> parse_count(std::string_view text, std::uint32_t least, std::uint32_t most);
 
-// The command line's action and options.
+// The command line's action and options. Its parsing asks for the working folder, from which the
+// relative folders of mounts are meant.
 struct CommandLine {
   enum class Action { kServe, kHelp, kVersion };
   Action action = Action::kServe;
   Config config;
+  std::vector<std::string> mount_settings;  // of --mount-set; applied to config.mounts at the end
 };
 // INVALID_ARGUMENT: "--port 99999: expected a number from 0 to 65535".
 Result<CommandLine> parse_command_line(const std::vector<std::string>& arguments);

@@ -31,6 +31,7 @@
 #include "reload/reloader.h"
 #include "reload/service_table.h"
 #include "reload/watcher.h"
+#include "runner_rpc/runner_server.h"
 #include "service/background.h"
 #include "service/routing/dispatcher.h"
 
@@ -88,6 +89,7 @@ class Lifecycle {
         services_(service_table_options(),
                   {request_deps_, dispatcher_, loops_, launcher_, metrics_}),
         reloader_(services_),
+        runner_server_(runner_server_options(), loops_),
         threads_({.max_threads = config.threads,
                   .permits = std::thread::hardware_concurrency() + 2,
                   .max_waiting = config.max_handler_queue,
@@ -121,6 +123,7 @@ class Lifecycle {
     if (Status status = open_server(std::move(listeners)); !status.ok()) return status;
     add_admin_pages(dispatcher_, services_, reloader_);
     if (Status status = services_.start(); !status.ok()) return status;
+    if (Status status = open_runner_sockets(false); !status.ok()) return status;
     if (config_.watches) {
       watcher_ =
           std::make_unique<reload::Watcher>(services_.files(), [this](const std::string& name) {
@@ -133,6 +136,7 @@ class Lifecycle {
     do_loops_run_ = true;
     supervisor_.watch(loops_);
     dispatcher_.set_started();
+    runner_server_.serve();
     if (!supervisor_.takes_over()) server_->serve();
     return {};
   }
@@ -173,6 +177,7 @@ class Lifecycle {
     reloader_.start();
     drop_clean_pages();  // code that only the start needed
     if (supervisor_.takes_over()) server_->serve();
+    if (Status status = open_runner_sockets(true); !status.ok()) return status;
     // Before the ready line: its readers may send signals at once.
     supervisor_.ready("serving at " + urls());
     announce();
@@ -207,6 +212,7 @@ class Lifecycle {
     request_deps_.draining = !hands_over;
     if (hands_over) server_->stop_accepting();
     server_->drain();
+    runner_server_.refuse_guests();
     if (!is_delayed) say_so();  // only now is it true for readers of the log
     if (hands_over) {
       await_last_requests(deadline - std::min(kStreamEndTime, config_.graceful_timeout / 2));
@@ -224,6 +230,10 @@ class Lifecycle {
     // After a turn of each loop the last responses are sent, and their background tasks known.
     for (const auto& loop : loops_) loop->let_turn(kHandlerExitTime);
     const bool tasks_stuck = !background_.stop(deadline, kHandlerExitTime);
+    if (const std::size_t left = runner_server_.stop(deadline); left != 0) {
+      log_warning("runner calls were cut at the end of --timeout-graceful-shutdown",
+                  {{"calls", left}});
+    }
     const bool stuck = handlers_stuck || tasks_stuck;
     const bool ended = stop_services(stuck);
     if (!ended && !stuck) {
@@ -301,6 +311,28 @@ class Lifecycle {
     }
     server_ = std::make_unique<http::Server>(std::move(options), dispatcher_, loops_);
     server_->listen(std::move(listeners));
+    return {};
+  }
+
+  runner_rpc::ServerOptions runner_server_options() {
+    runner_rpc::ServerOptions options;
+    options.routes = [this] { return dispatcher_.snapshot(); };
+    options.host_version = BENTO_VERSION;
+    options.timeout = config_.timeout;
+    options.max_frame = config_.limits.max_body;
+    return options;
+  }
+
+  // A process that takes over replaces the other's sockets when it is ready, one that starts alone
+  // opens them at once.
+  Status open_runner_sockets(bool is_ready) {
+    using IfTaken = runner_rpc::ListeningSocket::IfTaken;
+    if (is_ready != supervisor_.takes_over()) return {};
+    for (const std::string& path : config_.runner_bind) {
+      Status status =
+          runner_server_.open(path, "", is_ready ? IfTaken::kReplace : IfTaken::kRefuse);
+      if (!status.ok()) return std::move(status).prefixed("--runner-bind: ");
+    }
     return {};
   }
 
@@ -388,6 +420,7 @@ class Lifecycle {
   const std::shared_ptr<EventLoop> launcher_;  // starts processes, which may take a while
   reload::ServiceTable services_;
   reload::Reloader reloader_;
+  runner_rpc::RunnerServer runner_server_;
   std::unique_ptr<reload::Watcher> watcher_;  // null: --reload was not given
   std::shared_ptr<http::TlsContext> tls_;     // null: plain HTTP
   std::unique_ptr<http::Server> server_;

@@ -5,15 +5,27 @@
 namespace bentohost::app {
 namespace {
 
-Result<bool> parse_switch(std::string_view text) {
-  if (text == "on" || text == "off") return text == "on";
-  return Status(BENTO_INVALID_ARGUMENT, "expected on or off");
-}
-
 Status apply_plugin(CommandLine& line, std::string_view text) {
   auto plugin = parse_plugin(text);
   if (!plugin.ok()) return std::move(plugin).take_status();
   line.config.plugins.push_back(*std::move(plugin));
+  return {};
+}
+
+Status apply_mount(CommandLine& line, std::string_view text) {
+  auto mount = parse_mount(text);
+  if (!mount.ok()) return std::move(mount).take_status();
+  for (const mount::Mount& other : line.config.mounts) {
+    if (other.prefix == mount->prefix) {
+      return Status(BENTO_INVALID_ARGUMENT, "there is another --mount at this prefix");
+    }
+  }
+  line.config.mounts.push_back(*std::move(mount));
+  return {};
+}
+
+Status apply_mount_set(CommandLine& line, std::string_view text) {
+  line.mount_settings.emplace_back(text);
   return {};
 }
 
@@ -44,6 +56,15 @@ Status apply_runner_workers(CommandLine& line, std::string_view text) {
   return {};
 }
 
+Status apply_runner_bind(CommandLine& line, std::string_view text) {
+  constexpr std::string_view kUnix = "unix:";
+  if (!text.starts_with(kUnix) || text.size() == kUnix.size()) {
+    return Status(BENTO_INVALID_ARGUMENT, "expected unix:PATH");
+  }
+  line.config.runner_bind.emplace_back(text.substr(kUnix.size()));
+  return {};
+}
+
 Status apply_log_level(CommandLine& line, std::string_view text) {
   if (parse_log_level(text, line.config.log_level)) return {};
   return Status(BENTO_INVALID_ARGUMENT, "expected trace, debug, info, warning, error or off");
@@ -70,6 +91,12 @@ std::vector<OptionEntry> service_options() {
        "$BENTOHOST_PLUGIN_PATH, the plugin folder and here. "
        "Repeatable; a prefix goes in front of its routes",
        true, apply_plugin},
+      {"mount", "/PREFIX=KIND:APP",
+       "start this program, and pass requests below the prefix on to it: asgi:MODULE:APP, "
+       "wsgi:MODULE:APP, wsgi+gunicorn:MODULE:APP, or http:COMMAND. Repeatable",
+       true, apply_mount},
+      {"mount-set", "/PREFIX.OPTION=VALUE",
+       "set an option of a --mount: they are listed below. Repeatable", true, apply_mount_set},
       {"use", "[SERVICE:]NAME[=OPTIONS]",
        "put this middleware around each service, or one: trusted_host, cors, gzip, ... OPTIONS are "
        "a JSON object. Repeatable; the first is outermost",
@@ -80,6 +107,10 @@ std::vector<OptionEntry> service_options() {
        "worker processes of each runner (1), or of the named one; add SERVICE where several "
        "services have a runner of that name. Repeatable",
        true, apply_runner_workers},
+      {"runner-bind", "unix:PATH",
+       "let this user's other programs call the runners there, by the Python package bento_runner. "
+       "Repeatable",
+       true, apply_runner_bind},
       {"start-timeout", "SECONDS",
        "longest wait for the runners at the first start (600); runners that fail are restarted "
        "until then. Exit code 78 when it is over, or a runner says that a restart is useless",

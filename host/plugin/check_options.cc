@@ -1,10 +1,9 @@
 #include "plugin/check_options.h"
 
-#include <algorithm>
-#include <numeric>
 #include <utility>
 #include <vector>
 
+#include "base/nearest_name.h"
 #include "json/json.h"
 
 namespace bentohost::plugin {
@@ -33,38 +32,6 @@ std::string way_to_write_texts(const rapidjson::Value& schema, std::string_view 
   return "";
 }
 
-// Levenshtein distance: insertions, deletions and replacements.
-std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i);
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
-    }
-  }
-  return row.back();
-}
-
-// "; did you mean model?", if a known name is near enough.
-std::string nearest_of(std::string_view name, const rapidjson::Value& known) {
-  constexpr std::size_t kLongest = 64;  // names longer than this are not compared
-  std::string_view best;
-  std::size_t least = name.size() / 3 + 2;  // a name that differs more is unrelated
-  for (const auto& one : known.GetObject()) {
-    const std::string_view candidate(one.name.GetString(), one.name.GetStringLength());
-    if (name.size() > kLongest || candidate.size() > kLongest) continue;
-    const std::size_t far = distance(name, candidate);
-    if (far < least) {
-      least = far;
-      best = candidate;
-    }
-  }
-  return best.empty() ? "" : "; did you mean " + std::string(best) + "?";
-}
-
 // Gives a better message than the validator, which does not know about options.
 Status check_option_names(const rapidjson::Value& schema, const rapidjson::Value& given) {
   const rapidjson::Value* known = properties_of(schema);
@@ -72,11 +39,14 @@ Status check_option_names(const rapidjson::Value& schema, const rapidjson::Value
   if (known == nullptr || others == schema.MemberEnd() || !others->value.IsFalse()) return {};
   for (const auto& option : given.GetObject()) {
     if (known->HasMember(option.name)) continue;
+    std::vector<std::string_view> candidates;
     std::string names;
-    for (const auto& one : known->GetObject())
-      names += (names.empty() ? "" : ", ") + std::string(one.name.GetString());
+    for (const auto& one : known->GetObject()) {
+      candidates.emplace_back(one.name.GetString(), one.name.GetStringLength());
+      names.append(names.empty() ? "" : ", ").append(candidates.back());
+    }
     const std::string name(option.name.GetString(), option.name.GetStringLength());
-    const std::string nearest = nearest_of(name, *known);
+    const std::string nearest = did_you_mean(name, candidates);
     return Status(BENTO_INVALID_ARGUMENT, "there is no option " + name +
                                               (nearest.empty() ? ";" : nearest) +
                                               " its options are " + names);

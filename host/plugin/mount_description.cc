@@ -5,6 +5,7 @@
 
 #include "http/route/route_template.h"
 #include "json/json.h"
+#include "mount/parse.h"
 #include "plugin/check_struct.h"
 
 namespace bentohost::plugin {
@@ -65,9 +66,15 @@ Status describe_process(const bento_mount& mount, std::string_view options_schem
   if (kind == process->MemberEnd() || !kind->value.IsString()) {
     return refuse("its process has no kind");
   }
+  if (mount::is_app_kind(view(kind->value))) {
+    auto program = mount::parse_app_json(*process);
+    if (!program.ok()) return refuse(program.status().message());
+    spec.program = *std::move(program);
+    return {};
+  }
   if (view(kind->value) != "files") {
     return refuse("is of kind \"" + std::string(view(kind->value)) +
-                  "\"; this bentohost serves mounts of kind \"files\"");
+                  "\"; this bentohost serves mounts of kind files, " + mount::app_kinds());
   }
   if (Status status = describe_files(*process, spec); !status.ok()) return status;
   if (!spec.folder_option.empty() && !is_text_option(spec.folder_option, options_schema)) {

@@ -4,20 +4,25 @@
 
 #include <bento/abi.h>
 
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/status.h"
+#include "mount/app_spec.h"
 
 namespace bentohost::plugin {
 
-// Either an app of the plugin, or files that the host serves.
+// Either an app of the plugin, or files that the host serves, or a program that the host starts.
 struct MountSpec {
   std::string prefix;         // "/static"; "/": all paths without a route
   std::string folder;         // relative to the plugin's; empty: see folder_option
   std::string folder_option;  // the option, of type string, that has the folder
   std::string cache_control;  // may be empty
   bento_app app{};            // an app if it has a call; the three above are then unused
+  // A program if it is there; all but the prefix is then unused. Its paths are as the plugin says
+  // them: mount::resolve_paths() makes them absolute, from plugin_dir.
+  std::optional<mount::AppSpec> program;
 };
 
 // FAILED_PRECONDITION, naming the prefix and what is wrong. `options_schema` is the service's.

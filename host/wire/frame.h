@@ -1,5 +1,6 @@
-// The frames of the pipe RPC between the host and its runner processes: pure encoding and decoding,
-// bytes in, values out; no descriptors, no threads. Little-endian. Layout of a frame:
+// The frames between the host and its runner processes (pipes), and between the host and clients of
+// its runners (sockets): pure encoding and decoding, bytes in, values out; no descriptors, no
+// threads. Little-endian. Layout of a frame:
 //
 //   0 u32 magic  4 u16 version  6 u8 type  7 u8 flags (0)  8 u64 id  16 u32 method  20 u32 zero
 //   24 u64 body length  32..63 zero, then the body, then zeros up to a multiple of 64
@@ -12,6 +13,9 @@
 //   kReady           nothing
 //   kCall, kResult   0 u32 callers (kResult: 0)  4 u32 values  8 u32 rows[callers], then the values
 //   kError           0 i32 code  4 u32 HTTP status, then the message
+//   kNamedCall       0 u32 milliseconds left (0: no deadline)  4 u32 values  8 u16 lengths[4], then
+//                    four texts: service, runner, method, request id; then the values
+//   kCancel, kList   nothing
 //
 // A value begins at the next multiple of 64, offsets from there:
 //
@@ -48,6 +52,11 @@ enum class FrameType : std::uint8_t {
   kCall = 3,    // host to runner: one `run`: rows per caller, then the inputs
   kResult = 4,  // runner to host, same id: the outputs
   kError = 5,   // runner to host, same id (0: before kReady): code, HTTP status, message
+
+  // Of clients of the host's runners; answered by kResult or kError with the same id.
+  kNamedCall = 6,  // a call that names its runner
+  kCancel = 7,     // the call with this id is no longer wanted; not answered itself
+  kList = 8,       // which services, runners and methods there are
 };
 
 struct FrameHeader {
@@ -61,6 +70,13 @@ struct FrameHeader {
 // kMaxBody, flags or reserved bytes that are not zero.
 Result<FrameHeader> decode_header(std::span<const char> bytes);
 
+// Which runner method a kNamedCall is for.
+struct CallTarget {
+  std::string_view service, runner, method;  // no service: any that has the runner
+  std::string_view request_id;
+  std::uint32_t deadline_ms = 0;  // time left when the call was sent; 0: no deadline
+};
+
 // Writes a frame at the end of `out`; finish() sets the body length. `out` must be empty or hold
 // whole frames, each padded to 64 bytes, so that data stays aligned.
 class FrameWriter {
@@ -69,7 +85,9 @@ class FrameWriter {
   void text(std::string_view text);                                        // kHello
   void rows(std::span<const std::uint32_t> rows, std::uint32_t n_values);  // kCall, first
   void value_count(std::uint32_t n);                                       // kResult, first
-  // kCall, kResult. `value` has passed check_value(). Strided tensors are written in C order.
+  void target(const CallTarget& target, std::uint32_t n_values);           // kNamedCall, first
+  // kCall, kResult, kNamedCall. `value` has passed check_value(). Strided tensors are written in C
+  // order.
   void value(const bento_value& value);
   // Writes a tensor's header and returns room for its data, to be filled before the next call. So
   // batching gathers many callers' rows directly. `data_length` must match the shape.
@@ -77,7 +95,8 @@ class FrameWriter {
                std::size_t data_length);
   void error(const Status& status);  // kError; `status` is not OK
   // False for a frame that no peer would accept (over kMaxBody, kMaxCallers, kMaxValues or
-  // kMaxLabel; fewer or more values than announced): all its bytes are removed from `out`.
+  // kMaxLabel; a name of a target that is longer than 64 KiB; fewer or more values than announced):
+  // all its bytes are removed from `out`.
   bool finish();
 
  private:
@@ -102,6 +121,8 @@ struct DecodedValues {
 // INVALID_ARGUMENT for a malformed body; `out` is then empty.
 Status decode_call(std::span<const char> body, DecodedValues& out);
 Status decode_result(std::span<const char> body, DecodedValues& out);
+// The same for a kNamedCall body; the texts of `target` point into it, too.
+Status decode_named_call(std::span<const char> body, CallTarget& target, DecodedValues& out);
 // The error in a kError body. A malformed body gives INTERNAL "malformed error frame".
 Status decode_error(std::span<const char> body);
 

@@ -96,7 +96,15 @@ Status decode_value(Cursor& cursor, bento_value& value) {
   return decode_tensor(fixed, shape, value.tensor);
 }
 
-// Checks the counts against the bytes left before a vector is resized to them.
+// Checks the number against the bytes left before the vector is resized to it.
+Status make_room_for(std::uint32_t values, const Cursor& cursor, DecodedValues& out) {
+  if (cursor.left() / sizeof(layout::Value) < values) {
+    return malformed("more values are announced than there is room for");
+  }
+  out.values.resize(values);
+  return {};
+}
+
 Status decode_counts(Cursor& cursor, DecodedValues& out) {
   layout::Counts counts;
   if (!cursor.read(counts)) return malformed("the counts are cut short");
@@ -107,24 +115,41 @@ Status decode_counts(Cursor& cursor, DecodedValues& out) {
   if (cursor.left() < rows_length) return malformed("the callers' rows are cut short");
   out.rows.resize(counts.callers);
   if (rows_length > 0) std::memcpy(out.rows.data(), cursor.take(rows_length), rows_length);
-  if (cursor.left() / sizeof(layout::Value) < counts.values) {
-    return malformed("more values are announced than there is room for");
-  }
-  out.values.resize(counts.values);
-  return {};
+  return make_room_for(counts.values, cursor, out);
 }
 
-Status decode_values(std::span<const char> body, DecodedValues& out) {
+Status decode_target(Cursor& cursor, CallTarget& target, DecodedValues& out) {
+  layout::Target fixed;
+  if (!cursor.read(fixed)) return malformed("the target is cut short");
+  if (fixed.values > kMaxValues) return malformed("too many values");
+  const std::size_t texts = std::size_t{fixed.service_length} + fixed.runner_length +
+                            fixed.method_length + fixed.request_id_length;
+  if (cursor.left() < texts) return malformed("the target's names are cut short");
+  target.deadline_ms = fixed.deadline_ms;
+  target.service = {cursor.take(fixed.service_length), fixed.service_length};
+  target.runner = {cursor.take(fixed.runner_length), fixed.runner_length};
+  target.method = {cursor.take(fixed.method_length), fixed.method_length};
+  target.request_id = {cursor.take(fixed.request_id_length), fixed.request_id_length};
+  return make_room_for(fixed.values, cursor, out);
+}
+
+// `decode_head` reads what comes before the values, and makes room for them.
+template <typename DecodeHead>
+Status decode_values(std::span<const char> body, DecodedValues& out, DecodeHead decode_head) {
   if (reinterpret_cast<std::uintptr_t>(body.data()) % kDataAlignment != 0) {
     return malformed("the body is not aligned");
   }
   if (body.size() > kMaxBody) return malformed("the body is over the cap");
   Cursor cursor(body);
-  if (Status status = decode_counts(cursor, out); !status.ok()) return status;
+  if (Status status = decode_head(cursor); !status.ok()) return status;
   for (bento_value& value : out.values) {
     if (Status status = decode_value(cursor, value); !status.ok()) return status;
   }
   return cursor.left() == 0 ? Status() : malformed("bytes after the last value");
+}
+
+Status decode_counted(std::span<const char> body, DecodedValues& out) {
+  return decode_values(body, out, [&](Cursor& cursor) { return decode_counts(cursor, out); });
 }
 
 Status or_empty(Status status, DecodedValues& out) {
@@ -144,7 +169,7 @@ Result<FrameHeader> decode_header(std::span<const char> bytes) {
   if (header.magic != kMagic) return malformed("wrong magic");
   if (header.version != kVersion) return malformed("wrong version");
   if (header.type < static_cast<std::uint8_t>(FrameType::kHello) ||
-      header.type > static_cast<std::uint8_t>(FrameType::kError)) {
+      header.type > static_cast<std::uint8_t>(FrameType::kList)) {
     return malformed("unknown type");
   }
   if (header.body_length > kMaxBody) return malformed("the body is over the cap");
@@ -156,12 +181,20 @@ Result<FrameHeader> decode_header(std::span<const char> bytes) {
 }
 
 Status decode_call(std::span<const char> body, DecodedValues& out) {
-  return or_empty(decode_values(body, out), out);
+  return or_empty(decode_counted(body, out), out);
 }
 
 Status decode_result(std::span<const char> body, DecodedValues& out) {
-  Status status = decode_values(body, out);
+  Status status = decode_counted(body, out);
   if (status.ok() && !out.rows.empty()) status = malformed("a result with callers");
+  return or_empty(std::move(status), out);
+}
+
+Status decode_named_call(std::span<const char> body, CallTarget& target, DecodedValues& out) {
+  out.rows.clear();
+  Status status =
+      decode_values(body, out, [&](Cursor& cursor) { return decode_target(cursor, target, out); });
+  if (!status.ok()) target = {};
   return or_empty(std::move(status), out);
 }
 

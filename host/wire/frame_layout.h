@@ -28,6 +28,13 @@ struct Counts {
 };
 static_assert(sizeof(Counts) == 8);
 
+// At the start of a kNamedCall body.
+struct Target {
+  std::uint32_t deadline_ms, values;
+  std::uint16_t service_length, runner_length, method_length, request_id_length;
+};
+static_assert(sizeof(Target) == 16);
+
 // At the start of each value.
 struct Value {
   std::uint32_t kind, dtype, ndim, name_length, mime_length, reserved;

@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <cassert>
 #include <cstring>
+#include <iterator>
+#include <limits>
 
 #include "wire/frame.h"
 #include "wire/frame_layout.h"
@@ -45,6 +47,25 @@ void FrameWriter::rows(std::span<const std::uint32_t> rows, std::uint32_t n_valu
 }
 
 void FrameWriter::value_count(std::uint32_t n) { counts({}, n); }
+
+void FrameWriter::target(const CallTarget& target, std::uint32_t n_values) {
+  const std::string_view texts[] = {target.service, target.runner, target.method,
+                                    target.request_id};
+  std::uint16_t lengths[std::size(texts)] = {};
+  std::size_t all = 0;
+  valid_ = valid_ && n_values <= kMaxValues;
+  for (std::size_t i = 0; i < std::size(texts); ++i) {
+    valid_ = valid_ && texts[i].size() <= std::numeric_limits<std::uint16_t>::max();
+    lengths[i] = static_cast<std::uint16_t>(texts[i].size());
+    all += texts[i].size();
+  }
+  values_left_ = n_values;
+  if (!valid_) return;
+  const layout::Target fixed{target.deadline_ms, n_values,   lengths[0],
+                             lengths[1],         lengths[2], lengths[3]};
+  char* at = put(extend(sizeof fixed + all), fixed);
+  for (const std::string_view text : texts) at = put(at, text.data(), text.size());
+}
 
 void FrameWriter::value(const bento_value& value) {
   if (!valid_) return;

@@ -1,11 +1,14 @@
-# bento_add_plugin(<name> SOURCES <source>... [LINK <library>...] [FILES <data file>...]
+# bento_add_plugin(<name> SOURCES <source>... [LINK <library>...] [FILES <data file or folder>...]
 #                  [FOLDERS <data folder>...] [NO_INSTALL])
 #
-# Builds lib<name>.so, a plugin for bentohost, from C or C++ sources. FILES (a model, say) and FOLDERS
-# (pages, say; their names are their own among all plugins) are put into the same folder, where the
-# plugin finds them through the host's `plugin_dir`. All are installed into
-# <prefix>/${BENTO_PLUGIN_SUBDIR}, where bentohost looks for plugins, unless NO_INSTALL.
-# In the build tree they land in BENTO_PLUGIN_OUTPUT_DIR, by default ${CMAKE_BINARY_DIR}/plugins.
+# Builds lib<name>.so, a plugin for bentohost, from C or C++ sources. FILES (a model, the modules of a
+# Python app, templates/) and FOLDERS (pages, say) are put into the same folder, where the plugin
+# finds them through the host's `plugin_dir`, and a mounted program in its working folder. A folder is
+# put there with its name and all in it, but for Python's __pycache__. All are copied again when they
+# change. All are installed into <prefix>/${BENTO_PLUGIN_SUBDIR}, where bentohost looks for plugins,
+# unless NO_INSTALL. In the build tree they land in BENTO_PLUGIN_OUTPUT_DIR, by default
+# ${CMAKE_BINARY_DIR}/plugins. Plugins share that folder, so names must be their own among all of
+# them: two plugins may put the same file there, but not two files of one name.
 #
 # The flags are what makes a library fit for hot reload: only bento_entry is visible, no statics
 # that a second copy of the library would inherit from the first (STB_GNU_UNIQUE), and a missing symbol
@@ -15,7 +18,7 @@ function(bento_add_plugin name)
   cmake_parse_arguments(PARSE_ARGV 1 ARG "NO_INSTALL" "" "SOURCES;LINK;FILES;FOLDERS")
   if(NOT ARG_SOURCES OR ARG_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "bento_add_plugin(<name> SOURCES <source>... [LINK <library>...] "
-                        "[FILES <data file>...] [FOLDERS <data folder>...] [NO_INSTALL]), got: ${ARGV}")
+                        "[FILES <data file or folder>...] [FOLDERS <data folder>...] [NO_INSTALL]), got: ${ARGV}")
   endif()
 
   add_library(${name} MODULE ${ARG_SOURCES})
@@ -32,12 +35,13 @@ function(bento_add_plugin name)
     set(BENTO_PLUGIN_OUTPUT_DIR ${CMAKE_BINARY_DIR}/plugins)
   endif()
   set_target_properties(${name} PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${BENTO_PLUGIN_OUTPUT_DIR})
-  _bento_put_beside(${name} ${BENTO_PLUGIN_OUTPUT_DIR} "${ARG_FILES}" "${ARG_FOLDERS}")
+  _bento_part_folders("${ARG_FILES}" "${ARG_FOLDERS}")
+  _bento_put_beside(${name} ${BENTO_PLUGIN_OUTPUT_DIR} "${files}" "${folders}")
 
   if(NOT ARG_NO_INSTALL)
     install(TARGETS ${name} LIBRARY DESTINATION ${BENTO_PLUGIN_SUBDIR})
-    install(FILES ${ARG_FILES} DESTINATION ${BENTO_PLUGIN_SUBDIR})
-    install(DIRECTORY ${ARG_FOLDERS} DESTINATION ${BENTO_PLUGIN_SUBDIR})
+    install(FILES ${files} DESTINATION ${BENTO_PLUGIN_SUBDIR})
+    install(DIRECTORY ${folders} DESTINATION ${BENTO_PLUGIN_SUBDIR} PATTERN __pycache__ EXCLUDE)
   endif()
 endfunction()
 
@@ -51,32 +55,68 @@ function(_bento_link_plugin name)
   endif()
 endfunction()
 
+# Sets `files` and `folders` in the caller, as absolute paths without a slash at their end. What is a
+# folder must be there; a file may be made by the build.
+function(_bento_part_folders given_files given_folders)
+  set(files)
+  set(folders)
+  foreach(path IN LISTS given_files given_folders)
+    string(REGEX REPLACE "/+$" "" from ${path})
+    cmake_path(ABSOLUTE_PATH from BASE_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR} NORMALIZE)
+    if(IS_DIRECTORY ${from})
+      list(APPEND folders ${from})
+    elseif(path IN_LIST given_folders OR path MATCHES "/$")
+      message(FATAL_ERROR "bento_add_plugin: ${from} is not a folder")
+    else()
+      list(APPEND files ${from})
+    endif()
+  endforeach()
+  set(files ${files} PARENT_SCOPE)
+  set(folders ${folders} PARENT_SCOPE)
+endfunction()
+
 # Copies files, and folders with all in them, to `to`: again whenever one changes, before `name` counts
 # as built.
 function(_bento_put_beside name to files folders)
   set(copies)
+  set(shared)
   foreach(file IN LISTS files)
-    cmake_path(ABSOLUTE_PATH file BASE_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR} OUTPUT_VARIABLE from)
     cmake_path(GET file FILENAME base_name)
-    _bento_copy(${from} ${to}/${base_name})
+    _bento_copy(${name} ${file} ${to}/${base_name})
   endforeach()
   foreach(folder IN LISTS folders)
-    cmake_path(ABSOLUTE_PATH folder BASE_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR} OUTPUT_VARIABLE from)
-    cmake_path(GET from FILENAME base_name)
-    file(GLOB_RECURSE members CONFIGURE_DEPENDS RELATIVE ${from} ${from}/*)
+    cmake_path(GET folder FILENAME base_name)
+    file(GLOB_RECURSE members CONFIGURE_DEPENDS RELATIVE ${folder} ${folder}/*)
+    list(FILTER members EXCLUDE REGEX "(^|/)__pycache__/")
     foreach(member IN LISTS members)
-      _bento_copy(${from}/${member} ${to}/${base_name}/${member})
+      _bento_copy(${name} ${folder}/${member} ${to}/${base_name}/${member})
     endforeach()
   endforeach()
   if(copies)
     add_custom_target(${name}_files DEPENDS ${copies})
     add_dependencies(${name} ${name}_files)
   endif()
+  if(shared)
+    add_dependencies(${name} ${shared})
+  endif()
 endfunction()
 
-# A macro: it appends to its caller's `copies`.
-macro(_bento_copy from to)
-  add_custom_command(OUTPUT ${to} COMMAND ${CMAKE_COMMAND} -E copy ${from} ${to}
-                     DEPENDS ${from} VERBATIM)
-  list(APPEND copies ${to})
+# A macro: it appends to its caller's `copies`, or to `shared` if another plugin makes that copy.
+macro(_bento_copy name from to)
+  get_property(owner GLOBAL PROPERTY "bento_copy ${to}")
+  if(owner)
+    list(GET owner 0 of)
+    list(GET owner 1 original)
+    if(NOT original STREQUAL "${from}")
+      message(FATAL_ERROR "bento_add_plugin(${name}): ${from} and ${original}, of ${of}, would both be "
+                          "copied to ${to}: rename one, or put it into a folder")
+    elseif(NOT of STREQUAL "${name}")
+      list(APPEND shared ${of}_files)
+    endif()
+  else()
+    set_property(GLOBAL PROPERTY "bento_copy ${to}" ${name} ${from})
+    add_custom_command(OUTPUT ${to} COMMAND ${CMAKE_COMMAND} -E copy ${from} ${to}
+                       DEPENDS ${from} VERBATIM)
+    list(APPEND copies ${to})
+  endif()
 endmacro()

@@ -1,7 +1,8 @@
 // bentohost: the command. `bentohost --plugin ...` serves; `bentohost healthcheck` and
-// `bentohost reload` are clients of a running host. `bentohost runner ...` and `bentohost probe
-// ...` are for its own child processes, not for people; and so is a `bentohost --plugin ...` whose
-// environment says that it is supervised.
+// `bentohost reload` are clients of a running host. `bentohost runner ...`, `bentohost probe ...`
+// and `bentohost guardian ...` are for its own child processes, not for people; and so is a
+// `bentohost
+// --plugin ...` whose environment says that it is supervised.
 #include <sys/auxv.h>
 #include <sys/prctl.h>
 
@@ -21,6 +22,7 @@
 #include "plugin/probe.h"
 #include "runner/worker_main.h"
 #include "supervise/supervisor_client.h"
+#include "upstream/process/guardian.h"
 
 namespace {
 
@@ -35,7 +37,14 @@ std::string path_as_started(const std::string& exe) {
   return std::filesystem::absolute(name, error).string();
 }
 
+bool is_child_role(std::string_view role) {
+  return role == "runner" || role == "probe" || role == "guardian";
+}
+
 int run_child(std::string_view role, const std::vector<std::string>& arguments) {
+  if (role == "guardian" && arguments.size() == 1) {
+    return bentohost::upstream::run_guardian(std::stoi(arguments[0]));
+  }
   if (role == "probe" && arguments.size() == 3) {
     return bentohost::plugin::run_probe({arguments[0], arguments[1]}, std::stoi(arguments[2]),
                                         BENTO_VERSION);
@@ -47,7 +56,7 @@ int run_child(std::string_view role, const std::vector<std::string>& arguments) 
                                           std::stoi(arguments[4]),
                                           BENTO_VERSION});
   }
-  std::fputs("bentohost: probe and runner are for bentohost's own use\n", stderr);
+  std::fputs("bentohost: guardian, probe and runner are for bentohost's own use\n", stderr);
   return kExitUsage;
 }
 
@@ -56,7 +65,7 @@ int run_child(std::string_view role, const std::vector<std::string>& arguments) 
 int main(int argc, char** argv) try {
   bentohost::fill_stdio();
   const std::vector<std::string> arguments(argv + 1, argv + argc);
-  if (!arguments.empty() && (arguments[0] == "runner" || arguments[0] == "probe")) {
+  if (!arguments.empty() && is_child_role(arguments[0])) {
     return run_child(arguments[0], {arguments.begin() + 1, arguments.end()});
   }
   if (!arguments.empty() && arguments[0] == "healthcheck") {

@@ -46,6 +46,8 @@ class Dispatcher final : public http::Application {
   // [any] From now on new requests are routed by `snapshot`. Before the first call there are only
   // the host's pages.
   void publish(RoutingSnapshotPtr snapshot);
+  // [any] The routes of now.
+  RoutingSnapshotPtr snapshot() const;
   // From now on readyz asks the services; before it says that the host is starting.
   void set_started() { started_ = true; }
   bool has_started() const { return started_; }
@@ -70,7 +72,6 @@ class Dispatcher final : public http::Application {
     bool is_hidden = false;  // the route exists, in a generation that the request must not see
   };
 
-  RoutingSnapshotPtr snapshot() const;
   void add_builtin_routes();
   void show_load();
   Route& own_route(std::string_view method, const std::string& path,

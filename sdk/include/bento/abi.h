@@ -203,9 +203,16 @@ typedef struct bento_mount {
   uint32_t size, reserved;
   bento_str prefix, name;
   bento_app app;     /* app.call == NULL: the host answers, as `process` says */
-  bento_str process; /* JSON: files that the host serves: {"kind": "files", "folder": "www", "cache_control":
+  bento_str process; /* JSON. Files that the host serves: {"kind": "files", "folder": "www", "cache_control":
                         "..."}, or with "folder_option": "NAME" for a folder that an option of the service
-                        names. A relative folder is meant from plugin_dir */
+                        names. A program that the host starts, watches and passes requests on to: {"kind":
+                        "asgi", "app": "MODULE:APP"}, or of kind "wsgi" or "wsgi+gunicorn", or {"kind":
+                        "http", "command": ["PROGRAM", "ARGUMENT"]}; beside it "folder", "environment" (an
+                        object of texts), "interpreter", "processes", "threads", "ready_path",
+                        "max_memory", "max_requests", "max_connections", "max_queue", "prefix_cookies" and,
+                        in seconds, "start_timeout", "stop_timeout", "connect_timeout", "send_timeout",
+                        "read_timeout", "tunnel_timeout". A relative folder is meant from plugin_dir, a
+                        program's default. A host refuses kinds and members that it does not know */
 } bento_mount;
 
 /* `self` is what the service's create() left; the api itself is passed too, so that one function can serve

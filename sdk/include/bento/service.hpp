@@ -29,12 +29,14 @@
 #include <bento/detail/middleware_table.hpp>
 #include <bento/detail/mount_record.hpp>
 #include <bento/detail/option_list.hpp>
+#include <bento/detail/program_mount.hpp>
 #include <bento/detail/signature.hpp>
 #include <bento/error.hpp>
 #include <bento/event_stream.hpp>
 #include <bento/headers.hpp>
 #include <bento/io.hpp>
 #include <bento/middleware.hpp>
+#include <bento/mount.hpp>
 #include <bento/runner.hpp>
 #include <bento/stream.hpp>
 #include <cstdint>
@@ -171,6 +173,23 @@ class Service {
   }
   Service& files(std::string prefix, const FromOption& folder, const FilesOptions& options = {}) {
     return mount_files(std::move(prefix), "folder_option", folder.name, options);
+  }
+
+  // Programs that the host starts, watches and passes the requests at `prefix` and below on to, as
+  // <bento/mount.hpp> says: an ASGI app (FastAPI, Starlette, Django, ...), served by uvicorn; a
+  // WSGI app (Flask, ...); or any command that serves HTTP. `app` is MODULE:APP, "fastapi_app:app",
+  // where APP may be the call of a factory, "web:create_app()"; a WSGI factory may take literals.
+  // The first word of `command` is a program in PATH, or a path, from the folder if it is relative.
+  // Throw Error, INVALID_ARGUMENT, for options that do not fit.
+  Service& mount_asgi(std::string prefix, std::string_view app, const MountOptions& options = {}) {
+    return mount_program(std::move(prefix), {"asgi", app, {}}, options);
+  }
+  Service& mount_wsgi(std::string prefix, std::string_view app, const MountOptions& options = {}) {
+    return mount_program(std::move(prefix), {"wsgi", app, {}}, options);
+  }
+  Service& mount_process(std::string prefix, std::vector<std::string> command,
+                         const MountOptions& options = {}) {
+    return mount_program(std::move(prefix), {"http", {}, std::move(command)}, options);
   }
 
   // Middleware around every exchange of this service, the first outermost; that of --use is outside
@@ -318,8 +337,16 @@ class Service {
         json.write_text(value);
       }
     });
+    return add_process(std::move(prefix), json.text());
+  }
+  Service& mount_program(std::string prefix, const detail::MountedProgram& program,
+                         const MountOptions& options) {
+    std::string process = detail::ProgramMount::describe(prefix, program, options);
+    return add_process(std::move(prefix), std::move(process));
+  }
+  Service& add_process(std::string prefix, std::string process) {
     detail::MountRecord& record = add_mount(std::move(prefix));
-    record.process = json.text();
+    record.process = std::move(process);
     record.abi.process = detail::str(record.process);
     return *this;
   }

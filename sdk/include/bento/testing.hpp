@@ -11,7 +11,7 @@
 // as bentohost does with --debug. There is one instance of each runner, and a call, of any number
 // of rows, is one run where it is submitted; background tasks run in order before the answer is
 // returned. What is the real host's own affair is not here: sockets, batches, its limits, metrics,
-// and mounts of files, which are answered 501.
+// and mounts of files and of programs, which are answered 501.
 //
 // One thread: nothing here waits, and hooks, handlers and tasks are called on the test's own. One
 // Host of a plugin at a time: a plugin is opened once.

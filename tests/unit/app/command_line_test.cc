@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "app/config.h"
 
 namespace bentohost::app {
@@ -59,7 +61,44 @@ TEST(CommandLine, NamesTheOptionThatIsWrong) {
   EXPECT_THAT(message({"--port", "x"}), HasSubstr("--port x: expected a number from 0 to 65535"));
   EXPECT_THAT(message({"--bogus"}), HasSubstr("bogus"));
   EXPECT_THAT(message({"stray"}), HasSubstr("stray"));
-  EXPECT_THAT(message({}), HasSubstr("--plugin"));
+  EXPECT_THAT(message({}), HasSubstr("nothing to serve; give a plugin, such as --plugin"));
+}
+
+TEST(CommandLine, MountsProgramsWithAndWithoutPlugins) {
+  const auto line = parse_command_line(
+      {"--mount-set", "/old.threads=8", "--mount", "/=asgi:fastapi_app:app",
+       "--mount=/old=wsgi:flask_app:app", "--mount-set=/old.env.A=b=c",
+       "--mount-set=/.folder=/srv/web", "--mount-set", "/.interpreter=venv/bin/python"});
+  ASSERT_TRUE(line.ok()) << line.status().message();
+  const std::vector<mount::Mount>& mounts = (*line).config.mounts;
+  ASSERT_EQ(mounts.size(), 2u);
+  EXPECT_EQ(mounts[0].prefix, "");
+  EXPECT_EQ(mounts[0].app.folder, "/srv/web");
+  EXPECT_EQ(mounts[0].app.interpreter, "/srv/web/venv/bin/python");
+  EXPECT_EQ(mounts[1].prefix, "/old");
+  EXPECT_EQ(mounts[1].app.threads, 8u);
+  EXPECT_EQ(mounts[1].app.environment[0].second, "b=c");
+  EXPECT_EQ(mounts[1].app.folder, std::filesystem::current_path()) << "the working folder";
+  EXPECT_TRUE(parse_command_line({"--plugin", "x.so", "--mount", "/a=http:x"}).ok());
+}
+
+TEST(CommandLine, SaysWhichMountIsWrong) {
+  const auto message = [](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {"--mount", "/old=wsgi:a:b"});
+    return parse_command_line(arguments).status().message();
+  };
+  EXPECT_EQ(message({}), "");
+  EXPECT_EQ(message({"--mount", "/old/=asgi:c:d"}),
+            "--mount /old/=asgi:c:d: there is another --mount at this prefix");
+  EXPECT_THAT(message({"--mount", "/x"}), HasSubstr("--mount /x: expected /PREFIX=KIND:APP"));
+  EXPECT_EQ(message({"--mount-set", "/new.threads=1"}),
+            "--mount-set /new.threads=1: there is no --mount at /new; they are at /old");
+  EXPECT_THAT(message({"--mount-set", "/old.thread=1"}),
+              HasSubstr("--mount-set /old.thread=1: an app of kind wsgi has no option thread; did "
+                        "you mean threads?"));
+  EXPECT_THAT(
+      parse_command_line({"--plugin", "x.so", "--mount-set", "/a.threads=1"}).status().message(),
+      HasSubstr("there is no --mount at /a; there are none"));
 }
 
 TEST(CommandLine, HasASupervisorUnlessToldNotTo) {
@@ -99,6 +138,9 @@ TEST(HelpText, NamesEachOptionWithItsDefault) {
   const std::string text = help_text();
   for (const char* said : {"--plugin",
                            "--set",
+                           "--mount /PREFIX",
+                           "--mount-set",
+                           "  threads=N",
                            "--host",
                            "127.0.0.1",
                            "--port",

@@ -1,5 +1,6 @@
 #include "app/config.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace bentohost::app {
@@ -21,6 +22,42 @@ TEST(ParsePlugin, RefusesWhatCannotBeARoute) {
   }
 }
 
+TEST(ParseMount, SplitsThePrefixFromTheApp) {
+  const auto root = parse_mount("/=asgi:fastapi_app:app");
+  ASSERT_TRUE(root.ok()) << root.status().message();
+  EXPECT_EQ(root->prefix, "");
+  EXPECT_EQ(root->app.app, "fastapi_app:app");
+  const auto mount = parse_mount("/a/b=http:serve --x=1");
+  EXPECT_EQ(mount->prefix, "/a/b");
+  EXPECT_EQ(mount->app.command, (std::vector<std::string>{"serve", "--x=1"}));
+  EXPECT_EQ(parse_mount("/old/=wsgi:a:f(n=1)")->prefix, "/old");
+  EXPECT_TRUE(parse_mount("/metrics/mine=asgi:a:b").ok());
+}
+
+TEST(ParseMount, SaysWhatIsWrong) {
+  for (const auto& [text, why] : {
+           std::pair{"", "expected /PREFIX=KIND:APP"},
+           std::pair{"asgi:a:b", "expected /PREFIX=KIND:APP"},
+           std::pair{"old=asgi:a:b", "expected /PREFIX=KIND:APP"},
+           std::pair{"=asgi:a:b", "expected /PREFIX=KIND:APP"},
+           std::pair{"/old", "expected /PREFIX=KIND:APP"},
+           std::pair{"//=asgi:a:b", "prefix: route \"//\" starts with more than one '/'"},
+           std::pair{"/a//b=asgi:a:b", "prefix: \"/a//b\" has an empty segment"},
+           std::pair{"/a//=asgi:a:b", "prefix: \"/a//\" has an empty segment"},
+           std::pair{"/a/../b=asgi:a:b", "has a \".\" or \"..\" segment"},
+           std::pair{"/{a}=asgi:a:b", "a prefix is literal"},
+           std::pair{"/a b=asgi:a:b", "has white space"},
+           std::pair{"/a?b=asgi:a:b", "has a query"},
+           std::pair{"/metrics=asgi:a:b", "prefix: /metrics is a page of bentohost itself"},
+           std::pair{"/docs/=asgi:a:b", "prefix: /docs is a page of bentohost itself"},
+           std::pair{"/old=", "is not an app; expected KIND:APP"},
+           std::pair{"/old=libx.so", "is not an app; expected KIND:APP"},
+           std::pair{"/old=wsgi:a", "expected MODULE:APP"},
+       }) {
+    EXPECT_THAT(parse_mount(text).status().message(), testing::HasSubstr(why)) << text;
+  }
+}
+
 TEST(ParseSetting, SplitsAtTheFirstDotAndTheFirstEquals) {
   const auto setting = parse_setting("svc.opt.x=a=b.c");
   EXPECT_EQ((*setting).service, "svc");
@@ -28,22 +65,6 @@ TEST(ParseSetting, SplitsAtTheFirstDotAndTheFirstEquals) {
   EXPECT_EQ((*setting).value, "a=b.c");
   for (const char* text : {"", "a", "a=b", "a.b", ".b=c", "a.=c", "=a.b"}) {
     EXPECT_FALSE(parse_setting(text).ok()) << text;
-  }
-}
-
-TEST(ParseSize, KnowsItsUnits) {
-  EXPECT_EQ(*parse_size("0"), 0u);
-  EXPECT_EQ(*parse_size("64k"), 65536u);
-  EXPECT_EQ(*parse_size("1G"), 1u << 30);
-  for (const char* text : {"", "k", "-1", "1x", "1.5m", "99999999999999999999", "99999999999g"}) {
-    EXPECT_FALSE(parse_size(text).ok()) << text;
-  }
-}
-
-TEST(ParseSeconds, TakesFractionsAndNoNonsense) {
-  EXPECT_EQ(*parse_seconds("0.25"), 250ms);
-  for (const char* text : {"", "0", "-1", "nan", "inf", "1e9", "1s"}) {
-    EXPECT_FALSE(parse_seconds(text).ok()) << text;
   }
 }
 

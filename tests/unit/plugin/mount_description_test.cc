@@ -54,10 +54,43 @@ TEST_F(MountTest, TakesAFolderFromAnOptionThatIsAText) {
 }
 
 TEST_F(MountTest, RefusesOtherKinds) {
-  EXPECT_THAT(refusal(R"({"kind":"asgi","app":"a:b"})"),
-              HasSubstr("is of kind \"asgi\"; this bentohost serves mounts of kind \"files\""));
+  EXPECT_EQ(refusal(R"({"kind":"rack","app":"a"})"),
+            "mount /static: is of kind \"rack\"; this bentohost serves mounts of kind files, asgi, "
+            "wsgi, wsgi+gunicorn and http");
   mount_.app.call = [](void*, const bento_call*, bento_error*) { return bento_code{BENTO_OK}; };
   EXPECT_THAT(refusal(R"({"kind":"files","folder":"www"})"), HasSubstr("either an app"));
+}
+
+TEST_F(MountTest, ReadsPrograms) {
+  EXPECT_FALSE(describe("/a", R"({"kind":"files","folder":"www"})")->program);
+  const auto spec = describe(
+      "/old/",
+      R"({"kind":"wsgi","app":"flask_app:app","folder":"web","threads":8,"start_timeout":1.5})");
+  ASSERT_TRUE(spec.ok()) << spec.status().message();
+  EXPECT_EQ(spec->prefix, "/old");
+  ASSERT_TRUE(spec->program);
+  EXPECT_EQ(spec->program->kind, mount::AppKind::kWsgi);
+  EXPECT_EQ(spec->program->app, "flask_app:app");
+  EXPECT_EQ(spec->program->folder, "web") << "as the plugin says it";
+  EXPECT_EQ(spec->program->threads, 8u);
+  EXPECT_EQ(spec->program->start_timeout, std::chrono::milliseconds(1500));
+  EXPECT_EQ(spec->folder, "") << "that of files";
+  EXPECT_TRUE(describe("/", R"({"kind":"http","command":["node","server.js"]})")->program);
+}
+
+TEST_F(MountTest, RefusesProgramsThatAreNone) {
+  for (const auto& [process, why] : {
+           std::pair{R"({"kind":"asgi"})", "mount /static: it has no app"},
+           std::pair{R"({"kind":"asgi","app":"a"})", "mount /static: its app is \"a\"; expected"},
+           std::pair{R"({"kind":"asgi","app":"a:b","threads":1})",
+                     "mount /static: threads is an option of wsgi"},
+           std::pair{R"({"kind":"http","command":"x"})",
+                     "mount /static: an app of kind http needs"},
+           std::pair{R"({"kind":"wsgi","app":"a:b","cache_control":""})",
+                     "mount /static: an app of kind wsgi has no option"},
+       }) {
+    EXPECT_THAT(refusal(process), HasSubstr(why)) << process;
+  }
 }
 
 TEST_F(MountTest, RefusesFilesThatAreNone) {

@@ -1,5 +1,5 @@
-// MountRecord: an app or a folder as declared by Service::mount() or files(). Part of
-// <bento/bento.hpp>; see <bento/service.hpp>.
+// MountRecord: an app, a folder or a program as declared by Service::mount(), files(),
+// mount_asgi() and the like. Part of <bento/bento.hpp>; see <bento/service.hpp>.
 #pragma once
 
 #include <bento/abi.h>

@@ -1,0 +1,230 @@
+"""A connection for calls that are awaited: any number at a time, on one event loop."""
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import socket
+from typing import Any, Dict, List, Optional, Tuple
+
+from ._errors import ConnectionLost, DeadlineExceeded, RunnerError, Unavailable
+from ._frames import (CALL, CANCEL, ERROR, HEADER, HEADER_SIZE, HELLO, RESULT, NotBegun, NotOurs, error_in, frame,
+                      hello, size_of)
+from ._sync import GRACE, NotSent, cannot_connect, client_name, greeting_in, may_come, pauses
+from ._values import decode_result
+
+_HELLO_TIMEOUT = 10.0
+
+
+class AsyncConnection(asyncio.Protocol):
+    """Lives on one event loop. Frames of one turn of the loop are one write."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop, self.pid = loop, os.getpid()
+        self.is_usable = False  # connected, greeted, and not about to end
+        self.socket: Optional[socket.socket] = None
+        self._transport: Any = None
+        self._ids = itertools.count(1)
+        self._calls: Dict[int, Tuple["asyncio.Future[Any]", str]] = {}
+        self._out: List[Any] = []
+        self._unsent: List[int] = []  # the calls in _out
+        self._is_flush_due = False
+        self._is_paused = False
+        self._buffer = bytearray()  # of a frame that has not come whole
+        self._needed = 0
+        self._greeting: "asyncio.Future[float]" = loop.create_future()
+
+    @classmethod
+    async def open(cls, path: str, token: str, wait: float) -> "AsyncConnection":
+        loop = asyncio.get_running_loop()
+        attempts = pauses(wait)
+        while True:
+            sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            try:
+                sock.setblocking(False)
+                sock.connect(path)  # never waits: the host's backlog has room, or it fails
+                break
+            except OSError as error:
+                sock.close()
+                pause = next(attempts, None) if may_come(error) else None
+                if pause is None:
+                    raise cannot_connect(path, error) from error
+                await asyncio.sleep(pause)
+        self = cls(loop)
+        self.socket = sock
+        try:
+            await loop.create_unix_connection(lambda: self, sock=sock)
+            self._transport.write(hello(token, client_name()))
+            await asyncio.wait_for(self._greeting, _HELLO_TIMEOUT)
+        except RunnerError:
+            self.close()
+            raise
+        except (NotOurs, OSError, asyncio.TimeoutError, ValueError, KeyError) as error:
+            self.close()
+            raise Unavailable(f"the host at {path} did not answer the hello: {error!r}") from error
+        except BaseException:
+            self.close()
+            raise
+        self.is_usable = True
+        return self
+
+    # ---- calls ----------------------------------------------------------------------------------
+
+    def next_id(self) -> int:
+        return next(self._ids)
+
+    def begin(self, id: int, parts: List[Any], arrays: str) -> "asyncio.Future[Any]":
+        """Sends a frame. The future gets the decoded result, or NotSent or NotBegun: the host has done nothing. Who
+        awaits it and is cancelled calls cancel()."""
+        future = self.loop.create_future()
+        self._calls[id] = (future, arrays)
+        self._unsent.append(id)
+        self._out += parts
+        if not self._is_flush_due:
+            self._is_flush_due = True
+            self.loop.call_soon(self._flush)
+        return future
+
+    async def exchange(self, id: int, parts: List[Any], arrays: str, seconds: Optional[float]) -> Any:
+        """The same, and waits for the result."""
+        future = self.begin(id, parts, arrays)
+        timer = None
+        if seconds is not None:
+            # The host keeps the deadline. This is for a host that hangs.
+            timer = self.loop.call_later(seconds + GRACE, self._expire, id)
+        try:
+            return await future
+        except asyncio.CancelledError:
+            self.cancel(id)
+            raise
+        finally:
+            if timer is not None:
+                timer.cancel()
+
+    def cancel(self, id: int) -> None:
+        """The call, if it is in flight, is no longer wanted."""
+        if self._calls.pop(id, None) is not None:
+            self._cancel(id)
+
+    def _cancel(self, id: int) -> None:
+        if self._transport is None:
+            return
+        self._out.append(frame(CANCEL, id))
+        if not self._is_flush_due:
+            self._is_flush_due = True
+            self.loop.call_soon(self._flush)
+
+    def _expire(self, id: int) -> None:
+        found = self._calls.pop(id, None)
+        if found is None:
+            return
+        self._cancel(id)
+        if not found[0].done():
+            found[0].set_exception(DeadlineExceeded("the host did not answer in time"))
+
+    def _flush(self) -> None:
+        self._is_flush_due = False
+        if self._is_paused or self._transport is None:
+            return
+        out, self._out = self._out, []
+        self._unsent.clear()
+        self._transport.write(b"".join(out))
+
+    # ---- asyncio.Protocol -----------------------------------------------------------------------
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+
+    def pause_writing(self) -> None:
+        self._is_paused = True
+
+    def resume_writing(self) -> None:
+        self._is_paused = False
+        if self._out and not self._is_flush_due:
+            self._flush()
+
+    def data_received(self, data: bytes) -> None:
+        if self._buffer:
+            self._buffer += data
+            if len(self._buffer) < self._needed:
+                return
+            view, self._buffer = memoryview(self._buffer), bytearray()
+        else:
+            view = memoryview(data)
+        at, end = 0, len(view)
+        try:
+            while end - at >= HEADER_SIZE:
+                header = HEADER.unpack_from(view, at)
+                size = size_of(header)
+                if end - at < size:
+                    self._needed = size
+                    break
+                self._on_frame(header, view[at + HEADER_SIZE:at + HEADER_SIZE + header[7]])
+                at += size
+            else:
+                self._needed = HEADER_SIZE
+        except NotOurs as error:
+            self._fail(ConnectionLost(str(error)))
+            return self.close()
+        if at < end:
+            self._buffer = bytearray(view[at:])
+
+    def _on_frame(self, header: Tuple[int, ...], body: memoryview) -> None:
+        kind, id = header[2], header[4]
+        found = self._calls.pop(id, None)
+        if found is not None:
+            future, arrays = found
+            if future.done():
+                return
+            try:
+                if kind == RESULT:
+                    return future.set_result(decode_result(body, arrays))
+                if kind != ERROR:
+                    raise NotOurs("the host sent a frame that only clients send")
+                error = error_in(body, header[5])
+            except RunnerError as refused:
+                error = refused
+            except Exception as malformed:  # the call's, and no one else's
+                error = RunnerError(f"the result is malformed: {malformed}")
+            if isinstance(error, NotBegun):
+                self.is_usable = False  # for further calls; those in flight are answered
+            future.set_exception(error)
+        elif not self._greeting.done():
+            try:
+                self._greeting.set_result(greeting_in(kind, header[5], body))
+            except Exception as error:
+                self._greeting.set_exception(error)
+        elif kind == ERROR and id == 0:
+            self._fail(error_in(body, header[5]))
+        # else: of a call that was cancelled meanwhile
+
+    def connection_lost(self, error: Optional[Exception]) -> None:
+        self._transport = None
+        self._fail(ConnectionLost("the host ended while the call was in flight"))
+
+    def _fail(self, error: RunnerError) -> None:
+        self.is_usable = False
+        calls, self._calls = self._calls, {}
+        unsent, self._unsent, self._out = set(self._unsent), [], []
+        if not self._greeting.done():
+            self._greeting.set_exception(error)
+            self._greeting.exception()  # it is no news if nobody waits
+        for id, (future, _) in calls.items():
+            if not future.done():
+                # An exception of its own for each: a traceback grows with each raise.
+                future.set_exception(NotSent() if id in unsent
+                                     else type(error)(error.message, error.status, error.code))
+
+    def close(self) -> None:
+        """On the loop."""
+        self.is_usable = False
+        if self._transport is not None:
+            self._transport.abort()
+        elif self.socket is not None:
+            self.socket.close()
+
+    def abandon(self) -> None:
+        """Its loop is closed."""
+        self.is_usable = False
+        if self.socket is not None and self.pid == os.getpid():
+            self.socket.close()
