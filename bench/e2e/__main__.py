@@ -83,8 +83,9 @@ class _Suites:
         self._plans: dict[str, scenarios.Plan] = {}
         for name in (name for name in names if name in OF_SCENARIOS):
             keys = [spec.key for spec in _installed(known[name], wanted)]
-            self._plans[name] = OF_SCENARIOS[name].plan(built, keys,
-                                                        arguments.scenarios.split(","))
+            plan = OF_SCENARIOS[name].plan(built, keys, arguments.scenarios.split(","))
+            if any(cases for _, cases in plan):
+                self._plans[name] = plan
 
         self._reload = None
         if "reload" in names and _installed(known["reload"], wanted):
