@@ -15,6 +15,7 @@
 
 #include "app/admin.h"
 #include "app/ready_line.h"
+#include "app/service_options.h"
 #include "app/signals.h"
 #include "base/log.h"
 #include "base/loop/event_loop.h"
@@ -86,7 +87,7 @@ class Lifecycle {
         dispatcher_(request_deps_),
         loops_(make_loops()),
         launcher_(std::make_shared<EventLoop>(clock_)),
-        services_(service_table_options(),
+        services_(service_table_options(config, exe_, [this] { return runner_environment(); }),
                   {request_deps_, dispatcher_, loops_, launcher_, metrics_}),
         reloader_(services_),
         runner_server_(runner_server_options(), loops_),
@@ -323,6 +324,14 @@ class Lifecycle {
     return options;
   }
 
+  // Of mounted programs.
+  runner_rpc::RunnerServer::Variables runner_environment() {
+    auto variables = runner_server_.private_environment();
+    if (variables.ok()) return *std::move(variables);
+    log_error("mounted programs cannot call runners: " + variables.status().message());
+    return {};
+  }
+
   // A process that takes over replaces the other's sockets when it is ready, one that starts alone
   // opens them at once.
   Status open_runner_sockets(bool is_ready) {
@@ -346,53 +355,10 @@ class Lifecycle {
     log_info("SIGHUP: new connections get the certificate as it is now");
   }
 
-  reload::ServiceTableOptions service_table_options() const {
-    reload::ServiceTableOptions options;
-    for (const PluginArg& plugin : config_.plugins) {
-      options.slots.push_back({plugin.library, plugin.prefix, false, "", ""});
-    }
-    for (const UseArg& use : config_.uses) {
-      options.slots.push_back({"lib" + use.name + ".so", "", true, use.service, use.name});
-    }
-    options.stage.exe = own_program();
-    options.stage.host_version = BENTO_VERSION;
-    options.stage.settings = [this](const std::string& service) {
-      return settings_json(config_.settings, service);
-    };
-    options.check_names = [this](const auto& services, const auto& runners) {
-      return check_names(services, runners);
-    };
-    options.stage.quiet = reload::Watcher::kQuiet;
-    options.plugin_folders = reload::plugin_folders(exe_, BENTO_PLUGIN_SUBDIR);
-    options.runners = {own_program(), config_.runner_workers, config_.runner_workers_of,
-                       config_.max_queue, config_.max_queue_bytes};
-    options.copy_dir = config_.copy_dir;
-    options.start_limit = config_.reload_timeout;
-    options.unmaps = config_.unmaps_retired;
-    options.tries_samples = config_.tries_samples;
-    return options;
-  }
-
   std::string urls(http::ListenerRole role = http::ListenerRole::kPublic) const {
     std::string all;
     for (const std::string& url : server_->urls(role)) all += (all.empty() ? "" : ", ") + url;
     return all;
-  }
-
-  // Checks the names of services and runners in the command line.
-  Status check_names(const std::vector<std::string>& services,
-                     const std::vector<std::string>& runners) const {
-    const auto has = [](const std::vector<std::string>& names, const std::string& name) {
-      return std::find(names.begin(), names.end(), name) != names.end();
-    };
-    for (const Setting& setting : config_.settings) {
-      if (has(services, setting.service)) continue;
-      std::string all;
-      for (const std::string& service : services) all += (all.empty() ? "" : ", ") + service;
-      return Status(BENTO_INVALID_ARGUMENT, "--set " + setting.service + "." + setting.option +
-                                                ": there is no such service; here is " + all);
-    }
-    return check_runner_names(config_.runner_workers_of, runners);
   }
 
   // One line on stdout, whatever the log level: people and scripts wait for it.

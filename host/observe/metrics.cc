@@ -100,6 +100,26 @@ struct Metrics::Impl {
             "Healthy processes for this worker: 1 or 0, and 2 for a moment in a reload.");
   Family<Counter>& runner_restarts = counter(registry, "bentohost_runner_restarts_total",
                                              "Unexpected ends of a runner's workers, by reason.");
+  Family<Gauge>& mount_up =
+      gauge(registry, "bentohost_mount_up", "Processes of a mounted program that serve.");
+  Family<Gauge>& mount_in_flight =
+      gauge(registry, "bentohost_mount_requests_in_flight", "Requests that a mounted program has.");
+  Family<Gauge>& mount_connections =
+      gauge(registry, "bentohost_mount_connections", "Open connections to a mounted program.");
+  Family<Gauge>& mount_waiting = gauge(registry, "bentohost_mount_queue_depth",
+                                       "Requests that wait for a connection to a mounted program.");
+  Family<Counter>& mount_requests = counter(registry, "bentohost_mount_requests_total",
+                                            "Requests to a mounted program, by outcome.");
+  Family<Counter>& mount_retries =
+      counter(registry, "bentohost_mount_retries_total",
+              "Requests that were sent to a mounted program once more, on a new connection.");
+  Family<Histogram>& mount_to_head =
+      histogram(registry, "bentohost_mount_response_head_seconds",
+                "From the start of a request to a mounted program to the head of its response, in "
+                "seconds.");
+  Family<Counter>& mount_restarts =
+      counter(registry, "bentohost_mount_restarts_total",
+              "Processes of a mounted program that were replaced, by reason.");
   Family<Counter>& serving_restarts = counter(registry, "bentohost_serving_restarts_total",
                                               "Unexpected ends of the serving process, by reason.");
   LoadMetrics load{
@@ -179,6 +199,32 @@ prometheus::Counter& Metrics::serving_restarts(std::string_view reason) {
 }
 
 const LoadMetrics& Metrics::load() const { return impl_->load; }
+
+MountMetrics Metrics::mount(std::string_view service, std::string_view mount) {
+  const prometheus::Labels labels{{"service", std::string(service)}, {"mount", std::string(mount)}};
+  return {&impl_->mount_up.Add(labels),
+          &impl_->mount_in_flight.Add(labels),
+          &impl_->mount_connections.Add(labels),
+          &impl_->mount_waiting.Add(labels),
+          &impl_->mount_to_head.Add(labels, kTaskSeconds),
+          &impl_->mount_retries.Add(labels)};
+}
+
+Counter& Metrics::mount_requests(std::string_view service, std::string_view mount,
+                                 std::string_view outcome) {
+  return impl_->mount_requests.Add({{"service", std::string(service)},
+                                    {"mount", std::string(mount)},
+                                    {"outcome", std::string(outcome)}});
+}
+
+void Metrics::count_mount_restart(std::string_view service, std::string_view mount,
+                                  std::string_view reason) {
+  impl_->mount_restarts
+      .Add({{"service", std::string(service)},
+            {"mount", std::string(mount)},
+            {"reason", std::string(reason)}})
+      .Increment();
+}
 
 BackgroundMetrics Metrics::background() {
   const auto state = [this](const char* name) {

@@ -61,6 +61,16 @@ struct LoadMetrics {
   prometheus::Gauge *threads, *waiting, *waiting_bytes, *body_memory;
 };
 
+// One mounted program of one service: bentohost_mount_up (processes that serve),
+// bentohost_mount_requests_in_flight, bentohost_mount_connections, bentohost_mount_queue_depth,
+// bentohost_mount_response_head_seconds (request begun to head of its response),
+// bentohost_mount_retries_total.
+struct MountMetrics {
+  prometheus::Gauge *up, *in_flight, *connections, *waiting;
+  prometheus::Histogram* to_head;
+  prometheus::Counter* retries;
+};
+
 class Metrics {
  public:
   explicit Metrics(std::string_view version);
@@ -81,6 +91,14 @@ class Metrics {
   prometheus::Gauge& runner_up(const RunnerName& runner,
                                std::uint32_t worker);  // bentohost_runner_up
   void count_runner_restart(const RunnerName& runner, std::string_view reason);
+  // `mount` is the prefix: "/", "/old".
+  MountMetrics mount(std::string_view service, std::string_view mount);
+  // bentohost_mount_requests_total{service,mount,outcome}
+  prometheus::Counter& mount_requests(std::string_view service, std::string_view mount,
+                                      std::string_view outcome);
+  // bentohost_mount_restarts_total{service,mount,reason}
+  void count_mount_restart(std::string_view service, std::string_view mount,
+                           std::string_view reason);
   BackgroundMetrics background();
   const LoadMetrics& load() const;
   // bentohost_serving_restarts_total: restarts of the serving process by its supervisor.

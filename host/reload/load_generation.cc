@@ -33,7 +33,8 @@ Result<LoadedGeneration> load_generation(const ServiceSlot& slot, Staged& staged
   const GenerationPtr generation = next_generation(slot, staged);
   // Even if loading fails, the symbols that the loader has bound stay bound.
   plugin::note_unique_symbols(slot.path, staged.facts, staged.brought);
-  auto loaded = service::LiveService::load(std::move(staged.config), slot.options.prefix);
+  auto loaded = service::LiveService::load(std::move(staged.config), slot.options.prefix,
+                                           slot.options.mounts);
   plugin::note_helper_libraries(slot.path, staged.brought, *staged.copy);
   if (!loaded.ok()) return std::move(loaded).take_status();
   auto live = reaper.adopt(*std::move(loaded), generation);

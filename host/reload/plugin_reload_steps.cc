@@ -27,6 +27,7 @@ PluginReloadSteps::PluginReloadSteps(ServiceSlot& slot, const Options& options, 
       options_(options),
       deps_(deps),
       stamp_(plugin::file_stamp(slot.path)),
+      sources_(slot.live->programs().sources_now()),
       routing_(deps.dispatcher, deps.slots) {}
 
 ReloadSteps::Serving PluginReloadSteps::serving() const {
@@ -36,7 +37,13 @@ ReloadSteps::Serving PluginReloadSteps::serving() const {
 // ---- the file ----
 
 bool PluginReloadSteps::is_file_serving() const {
-  return stamp_.ok() && *stamp_ == slot_.current->stamp;
+  return stamp_.ok() && *stamp_ == slot_.current->stamp && are_programs_serving();
+}
+
+// Whether the mounted programs run with their files as these are now.
+bool PluginReloadSteps::are_programs_serving() const {
+  const service::MountedPrograms& programs = slot_.live->programs();
+  return sources_ == programs.sources_at_start();
 }
 
 Status PluginReloadSteps::copy(Progress& progress) {
@@ -44,6 +51,7 @@ Status PluginReloadSteps::copy(Progress& progress) {
   if (stamp_.ok() && progress.step() != Step::kCopy) {
     const MutexLock lock(deps_.slots.mutex);
     slot_.tried = *stamp_;
+    slot_.tried_sources = sources_;
   }
   if (!staged.ok()) return std::move(staged).take_status();
   staged_ = *std::move(staged);
@@ -51,6 +59,7 @@ Status PluginReloadSteps::copy(Progress& progress) {
 }
 
 bool PluginReloadSteps::is_copy_serving() {
+  if (!are_programs_serving()) return false;
   const auto same = plugin::same_bytes(staged_->copy->readable(), slot_.current->copy->readable());
   if (!same.ok() || !*same) return false;
   const MutexLock lock(deps_.slots.mutex);
@@ -104,9 +113,7 @@ Status PluginReloadSteps::make_routes() { return routing_.add(slot_, live_); }
 
 Result<bool> PluginReloadSteps::are_runners_warm() const { return live_->is_warm(); }
 
-std::string PluginReloadSteps::missing_runners() const {
-  return live_->runners().readiness().message();
-}
+std::string PluginReloadSteps::missing_runners() const { return live_->readiness().message(); }
 
 Status PluginReloadSteps::try_samples() {
   const service::ServiceRoutesPtr routes = routing_.routes_of(slot_);

@@ -56,12 +56,14 @@ class PluginReloadSteps final : public ReloadSteps {
   void swap() override;
 
  private:
+  bool are_programs_serving() const;
   void keep(const GenerationPtr& old);
 
   ServiceSlot& slot_;
   const Options& options_;
   const Deps deps_;
   const Result<plugin::FileStamp> stamp_;  // of the file, before it is copied
+  const std::string sources_;              // the state of the mounted programs' files
   std::optional<Staged> staged_;           // from copy() on
   // The candidate, from load() on:
   GenerationPtr generation_;

@@ -11,8 +11,10 @@
 #include <deque>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/mutex.h"
+#include "mount/app_spec.h"
 #include "plugin/private_copy.h"
 #include "reload/generation.h"
 #include "service/live_service.h"
@@ -26,8 +28,9 @@ struct ServiceSlotOptions {
   std::string prefix;   // of its routes: "" or "/iris"
   // For --use only: middleware that wraps other services.
   bool is_around = false;
-  std::string around;  // the service that it wraps; "": all of them
-  std::string name;    // the name that the middleware's service must have
+  std::string around;                     // the service that it wraps; "": all of them
+  std::string name;                       // the name that the middleware's service must have
+  std::vector<mount::Mount> mounts = {};  // that the operator adds to the service
 };
 
 struct ServiceSlot {
@@ -40,6 +43,7 @@ struct ServiceSlot {
   GenerationPtr current;          // null until the service is loaded
   std::deque<GenerationPtr> old;  // the newest last
   plugin::FileStamp tried;        // of the file that was tried last and does not serve
+  std::string tried_sources;      // the same of the mounted programs' files
   std::uint64_t reloads = 0, failures = 0;
   std::string last_error;  // a JSON object; "" for none
 };

@@ -274,7 +274,13 @@ std::vector<std::string> ServiceTable::services() const {
 
 std::vector<std::pair<std::string, std::string>> ServiceTable::files() const {
   std::vector<std::pair<std::string, std::string>> all;
-  for (const ServiceSlot& slot : slots_.all) all.emplace_back(slot.service, slot.path);
+  for (const ServiceSlot& slot : slots_.all) {
+    all.emplace_back(slot.service, slot.path);
+    // The watcher looks at the folder of each path: any name in it will do.
+    for (const std::string& folder : slot.live->programs().folders()) {
+      all.emplace_back(slot.service, folder + "/app.py");
+    }
+  }
   return all;
 }
 
@@ -282,8 +288,16 @@ bool ServiceTable::has_changed(std::string_view service) const {
   const ServiceSlot* slot = find(service);
   if (slot == nullptr) return false;
   const auto stamp = plugin::file_stamp(slot->path);
+  std::shared_ptr<service::LiveService> live;
+  {
+    const MutexLock lock(slots_.mutex);
+    if (stamp.ok() && *stamp != slot->current->stamp && *stamp != slot->tried) return true;
+    live = slot->current->live.lock();
+  }
+  if (live == nullptr || live->programs().all().empty()) return false;
+  const std::string sources = live->programs().sources_now();
   const MutexLock lock(slots_.mutex);
-  return stamp.ok() && *stamp != slot->current->stamp && *stamp != slot->tried;
+  return sources != live->programs().sources_at_start() && sources != slot->tried_sources;
 }
 
 std::string ServiceTable::names() const {

@@ -41,17 +41,20 @@ RunnerServer::~RunnerServer() { stop(TimePoint::min()); }
 
 Status RunnerServer::open(const std::string& path, const std::string& token,
                           ListeningSocket::IfTaken if_taken) {
+  const MutexLock lock(mutex_);
   return listen(path, token, true, if_taken);
 }
 
-Status RunnerServer::open_private() {
+Result<RunnerServer::Variables> RunnerServer::private_environment() {
+  const MutexLock lock(mutex_);
+  if (place_ != nullptr) return environment_;
   auto place = plugin::CopyPlace::create("");
   if (!place.ok()) return std::move(place).take_status().prefixed("for the apps' runner calls: ");
   auto token = random_token();
   if (!token.ok()) return std::move(token).take_status();
   std::string path;
   {
-    const MutexLock lock((*place)->mutex());
+    const MutexLock its_lock((*place)->mutex());
     path = (*place)->path() + "/runners";
   }
   if (Status status = listen(path, *token, false, ListeningSocket::IfTaken::kRefuse);
@@ -59,8 +62,8 @@ Status RunnerServer::open_private() {
     return status;
   }
   place_ = *std::move(place);
-  environment_ = {"BENTO_RUNNER_SOCKET=" + path, "BENTO_RUNNER_TOKEN=" + *token};
-  return {};
+  environment_ = {{"BENTO_RUNNER_SOCKET", path}, {"BENTO_RUNNER_TOKEN", *token}};
+  return environment_;
 }
 
 Status RunnerServer::listen(const std::string& path, const std::string& token, bool is_guest,
@@ -76,6 +79,7 @@ Status RunnerServer::listen(const std::string& path, const std::string& token, b
 }
 
 void RunnerServer::serve() {
+  const MutexLock lock(mutex_);
   is_serving_ = true;
   for (const auto& acceptor : acceptors_) {
     loops_.front()->post([acceptor] { acceptor->start(); });
@@ -86,6 +90,7 @@ void RunnerServer::refuse_guests() { state_->refuses_guests = true; }
 
 std::size_t RunnerServer::stop(TimePoint deadline) {
   state_->refuses_all = true;
+  const MutexLock lock(mutex_);
   if (!std::exchange(is_serving_, false)) return 0;
   while (state_->calls.load() != 0 && std::chrono::steady_clock::now() < deadline) {
     std::this_thread::sleep_for(kLook);

@@ -2,15 +2,17 @@
 // apps, over a private socket; any other program of the same user, over sockets that the operator
 // names. Their calls travel in the same batches as everybody else's. README.md has the protocol.
 //
-// Threads: one thread (the lifecycle's) calls its functions; connections live on the loops.
+// Threads: any thread may call its functions; connections live on the loops.
 #pragma once
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/loop/event_loop.h"
+#include "base/mutex.h"
 #include "base/status.h"
 #include "runner_rpc/listening_socket.h"
 #include "runner_rpc/server_state.h"
@@ -37,11 +39,10 @@ class RunnerServer {
   // token clients must know that, too.
   Status open(const std::string& path, const std::string& token = "",
               ListeningSocket::IfTaken if_taken = ListeningSocket::IfTaken::kRefuse);
-  // Listens in a folder of its own (mode 0700), with a random token, for processes that get
-  // environment().
-  Status open_private();
-  // "BENTO_RUNNER_SOCKET=/..." and "BENTO_RUNNER_TOKEN=..."; empty before open_private().
-  const std::vector<std::string>& environment() const { return environment_; }
+  // Listens in a folder of its own (mode 0700), with a random token, from the first call on, for
+  // processes that get these variables: BENTO_RUNNER_SOCKET and BENTO_RUNNER_TOKEN.
+  using Variables = std::vector<std::pair<std::string, std::string>>;
+  Result<Variables> private_environment();
 
   // The loops run: begins to accept.
   void serve();
@@ -54,14 +55,15 @@ class RunnerServer {
 
  private:
   Status listen(const std::string& path, const std::string& token, bool is_guest,
-                ListeningSocket::IfTaken if_taken);
+                ListeningSocket::IfTaken if_taken) BENTO_REQUIRES(mutex_);
 
   const std::shared_ptr<ServerState> state_;
   const Loops loops_;
-  std::shared_ptr<plugin::CopyPlace> place_;  // null: no private socket
-  std::vector<std::string> environment_;
-  std::vector<std::shared_ptr<Acceptor>> acceptors_;
-  bool is_serving_ = false;
+  Mutex mutex_;
+  std::shared_ptr<plugin::CopyPlace> place_ BENTO_GUARDED_BY(mutex_);  // null: no private socket
+  Variables environment_ BENTO_GUARDED_BY(mutex_);
+  std::vector<std::shared_ptr<Acceptor>> acceptors_ BENTO_GUARDED_BY(mutex_);
+  bool is_serving_ BENTO_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace bentohost::runner_rpc

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "mount/parse.h"
 
 namespace bentohost::service {
 namespace {
@@ -10,23 +11,39 @@ namespace {
 // Long enough for any loop that is not stuck.
 constexpr Duration kTurnTime = std::chrono::seconds(2);
 
+// The plugin's own mounts of programs, and `more`. Relative folders are meant from the plugin's.
+std::vector<mount::Mount> all_mounts(const plugin::Instance& instance, const std::string& prefix,
+                                     std::vector<mount::Mount> more) {
+  std::vector<mount::Mount> mounts;
+  for (const plugin::MountSpec& spec : instance.spec().mounts) {
+    if (!spec.program) continue;
+    mounts.push_back({prefix + (spec.prefix == "/" ? "" : spec.prefix), *spec.program});
+    mount::resolve_paths(mounts.back().app, instance.config().file.dir());
+  }
+  for (mount::Mount& mount : more) mounts.push_back(std::move(mount));
+  return mounts;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<LiveService>> LiveService::load(plugin::PluginConfig config,
-                                                       std::string prefix) {
+                                                       std::string prefix,
+                                                       std::vector<mount::Mount> mounts) {
   auto instance = plugin::Instance::load(
       std::move(config),
       [](LogLevel level, std::string_view message, std::span<const LogField> fields) {
         log_fields(level, message, fields.data(), fields.size());
       });
   if (!instance.ok()) return std::move(instance).take_status();
-  return std::make_unique<LiveService>(*std::move(instance), std::move(prefix));
+  return std::make_unique<LiveService>(*std::move(instance), std::move(prefix), std::move(mounts));
 }
 
-LiveService::LiveService(std::unique_ptr<plugin::Instance> instance, std::string prefix)
+LiveService::LiveService(std::unique_ptr<plugin::Instance> instance, std::string prefix,
+                         std::vector<mount::Mount> mounts)
     : instance_(std::move(instance)),
       prefix_(std::move(prefix)),
-      client_(std::make_unique<runner::Client>(std::vector<runner::Pool*>())) {}
+      client_(std::make_unique<runner::Client>(std::vector<runner::Pool*>())),
+      programs_(all_mounts(*instance_, prefix_, std::move(mounts))) {}
 
 LiveService::~LiveService() = default;
 
@@ -59,6 +76,7 @@ void LiveService::start_runners(const RunnerOptions& options, const RunnerDeps& 
   }
   client_ = std::make_unique<runner::Client>(std::move(pools));
   for (const auto& pool : pools_) pool->start();
+  programs_.start(spec().name, options.programs, {deps.launcher, deps.clock, deps.metrics});
 }
 
 Result<bool> LiveService::is_warm() const {
@@ -68,17 +86,28 @@ Result<bool> LiveService::is_warm() const {
     if (!warm.ok()) return warm;
     all = all && *warm;
   }
-  return all;
+  auto programs = programs_.is_warm();
+  if (!programs.ok()) return programs;
+  return all && *programs;
+}
+
+Status LiveService::readiness() const {
+  Status runners = client_->readiness();
+  Status programs = programs_.readiness();
+  if (runners.ok()) return programs;
+  if (programs.ok()) return runners;
+  return Status(BENTO_UNAVAILABLE, runners.message() + "; " + programs.message());
 }
 
 Status LiveService::may_get_ready() const {
   for (const auto& pool : pools_) {
     if (pool->has_given_up()) return pool->readiness();
   }
-  return {};
+  return programs_.may_get_ready();
 }
 
 void LiveService::stop_runners(TimePoint deadline) {
+  programs_.stop(deadline);
   for (const auto& pool : pools_) pool->stop(deadline);
 }
 

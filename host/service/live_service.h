@@ -12,11 +12,13 @@
 #include "base/clock.h"
 #include "base/loop/event_loop.h"
 #include "base/status.h"
+#include "mount/app_spec.h"
 #include "observe/metrics.h"
 #include "plugin/instance.h"
 #include "runner/client.h"
 #include "runner/pool.h"
 #include "runner/spawner.h"
+#include "service/mounted_programs.h"
 
 namespace bentohost::service {
 
@@ -27,6 +29,7 @@ struct RunnerOptions {
   std::size_t max_queue = 1024;
   std::size_t max_queue_bytes = 256u << 20;
   bool starts_at_low_priority = false;  // another generation serves meanwhile
+  ProgramOptions programs = {};         // for the mounted programs
 
   std::uint32_t workers_for(const std::string& service, const std::string& runner) const;
 };
@@ -34,8 +37,11 @@ struct RunnerOptions {
 class LiveService {
  public:
   // Loads the plugin. `prefix` goes in front of its routes: "" or "/iris".
-  static Result<std::unique_ptr<LiveService>> load(plugin::PluginConfig config, std::string prefix);
-  LiveService(std::unique_ptr<plugin::Instance> instance, std::string prefix);
+  // `mounts` are added to the plugin's own.
+  static Result<std::unique_ptr<LiveService>> load(plugin::PluginConfig config, std::string prefix,
+                                                   std::vector<mount::Mount> mounts = {});
+  LiveService(std::unique_ptr<plugin::Instance> instance, std::string prefix,
+              std::vector<mount::Mount> mounts = {});
   ~LiveService();
 
   using Loops = std::vector<std::shared_ptr<EventLoop>>;
@@ -43,7 +49,8 @@ class LiveService {
   // Call each once and in this order, from one thread at a time.
   Status create() { return instance_->create(); }
   Status start() { return instance_->start(); }  // on_startup
-  // The runners' pools are spread over the loops; `launcher` starts their processes.
+  // The runners' pools are spread over the loops; `launcher` starts their processes, and those of
+  // the mounted programs.
   struct RunnerDeps {
     const Loops& loops;
     const std::shared_ptr<EventLoop>& launcher;
@@ -51,9 +58,12 @@ class LiveService {
     observe::Metrics& metrics;
   };
   void start_runners(const RunnerOptions& options, const RunnerDeps& deps);
-  // As Pool::is_warm, for all runners.
+  // As Pool::is_warm, for all runners, and whether all mounted programs answer.
   Result<bool> is_warm() const;
-  // OK unless all workers of a runner have failed for good; the Status says why.
+  // OK when every runner has a warm worker and every mounted program a process that answers;
+  // otherwise UNAVAILABLE with all reasons.
+  Status readiness() const;
+  // OK unless a runner's workers or a mounted program have failed for good; the Status says why.
   Status may_get_ready() const;
   Status ready() { return instance_->ready(); }
   // Fails the waiting calls of its runners and ends the processes. A process that has not ended by
@@ -70,6 +80,9 @@ class LiveService {
   const plugin::ServiceSpec& spec() const { return instance_->spec(); }
   const std::string& prefix() const { return prefix_; }
   const runner::Client& runners() const { return *client_; }
+  const MountedPrograms& programs() const { return programs_; }
+  // For work on a loop that no connection has to do with. After start_runners().
+  EventLoop& some_loop() const { return *loops_.front(); }
 
   // How many requests and background rows hold the service.
   mutable std::atomic<std::size_t> leases = 0;
@@ -81,6 +94,7 @@ class LiveService {
   std::vector<std::shared_ptr<runner::Pool>> pools_;
   Loops loops_;
   std::unique_ptr<runner::Client> client_;
+  MountedPrograms programs_;
 };
 
 }  // namespace bentohost::service

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "base/clock.h"
@@ -17,10 +18,11 @@ class Downstream {
  public:
   virtual ~Downstream() = default;
 
-  // Its target is what the client sent; its path is what middleware may have changed. A body that
-  // is arriving comes from receive(); any other body is whole, in Request::body. Not to be touched
-  // after answer(), fail(), abort() or the last write().
+  // Its target is what the client sent; its path is what middleware may have changed. Not to be
+  // touched after answer(), fail(), abort() or the last write().
   virtual const http::Request& request() const = 0;
+  // After answer_on_loop(): the body, if all of it is here. Nothing: it comes from receive().
+  virtual std::optional<std::string_view> whole_body() const = 0;
   virtual std::string_view request_id() const = 0;
   // By when the response must begin.
   virtual TimePoint deadline() const = 0;

@@ -214,12 +214,11 @@ void append_forwarded(const http::Request& request, const UpstreamOptions& optio
 
 }  // namespace
 
-BodyFraming body_framing(const http::Request& request) {
+BodyFraming body_framing(const http::Request& request, std::optional<std::size_t> whole) {
   using Kind = BodyFraming::Kind;
-  if (!request.is_arriving) {
-    const bool has_body =
-        !request.body.empty() || http::has_header(request.headers, "content-length");
-    return {has_body ? Kind::kSized : Kind::kNone, request.body.size()};
+  if (whole) {
+    const bool has_body = *whole != 0 || http::has_header(request.headers, "content-length");
+    return {has_body ? Kind::kSized : Kind::kNone, *whole};
   }
   const std::string_view given = http::find_header(request.headers, "content-length");
   std::uint64_t length = 0;

@@ -3,6 +3,7 @@
 // about itself. Pure; any thread.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -20,7 +21,8 @@ struct BodyFraming {
 };
 
 // A body that has not arrived yet has the length that its Content-Length says, else it is chunked.
-BodyFraming body_framing(const http::Request& request);
+// `whole` is the size of one that has.
+BodyFraming body_framing(const http::Request& request, std::optional<std::size_t> whole);
 
 // Whether the request asks for a WebSocket (RFC 6455 4.1): the only upgrade that is passed on.
 bool wants_websocket(const http::Request& request);

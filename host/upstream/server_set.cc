@@ -108,6 +108,16 @@ ServerSet::Absence ServerSet::absence() const {
   return {Status(BENTO_UNAVAILABLE, std::move(why)), retry_after_};
 }
 
+Status ServerSet::availability() const {
+  {
+    const MutexLock lock(mutex_);
+    for (const Entry& entry : entries_) {
+      if (entry.server->takes_requests) return {};
+    }
+  }
+  return absence().status;
+}
+
 std::uint64_t ServerSet::served(ServerId id) const {
   const MutexLock lock(mutex_);
   for (const Entry& entry : entries_) {

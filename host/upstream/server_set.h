@@ -46,6 +46,7 @@ class ServerSet : public std::enable_shared_from_this<ServerSet> {
     Duration retry_after;
   };
   Absence absence() const;
+  Status availability() const;
 
   // The servers that take requests, the least busy one first.
   void list(std::vector<std::shared_ptr<Server>>& servers) const;

@@ -1,6 +1,7 @@
 #include "upstream/upload.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "http/response_writer.h"
@@ -16,12 +17,13 @@ void Upload::begin(const Downstream& downstream, const UpstreamOptions& options,
                    Connection& connection, TimePoint now) {
   *this = Upload();
   const http::Request& request = downstream.request();
-  framing_ = body_framing(request);
+  const std::optional<std::string_view> whole = downstream.whole_body();
+  framing_ = body_framing(request, whole ? std::optional(whole->size()) : std::nullopt);
   std::string& output = connection.output();
   output.clear();
   append_request_head(request, options, downstream.request_id(), framing_, output);
-  is_streaming_ = request.is_arriving;
-  body_ = request.body;
+  is_streaming_ = !whole;
+  body_ = whole.value_or(std::string_view());
   progress_ = now;
 }
 

@@ -24,6 +24,7 @@ void Upstream::set_reason(std::string reason, Duration retry_after) {
   servers_->set_reason(std::move(reason), retry_after);
 }
 
+Status Upstream::availability() const { return servers_->availability(); }
 std::uint64_t Upstream::served(ServerId id) const { return servers_->served(id); }
 std::size_t Upstream::in_flight() const { return servers_->in_flight.load(); }
 std::size_t Upstream::waiting() const { return servers_->waiting.load(); }

@@ -38,6 +38,8 @@ class Upstream {
   // "the app at /old is not running: it exited with code 1; it starts again in 4 s".
   void set_reason(std::string reason, Duration retry_after);
 
+  // OK while a server takes requests; else UNAVAILABLE with the reason.
+  Status availability() const;
   // Requests that it has answered whole; 0 after remove().
   std::uint64_t served(ServerId id) const;
   std::size_t in_flight() const;    // requests, with those that wait

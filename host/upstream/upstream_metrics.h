@@ -21,8 +21,10 @@ enum class Outcome {
   kClientGone,   // the client left, or its request failed, before the end
 };
 
+inline constexpr std::size_t kOutcomes = 7;
+
 constexpr std::string_view name_of(Outcome outcome) {
-  constexpr std::array<std::string_view, 7> kNames = {
+  constexpr std::array<std::string_view, kOutcomes> kNames = {
       "answered", "unavailable", "queue_full", "timed_out", "failed", "cut_off", "client_gone"};
   return kNames[static_cast<std::size_t>(outcome)];
 }

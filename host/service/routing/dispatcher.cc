@@ -104,6 +104,10 @@ void Dispatcher::show_load() {
     load.waiting->Set(static_cast<double>(now.waiting));
     load.waiting_bytes->Set(static_cast<double>(now.waiting_bytes));
   }
+  for (const ServiceRoutesPtr& routes : snapshot()->services()) {
+    const LiveService& service = routes->service();
+    service.programs().show_load(service.spec().name, deps_.metrics);
+  }
   if (deps_.body_memory != nullptr) {
     load.body_memory->Set(static_cast<double>(deps_.body_memory->used()));
   }
@@ -407,7 +411,7 @@ Status Dispatcher::readiness() const {
   if (!started_) return Status(BENTO_UNAVAILABLE, "starting");
   std::string reasons;
   for (const ServiceRoutesPtr& routes : snapshot()->services()) {
-    if (Status status = routes->service().runners().readiness(); !status.ok()) {
+    if (Status status = routes->service().readiness(); !status.ok()) {
       reasons +=
           (reasons.empty() ? "" : "; ") + routes->service().spec().name + ": " + status.message();
     }

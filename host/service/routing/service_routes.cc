@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "service/channel.h"
+#include "service/routing/proxied_mount.h"
 #include "service/work.h"
 
 namespace bentohost::service {
@@ -64,6 +65,7 @@ Result<ServiceRoutesPtr> ServiceRoutes::create(
   routes->fallback_.label = labels.unmatched();
   if (Status status = routes->add_apis(labels); !status.ok()) return status;
   if (Status status = routes->add_mounts(labels); !status.ok()) return status;
+  if (Status status = routes->add_programs(labels); !status.ok()) return status;
   return ServiceRoutesPtr(routes);
 }
 
@@ -91,6 +93,7 @@ Status ServiceRoutes::add_apis(RouteLabels& labels) {
 
 Status ServiceRoutes::add_mounts(RouteLabels& labels) {
   for (const plugin::MountSpec& mount : service_->spec().mounts) {
+    if (mount.program) continue;
     Route route;
     route.is_mount = true;
     route.path = service_->prefix() + mount.prefix;
@@ -107,6 +110,24 @@ Status ServiceRoutes::add_mounts(RouteLabels& labels) {
       route.owner = "the app at " + mount.prefix + " of " + service_->spec().name;
       route.call = app(labels, mount, route);
     }
+    if (Status status = add(labels, std::move(route)); !status.ok()) return status;
+  }
+  return {};
+}
+
+// The programs that the service mounts, and those that the operator adds to it.
+Status ServiceRoutes::add_programs(RouteLabels& labels) {
+  for (const MountedProgram& program : service_->programs().all()) {
+    Route route;
+    route.is_mount = true;
+    route.path = program.mount.prefix.empty() ? "/" : program.mount.prefix;
+    route.root_path = program.mount.prefix;
+    route.label = labels.get(route.root_path + "/*");
+    route.plan = {0, true};
+    route.owner = "the program at " + route.path + " of " + service_->spec().name;
+    route.call = [this, upstream = program.upstream](const RequestPtr& request) {
+      guard(request, [&] { proxy_request(request, upstream, service_->some_loop()); });
+    };
     if (Status status = add(labels, std::move(route)); !status.ok()) return status;
   }
   return {};

@@ -65,6 +65,7 @@ class ServiceRoutes {
   explicit ServiceRoutes(RequestDeps& deps) : deps_(deps) {}
   Status add_apis(RouteLabels& labels);
   Status add_mounts(RouteLabels& labels);
+  Status add_programs(RouteLabels& labels);
   Status add(RouteLabels& labels, Route route);
   Result<std::function<void(const RequestPtr&)>> files(const plugin::MountSpec& mount,
                                                        const std::string& root_path);

@@ -4,8 +4,6 @@
 
 #include <utility>
 
-#include "base/process/process_exit.h"
-
 namespace bentohost::upstream {
 
 std::string wrong_interface(std::string_view output) {
@@ -66,10 +64,9 @@ void AppProcess::on_timer() {
 }
 
 void AppProcess::on_ended(const ProgramEnd& program) {
-  AppEnd how{"it " + program.text, {}, "no_start", std::nullopt, std::nullopt};
+  AppEnd how{"it " + program.text, {}, program.reason, std::nullopt, std::nullopt};
   if (program.status) {
     if (state_ == State::kStarting) how.why += " before it answered";
-    how.reason = exit_label(*program.status);
     if (WIFEXITED(*program.status)) how.exit_code = WEXITSTATUS(*program.status);
   }
   end(std::move(how));

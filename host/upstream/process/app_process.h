@@ -28,7 +28,7 @@ struct AppStart {
 struct AppEnd {
   std::string why;                 // "it exited with code 1 before it answered"
   std::string last_lines;          // of its output, joined by " | "
-  std::string reason;              // for metrics: "exit_1", "SIGKILL", "start_timeout", "no_start"
+  std::string reason;              // for metrics: a ProgramEnd's, or "start_timeout"
   std::optional<Duration> served;  // from ready to the end; none if it was never ready
   std::optional<int> exit_code;    // none if a signal killed it
 };

@@ -20,7 +20,9 @@ void AppProcesses::start() {
 
 Result<bool> AppProcesses::is_warm() const { return set_->summary().is_warm(); }
 
-Status AppProcesses::may_get_ready() const { return set_->summary().first_failure(); }
+Status AppProcesses::readiness() const { return set_->summary().readiness(); }
+
+Status AppProcesses::may_get_ready() const { return set_->summary().may_get_ready(); }
 
 void AppProcesses::stop(TimePoint deadline) {
   launcher_->post([set = set_, deadline] { set->stop(deadline); });

@@ -21,15 +21,16 @@
 #include "base/loop/event_loop.h"
 #include "base/status.h"
 #include "mount/app_spec.h"
-#include "upstream/process/command.h"
 #include "upstream/process/app_servers.h"
+#include "upstream/process/command.h"
 
 namespace bentohost::upstream {
 
 // Called on the launcher's thread; each may be empty.
 struct ProcessMetrics {
   // A process is started in place of another one: because that one died ("exit_1", "SIGKILL"),
-  // could not be started ("no_start", "start_timeout"), or was recycled ("memory", "requests").
+  // could not be started ("no_start", "start_timeout"), lost its guardian ("no_guardian"), or was
+  // recycled ("memory", "requests").
   std::function<void(std::string_view reason)> restarted;
   std::function<void(std::size_t processes)> up;  // that serve now
 };
@@ -55,9 +56,11 @@ class AppProcesses {
 
   void start();
 
-  // True when all processes serve, false while some are starting for the first time. If one has
-  // ended instead, an error that says why.
+  // True when all processes serve, false during the first start. If one has ended instead, an error
+  // that says why.
   Result<bool> is_warm() const;
+  // OK when a process serves; otherwise UNAVAILABLE with the reason.
+  Status readiness() const;
   // Before is_warm() was true: an error if it will never be, with the last lines that the app has
   // printed. Afterwards always OK.
   Status may_get_ready() const;

@@ -158,10 +158,11 @@ void GuardedProcess::on_report(std::string_view line) {
   if (line.starts_with(kStartedLine)) {
     app_ = number_after(line, kStartedLine);
   } else if (line.starts_with(kFailedLine)) {
-    end({"could not be started: " + std::string(line.substr(kFailedLine.size())), std::nullopt});
+    end({"could not be started: " + std::string(line.substr(kFailedLine.size())), "no_start",
+         std::nullopt});
   } else if (line.starts_with(kEndedLine)) {
     const int status = number_after(line, kEndedLine);
-    end({exit_text(status), status});
+    end({exit_text(status), exit_label(status), status});
   } else if (line == kGoneLine) {
     has_said_gone_ = true;
   }
@@ -190,7 +191,7 @@ void GuardedProcess::sweep() {
   if (!has_ended_ && app_ > 0) ::kill(-app_, SIGKILL);
   const std::vector<pid_t> left = processes_with(mark_);
   for (const pid_t pid : left) ::kill(pid, SIGKILL);
-  end({"lost its guardian process, which was killed", std::nullopt});
+  end({"lost its guardian process, which was killed", "no_guardian", std::nullopt});
   if (left.empty() || loop_.clock().now() >= sweep_until_) {
     if (!left.empty()) log_error("processes of an app do not die", {{"pid", left.front()}});
     if (!message_.socket.empty()) ::unlink(message_.socket.c_str());
@@ -216,7 +217,7 @@ void GuardedProcess::read_output() {
 }
 
 void GuardedProcess::be_gone() {
-  end({"ended", std::nullopt});
+  end({"ended", "no_guardian", std::nullopt});
   is_gone_ = true;
   read_output();
   output_.finish(loop_.clock().now());

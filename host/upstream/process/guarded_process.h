@@ -21,6 +21,7 @@ namespace bentohost::upstream {
 // How a program ended.
 struct ProgramEnd {
   std::string text;           // "exited with code 1"
+  std::string reason;         // for metrics: "exit_1", "SIGKILL", "no_start", "no_guardian"
   std::optional<int> status;  // of waitpid(2); none if it could not be executed or is not known
 };
 

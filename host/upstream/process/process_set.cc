@@ -1,34 +1,14 @@
 #include "upstream/process/process_set.h"
 
-#include <arpa/inet.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <filesystem>
-#include <system_error>
 #include <utility>
 
 #include "base/log.h"
-#include "upstream/process/find_program.h"
+#include "upstream/process/interpreter_version.h"
 #include "upstream/process/process_tree.h"
-
-extern char** environ;
 
 namespace bentohost::upstream {
 namespace {
-
-Variables environment_of_host() {
-  Variables variables;
-  for (char** each = environ; each != nullptr && *each != nullptr; ++each) {
-    const std::string_view text = *each;
-    const std::size_t equals = text.find('=');
-    if (equals != std::string_view::npos) {
-      variables.emplace_back(text.substr(0, equals), text.substr(equals + 1));
-    }
-  }
-  return variables;
-}
 
 std::string joined(const std::vector<std::string>& words) {
   std::string text;
@@ -38,74 +18,17 @@ std::string joined(const std::vector<std::string>& words) {
 
 std::string title_of(const mount::Mount& mount) {
   const mount::AppSpec& app = mount.app;
-  return "mount " + (mount.prefix.empty() ? "/" : mount.prefix) + " (" +
-         std::string(mount::name_of(app.kind)) + ":" +
+  return "mount " + place_of(mount) + " (" + std::string(mount::name_of(app.kind)) + ":" +
          (app.kind == mount::AppKind::kHttp ? joined(app.command) : app.app) + ")";
 }
 
-mount::Mount with_folder(mount::Mount mount) {
-  std::error_code ignored;
-  if (mount.app.folder.empty()) mount.app.folder = std::filesystem::current_path(ignored).string();
-  return mount;
-}
-
-// Nobody can have it reserved: another program may take it before the app does.
-Result<std::uint16_t> find_free_port() {
-  const UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in name{};
-  name.sin_family = AF_INET;
-  name.sin_addr.s_addr = ::htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof name;
-  if (!fd || ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&name), size) != 0 ||
-      ::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&name), &size) != 0) {
-    return Status(BENTO_RESOURCE_EXHAUSTED,
-                  "no free port: " + std::generic_category().message(errno));
-  }
-  return ::ntohs(name.sin_port);
-}
-
-std::string with_last_lines(const AppEnd& end) {
-  return end.last_lines.empty() ? end.why : end.why + "; its last lines: " + end.last_lines;
+// "the app exited with code 1 before it answered; its last lines: ..."
+std::string whole_story(const AppEnd& end) {
+  const std::string text = end.why.starts_with("it ") ? "the app" + end.why.substr(2) : end.why;
+  return end.last_lines.empty() ? text : text + "; its last lines: " + end.last_lines;
 }
 
 }  // namespace
-
-// ---- ProcessSummary
-
-Result<bool> ProcessSummary::is_warm() const {
-  const MutexLock lock(mutex_);
-  return warm_;
-}
-
-Status ProcessSummary::first_failure() const {
-  const MutexLock lock(mutex_);
-  return first_failure_;
-}
-
-void ProcessSummary::set_warm(Result<bool> warm) {
-  const MutexLock lock(mutex_);
-  warm_ = std::move(warm);
-}
-
-void ProcessSummary::fail_first_start(Status why) {
-  const MutexLock lock(mutex_);
-  if (first_failure_.ok()) first_failure_ = std::move(why);
-}
-
-void ProcessSummary::set_gone() {
-  const MutexLock lock(mutex_);
-  is_gone_ = true;
-  changed_.notify_all();
-}
-
-void ProcessSummary::wait_until_gone(TimePoint when) {
-  const MutexLock lock(mutex_);
-  while (!is_gone_) {
-    if (changed_.wait_until(mutex_, when) == std::cv_status::timeout) return;
-  }
-}
-
-// ---- ProcessSet
 
 struct ProcessSet::Running final : AppProcess::Owner {
   Running(ProcessSet& owner, std::size_t its_slot, Role its_role, AppStart start)
@@ -130,13 +53,14 @@ struct ProcessSet::Running final : AppProcess::Owner {
 
 ProcessSet::ProcessSet(mount::Mount mount, std::shared_ptr<AppServers> servers,
                        std::shared_ptr<EventLoop> loop, AppProcessesOptions options)
-    : mount_(with_folder(std::move(mount))),
+    : mount_(std::move(mount)),
       title_(title_of(mount_)),
-      place_(mount_.prefix.empty() ? "/" : mount_.prefix),
       servers_(std::move(servers)),
       loop_(std::move(loop)),
-      options_(std::move(options)),
-      host_environment_(environment_of_host()),
+      exe_(std::move(options.exe)),
+      metrics_(std::move(options.metrics)),
+      planner_(mount_, {std::move(options.extra_environment), std::move(options.python_path),
+                        std::move(options.socket_parent)}),
       slots_(std::max(1u, mount_.app.processes)),
       timer_(loop_->timers(), *this) {}
 
@@ -149,64 +73,23 @@ void ProcessSet::start() {
   for (std::size_t slot = 0; slot < slots_.size() && !has_failed_; ++slot) {
     start_in(slot, Role::kCurrent);
   }
+  if (!planner_.interpreter().empty()) {
+    log_interpreter(*loop_, title_, planner_.interpreter());
+  }
   if (mount_.app.max_memory != 0 || mount_.app.max_requests != 0) {
     recycle_check_at_ = loop_->clock().now() + kRecycleCheck;
   }
   arm();
 }
 
-Result<AppStart> ProcessSet::plan_start() {
-  const mount::AppSpec& app = mount_.app;
-  if (!folder_) {
-    auto folder = SocketFolder::create(options_.socket_parent);
-    if (!folder.ok()) return std::move(folder).take_status();
-    folder_ = *std::move(folder);
-  }
-  auto socket = folder_->fresh();
-  if (!socket.ok()) return std::move(socket).take_status();
-  CommandInput input{
-      {}, *socket, 0, host_environment_, options_.extra_environment, options_.python_path};
-  if (takes_port(app)) {
-    auto port = find_free_port();
-    if (!port.ok()) return std::move(port).take_status();
-    input.port = *port;
-  }
-  std::string path = value_of(app.environment, "PATH");
-  if (path.empty()) path = value_of(host_environment_, "PATH");
-  if (app.kind != mount::AppKind::kHttp) {
-    auto interpreter = find_interpreter(app, path);
-    if (!interpreter.ok()) return std::move(interpreter).take_status();
-    input.interpreter = *std::move(interpreter);
-  }
-  AppCommand command = command_for(mount_, input);
-  if (command.arguments.empty()) {
-    return Status(BENTO_INVALID_ARGUMENT, "there is no command to start it with");
-  }
-  auto program = find_program(command.arguments.front(), path, app.folder);
-  if (!program.ok()) return std::move(program).take_status();
-  interpreter_ = input.interpreter;
-
-  AppStart start;
-  start.message = {*std::move(program), std::move(command.arguments), {},
-                   app.folder,          *std::move(socket),           app.stop_timeout};
-  for (const auto& [name, value] : command.environment) {
-    start.message.environment.push_back(name + "=" + value);
-  }
-  start.stream = "mount " + place_;
-  start.addresses = std::move(command.addresses);
-  start.ready_target = std::move(command.ready_target);
-  start.start_timeout = app.start_timeout;
-  return start;
-}
-
 void ProcessSet::start_in(std::size_t slot, Role role) {
   slots_[slot].start_at = kNoDeadline;
-  auto plan = plan_start();
+  auto plan = planner_.plan();
   Status status = plan.status();
   if (plan.ok()) {
     all_.push_back(std::make_unique<Running>(*this, slot, role, *std::move(plan)));
     Running& running = *all_.back();
-    status = running.process.start(options_.exe);
+    status = running.process.start(exe_);
     if (status.ok()) {
       (role == Role::kCurrent ? slots_[slot].current : slots_[slot].successor) = &running;
       return;
@@ -220,16 +103,14 @@ void ProcessSet::on_ready(Running& running) {
   if (is_stopping_) return;
   Slot& slot = slots_[running.slot];
   running.server = servers_->add(running.process.address());
-  log_info(title_ + ": a process is ready",
-           {{"pid", running.process.pid()},
-            {"seconds", in_seconds(running.process.start_time())},
-            {"program", interpreter_.empty() ? mount_.app.command.front() : interpreter_}});
+  log_info(title_ + ": a process is ready after " + in_seconds(running.process.start_time()),
+           {{"pid", running.process.pid()}});
   if (running.role == Role::kSuccessor) {
     if (slot.current != nullptr) retire(*slot.current);
     slot.successor = nullptr;
     running.role = Role::kCurrent;
     slot.current = &running;
-    if (options_.metrics.restarted) options_.metrics.restarted(slot.recycle_reason);
+    if (metrics_.restarted) metrics_.restarted(slot.recycle_reason);
   }
   update();
   arm();
@@ -250,7 +131,7 @@ void ProcessSet::on_ended(Running& running, const AppEnd& end) {
 void ProcessSet::on_failed(std::size_t index, Role role, const AppEnd& end) {
   Slot& slot = slots_[index];
   const TimePoint now = loop_->clock().now();
-  const std::string message = title_ + ": " + with_last_lines(end);
+  const std::string message = title_ + ": " + whole_story(end);
   slot.last_end = end.why;
   if (!was_warm_) {
     has_failed_ = true;
@@ -259,15 +140,21 @@ void ProcessSet::on_failed(std::size_t index, Role role, const AppEnd& end) {
     return update();
   }
   const Duration delay = slot.policy.next({end.served, end.exit_code});
-  if (role == Role::kSuccessor && slot.current != nullptr) {
+  if (role == Role::kCurrent && slot.successor != nullptr) {  // it is on its way already
+    slot.current = std::exchange(slot.successor, nullptr);
+    slot.current->role = Role::kCurrent;
+    log_error(message + "; its successor is starting");
+    if (metrics_.restarted) metrics_.restarted(end.reason);
+    return;
+  }
+  if (role == Role::kSuccessor) {
     slot.recycle_at = now + delay;
-    log_warning(message + "; the process that it was to replace goes on",
-                {{"again_in", in_seconds(delay)}});
+    log_warning(message + "; the process that it was to replace goes on");
     return;
   }
   slot.start_at = now + delay;
   slot.restart_reason = end.reason;
-  log_error(message, {{"again_in", in_seconds(delay)}});
+  log_error(message + "; it starts again in " + in_seconds(delay));
 }
 
 void ProcessSet::on_gone(Running& running) {
@@ -277,7 +164,7 @@ void ProcessSet::on_gone(Running& running) {
 void ProcessSet::erase(const Running* which) {
   std::erase_if(all_, [&](const auto& each) { return each.get() == which; });
   if (is_stopping_ && all_.empty()) {
-    folder_.reset();
+    planner_.finish();
     timer_.clear();
     summary_.set_gone();
     self_.reset();
@@ -329,7 +216,7 @@ void ProcessSet::on_timer() {
   for (std::size_t slot = 0; slot < slots_.size(); ++slot) {
     if (slots_[slot].start_at > now) continue;
     log_info(title_ + ": a process is started again", {{"reason", slots_[slot].restart_reason}});
-    if (options_.metrics.restarted) options_.metrics.restarted(slots_[slot].restart_reason);
+    if (metrics_.restarted) metrics_.restarted(slots_[slot].restart_reason);
     start_in(slot, Role::kCurrent);
     update();
   }
@@ -405,28 +292,27 @@ std::string ProcessSet::why_down(TimePoint now, Duration& retry_after) const {
     next = std::min(next, slot.current != nullptr ? now : slot.start_at);
   }
   if (why.empty()) return "it is starting";
+  if (has_failed_ || next == kNoDeadline) return why;
   if (next <= now) return why + "; it is starting again";
-  if (next == kNoDeadline) return why;
   retry_after = std::max<Duration>(next - now, retry_after);
   return why + "; it starts again in " + in_seconds(next - now);
 }
 
 void ProcessSet::update() {
   const std::size_t ready = ready_count();
-  if (options_.metrics.up) options_.metrics.up(ready);
+  if (metrics_.up) metrics_.up(ready);
   Duration retry_after{};
   const std::string why = why_down(loop_->clock().now(), retry_after);
   if (ready == 0) {
-    servers_->set_reason("the app at " + place_ + " is not running: " + why, retry_after);
+    servers_->set_reason("the app at " + place_of(mount_) + " is not running: " + why, retry_after);
   }
   if (ready == slots_.size()) was_warm_ = true;
-  const bool has_ended = std::any_of(slots_.begin(), slots_.end(), [](const Slot& slot) {
-    return slot.current == nullptr && !slot.last_end.empty();
-  });
-  if (ready == slots_.size() || !(has_ended || is_stopping_)) {
-    return summary_.set_warm(ready == slots_.size());
-  }
-  summary_.set_warm(Status(BENTO_UNAVAILABLE, title_ + ": " + why));
+  const bool is_down = was_warm_ || has_failed_ || is_stopping_;
+  const Status status(BENTO_UNAVAILABLE, title_ + ": " + why);
+  summary_.set(ready == slots_.size() ? Result<bool>(true)
+               : is_down              ? Result<bool>(status)
+                                      : Result<bool>(false),
+               ready > 0 ? Status() : status);
 }
 
 }  // namespace bentohost::upstream

@@ -15,35 +15,16 @@
 #include "base/clock.h"
 #include "base/loop/event_loop.h"
 #include "base/loop/timer_queue.h"
-#include "base/mutex.h"
 #include "base/status.h"
 #include "mount/app_spec.h"
 #include "upstream/process/app_process.h"
 #include "upstream/process/app_processes.h"
-#include "upstream/process/restart_policy.h"
 #include "upstream/process/app_servers.h"
-#include "upstream/process/socket_folder.h"
+#include "upstream/process/process_summary.h"
+#include "upstream/process/restart_policy.h"
+#include "upstream/process/start_planner.h"
 
 namespace bentohost::upstream {
-
-// What others want to know. Any thread.
-class ProcessSummary {
- public:
-  Result<bool> is_warm() const;
-  Status first_failure() const;
-  void wait_until_gone(TimePoint when);
-
-  void set_warm(Result<bool> warm);
-  void fail_first_start(Status why);
-  void set_gone();
-
- private:
-  mutable Mutex mutex_;
-  CondVar changed_;
-  Result<bool> warm_ BENTO_GUARDED_BY(mutex_) = false;
-  Status first_failure_ BENTO_GUARDED_BY(mutex_);
-  bool is_gone_ BENTO_GUARDED_BY(mutex_) = false;
-};
 
 class ProcessSet final : private Timer::Owner, public std::enable_shared_from_this<ProcessSet> {
  public:
@@ -79,7 +60,6 @@ class ProcessSet final : private Timer::Owner, public std::enable_shared_from_th
   void on_timer() override;
   void arm();
 
-  Result<AppStart> plan_start();
   void start_in(std::size_t slot, Role role);
   void on_ready(Running& running);
   void on_ended(Running& running, const AppEnd& end);
@@ -96,17 +76,15 @@ class ProcessSet final : private Timer::Owner, public std::enable_shared_from_th
 
   const mount::Mount mount_;
   const std::string title_;  // "mount /old (wsgi:flask_app:app)"
-  const std::string place_;  // "/old"
   const std::shared_ptr<AppServers> servers_;
   const std::shared_ptr<EventLoop> loop_;
-  const AppProcessesOptions options_;
-  const Variables host_environment_;
+  const std::string exe_;
+  const ProcessMetrics metrics_;
 
   ProcessSummary summary_;
-  std::optional<SocketFolder> folder_;
+  StartPlanner planner_;
   std::vector<Slot> slots_;
   std::vector<std::unique_ptr<Running>> all_;
-  std::string interpreter_;  // as found for the last start
   bool was_warm_ = false, has_failed_ = false, is_stopping_ = false;
   TimePoint kill_at_ = kNoDeadline, give_up_at_ = kNoDeadline, recycle_check_at_ = kNoDeadline;
   std::uint64_t next_id_ = 1;

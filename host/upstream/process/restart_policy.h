@@ -31,19 +31,19 @@ class RestartPolicy {
 
   // How long to wait before the next start.
   Duration next(const End& end) {
-    if (end.served >= kStable) failures_ = 0;
+    if (end.served >= kStable) failures_ = waits_ = 0;
     ++failures_;
     if (end.exit_code == kConfigurationError) return kUseless;
     if (is_circuit_open()) return kOpenCircuit;
     // The first death of one that has served: perhaps a single bad request.
     if (end.served.has_value() && failures_ == 1) return Duration::zero();
-    const Duration delay = kFirst * (1u << std::min(failures_ - 1, 10u));
+    const Duration delay = kFirst * (1u << std::min(waits_++, 10u));
     return std::min(delay, kLongest);
   }
   bool is_circuit_open() const { return failures_ >= kFailuresToOpen; }
 
  private:
-  unsigned failures_ = 0;  // in a row
+  unsigned failures_ = 0, waits_ = 0;  // in a row
 };
 
 }  // namespace bentohost::upstream

@@ -32,7 +32,8 @@ class AsyncConnection(asyncio.Protocol):
         self._is_paused = False
         self._buffer = bytearray()  # of a frame that has not come whole
         self._needed = 0
-        self._greeting: "asyncio.Future[float]" = loop.create_future()
+        self.max_frame = 0
+        self._greeting: "asyncio.Future[Tuple[float, int]]" = loop.create_future()
 
     @classmethod
     async def open(cls, path: str, token: str, wait: float) -> "AsyncConnection":
@@ -55,7 +56,7 @@ class AsyncConnection(asyncio.Protocol):
         try:
             await loop.create_unix_connection(lambda: self, sock=sock)
             self._transport.write(hello(token, client_name()))
-            await asyncio.wait_for(self._greeting, _HELLO_TIMEOUT)
+            _, self.max_frame = await asyncio.wait_for(self._greeting, _HELLO_TIMEOUT)
         except RunnerError:
             self.close()
             raise

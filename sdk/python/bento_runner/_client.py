@@ -1,4 +1,4 @@
-"""Client, Runner, Method: what users see."""
+"""Client: the connections to a host, and how a call is made and made again. Runner, Method: what users see of it."""
 from __future__ import annotations
 
 import asyncio
@@ -88,13 +88,14 @@ class Client:
                  connect_timeout: float = _CONNECT_TIMEOUT) -> None:
         if arrays not in (None, "numpy", "tensor", "list"):
             raise ValueError(f"arrays is \"numpy\", \"tensor\" or \"list\", not {arrays!r}")
+        if arrays == "numpy" and not has_numpy():
+            raise ImportError("arrays=\"numpy\", but NumPy is not installed")
         if path is not None and path.startswith("unix:"):
             path = path[len("unix:"):]
         self._path, self._token, self._arrays = path, token, arrays
         self._connect_timeout = connect_timeout
         self._was_connected = False
         self._threads = threading.local()
-        self._lock = threading.Lock()
         self._loops: Dict[asyncio.AbstractEventLoop, AsyncConnection] = {}
         self._opening: Dict[asyncio.AbstractEventLoop, "asyncio.Task[AsyncConnection]"] = {}
         self._pid = os.getpid()
@@ -130,8 +131,6 @@ class Client:
     def arrays(self) -> str:
         if self._arrays is None:
             self._arrays = "numpy" if has_numpy() else "tensor"
-        elif self._arrays == "numpy" and not has_numpy():
-            raise ImportError("arrays=\"numpy\", but NumPy is not installed")
         return self._arrays
 
     def _address(self) -> Tuple[str, str]:
@@ -164,14 +163,15 @@ class Client:
         return connection
 
     def _exchange(self, make: Any, until: Optional[float], target: Optional[Target]) -> Any:
-        """`make(id, milliseconds)` gives the parts of the frame."""
+        """`make(id, milliseconds, max_frame)` gives the parts of the frame."""
         attempts = 0
         while True:
             attempts += 1
             seconds = _left(until)
             connection = self._connection(seconds)
             try:
-                header, body = connection.exchange(make(connection.next_id(), _milliseconds(seconds)), seconds)
+                parts = make(connection.next_id(), _milliseconds(seconds), connection.max_frame)
+                header, body = connection.exchange(parts, seconds)
                 if header[2] != ERROR:
                     return decode_result(body, self.arrays)
                 error = error_in(body, header[5])
@@ -204,7 +204,7 @@ class Client:
         return self._spec_of(target).get("idempotent", False)
 
     def _list(self, timeout: Optional[float]) -> Dict[str, Any]:
-        listing = self._exchange(lambda id, _: [frame(LIST, id)], _until(timeout), None)
+        listing = self._exchange(lambda id, *_: [frame(LIST, id)], _until(timeout), None)
         self._keep(listing)
         return listing
 
@@ -220,8 +220,8 @@ class Client:
         request_id = _context.request_id.get()
         try:
             inputs = _encode(args, kwargs, spec)
-            return self._exchange(lambda id, milliseconds: target.call(id, milliseconds, request_id, inputs), until,
-                                  target)
+            return self._exchange(
+                lambda id, milliseconds, most: target.call(id, milliseconds, request_id, inputs, most), until, target)
         except InvalidInput:
             # The service may have been reloaded, and declare other inputs now.
             if not needs_spec:
@@ -235,20 +235,19 @@ class Client:
 
     async def _async_connection(self, loop: asyncio.AbstractEventLoop, seconds: Optional[float]) -> AsyncConnection:
         """Callers that come meanwhile share one attempt, which outlives any of them."""
-        task = self._opening.get(loop)
+        task = self._opening.get(loop) if self._pid == os.getpid() else None
         if task is None or task.done():
+            self._forget_closed_loops()
             path, token = self._address()
-            with self._lock:
-                self._forget_closed_loops()
-            task = loop.create_task(AsyncConnection.open(path, token, self._wait(None)))
-            self._opening[loop] = task
+            task = self._opening[loop] = loop.create_task(self._open(loop, path, token))
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())  # it may interest nobody
         try:
-            connection = await asyncio.wait_for(asyncio.shield(task), seconds)
+            return await asyncio.wait_for(asyncio.shield(task), seconds)
         except asyncio.TimeoutError:
             raise DeadlineExceeded("there was no connection to the host in time") from None
-        finally:
-            if task.done():
-                self._opening.pop(loop, None)
+
+    async def _open(self, loop: asyncio.AbstractEventLoop, path: str, token: str) -> AsyncConnection:
+        connection = await AsyncConnection.open(path, token, self._wait(None))
         self._was_connected = True
         self._loops[loop] = connection
         return connection
@@ -256,10 +255,15 @@ class Client:
     def _forget_closed_loops(self) -> None:
         if self._pid != os.getpid():  # those of the parent are its own
             self._loops, self._opening, self._pid = {}, {}, os.getpid()
-        for loop in [loop for loop in self._loops if loop.is_closed()]:
-            self._loops.pop(loop).abandon()
-        for loop in [loop for loop in self._opening if loop.is_closed()]:
-            del self._opening[loop]
+        # Other threads have loops, too: list() and pop() are atomic.
+        for loop in list(self._loops):
+            if loop.is_closed():
+                connection = self._loops.pop(loop, None)
+                if connection is not None:
+                    connection.abandon()
+        for loop in list(self._opening):
+            if loop.is_closed():
+                self._opening.pop(loop, None)
 
     async def _async_exchange(self, make: Any, until: Optional[float], target: Optional[Target]) -> Any:
         loop = asyncio.get_running_loop()
@@ -273,8 +277,8 @@ class Client:
                 seconds = _left(until)
             id = connection.next_id()
             try:
-                return await connection.exchange(id, make(id, _milliseconds(seconds)), self._arrays or self.arrays,
-                                                 seconds)
+                parts = make(id, _milliseconds(seconds), connection.max_frame)
+                return await connection.exchange(id, parts, self._arrays or self.arrays, seconds)
             except (NotSent, NotBegun) as error:
                 if attempts == _ATTEMPTS:
                     raise Unavailable(getattr(error, "message", "the host closes its connections")) from None
@@ -290,7 +294,7 @@ class Client:
         return self._spec_of(target).get("idempotent", False)
 
     async def _async_list(self, timeout: Optional[float]) -> Dict[str, Any]:
-        listing = await self._async_exchange(lambda id, _: [frame(LIST, id)], _until(timeout), None)
+        listing = await self._async_exchange(lambda id, *_: [frame(LIST, id)], _until(timeout), None)
         self._keep(listing)
         return listing
 
@@ -309,8 +313,8 @@ class Client:
                 if connection is not None and connection.is_usable and connection.pid == os.getpid():
                     id = connection.next_id()
                     try:
-                        return await connection.begin(id, target.call(id, 0, request_id, inputs),
-                                                      self._arrays or self.arrays)
+                        parts = target.call(id, 0, request_id, inputs, connection.max_frame)
+                        return await connection.begin(id, parts, self._arrays or self.arrays)
                     except asyncio.CancelledError:
                         connection.cancel(id)
                         raise
@@ -320,7 +324,7 @@ class Client:
                         if not await self._async_is_idempotent(target, until):
                             raise
             return await self._async_exchange(
-                lambda id, milliseconds: target.call(id, milliseconds, request_id, inputs), until, target)
+                lambda id, milliseconds, most: target.call(id, milliseconds, request_id, inputs, most), until, target)
         except InvalidInput:
             if not needs_spec:
                 raise

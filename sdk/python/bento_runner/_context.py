@@ -4,7 +4,7 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import time
-from typing import Any, Callable, Dict, Iterable, Iterator, Optional
+from typing import Any, Callable, Dict, Iterable, Iterator, Optional, Tuple
 
 DEADLINE_HEADER = "X-Bento-Deadline-Ms"
 REQUEST_ID_HEADER = "X-Request-ID"
@@ -45,10 +45,13 @@ def scope_context(scope: Dict[str, Any]) -> "contextlib.AbstractContextManager[N
     return request_context(id, timeout)
 
 
+def _of_environ(environ: Dict[str, Any]) -> Tuple[str, Optional[float]]:
+    return environ.get("HTTP_X_REQUEST_ID", ""), _seconds(environ.get("HTTP_X_BENTO_DEADLINE_MS", ""))
+
+
 def environ_context(environ: Dict[str, Any]) -> "contextlib.AbstractContextManager[None]":
     """request_context() of a WSGI environ."""
-    return request_context(environ.get("HTTP_X_REQUEST_ID", ""),
-                           _seconds(environ.get("HTTP_X_BENTO_DEADLINE_MS", "")))
+    return request_context(*_of_environ(environ))
 
 
 class AsgiContext:
@@ -83,7 +86,9 @@ class WsgiContext:
 
     def __call__(self, environ: Dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         context = contextvars.copy_context()
-        context.run(environ_context(environ).__enter__)
+        id, timeout = _of_environ(environ)
+        context.run(request_id.set, id)
+        context.run(deadline.set, None if timeout is None else time.monotonic() + timeout)
         body = context.run(self.app, environ, start_response)
         if isinstance(body, (list, tuple)):
             return body

@@ -52,7 +52,8 @@ class Target:
     def __str__(self) -> str:
         return ".".join(filter(None, (self.service, self.runner, self.method)))
 
-    def call(self, id: int, milliseconds: int, request_id: str, inputs: Sequence[Encoded]) -> List[Any]:
+    def call(self, id: int, milliseconds: int, request_id: str, inputs: Sequence[Encoded],
+             max_frame: int) -> List[Any]:
         """The parts of a call's frame: bytes-like, for one write."""
         if request_id or milliseconds or len(inputs) != 1:
             head = self._head(milliseconds, request_id, len(inputs))
@@ -69,6 +70,9 @@ class Target:
             parts += (value_head, data)
             length += len(value_head) + size
             pad = padding(size)
+        if length + HEADER_SIZE > max_frame:
+            raise InvalidInput(f"the inputs of {self} have {length} bytes, more than the host takes in one call "
+                               f"({max_frame}, --max-body)", 413)
         parts[0] = HEADER.pack(MAGIC, VERSION, CALL, 0, id, 0, 0, length)
         if pad:
             parts.append(pad)

@@ -50,8 +50,8 @@ def cannot_connect(path: str, error: OSError) -> Unavailable:
     return Unavailable(f"no host can be reached at {path}: {error.strerror or error}")
 
 
-def greeting_in(kind: int, method: int, body: memoryview) -> float:
-    """The host's limit of a call in seconds, out of its answer to the hello."""
+def greeting_in(kind: int, method: int, body: memoryview) -> Tuple[float, int]:
+    """The host's limits out of its answer to the hello: seconds of a call, bytes of a frame."""
     if kind == ERROR:
         raise error_in(body, method)
     if kind != HELLO:
@@ -59,7 +59,7 @@ def greeting_in(kind: int, method: int, body: memoryview) -> float:
     greeting = json.loads(bytes(body))
     if greeting["protocol"] != PROTOCOL:
         raise NotOurs(f"the host speaks version {greeting['protocol']} of the protocol, not {PROTOCOL}")
-    return float(greeting["timeout"])
+    return float(greeting["timeout"]), int(greeting["max_frame"])
 
 
 class SyncConnection:
@@ -76,7 +76,7 @@ class SyncConnection:
             self._limit(10.0)
             self._socket.sendall(hello(token, client_name()))
             header, body = self._receive()
-            self.timeout = greeting_in(header[2], header[5], body)
+            self.timeout, self.max_frame = greeting_in(header[2], header[5], body)
         except RunnerError:
             self.close()
             raise
@@ -177,3 +177,8 @@ class SyncConnection:
 
     def close(self) -> None:
         self._socket.close()
+
+    def __del__(self) -> None:  # with its thread
+        sock = getattr(self, "_socket", None)
+        if sock is not None:
+            sock.close()

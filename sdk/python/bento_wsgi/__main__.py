@@ -49,6 +49,10 @@ def main():
         listener = listen(chosen.unix)
     except StartError as error:
         sys.exit(f"bento_wsgi: {error}")
+    # What the app asks of runners belongs to the request that it answers.
+    context = getattr(sys.modules.get("bento_runner"), "WsgiContext", None)
+    if context is not None:
+        app = context(app)
     # The modules stay: the collector need not walk them again and again.
     gc.collect()
     gc.freeze()

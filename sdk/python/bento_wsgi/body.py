@@ -181,7 +181,7 @@ class Input:
                 line = self._raw[self._at:end]
                 self._at = end + 2
                 return line
-            if len(self._raw) - self._at > _LONGEST_LINE:
+            if len(self._raw) - self._at > _LONGEST_LINE or self._raw.find(b"\n", self._at) >= 0:
                 self._refuse("a chunk's size is not followed by CRLF")
             self._raw, self._at = self._raw[self._at:] + self._receive(self._buffer), 0
 

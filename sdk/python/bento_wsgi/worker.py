@@ -82,6 +82,7 @@ class Worker:
     def run(self):
         """Serves until SIGTERM or SIGINT, and then until the requests in flight are answered. The main thread."""
         wake, waker = socket.socketpair()
+        wake.settimeout(None)
         waker.setblocking(False)
         signal.set_wakeup_fd(waker.fileno())  # also when another thread gets the signal
         for number in (signal.SIGTERM, signal.SIGINT):

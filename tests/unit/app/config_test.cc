@@ -6,8 +6,6 @@
 namespace bentohost::app {
 namespace {
 
-using namespace std::chrono_literals;
-
 TEST(ParsePlugin, SplitsThePrefixFromTheLibrary) {
   EXPECT_EQ((*parse_plugin("libx.so")).library, "libx.so");
   const auto mounted = parse_plugin("/a/b=./libx.so");

@@ -168,7 +168,7 @@ class ProcessesTest : public testing::Test {
 
   void start(mount::Mount mount, Variables extra = {}) {
     AppProcessesOptions options;
-    options.exe = TEST_GUARDIAN;
+    options.exe = TEST_HELPER;
     options.extra_environment = std::move(extra);
     options.socket_parent = folder_;
     options.metrics.restarted = [this](std::string_view reason) {

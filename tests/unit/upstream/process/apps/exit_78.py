@@ -1,0 +1,5 @@
+"""Says that its configuration is wrong (EX_CONFIG)."""
+
+import sys
+
+sys.exit(78)
