@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <bento/bento.hpp>
+
 #include "plugin/description.h"
 
 namespace bentohost::plugin {
@@ -76,6 +78,58 @@ TEST_F(MountTest, ReadsPrograms) {
   EXPECT_EQ(spec->program->start_timeout, std::chrono::milliseconds(1500));
   EXPECT_EQ(spec->folder, "") << "that of files";
   EXPECT_TRUE(describe("/", R"({"kind":"http","command":["node","server.js"]})")->program);
+}
+
+TEST_F(MountTest, ReadsEachOptionThatTheSdkWrites) {
+  using namespace std::chrono_literals;
+  bento::Service svc;
+  bento::MountOptions options{.folder = "web",
+                              .environment = {{"A", "b"}},
+                              .interpreter = "venv/bin/python",
+                              .processes = 2,
+                              .start_timeout = 10s,
+                              .stop_timeout = 250ms,
+                              .ready_path = "/health",
+                              .max_memory = std::uint64_t{3} << 30,
+                              .max_requests = 1000,
+                              .max_connections = 10,
+                              .max_queue = 20,
+                              .connect_timeout = 1s,
+                              .send_timeout = 2s,
+                              .read_timeout = 3s,
+                              .tunnel_timeout = 4s,
+                              .prefix_cookies = true};
+  svc.name("all").mount_asgi("/a", "a:b", options);
+  options.tunnel_timeout.reset();
+  options.threads = 8;
+  options.server = bento::WsgiServer::kGunicorn;
+  svc.mount_wsgi("/b", "a:b", options).mount_process("/c", {"node", "server.js"});
+  const auto spec = plugin::describe(svc.abi());
+  ASSERT_TRUE(spec.ok()) << spec.status().message();
+  ASSERT_EQ(spec->mounts.size(), 3u);
+  const mount::AppSpec& app = *spec->mounts[0].program;
+  EXPECT_EQ(app.kind, mount::AppKind::kAsgi);
+  EXPECT_EQ(app.app, "a:b");
+  EXPECT_EQ(app.folder, "web");
+  EXPECT_EQ(app.environment[0].second, "b");
+  EXPECT_EQ(app.interpreter, "venv/bin/python");
+  EXPECT_EQ(app.processes, 2u);
+  EXPECT_EQ(app.start_timeout, 10s);
+  EXPECT_EQ(app.stop_timeout, 250ms);
+  EXPECT_EQ(app.ready_path, "/health");
+  EXPECT_EQ(app.max_memory, std::uint64_t{3} << 30);
+  EXPECT_EQ(app.max_requests, 1000u);
+  EXPECT_EQ(app.max_connections, 10u);
+  EXPECT_EQ(app.max_queue, 20u);
+  EXPECT_EQ(app.connect_timeout, 1s);
+  EXPECT_EQ(app.send_timeout, 2s);
+  EXPECT_EQ(app.read_timeout, 3s);
+  EXPECT_EQ(app.tunnel_timeout, 4s);
+  EXPECT_TRUE(app.prefixes_cookies);
+  EXPECT_EQ(spec->mounts[1].program->kind, mount::AppKind::kWsgiGunicorn);
+  EXPECT_EQ(spec->mounts[1].program->threads, 8u);
+  EXPECT_EQ(spec->mounts[2].program->command, (std::vector<std::string>{"node", "server.js"}));
+  EXPECT_EQ(spec->mounts[2].program->start_timeout, mount::AppSpec().start_timeout);
 }
 
 TEST_F(MountTest, RefusesProgramsThatAreNone) {
