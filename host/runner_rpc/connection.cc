@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "json/json.h"
+#include "plugin/io_check.h"
 #include "runner_rpc/directory.h"
 #include "service/live_service.h"
 
@@ -34,6 +35,12 @@ std::string text_of(const rapidjson::Value& object, const char* key) {
   const auto found = object.FindMember(key);
   if (found == object.MemberEnd() || !found->value.IsString()) return {};
   return {found->value.GetString(), found->value.GetStringLength()};
+}
+
+// The media type of bytes that come without one.
+std::string_view declared_type(const plugin::IoSpec& out) {
+  if (out.descriptor == "text") return "text/plain";
+  return plugin::is_media_pattern(out.mime) ? std::string_view() : std::string_view(out.mime);
 }
 
 }  // namespace
@@ -315,7 +322,7 @@ void Connection::on_list(std::uint64_t id) {
   value.kind = BENTO_JSON;
   value.bytes = {text.data(), text.size()};
   const MutexLock lock(mutex_);
-  write_result(id, {&value, 1});
+  write_result(id, {&value, 1}, {});
 }
 
 void Connection::give_up(const Status& why) {
@@ -345,7 +352,7 @@ void Connection::complete(const PendingPtr& pending, const runner::CallResult& r
   if (calls_.erase(pending->id) != 0) input_bytes_ -= pending->bytes;
   if (is_wanted && !is_closed_) {
     if (result.status.ok()) {
-      write_result(pending->id, result.values);
+      write_result(pending->id, result.values, declared_type(pending->target.spec().out));
     } else {
       write_error(pending->id, result.status);
     }
@@ -353,14 +360,17 @@ void Connection::complete(const PendingPtr& pending, const runner::CallResult& r
   resume_if_roomy_locked();
 }
 
-void Connection::write_result(std::uint64_t id, std::span<const bento_value> values) {
+void Connection::write_result(std::uint64_t id, std::span<const bento_value> values,
+                              std::string_view type) {
   wire::FrameWriter writer(out_, wire::FrameType::kResult, id, 0);
   writer.value_count(static_cast<std::uint32_t>(values.size()));
   Status bad;
   for (const bento_value& value : values) {
     bad = wire::check_value(value);
     if (!bad.ok()) break;
-    writer.value(value);
+    bento_value typed = value;
+    if (value.kind == BENTO_BYTES && value.mime.len == 0) typed.mime = to_bento(type);
+    writer.value(typed);
   }
   if (writer.finish()) return schedule_flush_locked();
   write_error(id, bad.ok() ? Status(BENTO_INTERNAL, "the result is too large for a frame")

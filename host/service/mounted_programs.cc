@@ -59,25 +59,6 @@ std::vector<prometheus::Counter*> outcome_counters(observe::Metrics& metrics,
   return counters;
 }
 
-// How the processes tell the proxy where they are.
-class Servers final : public upstream::AppServers {
- public:
-  explicit Servers(std::shared_ptr<upstream::Upstream> upstream) : upstream_(std::move(upstream)) {}
-
-  ServerId add(std::string address) override { return upstream_->add(std::move(address)); }
-  void retire(ServerId server, std::function<void()> drained) override {
-    upstream_->retire(server, std::move(drained));
-  }
-  void remove(ServerId server) override { upstream_->remove(server); }
-  void set_reason(std::string reason, Duration retry_after) override {
-    upstream_->set_reason(std::move(reason), retry_after);
-  }
-  std::uint64_t served(ServerId server) const override { return upstream_->served(server); }
-
- private:
-  const std::shared_ptr<upstream::Upstream> upstream_;
-};
-
 }  // namespace
 
 MountedPrograms::MountedPrograms(std::vector<mount::Mount> mounts) {
@@ -117,8 +98,9 @@ void MountedPrograms::start(const std::string& service, const ProgramOptions& op
                              },
                          .up = [its](std::size_t up) { its.up->Set(static_cast<double>(up)); }};
     program.processes = std::make_unique<upstream::AppProcesses>(
-        program.mount, std::make_shared<Servers>(program.upstream), deps.launcher,
-        std::move(processes));
+        program.mount,
+        std::make_shared<upstream::AppServersOf<upstream::Upstream>>(program.upstream),
+        deps.launcher, std::move(processes));
     program.processes->start();
   }
 }

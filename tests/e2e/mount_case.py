@@ -1,4 +1,5 @@
 """Hosts with mounted programs: the apps in apps/, and the Python that has their packages."""
+import socket
 import subprocess
 from pathlib import Path
 
@@ -19,6 +20,18 @@ def has(*modules):
 HAS_FASTAPI = has("fastapi", "uvicorn", "websockets")
 HAS_FLASK = has("flask")
 HAS_GUNICORN = has("flask", "gunicorn")
+
+MIB = 1 << 20
+
+
+def raw(host, request, seconds=30):
+    """All bytes that come back for these, until the connection ends."""
+    with socket.create_connection(("127.0.0.1", host.port), timeout=seconds * SLOW) as connection:
+        connection.sendall(request)
+        answer = b""
+        while piece := connection.recv(65536):
+            answer += piece
+        return answer
 
 
 class MountCase(HostTest):

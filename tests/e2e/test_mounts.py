@@ -1,7 +1,6 @@
 """Mounted programs: real FastAPI and Flask apps beside the APIs, and a server that misbehaves."""
 import http.client
 import json
-import re
 import socket
 import subprocess
 import threading
@@ -9,19 +8,7 @@ import time
 import unittest
 
 from harness import AT_ONCE, BUILD, LAB, SLOW, eventually, in_parallel, is_alive, main
-from mount_case import APPS, HAS_FASTAPI, HAS_FLASK, HAS_GUNICORN, PYTHON, MountCase
-
-MIB = 1 << 20
-
-
-def raw(host, request, seconds=30):
-    """All bytes that come back for these, until the connection ends."""
-    with socket.create_connection(("127.0.0.1", host.port), timeout=seconds * SLOW) as connection:
-        connection.sendall(request)
-        answer = b""
-        while piece := connection.recv(65536):
-            answer += piece
-        return answer
+from mount_case import APPS, HAS_FASTAPI, HAS_FLASK, HAS_GUNICORN, MIB, PYTHON, MountCase, raw
 
 
 def headers_of(reply):
@@ -335,97 +322,6 @@ class Gunicorn(Wsgi):
 
 
 del Wsgi
-
-
-class Faulty(MountCase):
-    """What a server may do wrong, or in an unusual way."""
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.shared = None
-
-    def ask(self, path):
-        if type(self).shared is None:
-            type(self).shared = self.faulty()
-            type(self).addClassCleanup(type(self).shared.stop)
-        return type(self).shared.get(path)
-
-    def _stop(self, host):
-        if host is not type(self).shared:
-            super()._stop(host)
-
-    def test_nonsense_is_502(self):
-        for path in ("/garbage", "/http09", "/lengths", "/huge", "/fold", "/name", "/closes"):
-            with self.subTest(path):
-                reply = self.ask(path)
-                self.assertEqual((reply.status, reply.header("content-type")), (502, "application/problem+json"))
-                self.assertEqual(self.ask("/").body, b"ok")
-
-    def test_unusual_answers_are_read(self):
-        for path in ("/hints", "/continue", "/trailers", "/both", "/bytes", "/extra", "/hop", "/server"):
-            with self.subTest(path):
-                reply = self.ask(path)
-                self.assertEqual((reply.status, reply.body), (200, b"ok"))
-        self.assertEqual(self.ask("/toclose").body, b"until the end")
-        self.assertEqual(self.ask("/notmodified").status, 304)
-        self.assertEqual(self.ask("/none").status, 204)
-
-    def test_bytes_after_a_response_are_never_the_next_one(self):
-        for _ in range(3):
-            self.assertEqual(self.ask("/extra").body, b"ok")
-            self.assertEqual(self.ask("/").body, b"ok")
-
-    def test_hop_by_hop_headers_stay_behind(self):
-        names = {name.lower() for name, _ in self.ask("/hop").headers}
-        self.assertFalse(names & {"x-hop", "keep-alive", "upgrade"})
-        self.assertIn("x-end", names)
-        self.assertEqual(self.ask("/server").header("server"), "bentohost")
-        self.assertNotEqual(self.ask("/server").header("date"), "yesterday")
-
-    def test_a_body_that_ends_too_soon_is_cut(self):
-        for path in (b"/dies", b"/diesinchunks", b"/chunk"):
-            with self.subTest(path):
-                self.ask("/")
-                answer = raw(type(self).shared, b"GET " + path + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-                self.assertNotIn(b"0\r\n\r\n", answer)
-                length = re.search(rb"Content-Length: (\d+)", answer)
-                body = answer.partition(b"\r\n\r\n")[2]
-                self.assertTrue(length is None or len(body) < int(length[1]) or b" 502 " in answer, answer)
-
-    def test_connections_are_kept(self):
-        numbers = [int(self.ask("/number").body) for _ in range(5)]
-        self.assertGreater(max(numbers), 1)
-
-    def test_a_stale_connection_is_noticed(self):
-        for _ in range(20):
-            self.assertEqual(self.ask("/once").status, 200)
-            time.sleep(0.06)
-            self.assertEqual(self.ask("/").status, 200)
-
-    def test_what_is_sent(self):
-        self.ask("/")
-        answer = raw(type(self).shared, b"POST /head HTTP/1.1\r\nHost: me\r\nTransfer-Encoding: chunked\r\n"
-                     b"X_Under: 1\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n3\r\nabc\r\n0\r\n\r\n")
-        sent = answer.rpartition(b"\r\n\r\nPOST ")[2]
-        self.assertTrue(sent.startswith(b"/head HTTP/1.1\r\n"), answer)
-        self.assertIn(b"host: me\r\n", sent.lower())
-        for absent in (b"x_under", b"expect:"):
-            self.assertNotIn(absent, sent.lower())
-
-    def test_a_silent_server_times_out(self):
-        host = self.faulty("--mount-set", "/.read_timeout=0.3")
-        reply = host.get("/silent")
-        self.assertEqual((reply.status, reply.header("content-type")), (504, "application/problem+json"))
-        self.assertEqual(host.get("/").body, b"ok")
-
-    def test_through_every_layer(self):
-        """TLS, and middleware in hooks and in threads, around the program."""
-        for middleware in ("gzip", "cors", "trusted_host", "request_timeout"):
-            host = self.faulty("--use", middleware)
-            self.assertEqual(host.get("/").body, b"ok")
-            self.assertEqual(host.get("/garbage").status, 502)
-            self.assertEqual(host.get("/toclose").body, b"until the end")
 
 
 class StartFailures(MountCase):

@@ -78,6 +78,25 @@ void check_values(const DecodedValues& decoded, FrameType type) {
   }
 }
 
+void check_named_call(const CallTarget& target, const DecodedValues& decoded) {
+  AlignedBuffer out;
+  FrameWriter frame(out, FrameType::kNamedCall, 1, 0);
+  frame.target(target, static_cast<std::uint32_t>(decoded.values.size()));
+  for (const bento_value& value : decoded.values) frame.value(value);
+  require(frame.finish());
+
+  const auto body = std::span(out).subspan(kHeaderSize, decode_header(out)->body_length);
+  CallTarget again;
+  DecodedValues values;
+  require(decode_named_call(body, again, values).ok());
+  require(again.service == target.service && again.runner == target.runner &&
+          again.method == target.method && again.request_id == target.request_id &&
+          again.deadline_ms == target.deadline_ms && values.values.size() == decoded.values.size());
+  for (std::size_t i = 0; i < values.values.size(); ++i) {
+    require(same(values.values[i], decoded.values[i]));
+  }
+}
+
 void check_error(std::span<const char> body) {
   const Status status = decode_error(body);
   require(!status.ok());
@@ -96,6 +115,8 @@ void check_body(std::span<const char> bytes) {
   DecodedValues decoded;
   if (decode_call(body, decoded).ok()) check_values(decoded, FrameType::kCall);
   if (decode_result(body, decoded).ok()) check_values(decoded, FrameType::kResult);
+  CallTarget target;
+  if (decode_named_call(body, target, decoded).ok()) check_named_call(target, decoded);
   check_error(body);
 }
 

@@ -45,6 +45,17 @@ AlignedBuffer result(const std::vector<Value>& values) {
   return out;
 }
 
+AlignedBuffer named_call(const CallTarget& target, const std::vector<Value>& values) {
+  AlignedBuffer out;
+  FrameWriter frame(out, FrameType::kNamedCall, 7, 0);
+  frame.target(target, static_cast<std::uint32_t>(values.size()));
+  for (const Value& value : values) frame.value(value.view());
+  frame.finish();
+  FrameWriter(out, FrameType::kCancel, 7, 0).finish();
+  FrameWriter(out, FrameType::kList, 8, 0).finish();
+  return out;
+}
+
 AlignedBuffer conversation() {
   AlignedBuffer out;
   FrameWriter hello(out, FrameType::kHello, 0, 0);
@@ -75,6 +86,9 @@ bool write_all(const std::filesystem::path& folder) {
          write(folder / "result_no_rows", result({make_tensor(BENTO_I64, {0, 3}, "")})) &&
          write(folder / "result_dims",
                result({make_tensor(BENTO_BOOL, {2, 1, 3, 1, 2}, "mask")})) &&
+         write(folder / "named_call",
+               named_call({"iris_classifier", "iris_clf", "predict", "7", 500},
+                          {make_tensor(BENTO_F64, {1, 4}, "x"), json})) &&
          write(folder / "conversation", conversation());
 }
 

@@ -112,7 +112,7 @@ class Flask(WorkerTest):
         as_json = [("Content-Type", "application/json")]
         self.assertEqual(self.json("/old/echo", "POST", headers=as_json, body=b'{"a": [1, 2]}'), {"json": {"a": [1, 2]}})
         self.assertEqual(self.worker.ask("/old/echo", "POST", headers=as_json, body=b"{").status, 400)
-        self.assertEqual(self.worker.ask("/old/echo", "POST", body=b"{}").status, 415 if flask.__version__ > "2.1" else 400)
+        self.assertIn(self.worker.ask("/old/echo", "POST", body=b"{}").status, (400, 415))  # by Flask's version
         self.assertEqual(self.json("/old/form", "POST", body=b"a=1&b=%C3%A9",
                                    headers=[("Content-Type", "application/x-www-form-urlencoded")]),
                          {"form": {"a": "1", "b": "\xe9"}, "files": {}})
@@ -131,7 +131,7 @@ class Flask(WorkerTest):
             reply = connection.ask("/old/stream?name=x").reply()
             self.assertEqual((reply.text, reply.header("transfer-encoding")),
                              ("row 0 of x\nrow 1 of x\nrow 2 of x\n", "chunked"))
-            self.assertTrue(connection.can_be_used())
+            self.assertTrue(connection.can_be_used("/old/"))
             self.assertFalse(connection.ask("/old/broken-stream").reply().is_whole)
         self.assertIn("RuntimeError: in mid-stream", self.worker.stderr())
 
@@ -147,7 +147,7 @@ class Flask(WorkerTest):
             head = connection.ask("/old/file", "HEAD").reply(is_head=True)
             self.assertEqual(head.header("content-length"), str(len(DATA)))
             self.assertEqual(connection.ask("/old/memory").reply().body, b"in memory")
-            self.assertTrue(connection.can_be_used())
+            self.assertTrue(connection.can_be_used("/old/"))
 
     def test_its_own_error_pages_pass(self):
         for target, status, text in (("/old/none", 404, "Not Found"), ("/old/fails", 500, "Internal Server Error"),

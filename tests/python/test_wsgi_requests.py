@@ -1,5 +1,7 @@
 """bento_wsgi: what becomes of a request's head."""
 import json
+import random
+import socket
 import unittest
 
 from wsgi_worker import WorkerTest
@@ -7,6 +9,7 @@ from wsgi_worker import WorkerTest
 ENVIRON = """
     import json
     def app(environ, start_response):
+        environ["wsgi.input"].read()
         plain = {key: value for key, value in environ.items() if isinstance(value, (str, bool, tuple))}
         data = json.dumps(plain).encode()
         start_response("200 OK", [("Content-Type", "application/json")])
@@ -162,6 +165,32 @@ class Heads(WorkerTest):
             connection.send(b"GET / HT")
         self.assertEqual(self.worker.ask().status, 200)
         self.assertEqual(self.worker.stderr(), "")
+
+    def test_no_mutilated_request_breaks_the_worker(self):
+        dice = random.Random(11)
+        whole = (b"POST /a%20b?c HTTP/1.1\r\nHost: a.org:80\r\nX-Forwarded-For: 1.2.3.4\r\nCookie: a=b\r\n",
+                 (b"Content-Length: 12\r\n\r\nhello, world", b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"))
+        seen = set()
+        for i in range(1500):
+            request = bytearray(whole[0] + whole[1][i % 2])
+            for _ in range(dice.choice((1, 1, 2, 5))):
+                at, act = dice.randrange(len(request)), dice.random()
+                if act < 0.4:
+                    request[at] = dice.choice(b"\r\n\0 \t:;,_%0\xffa")
+                elif act < 0.7:
+                    del request[at:at + dice.choice((1, 2, 10))]
+                else:
+                    request[at:at] = request[at:at + 5] or b"x"
+            with self.worker.connect() as connection:
+                connection.send(bytes(request)).sock.shutdown(socket.SHUT_WR)
+                try:
+                    seen.add(connection.reply().status)
+                except EOFError:
+                    seen.add(None)  # it breaks off, and needs no answer
+        self.assertEqual(seen, {200, 400, None})
+        self.assertEqual(self.worker.ask().status, 200)
+        self.assertEqual([line for line in self.worker.stderr().splitlines()
+                          if not line.startswith("bento_wsgi: refused a request: ")], [])
 
 
 if __name__ == "__main__":

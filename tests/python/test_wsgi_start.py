@@ -247,6 +247,20 @@ class End(WorkerTest):
             self.assertEqual((reply.body, reply.header("connection")), (b"12345", "close"))
             self.assertEqual(worker.wait(), 0)
 
+    def test_a_connection_that_still_waits_for_a_thread_is_served_too(self):
+        worker = self.serve(self.SLOW, "--threads", "1")
+        with worker.connect() as slow, worker.connect() as asking, worker.connect() as silent:
+            slow.ask("/slow").head()
+            slow.block()
+            asking.ask("/")
+            worker.terminate()
+            eventually(lambda: not worker.is_ready(), "the end of listening")
+            Path(worker.folder, "go").touch()
+            reply = asking.reply()
+            self.assertEqual((reply.text, reply.header("connection")), ("done", "close"))
+            self.assertTrue(silent.is_closed())
+            self.assertEqual(worker.wait(), 0)
+
     def test_a_second_sigterm_ends_it_at_once(self):
         worker = self.serve(self.SLOW)
         with worker.connect() as slow, worker.connect() as idle:

@@ -26,9 +26,10 @@ class App:
     options: Sequence[str] = ()          # bentohost's
     modules: tuple[str, ...] = ()
     programs: tuple[str, ...] = ()
+    lacks: str = ""                      # why it cannot be started here, if that is known already
 
     def missing(self) -> str:
-        return servers.not_installed(self.modules, self.programs)
+        return self.lacks or servers.not_installed(self.modules, self.programs)
 
     @contextmanager
     def running(self, request: Request) -> Iterator[tuple[procs.Server, Path]]:

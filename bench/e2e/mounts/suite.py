@@ -62,7 +62,9 @@ def _predict_targets(results: Results) -> list[Target]:
 
 def _predict(built: Built) -> Comparison:
     inside = uvicorn("fastapi_iris_inside:app")
-    ours = App(inside.command, modules=inside.modules)
+    sample = any(built.binary.parent.parent.glob("lib*/**/libiris_fastapi.so"))
+    ours = App(inside.command, modules=inside.modules,
+               lacks="" if sample else "not built: samples/iris_fastapi")
     runner = servers.bentohost(built.binary, ["libiris_fastapi.so"])
     return Comparison(
         "predict", "A prediction in FastAPI",
@@ -81,7 +83,10 @@ def _all(built: Built) -> list:
     fastapi = uvicorn("fastapi_hello:app")
     flask = gunicorn("flask_hello:app", "wsgi+gunicorn")
     worker = gunicorn("flask_hello:app", "wsgi")
-    one = lambda key, label, app: Case(key, label, bentohost(built.binary, app), app, HELLO)
+
+    def one(key: str, label: str, app: App) -> Case:
+        return Case(key, label, bentohost(built.binary, app), app, HELLO)
+
     return [
         Comparison("proxy", "The proxy alone",
                    "GET of a small JSON from a C++ responder on a Unix socket, with connections kept open on "
@@ -126,8 +131,8 @@ def _section(results: Results) -> list[str]:
     targets = [target.row() for scenario in measured for target in scenario.targets(results)
                if any(target.figures)]
     lines = ["## Mounted apps", "",
-             "bentohost in front of an app on a Unix socket, beside nginx and haproxy. Medians of interleaved "
-             "rounds; \"of nginx\" is relative to nginx in the same round, and it is what counts: one cell "
+             "bentohost in front of an app on a Unix socket, beside nginx and haproxy. Medians of "
+             "interleaved rounds; \"of nginx\" is relative to nginx in the same round, and it is what counts: one cell "
              "moves by a factor of up to 2 from run to run. The front's CPU is of its own processes alone: "
              "not the app's, and not wrk's.", ""]
     if targets:

@@ -4,7 +4,9 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
+#include <utility>
 
 #include "base/clock.h"
 
@@ -28,6 +30,26 @@ class AppServers {
   virtual void set_reason(std::string reason, Duration retry_after) = 0;
   // How many requests it has answered.
   virtual std::uint64_t served(ServerId server) const = 0;
+};
+
+// The seam on an object that has these functions: AppServersOf<Upstream>.
+template <typename T>
+class AppServersOf final : public AppServers {
+ public:
+  explicit AppServersOf(std::shared_ptr<T> servers) : servers_(std::move(servers)) {}
+
+  ServerId add(std::string address) override { return servers_->add(std::move(address)); }
+  void retire(ServerId server, std::function<void()> drained) override {
+    servers_->retire(server, std::move(drained));
+  }
+  void remove(ServerId server) override { servers_->remove(server); }
+  void set_reason(std::string reason, Duration retry_after) override {
+    servers_->set_reason(std::move(reason), retry_after);
+  }
+  std::uint64_t served(ServerId server) const override { return servers_->served(server); }
+
+ private:
+  const std::shared_ptr<T> servers_;
 };
 
 }  // namespace bentohost::upstream

@@ -86,6 +86,7 @@ std::vector<std::string> bento_wsgi(const mount::Mount& mount, const CommandInpu
       "--app",           mount.app.app, "--unix",
       input.socket,      "--threads",   std::to_string(mount.app.threads)};
   if (!mount.prefix.empty()) arguments.insert(arguments.end(), {"--root-path", mount.prefix});
+  if (mount.app.processes > 1) arguments.emplace_back("--multiprocess");
   return arguments;
 }
 

@@ -59,7 +59,7 @@ Result<std::string> find_program(const std::string& name, const std::string& pat
   for (std::size_t begin = 0; begin <= path.size();) {
     const std::size_t end = std::min(path.find(':', begin), path.size());
     std::string file = path.substr(begin, end - begin);
-    if (file.empty()) file = folder;  // as shells take it
+    if (!file.starts_with('/')) file = folder + (file.empty() ? "" : "/") + file;
     file += "/" + name;
     if (is_executable(file)) return file;
     begin = end + 1;

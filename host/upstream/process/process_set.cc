@@ -1,6 +1,7 @@
 #include "upstream/process/process_set.h"
 
 #include <algorithm>
+#include <ratio>
 #include <utility>
 
 #include "base/log.h"
@@ -26,6 +27,13 @@ std::string title_of(const mount::Mount& mount) {
 std::string whole_story(const AppEnd& end) {
   const std::string text = end.why.starts_with("it ") ? "the app" + end.why.substr(2) : end.why;
   return end.last_lines.empty() ? text : text + "; its last lines: " + end.last_lines;
+}
+
+// " in 0.4 s", "" for at once.
+std::string in_tenths(Duration time) {
+  using Tenths = std::chrono::duration<std::int64_t, std::deci>;
+  const auto tenths = std::chrono::round<Tenths>(time);
+  return tenths.count() == 0 ? "" : " in " + seconds_text(tenths);
 }
 
 }  // namespace
@@ -154,7 +162,7 @@ void ProcessSet::on_failed(std::size_t index, Role role, const AppEnd& end) {
   }
   slot.start_at = now + delay;
   slot.restart_reason = end.reason;
-  log_error(message + "; it starts again in " + in_seconds(delay));
+  log_error(message + "; it starts again" + in_tenths(delay));
 }
 
 void ProcessSet::on_gone(Running& running) {
@@ -295,7 +303,7 @@ std::string ProcessSet::why_down(TimePoint now, Duration& retry_after) const {
   if (has_failed_ || next == kNoDeadline) return why;
   if (next <= now) return why + "; it is starting again";
   retry_after = std::max<Duration>(next - now, retry_after);
-  return why + "; it starts again in " + in_seconds(next - now);
+  return why + "; it starts again" + in_tenths(next - now);
 }
 
 void ProcessSet::update() {

@@ -37,32 +37,34 @@ class AsyncConnection(asyncio.Protocol):
 
     @classmethod
     async def open(cls, path: str, token: str, wait: float) -> "AsyncConnection":
-        loop = asyncio.get_running_loop()
+        """Waits for a host that is being started again."""
         attempts = pauses(wait)
         while True:
-            sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             try:
-                sock.setblocking(False)
-                sock.connect(path)  # never waits: the host's backlog has room, or it fails
-                break
+                return await cls._open(path, token)
             except OSError as error:
-                sock.close()
                 pause = next(attempts, None) if may_come(error) else None
                 if pause is None:
                     raise cannot_connect(path, error) from error
                 await asyncio.sleep(pause)
-        self = cls(loop)
-        self.socket = sock
+
+    @classmethod
+    async def _open(cls, path: str, token: str) -> "AsyncConnection":
+        """OSError: nobody listens there. ConnectionLost: the host has ended meanwhile."""
+        self = cls(asyncio.get_running_loop())
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            await loop.create_unix_connection(lambda: self, sock=sock)
+            self.socket.setblocking(False)
+            self.socket.connect(path)  # never waits: the host's backlog has room, or it fails
+            await self.loop.create_unix_connection(lambda: self, sock=self.socket)
             self._transport.write(hello(token, client_name()))
             _, self.max_frame = await asyncio.wait_for(self._greeting, _HELLO_TIMEOUT)
-        except RunnerError:
+        except asyncio.TimeoutError as error:
             self.close()
-            raise
-        except (NotOurs, OSError, asyncio.TimeoutError, ValueError, KeyError) as error:
+            raise Unavailable(f"the host at {path} did not answer the hello") from error
+        except (NotOurs, ValueError, KeyError) as error:
             self.close()
-            raise Unavailable(f"the host at {path} did not answer the hello: {error!r}") from error
+            raise Unavailable(f"{path}: {error}") from error
         except BaseException:
             self.close()
             raise

@@ -153,12 +153,12 @@ class Client:
 
     def _connection(self, seconds: Optional[float]) -> SyncConnection:
         connection = getattr(self._threads, "connection", None)
-        if connection is not None:
+        if connection is not None and connection.is_open:
             if connection.pid == os.getpid():
                 return connection
             connection.close()  # the parent's: this closes the child's copy
         path, token = self._address()
-        connection = self._threads.connection = SyncConnection(path, token, self._wait(seconds))
+        connection = self._threads.connection = SyncConnection.open(path, token, self._wait(seconds))
         self._was_connected = True
         return connection
 
@@ -169,32 +169,26 @@ class Client:
             attempts += 1
             seconds = _left(until)
             connection = self._connection(seconds)
+            parts = make(connection.next_id(), _milliseconds(seconds), connection.max_frame)
             try:
-                parts = make(connection.next_id(), _milliseconds(seconds), connection.max_frame)
                 header, body = connection.exchange(parts, seconds)
-                if header[2] != ERROR:
-                    return decode_result(body, self.arrays)
-                error = error_in(body, header[5])
-                if header[4] == 0:  # about the connection, which the host has closed
-                    self.close()
-                if not isinstance(error, NotBegun):
-                    raise error
-                self.close()
+            except NotSent:
                 if attempts == _ATTEMPTS:
-                    raise Unavailable(error.message) from None
-            except NotSent as error:
-                self.close()
-                if attempts == _ATTEMPTS:
-                    raise Unavailable("the host closes its connections") from error
+                    raise Unavailable("the host closes its connections") from None
+                continue
             except ConnectionLost:
-                self.close()
                 if attempts == _ATTEMPTS or not (target is None or self._is_idempotent(target, until)):
                     raise
-            except DeadlineExceeded:
-                raise
-            except OSError as error:
-                self.close()
-                raise ConnectionLost(f"the connection to the host failed: {error}") from error
+                continue
+            if header[2] != ERROR:
+                return decode_result(body, self._arrays or self.arrays)
+            error = error_in(body, header[5])
+            if header[4] == 0 or isinstance(error, NotBegun):
+                connection.close()  # the host has closed it, or serves no more calls on it
+            if not isinstance(error, NotBegun):
+                raise error
+            if attempts == _ATTEMPTS:
+                raise Unavailable(error.message)
 
     def _is_idempotent(self, target: Target, until: Optional[float]) -> bool:
         try:

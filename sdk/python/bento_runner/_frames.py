@@ -55,6 +55,8 @@ class Target:
     def call(self, id: int, milliseconds: int, request_id: str, inputs: Sequence[Encoded],
              max_frame: int) -> List[Any]:
         """The parts of a call's frame: bytes-like, for one write."""
+        if not inputs:
+            raise InvalidInput(f"a call of {self} needs an input")
         if request_id or milliseconds or len(inputs) != 1:
             head = self._head(milliseconds, request_id, len(inputs))
         else:

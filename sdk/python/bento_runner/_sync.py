@@ -18,6 +18,7 @@ from ._frames import ERROR, HEADER, HEADER_SIZE, HELLO, PROTOCOL, NotOurs, error
 GRACE = 1.0
 _JOINED = 1 << 16  # frames up to this size are joined for one write
 _BUFFER = 1 << 16
+_HELLO_TIMEOUT = 10.0
 _TIMEVAL = struct.Struct("@ll")
 
 
@@ -43,11 +44,12 @@ def pauses(seconds: float) -> Iterator[float]:
 
 def may_come(error: OSError) -> bool:
     """Whether a host may listen there soon: it is being started again, or its backlog is full."""
-    return isinstance(error, (FileNotFoundError, ConnectionRefusedError, BlockingIOError))
+    return isinstance(error, (FileNotFoundError, ConnectionError, BlockingIOError))
 
 
 def cannot_connect(path: str, error: OSError) -> Unavailable:
-    return Unavailable(f"no host can be reached at {path}: {error.strerror or error}")
+    reason = "it does not answer" if isinstance(error, BlockingIOError) else error.strerror or error
+    return Unavailable(f"no host can be reached at {path}: {reason}")
 
 
 def greeting_in(kind: int, method: int, body: memoryview) -> Tuple[float, int]:
@@ -63,38 +65,42 @@ def greeting_in(kind: int, method: int, body: memoryview) -> Tuple[float, int]:
 
 
 class SyncConnection:
-    """Not safe for threads. After any exception but RunnerError it is closed."""
+    """Not safe for threads. It is closed after any exception of exchange()."""
 
-    def __init__(self, path: str, token: str, wait: float) -> None:
+    def __init__(self, path: str, token: str) -> None:
+        """OSError: nobody listens there. ConnectionLost: the host has ended meanwhile."""
         self.pid = os.getpid()
+        self.is_open = True
         self._ids = itertools.count(1)
         self._buffer = bytearray(_BUFFER)
         self._view = memoryview(self._buffer)
         self._receive_limit = 0.0
-        self._socket = self._connect(path, wait)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            self._limit(10.0)
-            self._socket.sendall(hello(token, client_name()))
+            self._socket.settimeout(None)
+            self._socket.connect(path)
+            self._limit(_HELLO_TIMEOUT)
+            self._send([hello(token, client_name())])
             header, body = self._receive()
             self.timeout, self.max_frame = greeting_in(header[2], header[5], body)
-        except RunnerError:
+        except NotSent as error:
+            self.close()
+            raise ConnectionLost("the host ended before it answered the hello") from error
+        except (NotOurs, ValueError, KeyError) as error:
+            self.close()
+            raise Unavailable(f"{path}: {error}") from error
+        except BaseException:
             self.close()
             raise
-        except (NotOurs, NotSent, OSError, ValueError, KeyError) as error:
-            self.close()
-            raise Unavailable(f"the host at {path} did not answer the hello: {error}") from error
 
-    @staticmethod
-    def _connect(path: str, wait: float) -> socket.socket:
+    @classmethod
+    def open(cls, path: str, token: str, wait: float) -> "SyncConnection":
+        """Waits for a host that is being started again."""
         attempts = pauses(wait)
         while True:
-            sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             try:
-                sock.settimeout(None)
-                sock.connect(path)
-                return sock
+                return cls(path, token)
             except OSError as error:
-                sock.close()
                 pause = next(attempts, None) if may_come(error) else None
                 if pause is None:
                     raise cannot_connect(path, error) from error
@@ -176,6 +182,7 @@ class SyncConnection:
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, value)
 
     def close(self) -> None:
+        self.is_open = False
         self._socket.close()
 
     def __del__(self) -> None:  # with its thread

@@ -104,17 +104,17 @@ class Worker:
         self._is_stopping = True
         self._listener.shutdown(socket.SHUT_RDWR)  # ends every accept()
         for sock in list(self._idle):
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RD)  # ends its recv(), after what has come already
+            _end_receiving(sock)
 
     def _accept(self):
-        while not self._is_stopping:
+        while True:
             try:
                 sock, _ = self._listener.accept()
             except OSError as error:
-                if not self._is_stopping:
-                    print(f"bento_wsgi: cannot accept a connection: {error}", file=sys.stderr)
-                    time.sleep(_PAUSE)
+                if self._is_stopping:  # and every connection that had come is accepted
+                    return
+                print(f"bento_wsgi: cannot accept a connection: {error}", file=sys.stderr, flush=True)
+                time.sleep(_PAUSE)
                 continue
             with sock:
                 sock.settimeout(None)
@@ -134,7 +134,7 @@ class Worker:
             idle.add(sock)
             try:
                 if self._is_stopping:
-                    return
+                    _end_receiving(sock)
                 received = receive(BUFFER)
                 end = received.find(b"\r\n\r\n")
                 while end < 0:
@@ -174,16 +174,21 @@ class Worker:
                     result.close()
         except ClientDisconnected:
             return False
+        except BadBody as why:
+            print(f"bento_wsgi: refused a request: {why}", file=sys.stderr, flush=True)
+            return self._answer_instead(response, "400 Bad Request", f"{why}\n")
         except BaseException as error:  # SystemExit, too: a request does not end the process
-            if isinstance(error, BadBody):
-                status, text = "400 Bad Request", f"{error}\n"
-            else:
-                status, text = "500 Internal Server Error", "Internal Server Error\n"
             _log_error(error, what, response)
-            if response.has_begun:
-                return response.is_complete and response.keeps_connection
-            with contextlib.suppress(ClientDisconnected):
-                response.send_text(status, text)
+            return self._answer_instead(response, "500 Internal Server Error", "Internal Server Error\n")
+        return response.keeps_connection
+
+    @staticmethod
+    def _answer_instead(response, status, text):
+        """Answers in the app's place, unless its answer has begun. Returns as _answer()."""
+        if response.has_begun:
+            return response.is_complete and response.keeps_connection
+        with contextlib.suppress(ClientDisconnected):
+            response.send_text(status, text)
         return response.keeps_connection
 
 
@@ -204,6 +209,12 @@ def _refuse(sock, status, why):
     text = f"{why}\n".encode("ascii", "backslashreplace")
     sock.sendall(b"HTTP/1.1 %s\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s"
                  % (status.encode(), len(text), text))
+
+
+def _end_receiving(sock):
+    """recv() gives what has come already, and then ends."""
+    with contextlib.suppress(OSError):
+        sock.shutdown(socket.SHUT_RD)
 
 
 def _close(sock):

@@ -79,6 +79,12 @@ def serve(connection):
         elif path == "/bytes":  # one byte at a time
             for byte in ANSWERS["/"]:
                 connection.sendall(bytes([byte]))
+        elif path == "/upgrade":  # a tunnel that sends everything back
+            connection.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+                               b"Connection: Upgrade\r\nSec-WebSocket-Accept: x\r\n\r\n" + unread)
+            while piece := connection.recv(65536):
+                connection.sendall(piece)
+            return connection.close()
         elif path == "/exit":
             os._exit(3)
         else:

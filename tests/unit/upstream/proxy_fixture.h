@@ -179,7 +179,11 @@ class ProxyTest : public testing::Test {
     folder_ = mkdtemp(folder.data());
     listen_at("s");
   }
+  // Requests that are still open hold themselves: their clients leave.
   ~ProxyTest() override {
+    for (const auto& client : clients_) {
+      if (client->events != nullptr) client->go();
+    }
     upstream.reset();
     turn();
     std::filesystem::remove_all(folder_);
@@ -206,7 +210,8 @@ class ProxyTest : public testing::Test {
   }
 
   std::shared_ptr<FakeDownstream> make(std::string method = "GET", std::string target = "/p/x") {
-    return std::make_shared<FakeDownstream>(loop, std::move(method), std::move(target));
+    return clients_.emplace_back(
+        std::make_shared<FakeDownstream>(loop, std::move(method), std::move(target)));
   }
   void begin(const std::shared_ptr<FakeDownstream>& client) {
     use();
@@ -268,6 +273,7 @@ class ProxyTest : public testing::Test {
 
  private:
   std::string folder_;
+  std::vector<std::shared_ptr<FakeDownstream>> clients_;
 };
 
 }  // namespace bentohost::upstream

@@ -128,7 +128,7 @@ TEST_F(AppProcessesTest, ThatExitWith78LaterAreNotTriedAgainSoon) {
                        "/usr/bin/python3 " TEST_APPS_DIR "/app.py {socket} serve:1 ; exit 78"};
   start(mount);
   ASSERT_TRUE(eventually([&] {
-    return servers_->reason().find("it starts again in 60.0 s") != std::string::npos;
+    return servers_->reason().find("it starts again in 60 s") != std::string::npos;
   })) << servers_->reason();
   EXPECT_GT(servers_->retry_after(), 50s);
 }

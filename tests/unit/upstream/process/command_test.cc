@@ -88,6 +88,8 @@ TEST(CommandTest, AWsgiAppRunsInOurWorker) {
               ElementsAre("/usr/bin/python3", "-m", "bento_wsgi", "--app", "main:app", "--unix",
                           "/run/x/1.sock", "--threads", "4", "--root-path", "/old"));
   EXPECT_EQ(command.ready_target, "/old/");
+  mount.app.processes = 2;
+  EXPECT_THAT(command_for(mount, some_input()).arguments, Contains("--multiprocess"));
 }
 
 TEST(CommandTest, ACommandThatNamesTheSocketIsAskedThereAlone) {

@@ -68,6 +68,8 @@ TEST_F(FindProgramTest, APathIsRelativeToTheFolder) {
   const std::string tool = write("bin/tool", "");
   EXPECT_EQ(*find_program("bin/tool", "", folder_), tool);
   EXPECT_EQ(*find_program(tool, "", "/"), tool);
+  EXPECT_EQ(*find_program("tool", "/none:bin", folder_), tool) << "and so is a part of PATH";
+  EXPECT_EQ(*find_program("tool", "", folder_ + "/bin"), tool) << "an empty part is the folder";
   EXPECT_EQ(find_program("./tool", "", folder_).status().message(),
             "there is no program at " + folder_ + "/./tool");
   EXPECT_FALSE(find_program("bin", folder_, "/").ok()) << "a folder is no program";

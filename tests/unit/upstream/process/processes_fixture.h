@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -166,18 +167,20 @@ class ProcessesTest : public testing::Test {
     return mount;
   }
 
-  void start(mount::Mount mount, Variables extra = {}) {
+  void start(mount::Mount mount, Variables extra = {}, std::vector<std::string> python_path = {}) {
     AppProcessesOptions options;
     options.exe = TEST_HELPER;
     options.extra_environment = std::move(extra);
+    options.python_path = std::move(python_path);
     options.socket_parent = folder_;
     options.metrics.restarted = [this](std::string_view reason) {
       const std::lock_guard lock(mutex_);
       restarts_.emplace_back(reason);
     };
     options.metrics.up = [this](std::size_t processes) { up_ = processes; };
-    processes_ =
-        std::make_unique<AppProcesses>(std::move(mount), servers_, loop_, std::move(options));
+    processes_ = std::make_unique<AppProcesses>(
+        std::move(mount), std::make_shared<AppServersOf<RecordingServers>>(servers_), loop_,
+        std::move(options));
     processes_->start();
   }
   void stop(Duration within) {

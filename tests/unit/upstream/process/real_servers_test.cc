@@ -24,7 +24,7 @@ std::string get(const std::string& socket, const std::string& target) {
   std::strncpy(name.sun_path, socket.c_str(), sizeof name.sun_path - 1);
   const UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) != 0) return "";
-  const std::string request = "GET " + target + " HTTP/1.0\r\nHost: a\r\n\r\n";
+  const std::string request = "GET " + target + " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
   EXPECT_EQ(::write(fd.get(), request.data(), request.size()),
             static_cast<ssize_t>(request.size()));
   std::string answer;
@@ -66,6 +66,14 @@ TEST_F(RealServersTest, GunicornServesAWsgiAppUntilItIsStopped) {
   EXPECT_THAT(get(socket, "/old/x"), HasSubstr("wsgi /x under /old"));
   stop(10s);
   EXPECT_FALSE(std::filesystem::exists(socket));
+}
+
+TEST_F(RealServersTest, OurWorkerServesAWsgiAppUntilItIsStopped) {
+  if (!std::filesystem::exists(TEST_PYTHON_DIR "/bento_wsgi")) GTEST_SKIP() << "it is not there";
+  start(python(mount::AppKind::kWsgi, "wsgi_app:app"), {}, {TEST_PYTHON_DIR});
+  ASSERT_TRUE(becomes_warm()) << first_failure();
+  EXPECT_THAT(get(servers_->address(), "/old/x"), HasSubstr("wsgi /x under /old"));
+  stop(10s);
 }
 
 TEST_F(RealServersTest, NothingIsLeftWhenGunicornsMasterIsKilled) {
