@@ -40,7 +40,10 @@ class App:
             argv = self.command(str(socket))
             with procs.Server(argv, folder / "output.log", port=None, cwd=PEERS) as server:
                 server.wait_ready(lambda _: load.answers(socket, request))
-                yield server, socket
+                try:
+                    yield server, socket
+                finally:
+                    server.kill()
 
 
 def mounted(kind_and_app: str, *settings: str) -> list[str]:
@@ -49,14 +52,19 @@ def mounted(kind_and_app: str, *settings: str) -> list[str]:
             *(word for setting in settings for word in ("--mount-set", f"{PREFIX}.{setting}"))]
 
 
-def uvicorn(app: str, *settings: str) -> App:
+def _python(kind: str, app: str) -> list[str]:
+    # As bench/run.sh sets it for apps that bentohost does not start.
+    return mounted(f"{kind}:{app}", f"folder={PEERS}", f"interpreter={sys.executable}",
+                   "env.PYTHONDONTWRITEBYTECODE=1")
+
+
+def uvicorn(app: str) -> App:
     """One process, with the options that bentohost gives it; uvloop and httptools, as they are there."""
     def command(socket: str) -> list[str]:
         return [sys.executable, "-m", "uvicorn", app, "--uds", socket, "--forwarded-allow-ips", "*",
                 "--no-access-log", "--no-server-header", "--no-date-header",
                 "--timeout-keep-alive", "75", "--log-level", "warning"]
-    return App(command, mounted(f"asgi:{app}", f"folder={PEERS}", f"interpreter={sys.executable}",
-                                *settings), ("fastapi", "uvicorn", "uvloop", "httptools"))
+    return App(command, _python("asgi", app), ("fastapi", "uvicorn", "uvloop", "httptools"))
 
 
 def gunicorn(app: str, kind: str) -> App:
@@ -65,8 +73,7 @@ def gunicorn(app: str, kind: str) -> App:
         return [sys.executable, "-m", "gunicorn", app, "--bind", f"unix:{socket}", "--worker-class",
                 "gthread", "--workers", "1", "--threads", "16", "--keep-alive", "75",
                 "--log-level", "warning"]
-    return App(command, mounted(f"{kind}:{app}", f"folder={PEERS}", f"interpreter={sys.executable}"),
-               ("flask", "gunicorn"))
+    return App(command, _python(kind, app), ("flask", "gunicorn"))
 
 
 def responder(folder: Path) -> App:

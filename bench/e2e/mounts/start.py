@@ -1,5 +1,4 @@
 """What a mount costs the host: its start beside the app's own, and its memory."""
-from pathlib import Path
 from typing import Iterator, Sequence
 
 from .. import procs
@@ -13,9 +12,9 @@ from .servers import Case
 LATE_MS, MORE_MB = 50, 12
 
 
-def _memory_mb(server: procs.Server, program: Path) -> tuple[float, float]:
+def _memory_mb(server: procs.Server) -> tuple[float, float]:
     """RSS and PSS of the host's own processes, without the app's."""
-    pids = procs.that_run(program, server.pid)
+    pids = procs.that_run(procs.program_of(server.pid), server.pid)
     return sum(map(procs.own_rss_mb, pids)), sum(map(procs.own_pss_mb, pids))
 
 
@@ -28,18 +27,21 @@ class Start:
         self.cases = cases
         self._bare = bare
 
-    def _at(self, case: Case) -> dict[str, float]:
+    def _mounted(self, case: Case) -> tuple[float, tuple[float, float]]:
+        """Ready after milliseconds, and the host's memory."""
         if reason := case.missing():
             raise Skipped(reason)
-        program = Path(self._bare.programs[0]).resolve()
+        with case.spec.running(case.request) as server:
+            server.settle()
+            return server.ready_ms, _memory_mb(server)
+
+    def _at(self, case: Case) -> dict[str, float]:
+        ready_ms, mounted = self._mounted(case)
         with case.app.running(case.request) as (app, _):
             app_ms = app.ready_ms
         with self._bare.running(LIVEZ) as server:
             server.settle()
-            bare = _memory_mb(server, program)
-        with case.spec.running(case.request) as server:
-            server.settle()
-            ready_ms, mounted = server.ready_ms, _memory_mb(server, program)
+            bare = _memory_mb(server)
         return {"app_ms": app_ms, "ready_ms": ready_ms, "late_ms": ready_ms - app_ms,
                 "bare_mb": bare[0], "more_mb": mounted[0] - bare[0],
                 "more_pss_mb": mounted[1] - bare[1]}
@@ -48,7 +50,7 @@ class Start:
         yield 1, self._at(case)
 
     def quick(self, case: Case) -> None:
-        self._at(case)
+        self._mounted(case)
 
     def targets(self, results: Results) -> list[Target]:
         found = []

@@ -132,9 +132,9 @@ def _section(results: Results) -> list[str]:
                if any(target.figures)]
     lines = ["## Mounted apps", "",
              "bentohost in front of an app on a Unix socket, beside nginx and haproxy. Medians of "
-             "interleaved rounds; \"of nginx\" is relative to nginx in the same round, and it is what counts: one cell "
-             "moves by a factor of up to 2 from run to run. The front's CPU is of its own processes alone: "
-             "not the app's, and not wrk's.", ""]
+             "interleaved rounds; \"of nginx\" is relative to nginx in the same round, and it is what "
+             "counts: one cell moves by a factor of up to 2 from run to run. The front's CPU is of its own "
+             "processes alone: not the app's, and not wrk's.", ""]
     if targets:
         lines += ["### Targets", "", *markdown.table(["target", "bentohost"], targets), ""]
     for scenario in measured:
