@@ -6,22 +6,24 @@ import tempfile
 from pathlib import Path
 from typing import Sequence
 
-from . import front, iris, reload
+from . import front, iris, mounts, reload, scenarios
 from .front import suite as front_suite
-from .front.results import Results as FrontResults
 from .front.servers import Built
 from .iris import suite as iris_suite
 from .iris.results import Results as IrisResults
 from .iris.servers import known as iris_known
 from .load import WrongAnswer
+from .mounts import suite as mounts_suite
 from .reload import suite as reload_suite
 from .reload.results import Results as ReloadResults
+from .results import Results as ScenarioResults
 from .servers import Spec
 
 BENCH = Path(__file__).resolve().parents[1]
-SUITES = {"iris": iris, "front": front, "reload": reload}
+SUITES = {"iris": iris, "front": front, "mounts": mounts, "reload": reload}
+OF_SCENARIOS = {"front": front_suite, "mounts": mounts_suite}
 SUBJECT = "bentohost"
-SCENARIOS = [scenario.KEY for scenario in front_suite.SCENARIOS]
+SCENARIOS = [*(scenario.KEY for scenario in front_suite.SCENARIOS), *mounts_suite.KEYS]
 
 
 def _arguments() -> argparse.Namespace:
@@ -35,7 +37,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=4.0, help="length of each wrk run")
     parser.add_argument("--servers", help="comma-separated; all of them if absent")
     parser.add_argument("--scenarios", default=",".join(SCENARIOS),
-                        help="of the front suite, comma-separated (%(default)s)")
+                        help="of the front and mounts suites, comma-separated (%(default)s)")
     parser.add_argument("--build", type=Path, default=BENCH.parent / "build",
                         help="build folder of bentohost, the bench's plugins and the C++ peers")
     parser.add_argument("--bentohost", type=Path, help="use this binary instead of the build's")
@@ -73,15 +75,17 @@ class _Suites:
         binary = (arguments.bentohost or arguments.build / "bin/bentohost").resolve()
         built = Built(binary, (arguments.build / "bench").resolve())
         known = {"iris": iris_known(binary), "front": front_suite.known(built),
-                 "reload": iris_known(binary)[:1]}
+                 "mounts": mounts_suite.known(built), "reload": iris_known(binary)[:1]}
         wanted = set(arguments.servers.split(",")) if arguments.servers else None
         if unknown := (wanted or set()) - {spec.key for name in names for spec in known[name]}:
             sys.exit(f"unknown servers: {', '.join(sorted(unknown))}")
         self._iris = _installed(known["iris"], wanted) if "iris" in names else None
-        self._front: front_suite.Plan | None = None
-        if "front" in names:
-            keys = [spec.key for spec in _installed(known["front"], wanted)]
-            self._front = front_suite.plan(built, keys, arguments.scenarios.split(","))
+        self._plans: dict[str, scenarios.Plan] = {}
+        for name in (name for name in names if name in OF_SCENARIOS):
+            keys = [spec.key for spec in _installed(known[name], wanted)]
+            plan = OF_SCENARIOS[name].plan(built, keys, arguments.scenarios.split(","))
+            if any(cases for _, cases in plan):
+                self._plans[name] = plan
 
         self._reload = None
         if "reload" in names and _installed(known["reload"], wanted):
@@ -90,8 +94,8 @@ class _Suites:
     def quick(self) -> None:
         if self._iris is not None:
             iris_suite.quick(self._iris)
-        if self._front is not None:
-            front_suite.quick(self._front)
+        for plan in self._plans.values():
+            scenarios.quick(plan)
         if self._reload is not None:
             with tempfile.TemporaryDirectory() as folder:
                 reload_suite.quick(*self._reload, Path(folder))
@@ -105,10 +109,10 @@ class _Suites:
             found = iris_suite.run(self._iris, rounds, seconds, f"bench/run.sh iris {knobs}")
             self._save("iris", found.as_json())
             iris_suite.write(found, out)
-        if self._front is not None:
-            measured = front_suite.run(self._front, rounds, seconds, f"bench/run.sh front {knobs}")
-            self._save("front", measured.as_json())
-            front_suite.write(measured, out)
+        for name, plan in self._plans.items():
+            measured = OF_SCENARIOS[name].run(plan, rounds, seconds, f"bench/run.sh {name} {knobs}")
+            self._save(name, measured.as_json())
+            OF_SCENARIOS[name].write(measured, out)
         if self._reload is not None:
             with tempfile.TemporaryDirectory() as folder:
                 reloads = reload_suite.run(*self._reload, Path(folder), rounds, 5 * seconds,
@@ -125,8 +129,9 @@ class _Suites:
 def _render(figures: dict, folder: Path) -> None:
     if "iris" in figures:
         iris_suite.write(IrisResults.from_json(figures["iris"]), folder)
-    if "front" in figures:
-        front_suite.write(FrontResults.from_json(figures["front"]), folder)
+    for name, suite in OF_SCENARIOS.items():
+        if name in figures:
+            suite.write(ScenarioResults.from_json(figures[name]), folder)
     if "reload" in figures:
         reload_suite.write(ReloadResults.from_json(figures["reload"]), folder)
 

@@ -2,6 +2,7 @@
 import http.client
 import json
 import os
+import socket
 import ssl
 import subprocess
 from dataclasses import dataclass
@@ -64,7 +65,20 @@ class Load:
         return self.status_errors + self.socket_errors + self.wrong
 
 
-def _connection(port: int, request: Request, timeout: float) -> http.client.HTTPConnection:
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: Path, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+def _connection(port: int | Path, request: Request, timeout: float) -> http.client.HTTPConnection:
+    if isinstance(port, Path):
+        return _UnixConnection(port, timeout)
     if not request.tls:
         return http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     context = ssl.create_default_context()
@@ -73,8 +87,9 @@ def _connection(port: int, request: Request, timeout: float) -> http.client.HTTP
     return http.client.HTTPSConnection("127.0.0.1", port, timeout=timeout, context=context)
 
 
-def answers(port: int, request: Request, timeout: float = 1.0) -> bool:
-    """Sends one request on a connection of its own: is the response 200 with the right body?"""
+def answers(port: int | Path, request: Request, timeout: float = 1.0) -> bool:
+    """Sends one request on a connection of its own, to a port or a Unix socket: is the response 200
+    with the right body?"""
     connection = _connection(port, request, timeout)
     try:
         connection.request(request.method, request.path, request.body or None, request.headers())
@@ -86,7 +101,9 @@ def answers(port: int, request: Request, timeout: float = 1.0) -> bool:
         connection.close()
 
 
-def _run_wrk(port: int, request: Request, connections: int, seconds: float, check: bool) -> Load:
+def run_wrk(port: int, request: Request, connections: int, seconds: float,
+            check: bool = False) -> Load:
+    """wrk counts whole seconds. `cpu_us` stays 0."""
     threads = min(connections, os.cpu_count() or 1)
     argv = ["wrk", f"-t{threads}", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout",
             "10s", "-s", str(LUA), f"{request.scheme}://127.0.0.1:{port}", "--", request.method,
@@ -100,9 +117,9 @@ def _run_wrk(port: int, request: Request, connections: int, seconds: float, chec
 def check(label: str, server: procs.Server, request: Request, connections: int = 16,
           seconds: float = 1.0) -> None:
     """Compares every reply, unlike a measured run; also serves as the warm-up."""
-    checked = _run_wrk(server.port, request, connections, seconds, check=True)
+    checked = run_wrk(server.port, request, connections, seconds, check=True)
     if not checked.requests and not checked.errors:  # the machine was too busy to answer in time
-        checked = _run_wrk(server.port, request, connections, PATIENT_SECONDS, check=True)
+        checked = run_wrk(server.port, request, connections, PATIENT_SECONDS, check=True)
     if checked.errors or not checked.requests:
         raise WrongAnswer(f"{label}: {checked.errors} wrong of {checked.requests} replies")
 
@@ -112,6 +129,6 @@ def measure(server: procs.Server, request: Request, connections: int, seconds: f
     """wrk counts whole seconds. Without `check` it counts only statuses, because it shares the cores
     and should cost as little as possible."""
     before = procs.cpu_seconds(server.pid)
-    run = _run_wrk(server.port, request, connections, seconds, check)
+    run = run_wrk(server.port, request, connections, seconds, check)
     used = procs.cpu_seconds(server.pid) - before
     return Load(**{**vars(run), "cpu_us": used / max(run.requests, 1) * 1e6})

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Callable, Iterator
@@ -71,6 +72,27 @@ def cpu_seconds(root: int) -> float:
     return ticks / TICKS_PER_SECOND
 
 
+def program_of(pid: int) -> Path | None:
+    """The file that the process runs; None when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/exe").readlink()
+    except OSError:
+        return None
+
+
+def that_run(program: Path, root: int) -> list[int]:
+    return [pid for pid in tree(root) if program_of(pid) == program]
+
+
+def cpu_by_program(root: int) -> Counter[Path | None]:
+    """User and system time in seconds of the tree's live processes, by the program that they run."""
+    found: Counter[Path | None] = Counter()
+    for pid in tree(root):
+        if stat := _stat(pid):
+            found[program_of(pid)] += sum(map(int, stat[11:13])) / TICKS_PER_SECOND
+    return found
+
+
 def scheduled_seconds(root: int) -> float:
     """CPU time of all live threads of the tree, counted in nanoseconds: for nearly idle servers."""
     total = 0
@@ -102,13 +124,17 @@ def own_rss_mb(pid: int) -> float:
     return _kilobytes(Path(f"/proc/{pid}/status"), "VmRSS") / 1024
 
 
+def own_pss_mb(pid: int) -> float:
+    return _kilobytes(Path(f"/proc/{pid}/smaps_rollup"), "Pss") / 1024
+
+
 def rss_mb(root: int) -> float:
-    return sum(_kilobytes(Path(f"/proc/{pid}/status"), "VmRSS") for pid in tree(root)) / 1024
+    return sum(map(own_rss_mb, tree(root)))
 
 
 def pss_mb(root: int) -> float:
     """Like rss_mb, but a page that several processes share is divided among them."""
-    return sum(_kilobytes(Path(f"/proc/{pid}/smaps_rollup"), "Pss") for pid in tree(root)) / 1024
+    return sum(map(own_pss_mb, tree(root)))
 
 
 class Server:
@@ -116,8 +142,8 @@ class Server:
     scheduler, too (autogroup, sched(7)), which divides the cores between groups first and between
     their threads second. A context manager: leaving it stops the group."""
 
-    def __init__(self, argv: list[str], log: Path, port: int = 0, cwd: Path | None = None):
-        """Port 0: the server picks a port, and prints its URL on stdout."""
+    def __init__(self, argv: list[str], log: Path, port: int | None = 0, cwd: Path | None = None):
+        """Port 0: the server picks a port, and prints its URL on stdout. None: it has no port."""
         self.port = port
         self._log = log
         self._log_file = log.open("wb")
@@ -130,15 +156,15 @@ class Server:
     def pid(self) -> int:
         return self._process.pid
 
-    def wait_ready(self, answers: Callable[[int], bool]) -> None:
+    def wait_ready(self, answers: Callable[[int | None], bool]) -> None:
         """Sets `ready_ms` to the time from the start to the first correct response."""
         while time.perf_counter() - self._started < READY_TIMEOUT_SECONDS:
             if self._process.poll() is not None:
                 raise RuntimeError(f"ended with {self._process.returncode}: {self.log_tail()}")
-            if not self.port:
+            if self.port == 0:
                 announced = URL.search(self._log.read_bytes())
                 self.port = int(announced[1]) if announced else 0
-            if self.port and answers(self.port):
+            if self.port != 0 and answers(self.port):
                 self.ready_ms = (time.perf_counter() - self._started) * 1e3
                 return
             time.sleep(POLL_SECONDS)
@@ -156,16 +182,20 @@ class Server:
     def log_tail(self) -> str:
         return self._log.read_bytes()[-2000:].decode(errors="replace")
 
+    def kill(self) -> None:
+        """Ends the group at once, where nobody cares how: gunicorn's grace takes seconds."""
+        try:
+            os.killpg(self.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
     def stop(self) -> None:
         self._process.terminate()
         try:
             self._process.wait(STOP_TIMEOUT_SECONDS)
         except subprocess.TimeoutExpired:
             pass
-        try:
-            os.killpg(self.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+        self.kill()
         self._process.wait()
         self._log_file.close()
 

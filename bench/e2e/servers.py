@@ -17,6 +17,12 @@ PEERS = Path(__file__).with_name("peers")
 WORKERS = 2  # for each peer with worker processes
 
 
+def not_installed(modules: Sequence[str], programs: Sequence[str]) -> str:
+    absent = ([name for name in modules if importlib.util.find_spec(name) is None] +
+              [name for name in programs if shutil.which(name) is None])
+    return f"not installed: {', '.join(absent)}" if absent else ""
+
+
 @dataclass(frozen=True)
 class Start:
     """One start of a server: the inputs of its command line."""
@@ -26,6 +32,7 @@ class Start:
     access_log: bool        # False: off. True: the default
     connections: int        # this many may come at once
     certificate: Path | None = None  # folder of cert.pem and key.pem: TLS
+    upstream: Path | None = None     # the Unix socket of the app behind it: a proxy's
 
 
 @dataclass(frozen=True)
@@ -41,21 +48,20 @@ class Spec:
 
     def missing(self) -> str:
         """Why the server cannot be started here; empty if it can."""
-        absent = ([name for name in self.modules if importlib.util.find_spec(name) is None] +
-                  [name for name in self.programs if shutil.which(name) is None])
-        if absent:
-            return f"not installed: {', '.join(absent)}"
-        return self.prepare() if self.prepare else ""
+        return not_installed(self.modules, self.programs) or (
+            self.prepare() if self.prepare else "")
 
     @contextmanager
     def running(self, request: load.Request, access_log: bool = False, connections: int = 64,
-                certificate: Path | None = None) -> Iterator[procs.Server]:
+                certificate: Path | None = None,
+                upstream: Path | None = None) -> Iterator[procs.Server]:
         """The running server, ready after its first correct response."""
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             folder.chmod(0o755)  # started by root, nginx runs its workers as another user
             port = 0 if self.picks_port else procs.free_port()
-            argv = self.argv(Start(folder, port, request, access_log, connections, certificate))
+            argv = self.argv(Start(folder, port, request, access_log, connections, certificate,
+                                   upstream))
             with procs.Server(argv, folder / "output.log", port, cwd=folder) as server:
                 server.wait_ready(functools.partial(load.answers, request=request))
                 yield server
@@ -83,24 +89,32 @@ def bentohost(binary: Path, plugins: Sequence[str], options: Sequence[str] = (),
     return Spec("bentohost", "bentohost", argv, programs=(str(binary),), picks_port=True)
 
 
+def configured(start: Start, template: str, **settings: object) -> Path:
+    """Writes the peer's configuration file, with the settings, and those of all, filled in."""
+    every = {"DIR": start.folder, "PORT": start.port, "WORKERS": WORKERS,
+             "CONNECTIONS": max(1024, start.connections + 64)}
+    text = (PEERS / template).read_text()
+    for name, value in {**every, **settings}.items():
+        text = text.replace(f"@{name}@", str(value))
+    path = start.folder / template
+    path.write_text(text)
+    return path
+
+
+def nginx_argv(start: Start, configuration: Path) -> list[str]:
+    return ["nginx", "-p", str(start.folder), "-c", str(configuration), "-e", "stderr"]
+
+
 def _nginx(start: Start) -> list[str]:
     tls = ""
     if start.certificate:
         tls = ("ssl_protocols TLSv1.2 TLSv1.3; "
                f"ssl_certificate {start.certificate}/cert.pem; "
                f"ssl_certificate_key {start.certificate}/key.pem;")
-    settings = {"DIR": str(start.folder), "PORT": str(start.port), "WORKERS": str(WORKERS),
-                "CONNECTIONS": str(max(1024, start.connections + 64)),
-                "SSL": " ssl" if start.certificate else "", "TLS": tls,
-                "PATH": start.request.path, "BODY": start.request.reply,
-                "TYPE": start.request.content_type,
-                "ACCESS_LOG": str(start.folder / "access.log") if start.access_log else "off"}
-    text = (PEERS / "nginx.conf").read_text()
-    for name, value in settings.items():
-        text = text.replace(f"@{name}@", value)
-    (start.folder / "nginx.conf").write_text(text)
-    return ["nginx", "-p", str(start.folder), "-c", str(start.folder / "nginx.conf"), "-e",
-            "stderr"]
+    return nginx_argv(start, configured(
+        start, "nginx.conf", SSL=" ssl" if start.certificate else "", TLS=tls,
+        PATH=start.request.path, BODY=start.request.reply, TYPE=start.request.content_type,
+        ACCESS_LOG=start.folder / "access.log" if start.access_log else "off"))
 
 
 NGINX = Spec("nginx", "nginx, static reply", _nginx, programs=("nginx",))

@@ -5,8 +5,8 @@ from .. import load
 from ..figures import full, median
 from ..markdown import Target, folded, table
 from ..plot import Chart, Panel, Series
+from ..results import Results
 from ..servers import NGINX
-from .results import Results
 from .servers import HELLO_ON_A_THREAD, LIVEZ, Built, Case
 
 KEY = "hello"

@@ -7,8 +7,8 @@ from .. import load, procs
 from ..figures import full
 from ..load import Request
 from ..markdown import Target, table
+from ..results import Results, Skipped
 from ..servers import NGINX
-from .results import Results, Skipped
 from .servers import Built, Case
 
 KEY = "idle"

@@ -4,7 +4,7 @@ from typing import Iterator
 from .. import load
 from ..figures import full
 from ..markdown import Target, table
-from .results import Results
+from ..results import Results
 from .servers import IRIS, Built, Case
 
 KEY = "middleware"

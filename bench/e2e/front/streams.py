@@ -9,7 +9,7 @@ from .. import procs
 from ..figures import full
 from ..load import Request
 from ..markdown import Target, table
-from .results import Results, Skipped
+from ..results import Results, Skipped
 from .servers import LIVEZ, Built, Case
 
 KEY = "streams"

@@ -11,8 +11,8 @@ from typing import Iterator
 from .. import load, procs
 from ..figures import full
 from ..markdown import Target, table
+from ..results import Results, Skipped
 from ..servers import NGINX, help_of
-from .results import Results, Skipped
 from .servers import LIVEZ, Built, Case
 
 KEY = "tls"

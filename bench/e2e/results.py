@@ -1,7 +1,8 @@
-"""The figures of one run of the suite, as values: kept while measuring, read by report and plot."""
+"""The figures of one run of a suite of scenarios, as values: kept while measuring, read by report
+and plot."""
 from dataclasses import asdict, dataclass, field
 
-from ..figures import Spread
+from .figures import Spread
 
 
 class Skipped(Exception):
