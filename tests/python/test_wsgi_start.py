@@ -52,6 +52,22 @@ class Names(WorkerTest):
         """, name="shop.py", app="shop:app")
         self.assertEqual(worker.ask().text, "(0, [], 'shop')")
 
+    def test_calls_of_runners_belong_to_the_request(self):
+        worker = self.serve("""
+            import sys, types
+            class WsgiContext:
+                def __init__(self, app):
+                    self.app = app
+                def __call__(self, environ, start_response):
+                    environ["of the request"] = environ["HTTP_X_BENTO_DEADLINE_MS"]
+                    return self.app(environ, start_response)
+            sys.modules["bento_runner"] = types.SimpleNamespace(WsgiContext=WsgiContext)
+            def app(environ, start_response):
+                start_response("200 OK", [])
+                return [environ["of the request"].encode()]
+        """)
+        self.assertEqual(worker.ask(headers=[("X-Bento-Deadline-Ms", "1500")]).text, "1500")
+
 
 class StartErrors(WorkerTest):
     def ended(self, program, app="app:app", options=()):

@@ -18,7 +18,8 @@ def count(text):
 
 def root_path(text):
     if text and (not text.startswith("/") or text.endswith("/") or "?" in text):
-        raise argparse.ArgumentTypeError(f'"{text}" is no prefix such as "/shop": it begins with "/" and ends without it')
+        raise argparse.ArgumentTypeError(f'"{text}" is no prefix: it begins with "/" and does not end with it, as in '
+                                         '"/shop"')
     return text
 
 

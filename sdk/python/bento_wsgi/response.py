@@ -95,7 +95,8 @@ class Response:
                 is_single = hasattr(result, "__len__") and len(result) == 1
         for block in result:
             if not isinstance(block, bytes):
-                raise TypeError(f"the app gave {type(block).__name__} where a block of its response, bytes, was expected")
+                raise TypeError(f"the app gave {type(block).__name__} where a block of its response, bytes, was "
+                                "expected")
             if block:
                 self._send(block, len(block) if is_single else total)
                 if self._has_no_body:

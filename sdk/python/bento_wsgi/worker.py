@@ -113,7 +113,7 @@ class Worker:
             except OSError as error:
                 if self._is_stopping:  # and every connection that had come is accepted
                     return
-                print(f"bento_wsgi: cannot accept a connection: {error}", file=sys.stderr, flush=True)
+                _log(f"bento_wsgi: cannot accept a connection: {error}\n")
                 time.sleep(_PAUSE)
                 continue
             with sock:
@@ -175,7 +175,7 @@ class Worker:
         except ClientDisconnected:
             return False
         except BadBody as why:
-            print(f"bento_wsgi: refused a request: {why}", file=sys.stderr, flush=True)
+            _log(f"bento_wsgi: refused a request: {why}\n")
             return self._answer_instead(response, "400 Bad Request", f"{why}\n")
         except BaseException as error:  # SystemExit, too: a request does not end the process
             _log_error(error, what, response)
@@ -192,20 +192,24 @@ class Worker:
         return response.keeps_connection
 
 
-def _log_error(error, what, response):
+def _log(text):
     """One write, so that lines of several threads do not mix."""
+    sys.stderr.write(text)
+    sys.stderr.flush()
+
+
+def _log_error(error, what, response):
     where = error.__traceback__
     while where and where.tb_frame.f_globals.get("__package__") == __package__:
         where = where.tb_next
     lines = traceback.format_exception(type(error), error, where)
     if response.has_begun and not response.is_complete:
         lines.append("bento_wsgi: the response is cut off\n")
-    sys.stderr.write("bento_wsgi: error in {} {} (request {})\n".format(*what) + "".join(lines))
-    sys.stderr.flush()
+    _log("bento_wsgi: error in {} {} (request {})\n".format(*what) + "".join(lines))
 
 
 def _refuse(sock, status, why):
-    print(f"bento_wsgi: refused a request: {why}", file=sys.stderr, flush=True)
+    _log(f"bento_wsgi: refused a request: {why}\n")
     text = f"{why}\n".encode("ascii", "backslashreplace")
     sock.sendall(b"HTTP/1.1 %s\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s"
                  % (status.encode(), len(text), text))
