@@ -136,7 +136,6 @@ class Lifecycle {
     for (const auto& loop : loops_) loop->start();
     do_loops_run_ = true;
     supervisor_.watch(loops_);
-    dispatcher_.set_started();
     runner_server_.serve();
     if (!supervisor_.takes_over()) server_->serve();
     return {};
@@ -145,6 +144,7 @@ class Lifecycle {
   // Waits for the runners, prints the ready line, and returns the first signal that ends the
   // process. An error: the runners will not be ready, or a plugin's on_ready has failed.
   Result<int> wait() {
+    dispatcher_.set_started();  // not before: a signal to a host that says it is ready drains it
     // After a crash there is no such limit: other services are of use without the one that fails.
     const bool is_first = supervisor_.restarts().empty() || supervisor_.takes_over();
     const TimePoint deadline = is_first ? clock_.now() + config_.start_timeout : kNoDeadline;

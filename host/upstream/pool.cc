@@ -25,20 +25,22 @@ void Pool::close() {
 
 // ---- a request needs a connection ------------------------------------------------------------
 
-Pool::Acquired Pool::acquire(Waiter& waiter, bool fresh) {
+Pool::Acquired Pool::acquire(Waiter& waiter, bool fresh, const Server* avoids) {
+  waiter.turn.wants_fresh = fresh;
+  waiter.turn.avoids = avoids;
   if (waiters_.empty() || fresh) {
-    Acquired found = find(fresh);
+    Acquired found = find(waiter.turn);
     if (found.kind != Kind::kWaits) return found;
   }
   if (servers_->waiting.fetch_add(1) >= servers_->options.limits.max_queue) {
     servers_->waiting.fetch_sub(1);
     return {Kind::kQueueFull};
   }
-  enqueue(waiter, fresh);
+  enqueue(waiter);
   // From here on other loops see that a request waits. What became free before that is looked for
   // once more.
   if (waiters_.front() == &waiter) {
-    Acquired found = find(fresh);
+    Acquired found = find(waiter.turn);
     if (found.kind != Kind::kWaits) {
       stop_waiting(waiter);
       return found;
@@ -48,11 +50,10 @@ Pool::Acquired Pool::acquire(Waiter& waiter, bool fresh) {
   return {Kind::kWaits};
 }
 
-void Pool::enqueue(Waiter& waiter, bool fresh) {
+void Pool::enqueue(Waiter& waiter) {
   waiter.turn.place = waiters_.insert(waiters_.end(), &waiter);
   waiter.turn.since = loop_.now();
   waiter.turn.is_waiting = true;
-  waiter.turn.wants_fresh = fresh;
   set_oldest();
 }
 
@@ -68,8 +69,13 @@ void Pool::set_oldest() {
       waiters_.empty() ? kNobodyWaits : waiters_.front()->turn.since.time_since_epoch().count();
 }
 
-Pool::Acquired Pool::find(bool fresh) {
+Pool::Acquired Pool::find(const Waiter::Turn& turn) {
+  const bool fresh = turn.wants_fresh;
   servers_->list(candidates_);
+  if (turn.avoids != nullptr) {
+    std::stable_partition(candidates_.begin(), candidates_.end(),
+                          [&turn](const auto& server) { return server.get() != turn.avoids; });
+  }
   Acquired failure{Kind::kNoServer};
   bool waits = false;
   for (std::shared_ptr<Server>& server : candidates_) {
@@ -175,7 +181,7 @@ void Pool::on_permit_free() {
 void Pool::serve() {
   while (!waiters_.empty()) {
     Waiter& first = *waiters_.front();
-    Acquired found = find(first.turn.wants_fresh);
+    Acquired found = find(first.turn);
     if (found.kind == Kind::kWaits) {
       const bool is_late =
           retry_.when() != kNoDeadline &&

@@ -51,6 +51,7 @@ class Pool final : public std::enable_shared_from_this<Pool>,
       TimePoint since{};
       bool is_waiting = false;
       bool wants_fresh = false;
+      const Server* avoids = nullptr;  // taken only if there is no other
     } turn;
 
    protected:
@@ -61,8 +62,9 @@ class Pool final : public std::enable_shared_from_this<Pool>,
 
   EventLoop& loop() const { return loop_; }  // [any]
 
-  // `fresh`: a new connection, even if an idle one must be closed for it.
-  Acquired acquire(Waiter& waiter, bool fresh);
+  // `fresh`: a new connection, even if an idle one must be closed for it, and rather to any server
+  // than to the one that `avoids` names, which may just be dying.
+  Acquired acquire(Waiter& waiter, bool fresh, const Server* avoids = nullptr);
   void stop_waiting(Waiter& waiter);
   // Takes a connection back. `is_reusable`: another request may use it.
   void release(std::unique_ptr<Connection> connection, bool is_reusable);
@@ -89,14 +91,14 @@ class Pool final : public std::enable_shared_from_this<Pool>,
   void on_expired(Connection& connection) override;
   void on_timer() override;
 
-  Acquired find(bool fresh);
+  Acquired find(const Waiter::Turn& turn);
   std::unique_ptr<Connection> take_idle(const Server& server);
   Acquired open(const std::shared_ptr<Server>& server);
   void lend(Connection& connection);
   void keep(std::unique_ptr<Connection> connection);
   void drop_idle(const Connection& connection);
   std::unique_ptr<Connection> take_any_idle();
-  void enqueue(Waiter& waiter, bool fresh);
+  void enqueue(Waiter& waiter);
   void set_oldest();
   void serve();
   void share();

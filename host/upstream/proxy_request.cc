@@ -67,12 +67,10 @@ void ProxyRequest::begin() {
   timer_.emplace(loop_->timers(), static_cast<Timer::Owner&>(*this));
   is_head_ = downstream_->request().method == "HEAD";
   pool_ = servers_->pool_of(*loop_);
-  acquire(false);
+  on_acquired(pool_->acquire(*this, false));
 }
 
 // ---- a connection ----------------------------------------------------------------------------
-
-void ProxyRequest::acquire(bool fresh) { on_acquired(pool_->acquire(*this, fresh)); }
 
 void ProxyRequest::on_acquired(Pool::Acquired acquired) {
   using Kind = Pool::Acquired::Kind;
@@ -216,8 +214,9 @@ void ProxyRequest::on_server_end() {
     if (before == State::kHead && may_repeat()) {
       has_repeated_ = true;
       if (servers_->metrics.on_retry) servers_->metrics.on_retry();
+      const std::shared_ptr<Server> dying = connection_->server_pointer();
       release(false);
-      return acquire(true);
+      return on_acquired(pool_->acquire(*this, true, dying.get()));
     }
     return fail(std::move(status), Outcome::kFailed);
   }

@@ -47,7 +47,6 @@ class ProxyRequest final : public http::StreamEvents,
   // Timer::Owner
   void on_timer() override;
 
-  void acquire(bool fresh);
   // Sends and reads what can be sent and read now.
   void run();
   void read();
