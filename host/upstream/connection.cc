@@ -1,9 +1,13 @@
 #include "upstream/connection.h"
 
+#include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
 #include <cerrno>
+#include <charconv>
+#include <cstdint>
 #include <cstring>
 #include <system_error>
 #include <utility>
@@ -15,21 +19,42 @@ Status unreachable(const std::string& why) {
   return Status(BENTO_UNAVAILABLE, "connecting to it failed: " + why);
 }
 
-Result<UniqueFd> open_socket(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path)
-    return unreachable("the path of its socket is too long");
-  std::memcpy(address.sun_path, path.data(), path.size());
-  UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+// A connection to a port may not be complete yet: then the first write waits.
+Result<UniqueFd> open_socket(const sockaddr* address, socklen_t size) {
+  UniqueFd fd(::socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   int error = fd ? 0 : errno;
-  while (error == 0 &&
-         ::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
+  while (error == 0 && ::connect(fd.get(), address, size) != 0) {
     if (errno != EINTR) error = errno;
   }
-  if (error == 0) return fd;
+  if (error == 0 || error == EINPROGRESS) return fd;
   if (error == EAGAIN) return Status(BENTO_RESOURCE_EXHAUSTED, "the backlog is full");
   return unreachable(std::generic_category().message(error));
+}
+
+Result<UniqueFd> connect_to(const std::string& address) {
+  if (address.starts_with('/')) {
+    sockaddr_un path{};
+    path.sun_family = AF_UNIX;
+    if (address.size() >= sizeof path.sun_path) {
+      return unreachable("the path of its socket is too long");
+    }
+    std::memcpy(path.sun_path, address.data(), address.size());
+    return open_socket(reinterpret_cast<const sockaddr*>(&path), sizeof path);
+  }
+  sockaddr_in port{};
+  port.sin_family = AF_INET;
+  port.sin_addr.s_addr = ::htonl(INADDR_LOOPBACK);
+  const char* const digits = address.data() + address.rfind(':') + 1;
+  std::uint16_t number = 0;
+  const auto parsed = std::from_chars(digits, address.data() + address.size(), number);
+  if (!address.starts_with("127.0.0.1:") || parsed.ec != std::errc()) {
+    return unreachable(address + " is no address of it");
+  }
+  port.sin_port = ::htons(number);
+  Result<UniqueFd> fd = open_socket(reinterpret_cast<const sockaddr*>(&port), sizeof port);
+  const int on = 1;
+  if (fd.ok()) ::setsockopt(fd->get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  return fd;
 }
 
 }  // namespace
@@ -46,7 +71,7 @@ Connection::~Connection() {
 }
 
 Result<std::unique_ptr<Connection>> Connection::connect(EventLoop& loop, ConnectionPermit permit) {
-  Result<UniqueFd> fd = open_socket(permit.server()->socket_path);
+  Result<UniqueFd> fd = connect_to(permit.server()->address);
   if (!fd.ok()) return std::move(fd).take_status();
   return attach(loop, {http::plain_transport(*std::move(fd)), std::move(permit)});
 }

@@ -235,15 +235,22 @@ bool ProxyRequest::holds_back() {
 }
 
 bool ProxyRequest::start() {
-  has_started_ = true;
   held_until_ = kNoDeadline;
   if (const auto length = reader_.content_length()) {
     response_.headers.push_back({"Content-Length", std::to_string(*length)});
   }
   Status status = downstream_->start(std::move(response_));
   response_ = {};
-  if (!status.ok()) leave(status);
-  return status.ok();
+  has_started_ = status.ok() || status.code() == BENTO_CANCELLED;
+  if (status.ok()) return true;
+  if (has_started_) {
+    leave(status);
+  } else {
+    fail(bad_gateway("the response of the app at " + servers_->options.name +
+                     " cannot be passed on: " + status.message()),
+         Outcome::kFailed);
+  }
+  return false;
 }
 
 void ProxyRequest::complete(bool has_extra_bytes, std::string_view last) {
@@ -281,21 +288,9 @@ std::shared_ptr<Downstream> ProxyRequest::end(Outcome outcome) {
   return std::exchange(downstream_, nullptr);
 }
 
-void ProxyRequest::log_failure(const Status& why) const {
-  const http::Request& request = downstream_->request();
-  log_warning(has_started_ ? "a response of an app was cut off" : "a request to an app failed",
-              {{"mount", servers_->options.name},
-               {"method", request.method},
-               {"path", request.path},
-               {"status", why.http_status()},
-               {"reason", why.message()},
-               {"request_id", downstream_->request_id()}});
-}
-
 // The app, or the way to it, is at fault.
 void ProxyRequest::fail(Status why, Outcome outcome, http::Headers headers) {
   const auto held = shared_from_this();
-  if (outcome != Outcome::kUnavailable && outcome != Outcome::kQueueFull) log_failure(why);
   release(false);
   const bool cuts_off = has_started_ && outcome == Outcome::kFailed;
   const std::shared_ptr<Downstream> downstream = end(cuts_off ? Outcome::kCutOff : outcome);

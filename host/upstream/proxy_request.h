@@ -69,7 +69,6 @@ class ProxyRequest final : public http::StreamEvents,
   void fail(Status why, Outcome outcome, http::Headers headers = {});
   void leave(const Status& why);
   std::shared_ptr<Downstream> end(Outcome outcome);
-  void log_failure(const Status& why) const;
   void set_timer();
   TimePoint next_limit() const;
   const UpstreamLimits& limits() const { return servers_->options.limits; }

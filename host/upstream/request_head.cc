@@ -130,6 +130,8 @@ bool is_replaced(std::string_view name) {
       return name == "proxy-connection";
     case 17:
       return name == "transfer-encoding";
+    case 19:
+      return name == "x-bento-deadline-ms";
     default:
       return false;
   }
@@ -245,7 +247,7 @@ std::string app_target(const http::Request& request, const UpstreamOptions& opti
 }
 
 void append_request_head(const http::Request& request, const UpstreamOptions& options,
-                         std::string_view request_id, BodyFraming framing, std::string& out) {
+                         const RequestNote& note, BodyFraming framing, std::string& out) {
   out.append(request.method).append(" ");
   append_target(request, options, out);
   out.append(" HTTP/1.1\r\n");
@@ -265,7 +267,13 @@ void append_request_head(const http::Request& request, const UpstreamOptions& op
     append_field("host", host, out);
   }
   append_forwarded(request, options, host, is_websocket, out);
-  append_field("x-request-id", request_id, out);
+  append_field("x-request-id", note.id, out);
+  if (note.left != Duration::max()) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(note.left).count();
+    out.append("x-bento-deadline-ms: ");
+    append_number(static_cast<std::uint64_t>(std::max<std::int64_t>(left, 1)), out);
+    out.append(kCrLf);
+  }
   if (is_websocket) out.append("connection: Upgrade\r\nupgrade: websocket\r\n");
   if (framing.kind == BodyFraming::Kind::kSized) {
     out.append("content-length: ");

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/clock.h"
 #include "http/message.h"
 #include "upstream/upstream_options.h"
 
@@ -32,8 +33,15 @@ bool wants_websocket(const http::Request& request);
 // changed it, or the target has dot segments), the target is made of the path and the query.
 std::string app_target(const http::Request& request, const UpstreamOptions& options);
 
+// What the host says of the request: in X-Request-Id, and in X-Bento-Deadline-Ms how long its
+// client will wait for the response to begin.
+struct RequestNote {
+  std::string_view id;
+  Duration left = Duration::max();  // max: for ever
+};
+
 // Appends the whole head, with its empty line.
 void append_request_head(const http::Request& request, const UpstreamOptions& options,
-                         std::string_view request_id, BodyFraming framing, std::string& out);
+                         const RequestNote& note, BodyFraming framing, std::string& out);
 
 }  // namespace bentohost::upstream

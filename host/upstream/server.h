@@ -13,11 +13,10 @@ namespace bentohost::upstream {
 using ServerId = std::uint64_t;
 
 struct Server {
-  Server(ServerId its_id, std::string its_socket)
-      : id(its_id), socket_path(std::move(its_socket)) {}
+  Server(ServerId its_id, std::string its_address) : id(its_id), address(std::move(its_address)) {}
 
   const ServerId id;
-  const std::string socket_path;
+  const std::string address;
   std::atomic<bool> takes_requests = true;     // until it is retired or removed
   std::atomic<bool> is_dead = false;           // removed
   std::atomic<std::uint32_t> requests = 0;     // that have a connection to it

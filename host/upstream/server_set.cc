@@ -22,12 +22,12 @@ std::vector<std::shared_ptr<Pool>> ServerSet::pools() const {
   return pools_;
 }
 
-ServerId ServerSet::add(std::string socket_path) {
+ServerId ServerSet::add(std::string address) {
   ServerId id = 0;
   {
     const MutexLock lock(mutex_);
     id = next_id_++;
-    entries_.push_back({std::make_shared<Server>(id, std::move(socket_path)), {}});
+    entries_.push_back({std::make_shared<Server>(id, std::move(address)), {}});
   }
   for (const auto& pool : pools()) pool->post_serve();
   return id;

@@ -31,7 +31,7 @@ class ServerSet : public std::enable_shared_from_this<ServerSet> {
   std::atomic<std::size_t> waiting = 0;
 
   // As in Upstream.
-  ServerId add(std::string socket_path);
+  ServerId add(std::string address);
   void retire(ServerId id, std::function<void()> drained);
   void remove(ServerId id);
   void set_reason(std::string reason, Duration retry_after);

@@ -21,7 +21,10 @@ void Upload::begin(const Downstream& downstream, const UpstreamOptions& options,
   framing_ = body_framing(request, whole ? std::optional(whole->size()) : std::nullopt);
   std::string& output = connection.output();
   output.clear();
-  append_request_head(request, options, downstream.request_id(), framing_, output);
+  const TimePoint due = downstream.deadline();
+  append_request_head(request, options,
+                      {downstream.request_id(), due == kNoDeadline ? Duration::max() : due - now},
+                      framing_, output);
   is_streaming_ = !whole;
   body_ = whole.value_or(std::string_view());
   progress_ = now;

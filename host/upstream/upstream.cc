@@ -12,7 +12,7 @@ Upstream::Upstream(UpstreamOptions options, UpstreamMetrics metrics)
 
 Upstream::~Upstream() { servers_->close(); }
 
-ServerId Upstream::add(std::string socket_path) { return servers_->add(std::move(socket_path)); }
+ServerId Upstream::add(std::string address) { return servers_->add(std::move(address)); }
 
 void Upstream::retire(ServerId id, std::function<void()> drained) {
   servers_->retire(id, std::move(drained));

@@ -27,8 +27,9 @@ class Upstream {
   Upstream(const Upstream&) = delete;
   Upstream& operator=(const Upstream&) = delete;
 
-  // A server process that answers on this Unix socket: from now on it gets requests.
-  ServerId add(std::string socket_path);
+  // A server process that answers at this address gets requests from now on: the path of a Unix
+  // socket, which begins with a slash, or "127.0.0.1:PORT".
+  ServerId add(std::string address);
   // No new requests for it. `drained` is called once, on any thread, when its last request has
   // ended, or at once if it has none.
   void retire(ServerId id, std::function<void()> drained);

@@ -66,7 +66,7 @@ class Flask(Samples):
         self.assertEqual(worker.stderr(), "")
 
     def test_the_shop_finds_itself_below_its_prefix(self):
-        worker = self.flask("mounts/market_apps", "shop", "app", "/shop")
+        worker = self.flask("mounts/mounted_apps", "shop", "app", "/shop")
         basket = worker.ask("/shop/")
         self.assertEqual(json.loads(basket.body), {"pieces": 0, "buy": "http://example.org/shop/buy"})
         bought = worker.ask("/shop/buy", "POST")
@@ -79,7 +79,7 @@ class Flask(Samples):
                          {"address": "192.0.2.7", "scheme": "http", "prefix": "/shop"})
 
     def test_the_blog_is_made_by_its_factory(self):
-        worker = self.flask("mounts/market_apps", "blog", "create_app('A blog')", "/blog")
+        worker = self.flask("mounts/mounted_apps", "blog", "create_app('A blog')", "/blog")
         self.assertEqual(json.loads(worker.ask("/blog/").body), {"title": "A blog", "visits": 1})
 
 
@@ -107,7 +107,7 @@ class FastAPI(Samples):
                     self.assertEqual(worker.ask(f"/swagger-ui/{file}").status, 200)
 
     def test_figures_know_their_prefix(self):
-        worker = self.fastapi("mounts/market_apps", "figures", "/figures")
+        worker = self.fastapi("mounts/mounted_apps", "figures", "/figures")
         found = json.loads(worker.ask("/").body)
         self.assertEqual((found["asked"], found["root_path"]), (1, "/figures"))
         self.assertEqual(found["docs"], "http://example.org/figures/docs")

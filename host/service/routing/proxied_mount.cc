@@ -10,6 +10,7 @@
 #include "base/mutex.h"
 #include "http/problem.h"
 #include "upstream/downstream.h"
+#include "upstream/request_head.h"
 
 namespace bentohost::service {
 namespace {
@@ -120,10 +121,6 @@ class ThreadDownstream final : public upstream::Downstream,
     });
   }
   Status start(http::Response response) override {
-    if (response.status == kSwitchingProtocols) {
-      return Status(BENTO_UNIMPLEMENTED,
-                    "a connection cannot be upgraded behind middleware that waits");
-    }
     const std::size_t size = response.body.size();
     put(size, [this, response = std::move(response)]() mutable {
       const Status status = request_->start(std::move(response));
@@ -154,7 +151,6 @@ class ThreadDownstream final : public upstream::Downstream,
   }
 
  private:
-  static constexpr int kSwitchingProtocols = 101;
   static constexpr std::size_t kHighWater = 256u << 10;
   // How long it takes to notice a client that has left.
   static constexpr Duration kPoll = std::chrono::milliseconds(100);
@@ -220,6 +216,10 @@ void proxy_request(const RequestPtr& request, const std::shared_ptr<upstream::Up
                    EventLoop& loop) {
   if (!request->is_on_thread()) {
     return upstream::proxy(std::make_shared<LoopDownstream>(request), upstream);
+  }
+  if (upstream::wants_websocket(request->request())) {
+    return request->fail(
+        Status(BENTO_UNIMPLEMENTED, "a WebSocket cannot be opened behind middleware that waits"));
   }
   std::make_shared<ThreadDownstream>(request, upstream, loop)->serve();
 }

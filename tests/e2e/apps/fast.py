@@ -100,6 +100,12 @@ async def sleep(milliseconds: int):
     return "slept"
 
 
+@app.get("/pid/{milliseconds}")
+async def pid(milliseconds: int):
+    await asyncio.sleep(milliseconds / 1000)
+    return os.getpid()
+
+
 @app.get("/status/{code}")
 async def status(code: int):
     if code in (204, 304):

@@ -45,7 +45,7 @@ UpstreamOptions mounted_at(std::string root_path, bool strips = true) {
 
 std::string head_of(const http::Request& request, const UpstreamOptions& options) {
   std::string head;
-  append_request_head(request, options, "id-1", framing_of(request), head);
+  append_request_head(request, options, {"id-1"}, framing_of(request), head);
   return head;
 }
 

@@ -14,8 +14,9 @@ struct Price {
 BENTO_FIELDS(Price, total)
 
 BENTO_SERVICE(svc) {
-  svc.name("market").version("1.0").doc(
-      "A shop, a blog and their figures, each a program of Python.");
+  svc.name("mounted_apps")
+      .version("1.0")
+      .doc("A shop, a blog and their figures, each a program of Python.");
 
   // Below the shop's prefix, and yet answered here: APIs come first.
   svc.api("price", {.route = "/shop/price", .input = bento::FieldsIO<Order>().sample({10})},
@@ -26,8 +27,8 @@ BENTO_SERVICE(svc) {
 
   // Both keep a cookie "session" with the path "/": without prefix_cookies each would get the
   // other's.
-  svc.mount_wsgi("/shop", "shop:app", {.folder = "market_apps", .prefix_cookies = true});
+  svc.mount_wsgi("/shop", "shop:app", {.folder = "mounted_apps", .prefix_cookies = true});
   svc.mount_wsgi("/blog", "blog:create_app('A blog')",
-                 {.folder = "market_apps", .prefix_cookies = true});
-  svc.mount_asgi("/figures", "figures:app", {.folder = "market_apps"});
+                 {.folder = "mounted_apps", .prefix_cookies = true});
+  svc.mount_asgi("/figures", "figures:app", {.folder = "mounted_apps"});
 }
