@@ -146,6 +146,8 @@ bool ResponseReader::keep_field(std::string_view name, std::string_view value, S
         return false;
       }
       return !is("keep-alive");
+    case 12:
+      return !is("x-request-id");  // the host sets it, to what the app was told
     case 14:
       if (!is("content-length")) return true;
       status = take_length(value);

@@ -34,8 +34,8 @@ class ResponseReader {
   // At kHead: takes what it can use, and returns how much that is. `bytes` must begin where the
   // last call stopped: offer bytes that were not taken again, with more behind them. Fills status,
   // content_type and headers. Left out of these are the fields that concern only this connection
-  // (RFC 9110 7.6.1), but not the Upgrade of a 101; those that frame the body; and Server and Date,
-  // which the host writes itself.
+  // (RFC 9110 7.6.1), but not the Upgrade of a 101; those that frame the body; Server and Date,
+  // and X-Request-Id, which the host writes itself.
   Result<std::size_t> read_head(std::string_view bytes, http::Response& response);
 
   // At kBody: `data` is the next part of the body. It lies in `bytes` or in this reader, and is
