@@ -12,7 +12,7 @@
 namespace bentohost::upstream {
 namespace {
 
-// A shell with a child that sleeps. The name of the shell's copy would break a careless parser.
+// A child with a child that sleeps. The first one's name would break a careless parser.
 class ProcessTreeTest : public testing::Test {
  protected:
   ProcessTreeTest() {
@@ -36,6 +36,8 @@ class ProcessTreeTest : public testing::Test {
               static_cast<ssize_t>(sizeof grandchild_));
     ::close(fds[0]);
     ::close(fds[1]);
+    while (processes_with("PROCESS_TREE_TEST=1").empty()) {  // until it has called exec
+    }
   }
   ~ProcessTreeTest() override {
     ::kill(grandchild_, SIGKILL);
@@ -68,9 +70,7 @@ TEST_F(ProcessTreeTest, SumsTheMemory) {
 }
 
 TEST_F(ProcessTreeTest, FindsProcessesByAVariable) {
-  std::vector<pid_t> found;
-  while (found.empty()) found = processes_with("PROCESS_TREE_TEST=1");  // until it has called exec
-  EXPECT_EQ(found, std::vector<pid_t>{grandchild_});
+  EXPECT_EQ(processes_with("PROCESS_TREE_TEST=1"), std::vector<pid_t>{grandchild_});
   EXPECT_TRUE(processes_with("ROCESS_TREE_TEST=1").empty());
   EXPECT_TRUE(processes_with("PROCESS_TREE_TEST=").empty());
 }
