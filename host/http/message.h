@@ -145,12 +145,13 @@ class Exchange {
   // missing.
   virtual void abort() = 0;
 
-  // [loop] Call within the handler's call, for a streamed body or after allow_stream(), to answer
-  // without a thread: on the loop that is returned. From then on receive(), start() and write() do
-  // not wait: receive() returns no bytes, and `more`, when none have come; write() takes all bytes,
-  // but code should write no more while has_room() is false. With the status 101, start() turns the
-  // connection into a tunnel: receive() and write() then move its raw bytes until one side ends.
-  // Null: this exchange belongs to a thread. `events` is kept until the response is complete.
+  // [loop] Call within the handler's call, to answer without a thread: on the loop that is
+  // returned. From then on receive(), start() and write() do not wait: receive() returns no bytes,
+  // and `more`, when none have come, and a body that is whole in one piece; write() takes all
+  // bytes, but code should write no more while has_room() is false. With the status 101, start()
+  // turns the connection into a tunnel: receive() and write() then move its raw bytes until one
+  // side ends. Null: this exchange belongs to a thread. `events` is kept until the response is
+  // complete.
   virtual EventLoop* answer_on_loop(std::shared_ptr<StreamEvents> /*events*/) { return nullptr; }
   virtual bool has_room() const { return true; }
 

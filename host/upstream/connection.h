@@ -47,8 +47,11 @@ class Connection final : private EventLoop::Watcher, private Timer::Owner {
   void set_user(User& user) { user_ = &user; }
   void expire_at(TimePoint when) { timer_.set(when); }  // kNoDeadline: never
 
-  // For one that was idle: whether it still stands, with nothing to read.
-  bool is_quiet() const;
+  // For one that was idle: whether it still stands, with nothing to read, as far as events tell; it
+  // asks the kernel if it was idle for longer than kTrusted.
+  static constexpr Duration kTrusted = std::chrono::milliseconds(10);
+  bool is_quiet(TimePoint now) const;
+  void set_idle_since(TimePoint when) { idle_since_ = when; }
   // The peer will send no more, or its end was seen coming: it takes no further request.
   bool has_ended() const { return has_ended_; }
   // The server is dead: what has arrived can be read, and then it counts as ended.
@@ -87,6 +90,7 @@ class Connection final : private EventLoop::Watcher, private Timer::Owner {
   Timer timer_;
   std::string output_;
   bool is_readable_ = false;
+  TimePoint idle_since_{};
   bool has_ended_ = false;
   bool watches_writing_ = false;
   std::size_t place_ = 0;

@@ -107,7 +107,7 @@ std::unique_ptr<Connection> Pool::take_idle(const Server& server) {
       std::unique_ptr<Connection> connection = std::move(idle.connections.back());
       idle.connections.pop_back();
       idle.server->idle.fetch_sub(1);
-      if (connection->is_quiet()) return connection;
+      if (connection->is_quiet(loop_.now())) return connection;
     }
   }
   return nullptr;
@@ -140,7 +140,7 @@ void Pool::release(std::unique_ptr<Connection> connection, bool is_reusable) {
   in_use_.pop_back();
   Server& server = connection->server();
   const bool stays = is_reusable && server.takes_requests && !connection->has_ended() &&
-                     (!connection->is_readable() || connection->is_quiet());
+                     (!connection->is_readable() || connection->is_quiet(loop_.now()));
   if (stays) {
     servers_->end_request(server);
     keep(std::move(connection));
@@ -157,6 +157,7 @@ void Pool::keep(std::unique_ptr<Connection> connection) {
   connection->set_user(*this);
   connection->watch_writing(false);
   connection->expire_at(loop_.now() + kMaxIdle);
+  connection->set_idle_since(loop_.now());
   const Server& server = connection->server();
   auto idle = std::find_if(idle_.begin(), idle_.end(),
                            [&server](const Idle& i) { return i.server.get() == &server; });

@@ -264,6 +264,7 @@ void Connection::allow_stream() {
 
 Result<ReceivedBody> Connection::receive() {
   Stream* const stream = response_.stream();
+  if (stream == nullptr && events_ != nullptr) return ReceivedBody{take_body(), false};
   if (stream == nullptr) return Status(BENTO_FAILED_PRECONDITION, "the body is not streamed");
   bool was_full = false;
   Result<ReceivedBody> piece = stream->take_body(was_full);
@@ -278,6 +279,10 @@ Result<ReceivedBody> Connection::receive() {
 }
 
 Status Connection::start(Response response) {
+  if (events_ != nullptr) {
+    allow_stream();
+    response_.stream()->never_wait();
+  }
   if (response_.stream() == nullptr) {
     return Status(BENTO_FAILED_PRECONDITION, "the response is not streamed");
   }
@@ -328,8 +333,7 @@ void Connection::abort() {
 }
 
 EventLoop* Connection::answer_on_loop(std::shared_ptr<StreamEvents> events) {
-  if (response_.stream() == nullptr) return nullptr;
-  response_.stream()->never_wait();
+  if (response_.stream() != nullptr) response_.stream()->never_wait();
   untold_ = 0;
   events_ = std::move(events);
   if (cancelled_->load()) tell(kCancelled);

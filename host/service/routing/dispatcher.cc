@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "http/problem.h"
+#include "http/response_writer.h"
 #include "http/route/redirect.h"
 #include "http/syntax.h"
 #include "service/middleware/blocking_middleware.h"
@@ -16,6 +17,8 @@
 
 namespace bentohost::service {
 namespace {
+
+constexpr std::size_t kSmallBody = 64u << 10;
 
 // The methods of both lists, OPTIONS at the end.
 std::string joined_methods(const std::string& one, const std::string& other) {
@@ -41,6 +44,14 @@ http::Response options_response(const std::string& allowed) {
 
 std::string wrong_method(const http::Request& from, const std::string& allowed) {
   return from.path + " takes " + allowed + ", not " + from.method;
+}
+
+// Whether the body, as announced, is up to kSmallBody, or there is none.
+bool has_small_body(const http::Request& request) {
+  std::size_t length = 0;
+  if (http::has_header(request.headers, "transfer-encoding")) return false;
+  if (!http::has_header(request.headers, "content-length")) return true;
+  return http::find_content_length(request.headers, length) && length <= kSmallBody;
 }
 
 // The service, by a pointer that holds its routes as well.
@@ -163,6 +174,8 @@ http::BodyPlan Dispatcher::plan(const http::Request& request) {
   const RouteMatch found = find_route(request, *now);
   const Route* route = found.routes != nullptr ? *found.match.target : nullptr;
   http::BodyPlan plan = route != nullptr ? route->plan : http::BodyPlan();
+  // A program is not asked, and no thread of it held, before a small body is whole.
+  if (route != nullptr && route->is_program && has_small_body(request)) plan.streamed = false;
   if (const ServiceRoutesPtr wrapped = now->around(request, found.match)) {
     // A middleware that may wait gets the body and the response as they come.
     plan.streamed |= wrapped->has_around();

@@ -119,7 +119,7 @@ Status ServiceRoutes::add_mounts(RouteLabels& labels) {
 Status ServiceRoutes::add_programs(RouteLabels& labels) {
   for (const MountedProgram& program : service_->programs().all()) {
     Route route;
-    route.is_mount = true;
+    route.is_mount = route.is_program = true;
     route.path = program.mount.prefix.empty() ? "/" : program.mount.prefix;
     route.root_path = program.mount.prefix;
     route.label = labels.get(route.root_path + "/*");

@@ -33,6 +33,7 @@ struct Route {
   std::string root_path;                          // the prefix of the path that leads to it
   bool is_files = false;
   bool is_mount = false;
+  bool is_program = false;
   bool has_parameters = false;  // its path is a template
   std::string method, path;     // a mount has no method, and its prefix as path
   const RouteLabel* label = nullptr;
