@@ -22,6 +22,7 @@ class AsyncConnection(asyncio.Protocol):
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop, self.pid = loop, os.getpid()
         self.is_usable = False  # connected, greeted, and not about to end
+        self._is_leaving = False  # no further calls: it is closed after the last result
         self.socket: Optional[socket.socket] = None
         self._transport: Any = None
         self._ids = itertools.count(1)
@@ -62,7 +63,7 @@ class AsyncConnection(asyncio.Protocol):
         except asyncio.TimeoutError as error:
             self.close()
             raise Unavailable(f"the host at {path} did not answer the hello") from error
-        except (NotOurs, ValueError, KeyError) as error:
+        except (NotOurs, ValueError, KeyError, TypeError) as error:
             self.close()
             raise Unavailable(f"{path}: {error}") from error
         except BaseException:
@@ -171,6 +172,8 @@ class AsyncConnection(asyncio.Protocol):
             return self.close()
         if at < end:
             self._buffer = bytearray(view[at:])
+        if self._is_leaving and not self._calls:
+            self.close()
 
     def _on_frame(self, header: Tuple[int, ...], body: memoryview) -> None:
         kind, id = header[2], header[4]
@@ -190,7 +193,8 @@ class AsyncConnection(asyncio.Protocol):
             except Exception as malformed:  # the call's, and no one else's
                 error = RunnerError(f"the result is malformed: {malformed}")
             if isinstance(error, NotBegun):
-                self.is_usable = False  # for further calls; those in flight are answered
+                self.is_usable = False
+                self._is_leaving = True
             future.set_exception(error)
         elif not self._greeting.done():
             try:
