@@ -310,6 +310,16 @@ class FaultyHosts(unittest.TestCase):
                 call()
         self.each_way(self.host(serve), check)
 
+    def test_a_host_that_never_answers_is_given_up_after_the_timeout(self):
+        host = self.host(lambda connection, number: (read(connection), read(connection)))
+
+        def check(call):
+            began = time.monotonic()
+            with bento_runner.request_context(timeout=0.1), self.assertRaises(bento_runner.DeadlineExceeded):
+                call()
+            self.assertGreater(time.monotonic() - began, 0.1)
+        self.each_way(host, check)
+
     def test_rubbish_is_a_lost_connection(self):
         def serve(connection, number):
             read(connection)
