@@ -232,8 +232,9 @@ void Connection::on_hello(const wire::FrameReader::Frame& frame) {
   if (!hello.ok() || !hello->IsObject()) {
     return give_up(Status(BENTO_INVALID_ARGUMENT, "the hello is no JSON object"));
   }
-  const auto protocol = hello->FindMember("protocol");
-  if (protocol == hello->MemberEnd() || !protocol->value.IsInt() ||
+  const rapidjson::Value& said = *hello;
+  const auto protocol = said.FindMember("protocol");
+  if (protocol == said.MemberEnd() || !protocol->value.IsInt() ||
       protocol->value.GetInt() != kProtocolVersion) {
     return give_up(Status(BENTO_FAILED_PRECONDITION,
                           "this host speaks version " + std::to_string(kProtocolVersion) +
@@ -241,7 +242,7 @@ void Connection::on_hello(const wire::FrameReader::Frame& frame) {
                               "bentohost " +
                               server_->options.host_version));
   }
-  if (!token_.empty() && !is_same(text_of(*hello, "token"), token_)) {
+  if (!token_.empty() && !is_same(text_of(said, "token"), token_)) {
     return give_up(Status(BENTO_UNAUTHENTICATED,
                           "the token is wrong; it is in BENTO_RUNNER_TOKEN of the host's apps"));
   }

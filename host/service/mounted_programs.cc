@@ -28,6 +28,7 @@ upstream::UpstreamOptions upstream_options(const mount::Mount& mount) {
   options.name = place_of(mount);
   options.root_path = mount.prefix;
   options.strips_prefix = !is_wsgi;
+  options.works_on = is_wsgi;
   options.prefixes_cookies = app.prefixes_cookies;
   options.limits = {.max_connections = app.max_connections,
                     .max_queue = app.max_queue,
@@ -65,7 +66,8 @@ MountedPrograms::MountedPrograms(std::vector<mount::Mount> mounts) {
   for (mount::Mount& mount : mounts) {
     auto hooks = std::make_shared<upstream::UpstreamMetrics>();
     auto upstream = std::make_shared<upstream::Upstream>(upstream_options(mount), through(hooks));
-    programs_.push_back({std::move(mount), std::move(upstream), std::move(hooks), nullptr});
+    programs_.push_back({std::move(mount), std::move(upstream), std::move(hooks),
+                         std::make_shared<std::atomic<std::size_t>>(0), nullptr});
   }
 }
 
@@ -96,7 +98,7 @@ void MountedPrograms::start(const std::string& service, const ProgramOptions& op
                              [&metrics, service, place](std::string_view reason) {
                                metrics.count_mount_restart(service, place, reason);
                              },
-                         .up = [its](std::size_t up) { its.up->Set(static_cast<double>(up)); }};
+                         .up = [up = program.up](std::size_t now) { *up = now; }};
     program.processes = std::make_unique<upstream::AppProcesses>(
         program.mount,
         std::make_shared<upstream::AppServersOf<upstream::Upstream>>(program.upstream),
@@ -144,6 +146,7 @@ void MountedPrograms::stop(TimePoint deadline) {
 void MountedPrograms::show_load(const std::string& service, observe::Metrics& metrics) const {
   for (const MountedProgram& program : programs_) {
     const observe::MountMetrics its = metrics.mount(service, place_of(program.mount));
+    its.up->Set(static_cast<double>(program.up->load()));
     its.in_flight->Set(static_cast<double>(program.upstream->in_flight()));
     its.connections->Set(static_cast<double>(program.upstream->connections()));
     its.waiting->Set(static_cast<double>(program.upstream->waiting()));

@@ -21,6 +21,7 @@ void Pool::close() {
     idle.server->idle.fetch_sub(static_cast<std::uint32_t>(idle.connections.size()));
   }
   idle_.clear();
+  abandoned_.clear();
 }
 
 // ---- a request needs a connection ------------------------------------------------------------
@@ -134,10 +135,36 @@ void Pool::lend(Connection& connection) {
 
 // ---- a connection becomes free ---------------------------------------------------------------
 
-void Pool::release(std::unique_ptr<Connection> connection, bool is_reusable) {
-  in_use_[connection->place()] = in_use_.back();
-  in_use_[connection->place()]->set_place(connection->place());
+void Pool::forget_use(const Connection& connection) {
+  in_use_[connection.place()] = in_use_.back();
+  in_use_[connection.place()]->set_place(connection.place());
   in_use_.pop_back();
+}
+
+void Pool::abandon(std::unique_ptr<Connection> connection) {
+  if (connection->has_ended() || connection->server().is_dead) {
+    return release(std::move(connection), false);
+  }
+  forget_use(*connection);
+  connection->set_user(*this);
+  connection->watch_writing(false);
+  abandoned_.push_back(std::move(connection));
+}
+
+bool Pool::drop_abandoned(const Connection& connection) {
+  const auto at =
+      std::find_if(abandoned_.begin(), abandoned_.end(),
+                   [&connection](const auto& held) { return held.get() == &connection; });
+  if (at == abandoned_.end()) return false;
+  const std::shared_ptr<Server> server = connection.server_pointer();
+  abandoned_.erase(at);
+  servers_->end_request(*server);
+  on_permit_free();
+  return true;
+}
+
+void Pool::release(std::unique_ptr<Connection> connection, bool is_reusable) {
+  forget_use(*connection);
   Server& server = connection->server();
   const bool stays = is_reusable && server.takes_requests && !connection->has_ended() &&
                      (!connection->is_readable() || connection->is_quiet(loop_.now()));
@@ -215,7 +242,8 @@ std::unique_ptr<Connection> Pool::take_any_idle() {
 // ---- idle connections ------------------------------------------------------------------------
 
 void Pool::on_connection(Connection& connection) {
-  if (connection.is_readable()) drop_idle(connection);
+  if (!connection.is_readable() || drop_abandoned(connection)) return;
+  drop_idle(connection);
 }
 
 void Pool::on_expired(Connection& connection) { drop_idle(connection); }

@@ -68,7 +68,10 @@ class Pool final : public std::enable_shared_from_this<Pool>,
   void stop_waiting(Waiter& waiter);
   // Takes a connection back. `is_reusable`: another request may use it.
   void release(std::unique_ptr<Connection> connection, bool is_reusable);
-  // Closes the idle connections.
+  // Takes a connection whose request nobody waits for any more, but the server still works at: it
+  // counts until the server sends something, or ends it.
+  void abandon(std::unique_ptr<Connection> connection);
+  // Closes the connections that no request uses.
   void close();
 
   // [any] Since when its first request waits, in the loop's time.
@@ -97,6 +100,8 @@ class Pool final : public std::enable_shared_from_this<Pool>,
   void lend(Connection& connection);
   void keep(std::unique_ptr<Connection> connection);
   void drop_idle(const Connection& connection);
+  void forget_use(const Connection& connection);
+  bool drop_abandoned(const Connection& connection);
   std::unique_ptr<Connection> take_any_idle();
   void enqueue(Waiter& waiter);
   void set_oldest();
@@ -108,6 +113,7 @@ class Pool final : public std::enable_shared_from_this<Pool>,
   const std::shared_ptr<ServerSet> servers_;
   std::vector<Idle> idle_;
   std::vector<Connection*> in_use_;
+  std::vector<std::unique_ptr<Connection>> abandoned_;
   std::list<Waiter*> waiters_;
   std::atomic<std::int64_t> oldest_wait_ = kNobodyWaits;
   std::vector<std::shared_ptr<Server>> candidates_;

@@ -109,6 +109,14 @@ void ProxyRequest::release(bool is_reusable) {
   pool_->release(std::move(connection_), is_reusable);
 }
 
+// The request ends without its response.
+void ProxyRequest::let_go() {
+  const bool works_on = connection_ != nullptr && servers_->options.works_on && !has_read_ &&
+                        upload_.is_complete() && !upload_.is_broken();
+  if (!works_on) return release(false);
+  pool_->abandon(std::move(connection_));
+}
+
 bool ProxyRequest::may_repeat() const {
   if (has_repeated_ || has_read_) return false;
   return !upload_.has_written() ||
@@ -290,7 +298,7 @@ std::shared_ptr<Downstream> ProxyRequest::end(Outcome outcome) {
 // The app, or the way to it, is at fault.
 void ProxyRequest::fail(Status why, Outcome outcome, http::Headers headers) {
   const auto held = shared_from_this();
-  release(false);
+  let_go();
   const bool cuts_off = has_started_ && outcome == Outcome::kFailed;
   const std::shared_ptr<Downstream> downstream = end(cuts_off ? Outcome::kCutOff : outcome);
   if (has_started_) return downstream->abort(why);
@@ -300,7 +308,7 @@ void ProxyRequest::fail(Status why, Outcome outcome, http::Headers headers) {
 // The client is gone, or its request failed.
 void ProxyRequest::leave(const Status& why) {
   const auto held = shared_from_this();
-  release(false);
+  let_go();
   const std::shared_ptr<Downstream> downstream = end(Outcome::kClientGone);
   if (has_started_) return downstream->abort(why);
   downstream->fail(why, {});

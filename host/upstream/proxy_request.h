@@ -65,6 +65,7 @@ class ProxyRequest final : public http::StreamEvents,
 
   bool may_repeat() const;
   void release(bool is_reusable);
+  void let_go();
   void fail(Status why, Outcome outcome, http::Headers headers = {});
   void leave(const Status& why);
   std::shared_ptr<Downstream> end(Outcome outcome);

@@ -18,9 +18,12 @@ struct UpstreamLimits {
 };
 
 struct UpstreamOptions {
-  std::string name;               // for logs and messages: the mount's prefix, "/" for ""
-  std::string root_path;          // "" or "/old"
-  bool strips_prefix = true;      // ASGI and commands; WSGI apps get the whole path
+  std::string name;           // for logs and messages: the mount's prefix, "/" for ""
+  std::string root_path;      // "" or "/old"
+  bool strips_prefix = true;  // ASGI and commands; WSGI apps get the whole path
+  // Whether a server works on for a client that has left, as threads of WSGI do. The connection of
+  // such a request counts among the server's until it answers: it is not free for another one.
+  bool works_on = false;
   bool prefixes_cookies = false;  // Set-Cookie's Path gets the root path in front
   UpstreamLimits limits;
 };

@@ -300,6 +300,18 @@ class Wsgi(MountCase):
         self.assertEqual(statuses, [200] * 6)
         self.assertGreater(time.monotonic() - began, 0.55)
 
+    def test_a_thread_that_works_for_a_client_that_has_left_is_not_free(self):
+        host = self.host("/old", "--mount-set", "/old.threads=1")
+        began = time.monotonic()
+        with socket.create_connection(("127.0.0.1", host.port), timeout=30 * SLOW) as connection:
+            connection.sendall(b"GET /old/sleep/1000 HTTP/1.1\r\nHost: x\r\n\r\n")
+            in_flight = 'bentohost_mount_requests_in_flight{mount="/old",service="mounts"}'
+            eventually(lambda: host.metrics()[in_flight] == 1)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # a reset
+        eventually(lambda: host.metrics()[in_flight] == 0)
+        self.assertEqual(host.get("/old/hello").status, 200)
+        self.assertGreater(time.monotonic() - began, 0.95)
+
     def test_a_factory(self):
         host = self.mount(f"/old={self.KIND}:flasks:create_app()")
         self.assertEqual(host.get("/old/hello").json()["hello"], "flask")

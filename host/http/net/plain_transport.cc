@@ -31,12 +31,8 @@ class PlainTransport final : public Transport {
   Sent write(std::string_view first, std::string_view second) override {
     Sent sent;
     while (!first.empty() || !second.empty()) {
-      std::array<iovec, 2> parts{iovec{const_cast<char*>(first.data()), first.size()},
-                                 iovec{const_cast<char*>(second.data()), second.size()}};
-      msghdr message{};
-      message.msg_iov = parts.data();
-      message.msg_iovlen = parts.size();
-      const ssize_t n = sendmsg(fd_.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+      const ssize_t n = second.empty() ? ::send(fd_.get(), first.data(), first.size(), kFlags)
+                                       : send_both(first, second);
       if (n < 0) {
         if (errno == EINTR) continue;
         sent.broken = errno != EAGAIN && errno != EWOULDBLOCK;
@@ -56,6 +52,17 @@ class PlainTransport final : public Transport {
   bool is_secure() const override { return false; }
 
  private:
+  static constexpr int kFlags = MSG_DONTWAIT | MSG_NOSIGNAL;
+
+  ssize_t send_both(std::string_view first, std::string_view second) const {
+    std::array<iovec, 2> parts{iovec{const_cast<char*>(first.data()), first.size()},
+                               iovec{const_cast<char*>(second.data()), second.size()}};
+    msghdr message{};
+    message.msg_iov = parts.data();
+    message.msg_iovlen = parts.size();
+    return ::sendmsg(fd_.get(), &message, kFlags);
+  }
+
   UniqueFd fd_;
 };
 

@@ -14,6 +14,7 @@ from ._sync import GRACE, NotSent, cannot_connect, client_name, greeting_in, may
 from ._values import decode_result
 
 _HELLO_TIMEOUT = 10.0
+_SWEEP = 0.25
 
 
 class AsyncConnection(asyncio.Protocol):
@@ -22,10 +23,13 @@ class AsyncConnection(asyncio.Protocol):
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop, self.pid = loop, os.getpid()
         self.is_usable = False  # connected, greeted, and not about to end
+        self._is_leaving = False  # no further calls: it is closed after the last result
         self.socket: Optional[socket.socket] = None
         self._transport: Any = None
         self._ids = itertools.count(1)
-        self._calls: Dict[int, Tuple["asyncio.Future[Any]", str]] = {}
+        # By id: the caller's future, what arrays are to be, and when to give the host up.
+        self._calls: Dict[int, Tuple["asyncio.Future[Any]", str, Optional[float]]] = {}
+        self._sweeper: Optional[asyncio.TimerHandle] = None
         self._out: List[Any] = []
         self._unsent: List[int] = []  # the calls in _out
         self._is_flush_due = False
@@ -62,7 +66,7 @@ class AsyncConnection(asyncio.Protocol):
         except asyncio.TimeoutError as error:
             self.close()
             raise Unavailable(f"the host at {path} did not answer the hello") from error
-        except (NotOurs, ValueError, KeyError) as error:
+        except (NotOurs, ValueError, KeyError, TypeError) as error:
             self.close()
             raise Unavailable(f"{path}: {error}") from error
         except BaseException:
@@ -76,33 +80,23 @@ class AsyncConnection(asyncio.Protocol):
     def next_id(self) -> int:
         return next(self._ids)
 
-    def begin(self, id: int, parts: List[Any], arrays: str) -> "asyncio.Future[Any]":
+    def begin(self, id: int, parts: List[Any], arrays: str, seconds: Optional[float]) -> "asyncio.Future[Any]":
         """Sends a frame. The future gets the decoded result, or NotSent or NotBegun: the host has done nothing. Who
-        awaits it and is cancelled calls cancel()."""
+        awaits it and is cancelled calls cancel(). `seconds` are what is left of the caller's time."""
         future = self.loop.create_future()
-        self._calls[id] = (future, arrays)
+        until = None
+        if seconds is not None:
+            # The host keeps the deadline. This is for a host that hangs.
+            until = self.loop.time() + seconds + GRACE
+            if self._sweeper is None:
+                self._sweeper = self.loop.call_later(_SWEEP, self._sweep)
+        self._calls[id] = (future, arrays, until)
         self._unsent.append(id)
         self._out += parts
         if not self._is_flush_due:
             self._is_flush_due = True
             self.loop.call_soon(self._flush)
         return future
-
-    async def exchange(self, id: int, parts: List[Any], arrays: str, seconds: Optional[float]) -> Any:
-        """The same, and waits for the result."""
-        future = self.begin(id, parts, arrays)
-        timer = None
-        if seconds is not None:
-            # The host keeps the deadline. This is for a host that hangs.
-            timer = self.loop.call_later(seconds + GRACE, self._expire, id)
-        try:
-            return await future
-        except asyncio.CancelledError:
-            self.cancel(id)
-            raise
-        finally:
-            if timer is not None:
-                timer.cancel()
 
     def cancel(self, id: int) -> None:
         """The call, if it is in flight, is no longer wanted."""
@@ -117,13 +111,18 @@ class AsyncConnection(asyncio.Protocol):
             self._is_flush_due = True
             self.loop.call_soon(self._flush)
 
-    def _expire(self, id: int) -> None:
-        found = self._calls.pop(id, None)
-        if found is None:
-            return
-        self._cancel(id)
-        if not found[0].done():
-            found[0].set_exception(DeadlineExceeded("the host did not answer in time"))
+    def _sweep(self) -> None:
+        """One timer for all calls: one for each would cost as much as the call."""
+        self._sweeper = None
+        now = self.loop.time()
+        timed = {id: (future, until) for id, (future, _, until) in self._calls.items() if until is not None}
+        for id, (future, until) in timed.items():
+            if until <= now:
+                self.cancel(id)
+                if not future.done():
+                    future.set_exception(DeadlineExceeded("the host did not answer in time"))
+        if timed:
+            self._sweeper = self.loop.call_later(_SWEEP, self._sweep)
 
     def _flush(self) -> None:
         self._is_flush_due = False
@@ -171,12 +170,14 @@ class AsyncConnection(asyncio.Protocol):
             return self.close()
         if at < end:
             self._buffer = bytearray(view[at:])
+        if self._is_leaving and not self._calls:
+            self.close()
 
     def _on_frame(self, header: Tuple[int, ...], body: memoryview) -> None:
         kind, id = header[2], header[4]
         found = self._calls.pop(id, None)
         if found is not None:
-            future, arrays = found
+            future, arrays, _ = found
             if future.done():
                 return
             try:
@@ -190,7 +191,8 @@ class AsyncConnection(asyncio.Protocol):
             except Exception as malformed:  # the call's, and no one else's
                 error = RunnerError(f"the result is malformed: {malformed}")
             if isinstance(error, NotBegun):
-                self.is_usable = False  # for further calls; those in flight are answered
+                self.is_usable = False
+                self._is_leaving = True
             future.set_exception(error)
         elif not self._greeting.done():
             try:
@@ -203,6 +205,8 @@ class AsyncConnection(asyncio.Protocol):
 
     def connection_lost(self, error: Optional[Exception]) -> None:
         self._transport = None
+        if self._sweeper is not None:
+            self._sweeper.cancel()
         self._fail(ConnectionLost("the host ended while the call was in flight"))
 
     def _fail(self, error: RunnerError) -> None:
@@ -212,7 +216,7 @@ class AsyncConnection(asyncio.Protocol):
         if not self._greeting.done():
             self._greeting.set_exception(error)
             self._greeting.exception()  # it is no news if nobody waits
-        for id, (future, _) in calls.items():
+        for id, (future, _, _) in calls.items():
             if not future.done():
                 # An exception of its own for each: a traceback grows with each raise.
                 future.set_exception(NotSent() if id in unsent

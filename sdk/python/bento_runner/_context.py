@@ -1,10 +1,9 @@
 """What calls take from the request that they are made for: its deadline and its id."""
 from __future__ import annotations
 
-import contextlib
 import contextvars
 import time
-from typing import Any, Callable, Dict, Iterable, Iterator, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, Optional, Tuple
 
 DEADLINE_HEADER = "X-Bento-Deadline-Ms"
 REQUEST_ID_HEADER = "X-Request-ID"
@@ -14,16 +13,20 @@ deadline: contextvars.ContextVar[Optional[float]] = contextvars.ContextVar("bent
 request_id: contextvars.ContextVar[str] = contextvars.ContextVar("bento_request_id", default="")
 
 
-@contextlib.contextmanager
-def request_context(id: str = "", timeout: Optional[float] = None) -> Iterator[None]:
+class request_context:  # a function to its users
     """Calls inside the `with` pass on this request id, and end after `timeout` seconds at the latest."""
-    id_token = request_id.set(id)
-    deadline_token = deadline.set(None if timeout is None else time.monotonic() + timeout)
-    try:
-        yield
-    finally:
-        deadline.reset(deadline_token)
-        request_id.reset(id_token)
+    __slots__ = ("_id", "_timeout", "_tokens")
+
+    def __init__(self, id: str = "", timeout: Optional[float] = None) -> None:
+        self._id, self._timeout = id, timeout
+
+    def __enter__(self) -> None:
+        until = None if self._timeout is None else time.monotonic() + self._timeout
+        self._tokens = request_id.set(self._id), deadline.set(until)
+
+    def __exit__(self, *_: Any) -> None:
+        request_id.reset(self._tokens[0])
+        deadline.reset(self._tokens[1])
 
 
 def _seconds(milliseconds: str) -> Optional[float]:
@@ -33,7 +36,7 @@ def _seconds(milliseconds: str) -> Optional[float]:
     return int(milliseconds) / 1000
 
 
-def scope_context(scope: Dict[str, Any]) -> "contextlib.AbstractContextManager[None]":
+def scope_context(scope: Dict[str, Any]) -> request_context:
     """request_context() of an ASGI scope."""
     id, timeout = "", None
     for name, value in scope.get("headers") or ():
@@ -49,7 +52,7 @@ def _of_environ(environ: Dict[str, Any]) -> Tuple[str, Optional[float]]:
     return environ.get("HTTP_X_REQUEST_ID", ""), _seconds(environ.get("HTTP_X_BENTO_DEADLINE_MS", ""))
 
 
-def environ_context(environ: Dict[str, Any]) -> "contextlib.AbstractContextManager[None]":
+def environ_context(environ: Dict[str, Any]) -> request_context:
     """request_context() of a WSGI environ."""
     return request_context(*_of_environ(environ))
 

@@ -86,7 +86,7 @@ class SyncConnection:
         except NotSent as error:
             self.close()
             raise ConnectionLost("the host ended before it answered the hello") from error
-        except (NotOurs, ValueError, KeyError) as error:
+        except (NotOurs, ValueError, KeyError, TypeError) as error:
             self.close()
             raise Unavailable(f"{path}: {error}") from error
         except BaseException:
