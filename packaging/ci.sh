@@ -57,12 +57,14 @@ address_sanitizer() {
 # address space on newer kernels, hence setarch, where it is permitted.
 threaded_suites='^base\.(EventLoop|ThreadPool|TimerQueue|Log)'
 threaded_suites+='|^http\.(Server|Stream|Listener|Tls|PlainTransport|HealthClient|FileReader)'
-threaded_suites+='|^(runner|observe|service|reload)\.'
-threaded_suites+='|^e2e\.(Iris|Health|Errors|Runners|Shutdown|Around|Background|Reload)$|^http_text\.'
+threaded_suites+='|^(runner|observe|upstream|service|runner_rpc|reload)\.'
+threaded_suites+='|^e2e\.(Iris|Health|Errors|Runners|Shutdown|Around|Background|Reload)$'
+threaded_suites+='|^e2e\.(Mounts_faulty|Mounts_reload|Python_runners)$|^http_text\.'
 thread_sanitizer() {
   configure build-tsan -DBENTO_SANITIZE=thread
   cmake --build build-tsan --target bentohost samples/all plugins/all tests/plugins/all \
-    unit_base unit_http unit_runner unit_observe unit_service unit_reload
+    unit_base unit_http unit_runner unit_observe unit_upstream unit_service unit_runner_rpc \
+    unit_reload
   local fixed_addresses=()
   if setarch -R true 2>/dev/null; then fixed_addresses=(setarch -R); fi
   export -f run_tests

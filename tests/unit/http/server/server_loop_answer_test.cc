@@ -192,9 +192,7 @@ TEST(ServerLoopAnswer, ATunnelPushesBackToo) {
 }
 
 TEST(ServerLoopAnswer, ARequestThatCameWholeCanBeAnsweredSo) {
-  TestServer server([](Exchange& exchange) {
-    std::make_shared<Echo>(exchange, [] {})->begin({});
-  });
+  TestServer server([](Exchange& exchange) { std::make_shared<Echo>(exchange, [] {})->begin({}); });
   RawClient client(server.port());
   client.send(std::string(kPost) + "Content-Length: 5\r\n\r\nhello");
   EXPECT_THAT(client.read_to_end(), HasSubstr("\r\n\r\n5\r\nhello\r\n0\r\n\r\n"));
