@@ -231,6 +231,7 @@ class Lifecycle {
     // After a turn of each loop the last responses are sent, and their background tasks known.
     for (const auto& loop : loops_) loop->let_turn(kHandlerExitTime);
     const bool tasks_stuck = !background_.stop(deadline, kHandlerExitTime);
+    services_.stop_programs(clock_.now() + kServiceExitTime);  // they may still call runners
     if (const std::size_t left = runner_server_.stop(deadline); left != 0) {
       log_warning("runner calls were cut at the end of --timeout-graceful-shutdown",
                   {{"calls", left}});

@@ -230,6 +230,10 @@ bool ServiceTable::await_release(TimePoint deadline) const {
   return true;
 }
 
+void ServiceTable::stop_programs(TimePoint deadline) const {
+  for (const auto& live : still_held()) live->stop_programs(deadline);
+}
+
 bool ServiceTable::stop(TimePoint deadline, bool are_in_use) {
   if (!are_in_use) {
     if (auto nothing = deps_.dispatcher.make_snapshot({}); nothing.ok()) {

@@ -67,6 +67,8 @@ class ServiceTable {
   ReloadResult reload(std::string_view service, bool force);
   // Call it once in a while: logs which generations are still in use long after their replacement.
   void look_after_draining();
+  // Ends the mounted programs of all services, which get no more requests.
+  void stop_programs(TimePoint deadline) const;
   // Ends the services, which get no more requests. False: a plugin has not returned from its end
   // by `deadline`. `are_in_use`: handlers have not returned, so that nothing is destroyed.
   bool stop(TimePoint deadline, bool are_in_use);

@@ -66,7 +66,9 @@ class LiveService {
   // OK unless a runner's workers or a mounted program have failed for good; the Status says why.
   Status may_get_ready() const;
   Status ready() { return instance_->ready(); }
-  // Fails the waiting calls of its runners and ends the processes. A process that has not ended by
+  // Ends the mounted programs, which may call runners until then. Not for a loop's thread.
+  void stop_programs(TimePoint deadline) { programs_.stop(deadline); }
+  // The same first. Fails the waiting calls of its runners and ends the processes. A process that has not ended by
   // `deadline` is killed, and its calls fail. Not for a loop's thread.
   void stop_runners(TimePoint deadline);
   // Calls on_shutdown and destroy after the runners have ended. `is_in_use`: a handler has not

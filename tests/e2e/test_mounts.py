@@ -6,6 +6,7 @@ import subprocess
 import threading
 import time
 import unittest
+from pathlib import Path
 
 from harness import AT_ONCE, BUILD, LAB, SLOW, eventually, in_parallel, is_alive, main
 from mount_case import APPS, HAS_FASTAPI, HAS_FLASK, HAS_GUNICORN, MIB, PYTHON, MountCase, raw
@@ -81,6 +82,29 @@ class Asgi(MountCase):
             self.assertEqual(host.post("/api/echo/", body).body, body)
         self.assertEqual(host.post("/api/length", b"x" * MIB).json(), {"size": MIB})
         self.assertEqual(len(host.get(f"/api/zeros/{3 * MIB}").body), 3 * MIB)
+
+    def test_any_amount_passes_in_constant_memory(self):
+        host = self.mount("/api=asgi:fast:app", more=("--max-body", "2g"))
+        size = 256 * MIB
+
+        def resident():
+            return int(Path(f"/proc/{host.serving_pid}/statm").read_text().split()[1]) * 4096
+        host.get("/api/hello")
+        before, most = resident(), 0
+        with host.client(timeout=120 * SLOW) as client:
+            pieces = (bytes(MIB) for _ in range(256))
+            client.connection.request("POST", "/api/length", body=pieces, encode_chunked=True,
+                                      headers={"Transfer-Encoding": "chunked"})
+            most = max(most, resident())
+            self.assertEqual(json.loads(client.connection.getresponse().read()), {"size": size})
+            client.connection.request("GET", f"/api/zeros/{size}")
+            reply, got = client.connection.getresponse(), 0
+            while piece := reply.read(MIB):
+                got += len(piece)
+                most = max(most, resident())
+            self.assertEqual(got, size)
+        if SLOW == 1:  # a sanitizer keeps freed memory
+            self.assertLess(most - before, 24 * MIB)
 
     def test_a_chunked_upload(self):
         host = self.host()
