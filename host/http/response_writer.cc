@@ -33,10 +33,6 @@ void append_number(std::size_t number, int base, std::string& out) {
   out.append(digits, std::to_chars(digits, digits + sizeof digits, number, base).ptr);
 }
 
-void append_header(std::string_view name, std::string_view value, std::string& out) {
-  out.append(name).append(": ").append(value).append("\r\n");
-}
-
 }  // namespace
 
 Status check_header(std::string_view name, std::string_view value) {
@@ -84,9 +80,9 @@ void append_head(const Response& response, const ResponseHead& head, std::string
   for (const Header& header : response.headers) {
     if (is_ours(header.name)) continue;
     has_server |= equals_ignoring_case(header.name, "server");
-    append_header(header.name, header.value, out);
+    append_field(header.name, header.value, out);
   }
-  if (!response.content_type.empty()) append_header("Content-Type", response.content_type, out);
+  if (!response.content_type.empty()) append_field("Content-Type", response.content_type, out);
 
   std::size_t length = response.body.size();
   switch (head.framing) {
@@ -102,16 +98,16 @@ void append_head(const Response& response, const ResponseHead& head, std::string
       out.append("\r\n");
       break;
     case BodyFraming::kChunked:
-      append_header("Transfer-Encoding", "chunked", out);
+      append_field("Transfer-Encoding", "chunked", out);
       break;
     case BodyFraming::kToClose:
       break;
   }
-  append_header("Date", http_date(std::time(nullptr)), out);
-  if (!has_server) append_header("Server", "bentohost", out);
+  append_field("Date", http_date(std::time(nullptr)), out);
+  if (!has_server) append_field("Server", "bentohost", out);
   if (response.status == 101) return (void)out.append("Connection: Upgrade\r\n\r\n");
-  if (head.close) append_header("Connection", "close", out);
-  if (head.keep_alive) append_header("Connection", "keep-alive", out);
+  if (head.close) append_field("Connection", "close", out);
+  if (head.keep_alive) append_field("Connection", "keep-alive", out);
   out.append("\r\n");
 }
 

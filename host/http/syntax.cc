@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 
 namespace bentohost::http {
 namespace {
@@ -43,8 +44,23 @@ bool all_in(const ByteSet& set, std::string_view text) {
 
 bool append_lower_token(std::string_view name, std::string& out) {
   if (!is_token(name)) return false;
-  for (const char c : name) out.push_back(to_lower(c));
+  const std::size_t size = out.size();
+  out.resize(size + name.size());
+  std::transform(name.begin(), name.end(), out.begin() + static_cast<std::ptrdiff_t>(size),
+                 to_lower);
   return true;
+}
+
+// Grows `out` once: heads are most of what many messages cost.
+void append_field(std::string_view name, std::string_view value, std::string& out) {
+  const std::size_t size = out.size();
+  out.resize(size + name.size() + value.size() + 4);
+  char* at = std::copy(name.begin(), name.end(), out.data() + size);
+  *at++ = ':';
+  *at++ = ' ';
+  at = std::copy(value.begin(), value.end(), at);
+  *at++ = '\r';
+  *at = '\n';
 }
 
 bool is_token(std::string_view text) { return !text.empty() && all_in(kToken, text); }

@@ -10,6 +10,8 @@ namespace bentohost::http {
 
 // Appends `name` in lower case to `out`; false if it is not a token (RFC 9110 5.6.2).
 bool append_lower_token(std::string_view name, std::string& out);
+// Appends "name: value" and the end of the line.
+void append_field(std::string_view name, std::string_view value, std::string& out);
 bool is_token(std::string_view text);
 // No control byte except the tab. Bytes above 0x7f are allowed: RFC 9110 5.5 calls them obs-text.
 bool is_field_value(std::string_view text);

@@ -9,6 +9,7 @@
 namespace bentohost::upstream {
 namespace {
 
+using http::append_field;
 using http::equals_ignoring_case;
 
 constexpr std::string_view kCrLf = "\r\n";
@@ -139,9 +140,7 @@ bool is_replaced(std::string_view name) {
 
 // Servers join names with '_' and names with '-' into one variable of WSGI or CGI, so that a client
 // could set what it must not: SCRIPT_NAME, or X_Real_Ip.
-bool is_safe_name(std::string_view name) {
-  return http::is_token(name) && name.find('_') == std::string_view::npos;
-}
+bool is_safe_name(std::string_view name) { return name.find('_') == std::string_view::npos; }
 
 // What the client's Connection fields name, beyond those that are dropped anyway.
 std::string named_fields(const http::Headers& headers) {
@@ -182,10 +181,6 @@ std::string_view port_of(std::string_view host, bool is_secure) {
                         host.find(']', colon) == std::string_view::npos;
   if (has_port) return host.substr(colon + 1);
   return is_secure ? "443" : "80";
-}
-
-void append_field(std::string_view name, std::string_view value, std::string& out) {
-  out.append(name).append(": ").append(value).append(kCrLf);
 }
 
 void append_forwarded(const http::Request& request, const UpstreamOptions& options,
