@@ -145,6 +145,7 @@ TEST_F(AppProcessesTest, AreReplacedBesideTheOldWhenTheyHaveServedEnough) {
   servers_->set_served(100);
   ASSERT_TRUE(eventually([&] { return servers_->last() == 2; }));
   servers_->set_served(0);
+  EXPECT_TRUE(eventually([&] { return !restarts().empty(); }));
   EXPECT_THAT(restarts(), ElementsAre("requests"));
   EXPECT_THAT(servers_->retired(), ElementsAre(1u));
   EXPECT_TRUE(is_alive(first)) << "it still answers its last requests";
@@ -165,6 +166,7 @@ TEST_F(AppProcessesTest, AreReplacedWhenTheyUseTooMuchMemory) {
   start(mount);
   ASSERT_TRUE(becomes_warm()) << first_failure();
   ASSERT_TRUE(eventually([&] { return servers_->last() == 2; }));
+  EXPECT_TRUE(eventually([&] { return !restarts().empty(); }));
   EXPECT_THAT(restarts(), ElementsAre("memory"));
   EXPECT_TRUE(all_end({only_pid()}, kAtOnce));
   EXPECT_FALSE(eventually([&] { return servers_->last() > 2; }, 2500ms));
@@ -227,6 +229,7 @@ TEST_F(AppProcessesTest, AreEndedByTheDestructor) {
   const pid_t pid = only_pid();
   processes_.reset();
   EXPECT_TRUE(all_end({pid}, kAtOnce));
+  EXPECT_TRUE(eventually([&] { return servers_.use_count() == 1; })) << "the set ends as well";
 }
 
 TEST_F(AppProcessesTest, TheirOutputGoesToTheLogWithTheMountsName) {
