@@ -204,7 +204,8 @@ class Framing(FramingCase):
         """The app answers before it has the body: what comes of it later is no request."""
         # A smaller body that has a length is awaited before the app gets anything.
         large = SMUGGLED * 2000
-        sent = [("sized", b"POST /early HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(large) + large + BEHIND)]
+        sized = b"POST /early HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(large)
+        sent = [("sized", sized + large + BEHIND)]
         coded = b"POST /early HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
         for body in (SMUGGLED, SMUGGLED * 1400):
             sent += [("chunked", coded + b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body) + BEHIND),
