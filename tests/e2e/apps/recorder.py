@@ -206,8 +206,8 @@ class Recorder:
 
     def everything(self):
         """What was recorded, and what has come of requests that are not whole."""
-        return self.records + [self.record(0, connection.reader.head, connection.reader.body, "not whole")
-                               for connection in self.connections if connection.reader.head]
+        return self.records + [self.record(one.early or 0, one.reader.head, one.reader.body, "not whole")
+                               for one in self.connections if one.reader.head]
 
     def accept(self):
         while True:
