@@ -207,12 +207,16 @@ class Lifecycle {
                 {"in_flight", request_deps_.unanswered.load()}});
     };
     if (is_delayed) say_so();
-    exit_on_next_signal(config_.drain_delay + config_.graceful_timeout + kLastGrace);
+    if (watcher_ != nullptr) watcher_->stop();
+    reloader_.stop();
+    exit_on_next_signal(config_.drain_delay + config_.graceful_timeout +
+                        services_.program_stop_timeout() + kLastGrace);
     if (!hands_over) begin_stop(is_delayed);
     const TimePoint deadline = clock_.now() + config_.graceful_timeout;
     request_deps_.draining = !hands_over;
     if (hands_over) server_->stop_accepting();
     server_->drain();
+    services_.end_tunnels();
     runner_server_.refuse_guests();
     if (!is_delayed) say_so();  // only now is it true for readers of the log
     if (hands_over) {
@@ -231,7 +235,7 @@ class Lifecycle {
     // After a turn of each loop the last responses are sent, and their background tasks known.
     for (const auto& loop : loops_) loop->let_turn(kHandlerExitTime);
     const bool tasks_stuck = !background_.stop(deadline, kHandlerExitTime);
-    services_.stop_programs(clock_.now() + kServiceExitTime);  // they may still call runners
+    services_.stop_programs();  // they may call runners until then
     if (const std::size_t left = runner_server_.stop(deadline); left != 0) {
       log_warning("runner calls were cut at the end of --timeout-graceful-shutdown",
                   {{"calls", left}});

@@ -105,6 +105,8 @@ class StreamEvents {
   virtual void on_room() = 0;
   // Once, if it comes to that: cancelled() is true now. The response must still be completed.
   virtual void on_cancelled() = 0;
+  // Whether a client that ends its side of the connection counts as gone, whatever HalfClose says.
+  virtual bool ends_with_client() const { return false; }
 
  protected:
   ~StreamEvents() = default;
@@ -125,6 +127,9 @@ class Exchange {
   virtual std::shared_ptr<const void> take_target() { return nullptr; }
 
   virtual void respond(Response response) = 0;
+
+  // [loop] Within the handler's call: whether the body is streamed, as Application::plan() wanted.
+  virtual bool is_body_streamed() const { return false; }
 
   // [loop] Call within the handler's call, for a request that came whole, if its response may be
   // streamed.

@@ -30,6 +30,7 @@ constexpr ByteSet kToken =
     bytes_where([](unsigned char c) { return is_alnum(c) || one_of(c, "!#$%&'*+-.^_`|~"); });
 constexpr ByteSet kFieldValue =
     bytes_where([](unsigned char c) { return c == '\t' || (c >= ' ' && c != 0x7f); });
+constexpr ByteSet kVisible = bytes_where([](unsigned char c) { return c > ' ' && c != 0x7f; });
 constexpr ByteSet kRegName =
     bytes_where([](unsigned char c) { return is_alnum(c) || one_of(c, "-._~%!$&'()*+,;="); });
 constexpr ByteSet kAddress = bytes_where([](unsigned char c) { return kRegName[c] || c == ':'; });
@@ -65,6 +66,7 @@ void append_field(std::string_view name, std::string_view value, std::string& ou
 
 bool is_token(std::string_view text) { return !text.empty() && all_in(kToken, text); }
 bool is_field_value(std::string_view text) { return all_in(kFieldValue, text); }
+bool is_visible(std::string_view text) { return all_in(kVisible, text); }
 
 // Whether each '%' is followed by two hex digits.
 bool has_whole_escapes(std::string_view text) {

@@ -15,6 +15,8 @@ void append_field(std::string_view name, std::string_view value, std::string& ou
 bool is_token(std::string_view text);
 // No control byte except the tab. Bytes above 0x7f are allowed: RFC 9110 5.5 calls them obs-text.
 bool is_field_value(std::string_view text);
+// No blanks and no control bytes; it may be empty.
+bool is_visible(std::string_view text);
 // "host" or "host:port" (RFC 3986 3.2.2 and 3.2.3), without user information. The host must not be
 // empty, the port may be. The text within "[...]" need not be a valid address.
 bool is_authority(std::string_view text);

@@ -143,7 +143,8 @@ void PluginReloadSteps::swap() {
   deps_.runners.metrics.generation(slot_.service).Set(static_cast<double>(generation_->number));
   keep(old);
   routing_.hand_over();
-  slot_.live = std::move(live_);  // this may drop the last pointer to the old service
+  slot_.live->programs().end_tunnels();  // their clients connect again, to the new generation
+  slot_.live = std::move(live_);         // this may drop the last pointer to the old service
 }
 
 // Makes the new generation the slot's current one, and keeps the old one for reports.

@@ -22,6 +22,8 @@ namespace bentohost::reload {
 namespace {
 
 constexpr Duration kDrainWarning = std::chrono::seconds(60);
+// Streams that programs never end would keep their generations for ever.
+constexpr Duration kLongestProgramDrain = std::chrono::minutes(5);
 constexpr Duration kPoll = std::chrono::milliseconds(1);
 
 }  // namespace
@@ -191,16 +193,22 @@ ReloadResult ServiceTable::reload(std::string_view service, bool force) {
 
 void ServiceTable::look_after_draining() {
   std::vector<GenerationPtr> late;
+  std::vector<std::shared_ptr<service::LiveService>> endless;
   {
     const MutexLock lock(slots_.mutex);
     for (const ServiceSlot& slot : slots_.all) {
       for (const GenerationPtr& old : slot.old) {
+        if (old->state == State::kDraining &&
+            clock_.now() - old->replaced_at >= kLongestProgramDrain) {
+          if (auto live = old->live.lock()) endless.push_back(std::move(live));
+        }
         const bool is_late = old->state == State::kDraining && !old->was_warned_of &&
                              clock_.now() - old->replaced_at >= kDrainWarning;
         if (is_late) late.push_back(old);
       }
     }
   }
+  for (const auto& live : endless) live->programs().end_requests();
   for (const GenerationPtr& old : late) {
     old->was_warned_of = true;
     log_warning(
@@ -230,8 +238,20 @@ bool ServiceTable::await_release(TimePoint deadline) const {
   return true;
 }
 
-void ServiceTable::stop_programs(TimePoint deadline) const {
-  for (const auto& live : still_held()) live->stop_programs(deadline);
+void ServiceTable::end_tunnels() const {
+  for (const auto& live : still_held()) live->programs().end_tunnels();
+}
+
+void ServiceTable::stop_programs() const {
+  for (const auto& live : still_held()) live->stop_programs(clock_.now());
+}
+
+Duration ServiceTable::program_stop_timeout() const {
+  Duration longest = Duration::zero();
+  for (const auto& live : still_held()) {
+    longest = std::max(longest, live->programs().stop_timeout());
+  }
+  return longest;
 }
 
 bool ServiceTable::stop(TimePoint deadline, bool are_in_use) {

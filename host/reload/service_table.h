@@ -65,10 +65,15 @@ class ServiceTable {
   // Brings up a new generation of the service if its file is not the one that serves, or if
   // `force`: one ReloadTransaction. After start().
   ReloadResult reload(std::string_view service, bool force);
-  // Call it once in a while: logs which generations are still in use long after their replacement.
+  // Call it once in a while: logs which generations are still in use long after their replacement,
+  // and ends requests to their mounted programs, such as streams without an end, after five
+  // minutes.
   void look_after_draining();
-  // Ends the mounted programs of all services, which get no more requests.
-  void stop_programs(TimePoint deadline) const;
+  // Ends the WebSockets of mounted programs; then the programs, which get no more requests, and
+  // whose longest stop_timeout it takes at most.
+  void end_tunnels() const;
+  void stop_programs() const;
+  Duration program_stop_timeout() const;
   // Ends the services, which get no more requests. False: a plugin has not returned from its end
   // by `deadline`. `are_in_use`: handlers have not returned, so that nothing is destroyed.
   bool stop(TimePoint deadline, bool are_in_use);

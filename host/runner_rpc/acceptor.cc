@@ -64,7 +64,7 @@ void Acceptor::accept() {
     next_ = (next_ + 1) % loops_.size();
     const auto& loop = loops_[next_];
     auto connection = std::make_shared<Connection>(server_, loop, std::move(fd), token_, is_guest_);
-    const bool is_one_too_many = !server_->add(connection);
+    const bool is_one_too_many = !server_->add(connection, is_guest_);
     loop->post([connection = std::move(connection), is_one_too_many] {
       if (is_one_too_many) return connection->refuse_too_many();
       connection->open();

@@ -112,7 +112,7 @@ void Connection::close() {
   const auto self = shared_from_this();  // unwatch() lets go of the watcher's
   loop_->unwatch(fd_.get());
   ::shutdown(fd_.get(), SHUT_RDWR);  // the descriptor itself is closed when no call needs it
-  server_->remove(self);
+  server_->remove(self, is_guest_);
 }
 
 void Connection::on_events(std::uint32_t events) {
@@ -352,7 +352,9 @@ void Connection::complete(const PendingPtr& pending, const runner::CallResult& r
   const MutexLock lock(mutex_);
   if (calls_.erase(pending->id) != 0) input_bytes_ -= pending->bytes;
   if (is_wanted && !is_closed_) {
-    if (result.status.ok()) {
+    if (unsent_locked() > server_->options.max_output_bytes + server_->options.max_frame) {
+      write_error(pending->id, Status(BENTO_RESOURCE_EXHAUSTED, "the client reads no results"));
+    } else if (result.status.ok()) {
       write_result(pending->id, result.values, declared_type(pending->target.spec().out));
     } else {
       write_error(pending->id, result.status);

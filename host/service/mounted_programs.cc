@@ -4,6 +4,7 @@
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
 
+#include <algorithm>
 #include <chrono>
 #include <functional>
 
@@ -75,6 +76,7 @@ MountedPrograms::~MountedPrograms() = default;
 
 void MountedPrograms::start(const std::string& service, const ProgramOptions& options,
                             const Deps& deps) {
+  clock_ = &deps.clock;
   sources_ = sources_now();
   for (MountedProgram& program : programs_) {
     const std::string place = place_of(program.mount);
@@ -137,10 +139,30 @@ Status MountedPrograms::may_get_ready() const {
   return {};
 }
 
+void MountedPrograms::end_tunnels() const {
+  for (const MountedProgram& program : programs_) program.upstream->end_tunnels();
+}
+
+void MountedPrograms::end_requests() const {
+  for (const MountedProgram& program : programs_) program.upstream->end_requests();
+}
+
 void MountedPrograms::stop(TimePoint deadline) {
+  if (clock_ != nullptr) deadline = std::max(deadline, clock_->now() + stop_timeout());
+  for (MountedProgram& program : programs_) {
+    if (program.processes != nullptr) program.processes->begin_stop(deadline);
+  }
   for (MountedProgram& program : programs_) {
     if (program.processes != nullptr) program.processes->stop(deadline);
   }
+}
+
+Duration MountedPrograms::stop_timeout() const {
+  Duration longest = Duration::zero();
+  for (const MountedProgram& program : programs_) {
+    longest = std::max(longest, program.mount.app.stop_timeout);
+  }
+  return longest;
 }
 
 void MountedPrograms::show_load(const std::string& service, observe::Metrics& metrics) const {

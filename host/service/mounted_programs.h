@@ -55,8 +55,14 @@ class MountedPrograms {
   Result<bool> is_warm() const;
   Status readiness() const;
   Status may_get_ready() const;
-  // Ends the processes; what has not ended by `deadline` is killed. Not for a loop's thread.
+  // Ends the WebSockets, which no generation and no stop waits for; or all requests.
+  void end_tunnels() const;
+  void end_requests() const;
+  // Ends the processes, all at once; what has not ended by its stop_timeout from now, or by
+  // `deadline` if that is later, is killed. Not for a loop's thread.
   void stop(TimePoint deadline);
+  // The longest stop_timeout.
+  Duration stop_timeout() const;
 
   // The state of the source files in the programs' folders, now and at the start, as text: see
   // source_files.h. It reads the folders.
@@ -70,7 +76,8 @@ class MountedPrograms {
 
  private:
   std::vector<MountedProgram> programs_;
-  std::string sources_;  // at the start
+  const Clock* clock_ = nullptr;  // null before start()
+  std::string sources_;           // at the start
 };
 
 }  // namespace bentohost::service

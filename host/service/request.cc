@@ -142,8 +142,10 @@ Status RequestContext::write(std::string_view bytes, bool more) {
 }
 
 void RequestContext::abort(const Status& why) {
-  log_error("a streamed response could not be completed: " + why.message(),
-            {{"path", request().path}, {"request_id", request_id()}});
+  const bool has_left = why.code() == BENTO_CANCELLED && is_cancelled();
+  log(has_left ? LogLevel::kDebug : LogLevel::kError,
+      "a streamed response could not be completed: " + why.message(),
+      {{"path", request().path}, {"request_id", request_id()}});
   has_ended_ = true;
   exchange_.abort();
 }

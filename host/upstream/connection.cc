@@ -104,8 +104,7 @@ Connection::Detached Connection::detach() && {
   return {std::move(transport_), std::move(permit_)};
 }
 
-bool Connection::is_quiet(TimePoint now) const {
-  if (!is_readable_ && !has_ended_ && now - idle_since_ < kTrusted) return true;
+bool Connection::is_quiet() const {
   char byte = 0;
   return !has_ended_ && ::recv(transport_->fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
          (errno == EAGAIN || errno == EWOULDBLOCK);

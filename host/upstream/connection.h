@@ -23,6 +23,7 @@ class Connection final : private EventLoop::Watcher, private Timer::Owner {
     virtual void on_connection(Connection& connection) = 0;
     // The time that expire_at() set has come. May destroy the connection.
     virtual void on_expired(Connection& connection) = 0;
+    virtual bool is_tunnel() const { return false; }
 
    protected:
     ~User() = default;
@@ -45,13 +46,13 @@ class Connection final : private EventLoop::Watcher, private Timer::Owner {
   Server& server() const { return *permit_.server(); }
   const std::shared_ptr<Server>& server_pointer() const { return permit_.server(); }
   void set_user(User& user) { user_ = &user; }
+  bool is_tunnel() const { return user_ != nullptr && user_->is_tunnel(); }
   void expire_at(TimePoint when) { timer_.set(when); }  // kNoDeadline: never
 
-  // For one that was idle: whether it still stands, with nothing to read, as far as events tell; it
-  // asks the kernel if it was idle for longer than kTrusted.
-  static constexpr Duration kTrusted = std::chrono::milliseconds(10);
-  bool is_quiet(TimePoint now) const;
-  void set_idle_since(TimePoint when) { idle_since_ = when; }
+  // For one that was idle: whether it still stands, with nothing to read. It asks the kernel,
+  // however short a time ago it was used: bytes that a server sends after a response must not
+  // become the next one.
+  bool is_quiet() const;
   // The peer will send no more, or its end was seen coming: it takes no further request.
   bool has_ended() const { return has_ended_; }
   // The server is dead: what has arrived can be read, and then it counts as ended.
@@ -90,7 +91,6 @@ class Connection final : private EventLoop::Watcher, private Timer::Owner {
   Timer timer_;
   std::string output_;
   bool is_readable_ = false;
-  TimePoint idle_since_{};
   bool has_ended_ = false;
   bool watches_writing_ = false;
   std::size_t place_ = 0;

@@ -30,6 +30,8 @@ class Downstream {
   // Called once, first. `events` is kept until the response is complete. Null: the exchange belongs
   // to a thread, and cannot be proxied.
   virtual EventLoop* answer_on_loop(std::shared_ptr<http::StreamEvents> events) = 0;
+  // Whether the body may come out longer or shorter than the request's Content-Length says.
+  virtual bool may_change_length() const { return false; }
   // Whether the response's next bytes should be written now; if not, on_room() tells when.
   virtual bool has_room() const = 0;
   // The bytes of the body that came since the last call, until `more` is false. None, and `more`:

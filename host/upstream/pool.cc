@@ -108,7 +108,7 @@ std::unique_ptr<Connection> Pool::take_idle(const Server& server) {
       std::unique_ptr<Connection> connection = std::move(idle.connections.back());
       idle.connections.pop_back();
       idle.server->idle.fetch_sub(1);
-      if (connection->is_quiet(loop_.now())) return connection;
+      if (connection->is_quiet()) return connection;
     }
   }
   return nullptr;
@@ -167,7 +167,7 @@ void Pool::release(std::unique_ptr<Connection> connection, bool is_reusable) {
   forget_use(*connection);
   Server& server = connection->server();
   const bool stays = is_reusable && server.takes_requests && !connection->has_ended() &&
-                     (!connection->is_readable() || connection->is_quiet(loop_.now()));
+                     (!connection->is_readable() || connection->is_quiet());
   if (stays) {
     servers_->end_request(server);
     keep(std::move(connection));
@@ -184,7 +184,6 @@ void Pool::keep(std::unique_ptr<Connection> connection) {
   connection->set_user(*this);
   connection->watch_writing(false);
   connection->expire_at(loop_.now() + kMaxIdle);
-  connection->set_idle_since(loop_.now());
   const Server& server = connection->server();
   auto idle = std::find_if(idle_.begin(), idle_.end(),
                            [&server](const Idle& i) { return i.server.get() == &server; });
@@ -207,6 +206,7 @@ void Pool::on_permit_free() {
 }
 
 void Pool::serve() {
+  if (std::exchange(is_serving_, true)) return;  // a request that ends at once calls it again
   while (!waiters_.empty()) {
     Waiter& first = *waiters_.front();
     Acquired found = find(first.turn);
@@ -214,12 +214,13 @@ void Pool::serve() {
       const bool is_late =
           retry_.when() != kNoDeadline &&
           loop_.now() - first.turn.since >= servers_->options.limits.connect_timeout;
-      if (!is_late) return;
+      if (!is_late) break;
       found = {Kind::kTimedOut};
     }
     stop_waiting(first);
     first.on_acquired(std::move(found));
   }
+  is_serving_ = false;
 }
 
 // Gives an idle connection to a request that waits, here or on another loop.
@@ -279,18 +280,32 @@ void Pool::post_close_idle(std::shared_ptr<Server> server) {
   });
 }
 
+template <typename Which>
+void Pool::lose(Which which) {
+  std::vector<Connection*> lost;
+  for (Connection* connection : in_use_) {
+    if (which(*connection)) lost.push_back(connection);
+  }
+  for (Connection* connection : lost) {
+    // One request's end may end another's use of its connection.
+    if (std::find(in_use_.begin(), in_use_.end(), connection) != in_use_.end()) connection->lose();
+  }
+}
+
 void Pool::post_lose(std::shared_ptr<Server> server) {
   post_close_idle(server);
   loop_.post([self = shared_from_this(), server = std::move(server)] {
-    std::vector<Connection*> lost;
-    for (Connection* connection : self->in_use_) {
-      if (&connection->server() == server.get()) lost.push_back(connection);
-    }
-    for (Connection* connection : lost) {
-      // One request's end may end another's use of its connection.
-      const auto& now = self->in_use_;
-      if (std::find(now.begin(), now.end(), connection) != now.end()) connection->lose();
-    }
+    std::size_t abandoned = std::erase_if(self->abandoned_, [&server](const auto& connection) {
+      return &connection->server() == server.get();
+    });
+    for (; abandoned > 0; --abandoned) self->servers_->end_request(*server);
+    self->lose([&server](const Connection& one) { return &one.server() == server.get(); });
+  });
+}
+
+void Pool::post_end(bool tunnels_alone) {
+  loop_.post([self = shared_from_this(), tunnels_alone] {
+    self->lose([=](const Connection& one) { return !tunnels_alone || one.is_tunnel(); });
   });
 }
 

@@ -82,6 +82,7 @@ class Pool final : public std::enable_shared_from_this<Pool>,
   void post_share();                                     // others may need its idle ones
   void post_close_idle(std::shared_ptr<Server> server);  // it has been retired
   void post_lose(std::shared_ptr<Server> server);        // it is dead
+  void post_end(bool tunnels_alone);                     // ends requests, as if servers had
   void post_adopt(Connection::Detached detached);        // from another loop
 
  private:
@@ -102,6 +103,8 @@ class Pool final : public std::enable_shared_from_this<Pool>,
   void drop_idle(const Connection& connection);
   void forget_use(const Connection& connection);
   bool drop_abandoned(const Connection& connection);
+  template <typename Which>
+  void lose(Which which);
   std::unique_ptr<Connection> take_any_idle();
   void enqueue(Waiter& waiter);
   void set_oldest();
@@ -118,6 +121,7 @@ class Pool final : public std::enable_shared_from_this<Pool>,
   std::atomic<std::int64_t> oldest_wait_ = kNobodyWaits;
   std::vector<std::shared_ptr<Server>> candidates_;
   Timer retry_;  // when a backlog was full
+  bool is_serving_ = false;
 };
 
 }  // namespace bentohost::upstream

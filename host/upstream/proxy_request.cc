@@ -13,6 +13,7 @@ namespace bentohost::upstream {
 namespace {
 
 constexpr std::size_t kReadSize = 64u << 10;
+constexpr std::size_t kMostCollected = 256u << 10;
 // A connection that always has bytes lets others have their turn.
 constexpr int kReadsPerTurn = 8;
 // A response is held back for so long, if its body is short and follows its head: many servers
@@ -67,6 +68,27 @@ void ProxyRequest::begin() {
   timer_.emplace(loop_->timers(), static_cast<Timer::Owner&>(*this));
   is_head_ = downstream_->request().method == "HEAD";
   pool_ = servers_->pool_of(*loop_);
+  whole_ = downstream_->whole_body();
+  is_collecting_ = servers_->options.works_on && !whole_;
+  if (is_collecting_) return collect();
+  on_acquired(pool_->acquire(*this, false));
+}
+
+// A slow client must not hold a thread of the app: the request gets a connection when its body is
+// there, or kMostCollected of it.
+void ProxyRequest::collect() {
+  const auto held = shared_from_this();
+  while (early_.size() < kMostCollected) {
+    Result<http::ReceivedBody> received = downstream_->receive();
+    if (!received.ok()) return leave(received.status());
+    early_.append(received->bytes);
+    if (!received->more) {
+      whole_ = early_;
+      break;
+    }
+    if (received->bytes.empty()) return;
+  }
+  is_collecting_ = false;
   on_acquired(pool_->acquire(*this, false));
 }
 
@@ -100,7 +122,8 @@ void ProxyRequest::on_acquired(Pool::Acquired acquired) {
   connection_->set_user(*this);
   last_read_ = loop_->now();
   reader_.begin(is_head_, wants_websocket(downstream_->request()));
-  upload_.begin(*downstream_, servers_->options, *connection_, last_read_);
+  upload_.begin(*downstream_, servers_->options, {whole_, whole_ ? std::string_view() : early_},
+                *connection_, last_read_);
   run();
 }
 
@@ -126,6 +149,7 @@ bool ProxyRequest::may_repeat() const {
 // ---- sending and reading ---------------------------------------------------------------------
 
 void ProxyRequest::run() {
+  if (is_collecting_) return collect();
   if (connection_ == nullptr) return;
   const auto held = shared_from_this();
   const bool was_complete = upload_.is_complete();
@@ -157,7 +181,9 @@ void ProxyRequest::read() {
     const std::span<char> buffer = read_buffer();
     const http::Received received = connection_->read(buffer);
     if (received.kind == http::Received::Kind::kAgain) return;
-    if (received.kind != http::Received::Kind::kBytes) return on_server_end();
+    if (received.kind != http::Received::Kind::kBytes) {
+      return on_server_end(received.kind == http::Received::Kind::kBroken);
+    }
     has_read_ = true;
     last_read_ = loop_->now();
     take({buffer.data(), received.size});
@@ -214,10 +240,13 @@ void ProxyRequest::take_body(std::string_view bytes) {
   if (Status status = downstream_->write(piece.data, true); !status.ok()) leave(status);
 }
 
-void ProxyRequest::on_server_end() {
+// `is_reset`: by a death, or a reset; such an end does not complete a response.
+void ProxyRequest::on_server_end(bool is_reset) {
   using State = ResponseReader::State;
   const State before = reader_.state();
-  Status status = reader_.end();
+  is_reset = before == State::kBody && (is_reset || connection_->server().is_dead);
+  Status status =
+      is_reset ? bad_gateway("the app died before the end of its response") : reader_.end();
   if (!status.ok()) {
     if (before == State::kHead && may_repeat()) {
       has_repeated_ = true;

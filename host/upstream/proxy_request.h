@@ -39,21 +39,25 @@ class ProxyRequest final : public http::StreamEvents,
   void on_body() override { run(); }
   void on_room() override { run(); }
   void on_cancelled() override;
+  // Apps are told of clients that leave; hardly any of those that half-close wait for a response.
+  bool ends_with_client() const override { return true; }
   // Pool::Waiter
   void on_acquired(Pool::Acquired acquired) override;
   // Connection::User
   void on_connection(Connection&) override { run(); }
   void on_expired(Connection&) override {}
+  bool is_tunnel() const override { return reader_.state() == ResponseReader::State::kTunnel; }
   // Timer::Owner
   void on_timer() override;
 
+  void collect();
   // Sends and reads what can be sent and read now.
   void run();
   void read();
   void take(std::string_view bytes);
   bool take_head(std::string_view& bytes);
   void take_body(std::string_view bytes);
-  void on_server_end();
+  void on_server_end(bool is_reset);
   void on_silence();
 
   bool holds_back();
@@ -84,6 +88,9 @@ class ProxyRequest final : public http::StreamEvents,
   std::unique_ptr<Connection> connection_;
   bool has_repeated_ = false;
 
+  std::optional<std::string_view> whole_;  // the body, if all of it is here
+  std::string early_;                      // what has been collected of it
+  bool is_collecting_ = false;
   Upload upload_;
   bool is_head_ = false;
 

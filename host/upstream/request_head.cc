@@ -119,10 +119,14 @@ bool is_replaced(std::string_view name) {
       return name == "expect";  // the host has answered it
     case 7:
       return name == "upgrade" || name == "trailer";
+    case 5:
+      return name == "proxy";  // CGI's HTTP_PROXY (httpoxy)
     case 9:
       return name == "x-real-ip" || name == "forwarded";
     case 10:
       return name == "connection" || name == "keep-alive";
+    case 11:
+      return name == "x-forwarded";
     case 12:
       return name == "x-request-id";
     case 14:
@@ -232,6 +236,8 @@ bool wants_websocket(const http::Request& request) {
   };
   return http::has_header(request.headers, "upgrade") && request.method == "GET" &&
          request.version == "HTTP/1.1" && !request.is_arriving && request.body.empty() &&
+         !http::has_header(request.headers, "content-length") &&
+         !http::has_header(request.headers, "transfer-encoding") &&
          has_member("upgrade", "websocket") && has_member("connection", "upgrade");
 }
 

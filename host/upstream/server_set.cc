@@ -136,6 +136,10 @@ std::size_t ServerSet::connections() const {
   return open;
 }
 
+void ServerSet::end_requests(bool tunnels_alone) {
+  for (const auto& pool : pools()) pool->post_end(tunnels_alone);
+}
+
 void ServerSet::close() {
   std::vector<std::shared_ptr<Pool>> leaving;
   {

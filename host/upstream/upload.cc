@@ -13,12 +13,14 @@ constexpr std::size_t kKeptOutput = 4u << 10;  // of an idle connection
 
 }  // namespace
 
-void Upload::begin(const Downstream& downstream, const UpstreamOptions& options,
+void Upload::begin(const Downstream& downstream, const UpstreamOptions& options, const Body& body,
                    Connection& connection, TimePoint now) {
   *this = Upload();
   const http::Request& request = downstream.request();
-  const std::optional<std::string_view> whole = downstream.whole_body();
+  const std::optional<std::string_view> whole = body.whole;
   framing_ = body_framing(request, whole ? std::optional(whole->size()) : std::nullopt);
+  if (!whole && downstream.may_change_length()) framing_ = {BodyFraming::Kind::kChunked};
+  left_ = framing_.length;
   std::string& output = connection.output();
   output.clear();
   const TimePoint due = downstream.deadline();
@@ -27,6 +29,7 @@ void Upload::begin(const Downstream& downstream, const UpstreamOptions& options,
                       framing_, output);
   is_streaming_ = !whole;
   body_ = whole.value_or(std::string_view());
+  if (!body.early.empty()) (void)add(std::string(body.early), true, output);
   progress_ = now;
 }
 
@@ -36,13 +39,20 @@ Status Upload::pump(Downstream& downstream, Connection& connection, TimePoint no
     if (!received.ok()) return std::move(received).take_status();
     if (received->bytes.empty() && received->more) break;
     has_received_ = true;
-    add(std::move(received->bytes), received->more, connection.output());
+    Status status = add(std::move(received->bytes), received->more, connection.output());
+    if (!status.ok()) return status;
   }
   return {};
 }
 
-void Upload::add(std::string&& bytes, bool more, std::string& output) {
+Status Upload::add(std::string&& bytes, bool more, std::string& output) {
   is_streaming_ = more;
+  if (!is_tunnel_ && framing_.kind != BodyFraming::Kind::kChunked) {
+    if (bytes.size() > left_ || (!more && bytes.size() != left_)) {
+      return Status(BENTO_INTERNAL, "the request's body is not as long as its Content-Length says");
+    }
+    left_ -= bytes.size();
+  }
   if (!is_tunnel_ && framing_.kind == BodyFraming::Kind::kChunked) {
     http::append_chunk(bytes, output);
     if (!more) output.append(http::kLastChunk);
@@ -50,6 +60,7 @@ void Upload::add(std::string&& bytes, bool more, std::string& output) {
     piece_ = std::move(bytes);
     body_ = piece_;
   }
+  return {};
 }
 
 // False if the server takes no more for now, or for ever.

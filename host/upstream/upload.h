@@ -3,6 +3,8 @@
 // is held. [loop]
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -17,12 +19,19 @@ namespace bentohost::upstream {
 
 class Upload {
  public:
-  // Begins the request, or begins it again, on a connection that has not been written to.
-  void begin(const Downstream& downstream, const UpstreamOptions& options, Connection& connection,
-             TimePoint now);
+  // What is here of the body: all of it, or the beginning, and the rest comes from the client.
+  struct Body {
+    std::optional<std::string_view> whole;
+    std::string_view early;
+  };
+  // Begins the request, or begins it again, on a connection that has not been written to. The body
+  // must outlive its sending.
+  void begin(const Downstream& downstream, const UpstreamOptions& options, const Body& body,
+             Connection& connection, TimePoint now);
   void begin_tunnel() { is_streaming_ = is_tunnel_ = true; }
 
-  // Sends as much as is there and as the server takes. An error: the client will not send the rest.
+  // Sends as much as is there and as the server takes. An error: the client will not send the rest,
+  // or a body has another length than was announced, as middleware may make it.
   Status pump(Downstream& downstream, Connection& connection, TimePoint now);
 
   // Bytes wait for the server to take them.
@@ -38,11 +47,12 @@ class Upload {
 
  private:
   bool flush(Connection& connection, TimePoint now);
-  void add(std::string&& bytes, bool more, std::string& output);
+  Status add(std::string&& bytes, bool more, std::string& output);
 
   BodyFraming framing_;
-  std::size_t sent_ = 0;   // of the connection's output
-  std::string_view body_;  // behind the output: what is left of the body, or of `piece_`
+  std::uint64_t left_ = 0;  // of a body with a length
+  std::size_t sent_ = 0;    // of the connection's output
+  std::string_view body_;   // behind the output: what is left of the body, or of `piece_`
   std::string piece_;
   TimePoint progress_{};
   bool is_streaming_ = false;  // more is to come from the client

@@ -25,6 +25,8 @@ void Upstream::set_reason(std::string reason, Duration retry_after) {
 }
 
 Status Upstream::availability() const { return servers_->availability(); }
+void Upstream::end_tunnels() { servers_->end_requests(/*tunnels_alone=*/true); }
+void Upstream::end_requests() { servers_->end_requests(/*tunnels_alone=*/false); }
 std::uint64_t Upstream::served(ServerId id) const { return servers_->served(id); }
 std::size_t Upstream::in_flight() const { return servers_->in_flight.load(); }
 std::size_t Upstream::waiting() const { return servers_->waiting.load(); }

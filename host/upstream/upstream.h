@@ -35,6 +35,9 @@ class Upstream {
   void retire(ServerId id, std::function<void()> drained);
   // It is dead. What it has sent is still read; then its connections are dropped.
   void remove(ServerId id);
+  // Ends the tunnels, or all requests, as if the servers had ended them.
+  void end_tunnels();
+  void end_requests();
   // While no server takes requests, they are answered 503 with this reason and Retry-After:
   // "the app at /old is not running: it exited with code 1; it starts again in 4 s".
   void set_reason(std::string reason, Duration retry_after);

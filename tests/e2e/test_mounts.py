@@ -324,6 +324,24 @@ class Wsgi(MountCase):
         self.assertEqual(statuses, [200] * 6)
         self.assertGreater(time.monotonic() - began, 0.55)
 
+    def test_slow_uploads_hold_no_threads(self):
+        host = self.host("/old", "--mount-set", "/old.threads=2")
+        heads = (b"POST /old/echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+                 b"POST /old/echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\nabc")
+        slow = []
+        for head in heads * 2:
+            slow.append(socket.create_connection(("127.0.0.1", host.port), timeout=30 * SLOW))
+            self.addCleanup(slow[-1].close)
+            slow[-1].sendall(head)
+        in_flight = 'bentohost_mount_requests_in_flight{mount="/old",service="mounts"}'
+        eventually(lambda: host.metrics()[in_flight] == 4)
+        self.assertEqual(host.get("/old/hello").status, 200)
+        slow[0].sendall(b"2\r\nde\r\n0\r\n\r\n")
+        answer = b""
+        while b"abcde" not in answer.replace(b"\r\n", b""):
+            answer += slow[0].recv(65536)
+        self.assertIn(b" 200 ", answer)
+
     def test_a_thread_that_works_for_a_client_that_has_left_is_not_free(self):
         host = self.host("/old", "--mount-set", "/old.threads=1")
         began = time.monotonic()

@@ -6,7 +6,7 @@ import subprocess
 import threading
 import time
 
-from harness import PLUGINS, SLOW, eventually, main
+from harness import AT_ONCE, EXE, PLUGINS, SLOW, eventually, main
 from mount_case import MIB, MountCase, raw
 
 
@@ -47,6 +47,12 @@ class Faulty(MountCase):
     def test_bytes_after_a_response_are_never_the_next_one(self):
         for _ in range(3):
             self.assertEqual(self.ask("/extra").body, b"ok")
+            self.assertEqual(self.ask("/").body, b"ok")
+
+    def test_a_second_response_is_nobodys(self):
+        for _ in range(5):
+            self.assertEqual(self.ask("/later").body, b"ok")
+            time.sleep(0.02)  # it has come by now, and no event of the connection may be waited for
             self.assertEqual(self.ask("/").body, b"ok")
 
     def test_hop_by_hop_headers_stay_behind(self):
@@ -134,6 +140,10 @@ class Plugins(MountCase):
         reply = host.get("/program/")
         self.assertEqual((reply.body, reply.header("x-mark")), (b"ok", "yes"))
         self.assertEqual(host.get("/hello").body, b"hello")
+        for body in (b"small", b"x" * 100_000):  # the hook has set a header
+            sent = host.post("/program/head", body).body
+            self.assertIn(b"x-edited: yes", sent)
+            self.assertTrue(sent.endswith(b"\r\n\r\n" + body))
         with socket.create_connection(("127.0.0.1", host.port), timeout=30 * SLOW) as connection:
             head = self.tunnel(connection)
         self.assertIn(b"\r\nX-Mark: yes", head)
@@ -158,6 +168,23 @@ class Plugins(MountCase):
         host = self.faulty("--mount-set", "/.tunnel_timeout=0.3")
         with socket.create_connection(("127.0.0.1", host.port), timeout=30 * SLOW) as connection:
             self.assertIn(b" 101 ", self.tunnel(connection, b"/upgrade"))
+            self.assertEqual(connection.recv(1), b"")
+
+    def test_neither_a_stop_nor_a_reload_waits_for_tunnels(self):
+        host = self.faulty("--admin-bind", "127.0.0.1:0")
+        admin = host.log_line("the admin port is at").rsplit(" ", 1)[-1]
+        with socket.create_connection(("127.0.0.1", host.port), timeout=30 * SLOW) as connection:
+            self.assertIn(b" 101 ", self.tunnel(connection, b"/upgrade"))
+            done = subprocess.run([EXE, "reload", "--force", admin, "mounts"], check=False, capture_output=True,
+                                  text=True, timeout=60 * SLOW)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(connection.recv(1), b"")
+        host.log_line("a generation has ended")
+        with socket.create_connection(("127.0.0.1", host.port), timeout=30 * SLOW) as connection:
+            self.assertIn(b" 101 ", self.tunnel(connection, b"/upgrade"))
+            began = time.monotonic()
+            self.assertEqual(host.stop(), 0)
+            self.assertLess(time.monotonic() - began, AT_ONCE)
             self.assertEqual(connection.recv(1), b"")
 
     def test_behind_middleware_that_waits(self):

@@ -8,6 +8,7 @@ namespace {
 
 struct Mark {
   static constexpr const char* kName = "mark";
+  void on_request(bento::Incoming& request) const { request.set_header("X-Edited", "yes"); }
   void on_response(bento::Outgoing& response) const { response.set_header("X-Mark", "yes"); }
 };
 

@@ -112,7 +112,7 @@ class StartErrors(WorkerTest):
                 ("app:asgi", "is an ASGI app, not a WSGI app: mount it as asgi:"),
                 ("app:asgi_object", "is an ASGI app, not a WSGI app: mount it as asgi:"),
                 ("app:make_asgi()", "is an ASGI app, not a WSGI app: mount it as asgi:"),
-                ("app:make", 'it takes no arguments. If it is a factory, write "app:make()"'),
+                ("app:make", 'it does not take an environ and a start_response. If it is a factory, write "app:make()"'),
                 ("app:make()", 'the factory "make" returned no WSGI app: a int cannot be called'),
                 ("app:make_later()", 'the factory "make_later" is a coroutine function'),
                 ("app:number()", '"number" is no factory'), ("app:make(", "is neither an attribute nor a call"),

@@ -40,7 +40,7 @@ void LineRelay::line(std::string_view text, TimePoint now) {
     window_ = now;
     in_window_ = 0;
   }
-  if (++in_window_ > kLinesPerSecond) {
+  if (++in_window_ > lines_per_second_) {
     ++suppressed_;
     return;
   }

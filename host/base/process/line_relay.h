@@ -26,7 +26,8 @@ class LineRelay {
   // Lines have the fields "service", "runner" and "worker", or "stream".
   LineRelay(std::string service, std::string runner, std::uint32_t worker)
       : service_(std::move(service)), origin_(std::move(runner)), worker_(worker) {}
-  explicit LineRelay(std::string stream) : origin_(std::move(stream)) {}
+  explicit LineRelay(std::string stream, std::size_t lines_per_second = kLinesPerSecond)
+      : origin_(std::move(stream)), lines_per_second_(lines_per_second) {}
 
   void feed(std::string_view bytes, TimePoint now);
   void finish(TimePoint now);  // logs a last line that has no newline
@@ -43,6 +44,7 @@ class LineRelay {
   std::string service_, origin_, partial_;
   std::optional<std::uint32_t> worker_;
   std::deque<std::string> kept_;
+  std::size_t lines_per_second_ = kLinesPerSecond;
   TimePoint window_{};
   std::size_t in_window_ = 0, suppressed_ = 0;
 };

@@ -60,6 +60,7 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   const Request& request() const override { return intake_.request(); }
   std::string take_body() override { return std::move(intake_.request().body); }
   std::size_t body_bytes() const override { return intake_.body_bytes(); }
+  bool is_body_streamed() const override { return response_.stream() != nullptr; }
   std::shared_ptr<const void> take_target() override { return intake_.take_target(); }
   void respond(Response response) override;
   void allow_stream() override;

@@ -247,9 +247,10 @@ Status HookedExchange::show_piece(std::string_view& bytes, bool more) {
 }
 
 Result<http::ReceivedBody> HookedExchange::receive() {
+  if (is_tunnel_) return outer().receive();
   if (table_.exchange.streamed == 0) return http::ReceivedBody{take_body(), false};
   auto piece = outer().receive();
-  if (!piece.ok() || is_tunnel_) return piece;
+  if (!piece.ok()) return piece;
   received_ += piece->bytes.size();
   if (received_ <= max_body_) return piece;
   return body_too_long(max_body_);
@@ -292,10 +293,17 @@ Status HookedExchange::set(std::string_view what, std::string_view value) {
     if (!value.starts_with('/')) return Status(BENTO_INVALID_ARGUMENT, "a path must begin with /");
     edit().path = value;
   } else if (what == "method") {
+    if (!http::is_token(value)) return Status(BENTO_INVALID_ARGUMENT, "a method is a token");
     edit().method = value;
   } else if (what == "query") {
+    if (!http::is_visible(value)) {
+      return Status(BENTO_INVALID_ARGUMENT, "a query has no blanks and no control bytes");
+    }
     edit().query = value;
   } else if (what == "client") {
+    if (!http::is_visible(value)) {
+      return Status(BENTO_INVALID_ARGUMENT, "a client's address has no blanks or control bytes");
+    }
     edit().client = value;
   } else if (what == "scheme") {
     if (value != "http" && value != "https") {

@@ -26,6 +26,13 @@ Status InnerExchange::take(const bento_scope& scope) {
   if (!request_.path.starts_with('/') && request_.path != from.path) {
     return Status(BENTO_INVALID_ARGUMENT, "a path must begin with /").as_misuse();
   }
+  if (!http::is_token(request_.method) || !http::is_visible(request_.query) ||
+      !http::is_visible(request_.client)) {
+    return Status(BENTO_INVALID_ARGUMENT,
+                  "the method, query or client of the request that is passed on has blanks or "
+                  "control bytes")
+        .as_misuse();
+  }
   for (std::size_t i = 0; i < scope.headers.len; ++i) {
     const bento_pair& header = scope.headers.ptr[i];
     http::Header taken{{}, std::string(to_view(header.value))};

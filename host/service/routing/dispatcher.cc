@@ -223,8 +223,11 @@ void Dispatcher::handle(http::Exchange& exchange) {
   }
   first->tracked.lease(service_of(routes));
   if (!routes->steps().empty()) {
-    return run_middleware(routes, 0, tracked, *tracked, first,
-                          {false, routes->has_around() || target->plan.streamed});
+    // Of a program's requests, plan() has streamed some.
+    const bool is_streamed =
+        routes->has_around() ||
+        (target->is_program ? exchange.is_body_streamed() : target->plan.streamed);
+    return run_middleware(routes, 0, tracked, *tracked, first, {false, is_streamed});
   }
   tracked->answer_by_deadline(tracked);
   const Route* const service_route = target.get();

@@ -99,6 +99,7 @@ class ThreadDownstream final : public upstream::Downstream,
     return &loop_;
   }
   std::optional<std::string_view> whole_body() const override { return whole_body_; }
+  bool may_change_length() const override { return true; }  // middleware that waits may
   bool has_room() const override {
     const MutexLock lock(mutex_);
     return is_below_mark();

@@ -24,8 +24,12 @@ Status AppProcesses::readiness() const { return set_->summary().readiness(); }
 
 Status AppProcesses::may_get_ready() const { return set_->summary().may_get_ready(); }
 
-void AppProcesses::stop(TimePoint deadline) {
+void AppProcesses::begin_stop(TimePoint deadline) {
   launcher_->post([set = set_, deadline] { set->stop(deadline); });
+}
+
+void AppProcesses::stop(TimePoint deadline) {
+  begin_stop(deadline);
   set_->summary().wait_until_gone(deadline + ProcessSet::kLongestKill);
 }
 

@@ -65,6 +65,8 @@ class AppProcesses {
   // printed. Afterwards always OK.
   Status may_get_ready() const;
 
+  // [any] As stop(), but does not wait.
+  void begin_stop(TimePoint deadline);
   // [any, not the launcher's] No new requests; each process gets SIGTERM when its last request has
   // ended, or its stop_timeout before the deadline, and SIGKILL at the deadline. Returns when
   // nothing is left of them, or one second after the deadline.

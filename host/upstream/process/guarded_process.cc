@@ -26,6 +26,9 @@
 namespace bentohost::upstream {
 namespace {
 
+// A traceback of an app has some sixty lines, and its last one is the one that matters.
+constexpr std::size_t kLinesPerSecond = 1000;
+
 constexpr std::size_t kReadAtOnce = 64u << 10;
 // Once the guardian was killed, what it has left is looked for this often, until none is found.
 constexpr Duration kSweepInterval = std::chrono::milliseconds(20);
@@ -64,7 +67,7 @@ GuardedProcess::GuardedProcess(EventLoop& loop, StartMessage message, std::strin
       message_(std::move(message)),
       owner_(owner),
       mark_(random_mark()),
-      output_(std::move(name)),
+      output_(std::move(name), kLinesPerSecond),
       sweep_timer_(loop.timers(), *this) {
   message_.environment.push_back(mark_);
 }

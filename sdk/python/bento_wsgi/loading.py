@@ -31,8 +31,9 @@ def load(name):
         raise StartError(f'"{name}" is not a WSGI app: a {type(app).__name__} cannot be called')
     if _is_asgi(app):
         raise StartError(f'"{name}" is an ASGI app, not a WSGI app: mount it as asgi: (mount_asgi)')
-    if call is None and _takes_nothing(app):
-        raise StartError(f'"{name}" is not a WSGI app: it takes no arguments. If it is a factory, write "{name}()"')
+    if call is None and _is_factory(app):
+        raise StartError(f'"{name}" is not a WSGI app: it does not take an environ and a start_response. '
+                         f'If it is a factory, write "{name}()"')
     return app
 
 
@@ -109,8 +110,14 @@ def _is_asgi(app):
     return inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(getattr(type(app), "__call__", None))
 
 
-def _takes_nothing(app):
-    try:
-        return inspect.isfunction(app) and not inspect.signature(app).parameters
-    except (TypeError, ValueError):
+def _is_factory(app):
+    """Whether it is a function that cannot be called with an environ and a start_response."""
+    if not inspect.isfunction(app):
         return False
+    try:
+        inspect.signature(app).bind(None, None)
+    except TypeError:
+        return True
+    except ValueError:  # it has no signature
+        return False
+    return False

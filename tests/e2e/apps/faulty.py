@@ -79,6 +79,10 @@ def serve(connection):
         elif path == "/bytes":  # one byte at a time
             for byte in ANSWERS["/"]:
                 connection.sendall(bytes([byte]))
+        elif path == "/later":  # a second response that nobody asked for, a moment after the first
+            connection.sendall(ANSWERS["/"])
+            time.sleep(0.002)
+            connection.sendall(HEAD + b"Content-Length: 4\r\n\r\nevil")
         elif path == "/upgrade":  # a tunnel that sends everything back
             connection.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
                                b"Connection: Upgrade\r\nSec-WebSocket-Accept: x\r\n\r\n" + unread)
