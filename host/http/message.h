@@ -105,8 +105,6 @@ class StreamEvents {
   virtual void on_room() = 0;
   // Once, if it comes to that: cancelled() is true now. The response must still be completed.
   virtual void on_cancelled() = 0;
-  // Whether a client that ends its side of the connection counts as gone, whatever HalfClose says.
-  virtual bool ends_with_client() const { return false; }
 
  protected:
   ~StreamEvents() = default;

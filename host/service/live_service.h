@@ -68,8 +68,8 @@ class LiveService {
   Status ready() { return instance_->ready(); }
   // Ends the mounted programs, which may call runners until then. Not for a loop's thread.
   void stop_programs(TimePoint deadline) { programs_.stop(deadline); }
-  // The same first. Fails the waiting calls of its runners and ends the processes. A process that has not ended by
-  // `deadline` is killed, and its calls fail. Not for a loop's thread.
+  // The same first. Fails the waiting calls of its runners and ends the processes. A process that
+  // has not ended by `deadline` is killed, and its calls fail. Not for a loop's thread.
   void stop_runners(TimePoint deadline);
   // Calls on_shutdown and destroy after the runners have ended. `is_in_use`: a handler has not
   // returned, so destroy is not called. The loops must be running; no loop's thread may call this.

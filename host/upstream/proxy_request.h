@@ -39,8 +39,6 @@ class ProxyRequest final : public http::StreamEvents,
   void on_body() override { run(); }
   void on_room() override { run(); }
   void on_cancelled() override;
-  // Apps are told of clients that leave; hardly any of those that half-close wait for a response.
-  bool ends_with_client() const override { return true; }
   // Pool::Waiter
   void on_acquired(Pool::Acquired acquired) override;
   // Connection::User

@@ -62,9 +62,8 @@ void Connection::on_events(std::uint32_t epoll_events) {
   if (response_.is_due() && (epoll_events & (EPOLLHUP | EPOLLERR)) != 0) {
     cancel();
   } else if (response_.is_due() && (epoll_events & EPOLLRDHUP) != 0 &&
-             (server_.limits.half_close == HalfClose::kDrop ||
-              (events_ != nullptr && events_->ends_with_client())) &&
-             !intake_.is_tunnel() && intake_.state() == RequestReader::State::kDone) {
+             server_.limits.half_close == HalfClose::kDrop && !intake_.is_tunnel() &&
+             intake_.state() == RequestReader::State::kDone) {
     return close();
   }
   run();
