@@ -8,7 +8,8 @@ set(BENTO_COMPILE_OPTIONS -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor)
 # uninitialized, a std::string is moved beyond its bounds or copied onto itself (gcc bugs 105329,
 # 105651). Which of these it sees changes with precompiled headers. Clang and the sanitizers look, too.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  list(APPEND BENTO_COMPILE_OPTIONS -Wno-maybe-uninitialized -Wno-array-bounds -Wno-restrict)
+  list(APPEND BENTO_COMPILE_OPTIONS -Wno-maybe-uninitialized -Wno-array-bounds -Wno-restrict
+       -Wno-stringop-overflow)
 endif()
 # Which mutex guards what stands in annotations (host/base/mutex.h), and clang holds the code to them.
 if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
