@@ -144,16 +144,17 @@ class Deaths(MountCase):
             with self.subTest(which):
                 with Load(host, "/other") as other:
                     eventually(lambda: sum(other.bodies.values()) > 20)
-                    victim = int(host.get("/").body.split()[1])
+                    app = victim = int(host.get("/").body.split()[1])
                     if which == "guardian":
-                        victim = next(pid for pid in host.descendants() if victim in children(pid))
+                        victim = next(pid for pid in host.descendants() if app in children(pid))
                     os.kill(victim, signal.SIGKILL)
                     # Each request is answered, at worst with 502 or 503, and soon with 200 again.
                     statuses = []
 
                     def is_back():
-                        statuses.append(host.get("/").status)
-                        return statuses[-1] == 200 and int(host.get("/").body.split()[1]) != victim
+                        reply = host.get("/")
+                        statuses.append(reply.status)
+                        return reply.status == 200 and int(reply.body.split()[1]) != app
                     eventually(is_back, seconds=20)
                     self.assertLessEqual(set(statuses), {200, 502, 503})
                     seen = sum(other.bodies.values())
