@@ -2,10 +2,10 @@
 // processes, the dynamic loader and plugins. PluginReloadSteps is the real implementation, and
 // tests have a puppet.
 //
-// An object serves one replacement of one service. All calls come from the transaction's thread;
-// the function returned by plugin_call() alone runs on another thread. The object owns what it has
-// begun (the copy, the candidate's service and its runners, its routes): if it is destroyed before
-// swap(), it undoes all of that, and the serving generation is not affected.
+// An object serves one replacement of one service. All calls come from the transaction's thread.
+// Only the function that plugin_call() returns runs on another thread. The object owns the copy, the
+// candidate's service, its runners and its routes. If the object is destroyed before swap(), all of
+// these are undone, and the serving generation is not affected.
 #pragma once
 
 #include <cstdint>

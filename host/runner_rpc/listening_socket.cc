@@ -39,8 +39,8 @@ std::string what_is_in_the_way(const sockaddr_un& name, ListeningSocket::IfTaken
 }  // namespace
 
 Result<ListeningSocket> ListeningSocket::open(const std::string& path, IfTaken if_taken) {
-  // The socket gets its name by rename(), so that there is one at the path at any time, and none
-  // to which a client could connect before the mode is set.
+  // The socket is bound under another name, gets its mode, and is then renamed to the path. So the
+  // path is never without a socket, and no client can connect before the mode is set.
   const std::string first_path = path + "." + std::to_string(::getpid());
   sockaddr_un name{}, first_name{};
   if (path.empty() || first_path.size() >= sizeof name.sun_path) {

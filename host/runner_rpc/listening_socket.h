@@ -17,7 +17,8 @@ class ListeningSocket {
   // a process that takes over from another one leaves no moment without a listener.
   enum class IfTaken { kRefuse, kReplace };
 
-  // A socket on which nobody listens any more is replaced. UNAVAILABLE says why there is none.
+  // Replaces a socket file on which no process listens any more. UNAVAILABLE says why the socket
+  // could not be opened.
   static Result<ListeningSocket> open(const std::string& path, IfTaken if_taken);
   ListeningSocket(ListeningSocket&& other) noexcept;
   ListeningSocket& operator=(ListeningSocket&&) = delete;

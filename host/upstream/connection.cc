@@ -124,7 +124,7 @@ http::Received Connection::read(std::span<char> buffer) {
       return received;
     case http::Received::Kind::kAgain:
       is_readable_ = false;
-      // Where the server is dead, nothing more will come, whoever else has its end of the socket.
+      // A dead server sends nothing more, even if a child of it still has the socket open.
       return has_ended_ ? http::Received{http::Received::Kind::kEnd} : received;
     default:
       is_readable_ = false;

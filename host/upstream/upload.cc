@@ -63,7 +63,7 @@ Status Upload::add(std::string&& bytes, bool more, std::string& output) {
   return {};
 }
 
-// False if the server takes no more for now, or for ever.
+// False if the server takes no more bytes: its buffer is full, or the connection is broken.
 bool Upload::flush(Connection& connection, TimePoint now) {
   std::string& output = connection.output();
   if (output.empty() && body_.empty()) return true;

@@ -1,11 +1,11 @@
 """bento_wsgi: what it starts, what it says when it cannot, and how it ends."""
 import os
+import select
 import signal
 import socket
 import stat
 import tempfile
 import threading
-import time
 import unittest
 from pathlib import Path
 
@@ -155,13 +155,14 @@ class Sockets(WorkerTest):
     def test_nothing_listens_before_the_app_is_there(self):
         worker = self.start("""
             import os, time
+            open("begun", "w").close()
             while not os.path.exists("go"):
                 time.sleep(0.01)
             def app(environ, start_response):
                 start_response("200 OK", [])
                 return [b"hello"]
         """)
-        time.sleep(0.3)
+        eventually(lambda: os.path.exists(os.path.join(worker.folder, "begun")), "the app's import")
         self.assertFalse(os.path.exists(worker.socket))
         Path(worker.folder, "go").touch()
         self.assertEqual(worker.wait_until_ready().ask().text, "hello")
@@ -196,7 +197,8 @@ class Sockets(WorkerTest):
         """)
         with worker.connect() as connection:
             for _ in range(3):
-                time.sleep(0.1)
+                ended, _, _ = select.select([connection.sock], [], [], 0.1)  # longer than that default
+                self.assertEqual(ended, [])
                 self.assertEqual(connection.ask().reply().text, "hello")
         self.assertEqual(worker.stderr(), "")
 

@@ -46,7 +46,7 @@ std::string wrong_method(const http::Request& from, const std::string& allowed) 
   return from.path + " takes " + allowed + ", not " + from.method;
 }
 
-// Whether the body, as announced, is up to kSmallBody, or there is none.
+// Whether the request has no body, or one whose Content-Length is at most kSmallBody.
 bool has_small_body(const http::Request& request) {
   std::size_t length = 0;
   if (http::has_header(request.headers, "transfer-encoding")) return false;

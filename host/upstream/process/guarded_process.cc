@@ -30,7 +30,8 @@ namespace {
 constexpr std::size_t kLinesPerSecond = 1000;
 
 constexpr std::size_t kReadAtOnce = 64u << 10;
-// Once the guardian was killed, what it has left is looked for this often, until none is found.
+// After the guardian was killed, processes that it has left behind are searched for at this
+// interval, until none is found.
 constexpr Duration kSweepInterval = std::chrono::milliseconds(20);
 constexpr Duration kLongestSweep = std::chrono::seconds(5);
 

@@ -1,6 +1,6 @@
-// GuardedProcess: a program under a guardian, as the host sees it: starts it, relays its output to
-// the log, learns of its end, ends it. Should the guardian be killed, ends what it has left behind.
-// All on one loop.
+// GuardedProcess: a program below a guardian, as the host sees it. It starts the program, relays
+// its output to the log, reports its end, and stops it. If the guardian is killed, it kills the
+// program's processes itself. All on one loop.
 #pragma once
 
 #include <sys/types.h>

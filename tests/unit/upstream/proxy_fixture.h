@@ -25,7 +25,7 @@
 
 namespace bentohost::upstream {
 
-// The client's side of a request: what it has sent, and what it got.
+// The client's side of a request: the body that the client sends, and the response that it gets.
 class FakeDownstream final : public Downstream {
  public:
   explicit FakeDownstream(EventLoop& loop, std::string method = "GET", std::string target = "/x")
