@@ -52,7 +52,7 @@ void Connection::close() {
 
 // The client will not get the response.
 void Connection::cancel() {
-  if (!cancelled_->exchange(true)) tell(kCancelled);
+  if (!cancelled_->exchange(true)) tell(HandlerEvents::kCancelled);
   response_.cancel();
 }
 
@@ -167,7 +167,7 @@ void Connection::on_head() {
 
 // Bytes of a streamed body can be taken.
 void Connection::on_body_bytes() {
-  tell(kBodyCame);
+  tell(HandlerEvents::kBodyCame);
   if (intake_.is_tunnel()) {
     intake_.feed_tunnel(io_.unread(), *response_.stream());
     return io_.drop_unread();
@@ -191,10 +191,10 @@ void Connection::on_end() {
     std::string nothing;
     response_.stream()->give_body(nothing, true);
     intake_.pause();
-    return tell(kBodyCame);
+    return tell(HandlerEvents::kBodyCame);
   }
   if (response_.is_due()) {
-    tell(kBodyCame);
+    tell(HandlerEvents::kBodyCame);
     return response_.stream()->fail_body(std::move(status));
   }
   if (status.ok()) return end();
@@ -264,7 +264,7 @@ void Connection::allow_stream() {
 
 Result<ReceivedBody> Connection::receive() {
   Stream* const stream = response_.stream();
-  if (stream == nullptr && events_ != nullptr) return ReceivedBody{take_body(), false};
+  if (stream == nullptr && events_.has_handler()) return ReceivedBody{take_body(), false};
   if (stream == nullptr) return Status(BENTO_FAILED_PRECONDITION, "the body is not streamed");
   bool was_full = false;
   Result<ReceivedBody> piece = stream->take_body(was_full);
@@ -279,7 +279,7 @@ Result<ReceivedBody> Connection::receive() {
 }
 
 Status Connection::start(Response response) {
-  if (events_ != nullptr) {
+  if (events_.has_handler()) {
     allow_stream();
     response_.stream()->never_wait();
   }
@@ -288,7 +288,7 @@ Status Connection::start(Response response) {
   }
   bool is_first = false;
   const bool is_tunnel = response.status == kSwitchingProtocols;
-  if (is_tunnel && events_ == nullptr) {
+  if (is_tunnel && !events_.has_handler()) {
     return Status(BENTO_FAILED_PRECONDITION, "only code on the loop can open a tunnel");
   }
   Status status = response_.start(request(), std::move(response), is_first);
@@ -334,30 +334,13 @@ void Connection::abort() {
 
 EventLoop* Connection::answer_on_loop(std::shared_ptr<StreamEvents> events) {
   if (response_.stream() != nullptr) response_.stream()->never_wait();
-  untold_ = 0;
-  events_ = std::move(events);
-  if (cancelled_->load()) tell(kCancelled);
+  events_.begin(std::move(events));
+  if (cancelled_->load()) tell(HandlerEvents::kCancelled);
   return &loop_;
 }
 
 bool Connection::has_room() const {
   return response_.stream() == nullptr || response_.stream()->has_room();
-}
-
-// The handler is called from the loop's next functions: now, a call of it may be going on.
-void Connection::tell(Event event) {
-  if (events_ == nullptr) return;
-  if (untold_ == 0) loop_.post([self = shared_from_this()] { self->tell_events(); });
-  untold_ |= event;
-}
-
-void Connection::tell_events() {
-  const std::shared_ptr<StreamEvents> whom = events_;
-  const std::uint8_t events = std::exchange(untold_, 0);
-  // Each call may complete the response, and so be the last.
-  if ((events & kCancelled) != 0 && events_ != nullptr) whom->on_cancelled();
-  if ((events & kBodyCame) != 0 && events_ != nullptr && events_ == whom) whom->on_body();
-  if ((events & kRoomCame) != 0 && events_ != nullptr && events_ == whom) whom->on_room();
 }
 
 // [worker] Has the loop take the available part of the response.
@@ -435,7 +418,8 @@ bool Connection::flush() {
     close();
     return false;
   }
-  if (flushed != ConnectionIo::Flush::kIdle && response_.set_unsent(io_.unsent())) tell(kRoomCame);
+  if (flushed != ConnectionIo::Flush::kIdle && response_.set_unsent(io_.unsent()))
+    tell(HandlerEvents::kRoomCame);
   if (flushed == ConnectionIo::Flush::kWaits) return false;
   response_.run_after_sent();
   return true;
@@ -505,7 +489,7 @@ void Connection::time_out(Refusal refusal) {
   io_.stop_reading();
   intake_.pause();
   response_.stream()->fail_body(std::move(refusal.status));
-  tell(kBodyCame);
+  tell(HandlerEvents::kBodyCame);
   set_timer();  // the handler's deadline still runs
 }
 

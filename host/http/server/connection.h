@@ -14,7 +14,6 @@
 
 #include <atomic>
 #include <cstddef>
-#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -26,6 +25,7 @@
 #include "http/net/transport.h"
 #include "http/server/connection_deadlines.h"
 #include "http/server/connection_io.h"
+#include "http/server/handler_events.h"
 #include "http/server/request_intake.h"
 #include "http/server/response_output.h"
 #include "http/server/server_state.h"
@@ -97,12 +97,11 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   void begin_exchange(Ending at_least);
   void handle();
   void refuse(Refusal refusal);
-  // A handler on the loop
-  enum Event : std::uint8_t { kBodyCame = 1, kRoomCame = 2, kCancelled = 4 };
-  void tell(Event event);
-  void tell_events();
+  void tell(HandlerEvents::Event event) {
+    if (events_.has_handler()) events_.tell(event, shared_from_this());
+  }
   void end_events() {
-    if (is_on_loop()) events_.reset();  // others are on a thread, which has none
+    if (is_on_loop()) events_.end();  // a handler on a thread has none
   }
   // Responses
   void post_output();
@@ -138,8 +137,7 @@ class Connection final : public std::enable_shared_from_this<Connection>,
 
   // For the current exchange, and for unsent output of earlier ones.
   ResponseOutput response_;
-  std::shared_ptr<StreamEvents> events_;  // set while a handler on the loop answers
-  std::uint8_t untold_ = 0;               // events that it has not been told of yet
+  HandlerEvents events_{loop_};
   TimePoint late_at_ = kNoDeadline;
   std::shared_ptr<DeadlineResponder> late_;
   // Set from the handler's call to the end of the exchange. It is the handler's reference, which
