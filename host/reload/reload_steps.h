@@ -3,9 +3,9 @@
 // tests have a puppet.
 //
 // An object serves one replacement of one service. All calls come from the transaction's thread.
-// Only the function that plugin_call() returns runs on another thread. The object owns the copy, the
-// candidate's service, its runners and its routes. If the object is destroyed before swap(), all of
-// these are undone, and the serving generation is not affected.
+// Only the function that plugin_call() returns runs on another thread. The object owns the copy,
+// the candidate's service, its runners and its routes. If the object is destroyed before swap(),
+// all of these are undone, and the serving generation is not affected.
 #pragma once
 
 #include <cstdint>

@@ -43,13 +43,6 @@ upstream::UpstreamOptions upstream_options(const mount::Mount& mount) {
   return options;
 }
 
-// The metrics are known when the programs start, and requests come later.
-upstream::UpstreamMetrics through(const std::shared_ptr<upstream::UpstreamMetrics>& hooks) {
-  return {.on_end = [hooks](upstream::Outcome outcome) { hooks->on_end(outcome); },
-          .on_head = [hooks](Duration took) { hooks->on_head(took); },
-          .on_retry = [hooks] { hooks->on_retry(); }};
-}
-
 std::vector<prometheus::Counter*> outcome_counters(observe::Metrics& metrics,
                                                    const std::string& service,
                                                    const std::string& place) {
@@ -64,12 +57,7 @@ std::vector<prometheus::Counter*> outcome_counters(observe::Metrics& metrics,
 }  // namespace
 
 MountedPrograms::MountedPrograms(std::vector<mount::Mount> mounts) {
-  for (mount::Mount& mount : mounts) {
-    auto hooks = std::make_shared<upstream::UpstreamMetrics>();
-    auto upstream = std::make_shared<upstream::Upstream>(upstream_options(mount), through(hooks));
-    programs_.push_back({std::move(mount), std::move(upstream), std::move(hooks),
-                         std::make_shared<std::atomic<std::size_t>>(0), nullptr});
-  }
+  for (mount::Mount& mount : mounts) programs_.push_back({std::move(mount), nullptr, nullptr});
 }
 
 MountedPrograms::~MountedPrograms() = default;
@@ -82,25 +70,27 @@ void MountedPrograms::start(const std::string& service, const ProgramOptions& op
     const std::string place = place_of(program.mount);
     observe::Metrics& metrics = deps.metrics;
     const observe::MountMetrics its = metrics.mount(service, place);
-    program.hooks->on_end =
-        [counters = outcome_counters(metrics, service, place)](upstream::Outcome outcome) {
-          counters.at(static_cast<std::size_t>(outcome))->Increment();
-        };
-    program.hooks->on_head = [its](Duration took) {
-      its.to_head->Observe(std::chrono::duration<double>(took).count());
-    };
-    program.hooks->on_retry = [its] { its.retries->Increment(); };
+    program.upstream = std::make_shared<upstream::Upstream>(
+        upstream_options(program.mount),
+        upstream::UpstreamMetrics{
+            .on_end =
+                [counters = outcome_counters(metrics, service, place)](upstream::Outcome outcome) {
+                  counters[static_cast<std::size_t>(outcome)]->Increment();
+                },
+            .on_head =
+                [its](Duration took) {
+                  its.to_head->Observe(std::chrono::duration<double>(took).count());
+                },
+            .on_retry = [its] { its.retries->Increment(); }});
     upstream::AppProcessesOptions processes;
     processes.exe = options.exe;
     if (options.environment) processes.extra_environment = options.environment();
     processes.extra_environment.emplace_back("BENTO_SERVICE", service);
     if (!options.python_folder.empty()) processes.python_path = {options.python_folder};
     processes.socket_parent = options.socket_parent;
-    processes.metrics = {.restarted =
-                             [&metrics, service, place](std::string_view reason) {
-                               metrics.count_mount_restart(service, place, reason);
-                             },
-                         .up = [up = program.up](std::size_t now) { *up = now; }};
+    processes.restarted = [&metrics, service, place](std::string_view reason) {
+      metrics.count_mount_restart(service, place, reason);
+    };
     program.processes = std::make_unique<upstream::AppProcesses>(
         program.mount,
         std::make_shared<upstream::AppServersOf<upstream::Upstream>>(program.upstream),
@@ -140,11 +130,15 @@ Status MountedPrograms::may_get_ready() const {
 }
 
 void MountedPrograms::end_tunnels() const {
-  for (const MountedProgram& program : programs_) program.upstream->end_tunnels();
+  for (const MountedProgram& program : programs_) {
+    if (program.upstream != nullptr) program.upstream->end_tunnels();
+  }
 }
 
 void MountedPrograms::end_requests() const {
-  for (const MountedProgram& program : programs_) program.upstream->end_requests();
+  for (const MountedProgram& program : programs_) {
+    if (program.upstream != nullptr) program.upstream->end_requests();
+  }
 }
 
 void MountedPrograms::stop(TimePoint deadline) {
@@ -168,7 +162,7 @@ Duration MountedPrograms::stop_timeout() const {
 void MountedPrograms::show_load(const std::string& service, observe::Metrics& metrics) const {
   for (const MountedProgram& program : programs_) {
     const observe::MountMetrics its = metrics.mount(service, place_of(program.mount));
-    its.up->Set(static_cast<double>(program.up->load()));
+    its.up->Set(static_cast<double>(program.upstream->serving()));
     its.in_flight->Set(static_cast<double>(program.upstream->in_flight()));
     its.connections->Set(static_cast<double>(program.upstream->connections()));
     its.waiting->Set(static_cast<double>(program.upstream->waiting()));

@@ -2,8 +2,6 @@
 // processes and the proxy's way to them. They start and end with the generation of the service.
 #pragma once
 
-#include <atomic>
-#include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
@@ -30,10 +28,8 @@ struct ProgramOptions {
 };
 
 struct MountedProgram {
-  mount::Mount mount;  // its prefix is the whole one, "" for "/"
-  std::shared_ptr<upstream::Upstream> upstream;
-  std::shared_ptr<upstream::UpstreamMetrics> hooks;   // what the upstream reports to
-  std::shared_ptr<std::atomic<std::size_t>> up;       // how many processes serve
+  mount::Mount mount;                                 // its prefix is the whole one, "" for "/"
+  std::shared_ptr<upstream::Upstream> upstream;       // null before start()
   std::unique_ptr<upstream::AppProcesses> processes;  // null before start()
 };
 

@@ -111,15 +111,14 @@ ServerSet::Absence ServerSet::absence() const {
   return {Status(BENTO_UNAVAILABLE, std::move(why)), retry_after_};
 }
 
-Status ServerSet::availability() const {
-  {
-    const MutexLock lock(mutex_);
-    for (const Entry& entry : entries_) {
-      if (entry.server->takes_requests) return {};
-    }
-  }
-  return absence().status;
+std::size_t ServerSet::serving() const {
+  const MutexLock lock(mutex_);
+  return static_cast<std::size_t>(
+      std::count_if(entries_.begin(), entries_.end(),
+                    [](const Entry& entry) { return entry.server->takes_requests.load(); }));
 }
+
+Status ServerSet::availability() const { return serving() != 0 ? Status() : absence().status; }
 
 std::uint64_t ServerSet::served(ServerId id) const {
   const MutexLock lock(mutex_);

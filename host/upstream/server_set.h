@@ -37,6 +37,7 @@ class ServerSet : public std::enable_shared_from_this<ServerSet> {
   void set_reason(std::string reason, Duration retry_after);
   std::uint64_t served(ServerId id) const;
   std::size_t connections() const;
+  std::size_t serving() const;
   void end_requests(bool tunnels_alone);
   // Gives each pool away to its loop, where it ends.
   void close();

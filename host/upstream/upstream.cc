@@ -30,6 +30,7 @@ void Upstream::end_requests() { servers_->end_requests(/*tunnels_alone=*/false);
 std::uint64_t Upstream::served(ServerId id) const { return servers_->served(id); }
 std::size_t Upstream::in_flight() const { return servers_->in_flight.load(); }
 std::size_t Upstream::waiting() const { return servers_->waiting.load(); }
+std::size_t Upstream::serving() const { return servers_->serving(); }
 std::size_t Upstream::connections() const { return servers_->connections(); }
 const UpstreamOptions& Upstream::options() const { return servers_->options; }
 

@@ -48,6 +48,7 @@ class Upstream {
   std::uint64_t served(ServerId id) const;
   std::size_t in_flight() const;    // requests, with those that wait
   std::size_t waiting() const;      // requests that wait for a connection
+  std::size_t serving() const;      // servers that take requests
   std::size_t connections() const;  // open ones
   const UpstreamOptions& options() const;
 

@@ -26,21 +26,15 @@
 
 namespace bentohost::upstream {
 
-// Called on the launcher's thread; each may be empty.
-struct ProcessMetrics {
-  // A process is started in place of another one: because that one died ("exit_1", "SIGKILL"),
-  // could not be started ("no_start", "start_timeout"), lost its guardian ("no_guardian"), or was
-  // recycled ("memory", "requests").
-  std::function<void(std::string_view reason)> restarted;
-  std::function<void(std::size_t processes)> up;  // that serve now
-};
-
 struct AppProcessesOptions {
   std::string exe;                       // a program with the role "guardian": own_program()
   Variables extra_environment;           // for all apps of the host
   std::vector<std::string> python_path;  // folders of bento_wsgi and bento_runner
   std::string socket_parent;             // as for SocketFolder::create()
-  ProcessMetrics metrics;
+  // Called on the launcher's thread when a process is started in place of another one; may be
+  // empty. The reason: the other one has died ("exit_1", "SIGKILL"), could not be started
+  // ("no_start", "start_timeout"), or was recycled ("memory", "requests").
+  std::function<void(std::string_view reason)> restarted;
 };
 
 class ProcessSet;

@@ -66,7 +66,7 @@ ProcessSet::ProcessSet(mount::Mount mount, std::shared_ptr<AppServers> servers,
       servers_(std::move(servers)),
       loop_(std::move(loop)),
       exe_(std::move(options.exe)),
-      metrics_(std::move(options.metrics)),
+      restarted_(std::move(options.restarted)),
       planner_(mount_, {std::move(options.extra_environment), std::move(options.python_path),
                         std::move(options.socket_parent)}),
       slots_(std::max(1u, mount_.app.processes)),
@@ -118,7 +118,7 @@ void ProcessSet::on_ready(Running& running) {
     slot.successor = nullptr;
     running.role = Role::kCurrent;
     slot.current = &running;
-    if (metrics_.restarted) metrics_.restarted(slot.recycle_reason);
+    if (restarted_) restarted_(slot.recycle_reason);
   }
   update();
   arm();
@@ -152,7 +152,7 @@ void ProcessSet::on_failed(std::size_t index, Role role, const AppEnd& end) {
     slot.current = std::exchange(slot.successor, nullptr);
     slot.current->role = Role::kCurrent;
     log_error(message + "; its successor is starting");
-    if (metrics_.restarted) metrics_.restarted(end.reason);
+    if (restarted_) restarted_(end.reason);
     return;
   }
   if (role == Role::kSuccessor) {
@@ -224,7 +224,7 @@ void ProcessSet::on_timer() {
   for (std::size_t slot = 0; slot < slots_.size(); ++slot) {
     if (slots_[slot].start_at > now) continue;
     log_info(title_ + ": a process is started again", {{"reason", slots_[slot].restart_reason}});
-    if (metrics_.restarted) metrics_.restarted(slots_[slot].restart_reason);
+    if (restarted_) restarted_(slots_[slot].restart_reason);
     start_in(slot, Role::kCurrent);
     update();
   }
@@ -308,7 +308,6 @@ std::string ProcessSet::why_down(TimePoint now, Duration& retry_after) const {
 
 void ProcessSet::update() {
   const std::size_t ready = ready_count();
-  if (metrics_.up) metrics_.up(ready);
   Duration retry_after{};
   const std::string why = why_down(loop_->clock().now(), retry_after);
   if (ready == 0) {

@@ -79,7 +79,7 @@ class ProcessSet final : private Timer::Owner, public std::enable_shared_from_th
   const std::shared_ptr<AppServers> servers_;
   const std::shared_ptr<EventLoop> loop_;
   const std::string exe_;
-  const ProcessMetrics metrics_;
+  const std::function<void(std::string_view reason)> restarted_;
 
   ProcessSummary summary_;
   StartPlanner planner_;

@@ -173,11 +173,10 @@ class ProcessesTest : public testing::Test {
     options.extra_environment = std::move(extra);
     options.python_path = std::move(python_path);
     options.socket_parent = folder_;
-    options.metrics.restarted = [this](std::string_view reason) {
+    options.restarted = [this](std::string_view reason) {
       const std::lock_guard lock(mutex_);
       restarts_.emplace_back(reason);
     };
-    options.metrics.up = [this](std::size_t processes) { up_ = processes; };
     processes_ = std::make_unique<AppProcesses>(
         std::move(mount), std::make_shared<AppServersOf<RecordingServers>>(servers_), loop_,
         std::move(options));
@@ -226,7 +225,6 @@ class ProcessesTest : public testing::Test {
   std::string folder_;
   const std::shared_ptr<EventLoop> loop_ = std::make_shared<EventLoop>(clock_);
   const std::shared_ptr<RecordingServers> servers_ = std::make_shared<RecordingServers>();
-  std::atomic<std::size_t> up_ = 0;
   mutable std::mutex mutex_;
   std::vector<std::string> restarts_;
   std::unique_ptr<AppProcesses> processes_;
