@@ -38,8 +38,8 @@ configure() { # <build folder> <cmake option>...
 }
 
 # `static` tests read files, `bench` tests only run benchmarks for a moment, `install` builds a plugin
-# without sanitizers, `python` tests run no program of ours: none of them finds anything new here. More jobs than processors, because most
-# tests wait.
+# without sanitizers, `python` tests run no program of ours: none of them finds anything new here.
+# More jobs than processors, because most tests wait.
 run_tests() { # <build folder> <ctest option>...
   packaging/run_ctest.sh "$1" -j "$((2 * jobs + 1))" -LE '^(static|bench|install|python)$' "${@:2}"
 }

@@ -102,8 +102,9 @@ void ProxyRequest::on_acquired(Pool::Acquired acquired) {
       return timer_->set(downstream_->deadline());
     case Kind::kNoServer: {
       ServerSet::Absence absence = servers_->absence();
-      return fail(std::move(absence.status), Outcome::kUnavailable,
-                  retry_after(absence.retry_after));
+      http::Headers headers = retry_after(absence.retry_after);
+      if (!lost_.ok()) return fail(std::move(lost_), Outcome::kFailed, std::move(headers));
+      return fail(std::move(absence.status), Outcome::kUnavailable, std::move(headers));
     }
     case Kind::kQueueFull:
       return fail(Status(BENTO_UNAVAILABLE, "too many requests wait for the app at " + name),
@@ -250,6 +251,7 @@ void ProxyRequest::on_server_end(bool is_reset) {
   if (!status.ok()) {
     if (before == State::kHead && may_repeat()) {
       has_repeated_ = true;
+      lost_ = std::move(status);
       if (servers_->metrics.on_retry) servers_->metrics.on_retry();
       const std::shared_ptr<Server> dying = connection_->server_pointer();
       release(false);

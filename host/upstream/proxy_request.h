@@ -85,6 +85,7 @@ class ProxyRequest final : public http::StreamEvents,
 
   std::unique_ptr<Connection> connection_;
   bool has_repeated_ = false;
+  Status lost_;  // how the first attempt ended: the answer, if no server is left for the second
 
   std::optional<std::string_view> whole_;  // the body, if all of it is here
   std::string early_;                      // what has been collected of it

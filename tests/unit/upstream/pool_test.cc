@@ -202,6 +202,16 @@ TEST_F(PoolTest, AGetThatADeadServerLostGoesToAnotherOne) {
   EXPECT_EQ(client->end, "answered");
 }
 
+// The report of the death may come before or after the end of the connection: the answer is the same.
+TEST_F(PoolTest, AGetThatTheOnlyServerLostIsABadGateway) {
+  const auto client = get();
+  ServerEnd end = accept_request();
+  upstream->remove(server);
+  turn();
+  EXPECT_EQ(client->why.http_status(), 502u);
+  EXPECT_THAT(outcomes, ElementsAre("failed"));
+}
+
 TEST_F(PoolTest, AnUpstreamThatEndsClosesItsConnections) {
   get();
   ServerEnd end = accept_request();
