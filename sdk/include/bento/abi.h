@@ -3,6 +3,8 @@
  * Every function below carries two tags:
  *   thread  [loader] one thread at a time: start, reload, stop   [worker] a request thread, many at once
  *           [runner] the runner process's only compute thread    [any] any thread
+ *           [loop]   the event loop of the ctx, which is that of its connection. All calls of one ctx
+ *                    come there, one at a time
  *   block   (waits) may block for I/O                   (quick) returns promptly, no I/O
  * Every pointer has one of these lifetimes:
  *   CALL    until the function it was passed to returns
@@ -19,7 +21,16 @@
 #include <stdint.h>
 
 #define BENTO_ABI_MAJOR 1 /* equal, or the plugin is refused                             */
-#define BENTO_ABI_MINOR 0 /* either side's may be the newer; grows with each append      */
+#define BENTO_ABI_MINOR 1 /* either side's may be the newer; grows with each append      */
+
+/* The minor of the oldest host that a plugin is for. Defined before the include, as 0 for 1.0: the header
+ * then has nothing that is newer, and structs have the sizes of that minor. */
+#ifndef BENTO_ABI_TARGET_MINOR
+#define BENTO_ABI_TARGET_MINOR BENTO_ABI_MINOR
+#endif
+#if BENTO_ABI_TARGET_MINOR > BENTO_ABI_MINOR
+#error "BENTO_ABI_TARGET_MINOR is newer than this header"
+#endif
 
 /* Structs only ever grow at the tail. `size` is sizeof as the writer knew it; the reader asks
  * before it touches a field newer than x.0. So a sized struct is never a member of another one
@@ -48,6 +59,9 @@ enum { BENTO_OK = 0, BENTO_CANCELLED = 1, BENTO_UNKNOWN = 2, BENTO_INVALID_ARGUM
        BENTO_DEADLINE_EXCEEDED = 4, BENTO_NOT_FOUND = 5, BENTO_PERMISSION_DENIED = 7,
        BENTO_RESOURCE_EXHAUSTED = 8, BENTO_FAILED_PRECONDITION = 9, BENTO_UNIMPLEMENTED = 12,
        BENTO_INTERNAL = 13, BENTO_UNAVAILABLE = 14, BENTO_UNAUTHENTICATED = 16 };
+#if BENTO_ABI_TARGET_MINOR >= 1
+enum { BENTO_PENDING = 1000 }; /* not yet: ask when(). Nothing ever ends with it */
+#endif
 
 /* Allocated by the caller, filled by the callee exactly when it returns non-OK. */
 typedef struct bento_error {
@@ -103,7 +117,7 @@ struct bento_sink {
 
 /* ---- one exchange: ASGI's scope, receive and send --------------------------------------- */
 typedef struct bento_ctx bento_ctx;       /* HOST, opaque: one request, or one runner batch */
-typedef struct bento_ticket bento_ticket; /* HOST, opaque: one runner call in flight */
+typedef struct bento_ticket bento_ticket; /* HOST, opaque: one thing under way: a runner call, a timer, ... */
 
 typedef struct bento_scope {
   uint32_t    size, kind; /* 1 = http */
@@ -128,7 +142,35 @@ struct bento_channel {
   bento_code (*receive)(bento_channel *, bento_event *out, bento_error *);    /* [worker] (waits) NEXT */
   bento_code (*send)(bento_channel *, const bento_event *, bento_error *);    /* [worker] (waits) CALL */
   /* send: CANCELLED when nobody listens any more, also for a body in answer to HEAD: return soon */
+#if BENTO_ABI_TARGET_MINOR >= 1
+  /* In an asynchronous function neither of the two waits. receive says PENDING when nothing is there. send takes
+   * what it is given; RESOURCE_EXHAUSTED when far more is under way than the client has room for.
+   * 1: wake is called once, on the loop and never from within this call, when it is worth asking again: something
+   * can be received, there is room to send, or the exchange has been cancelled. 0: it is worth it now, and wake
+   * is never called. One wake at a time for each `what`. */
+  int32_t (*when)(bento_channel *, uint32_t what, void (*wake)(void *arg), void *arg); /* [loop] (quick) */
+#endif
 };
+#if BENTO_ABI_TARGET_MINOR >= 1
+enum { BENTO_CAN_RECEIVE = 1u, BENTO_CAN_SEND = 2u }; /* `what` of a channel's when */
+
+/* ---- async -------------------------------------------------------------------------------
+ * An asynchronous function is called on a loop, returns at once, and ends later through a bento_done, which is
+ * its caller's. It returned OK: finish was or will be called, exactly once. It returned an error: it has failed
+ * with that, and finish is never called. All that it was lent (ctx, call, inputs, sink) lives until finish.
+ *
+ * What it waits for is a ticket or a channel. Neither is waited for on a loop (`wait` there is
+ * FAILED_PRECONDITION): the function asks `when` to be woken, returns, and asks again when it is woken. When the
+ * client is gone, the deadline past or the host stopping, all that the ctx waits for is woken and says CANCELLED or
+ * DEADLINE_EXCEEDED, and goes on saying so: a function that passes errors on has ended soon. */
+typedef struct bento_done bento_done;
+struct bento_done {
+  uint32_t size, reserved;
+  bento_sink *sink; /* of invoke_async: takes the result; else NULL */
+  /* `error`: CALL, how it failed, unless the code is OK. */
+  void (*finish)(bento_done *, bento_code, const bento_error *error); /* [loop] (quick) */
+};
+#endif
 
 typedef struct bento_call {
   uint32_t size, reserved;
@@ -233,6 +275,14 @@ struct bento_api {
   void *user;                 /* the plugin's; the host hands it back unread */
   bento_str http_method;      /* "GET", "POST", "PUT", "PATCH" or "DELETE"; "" = "POST". GET answers HEAD too */
   uint64_t max_body;          /* bytes of a request's body, as sent and as inflated; 0 = the host's limit */
+#if BENTO_ABI_TARGET_MINOR >= 1
+  /* In place of invoke and of raw. Behind an `around` middleware, which waits on a thread, the loop is a private one
+   * of that thread. */
+  bento_code (*invoke_async)(void *self, const bento_api *, bento_ctx *, const bento_value *const *in, size_t n,
+                             bento_done *, bento_error *);                            /* [loop] (quick) */
+  bento_code (*raw_async)(void *self, const bento_api *, const bento_call *, bento_done *,
+                          bento_error *);                                             /* [loop] (quick) */
+#endif
 };
 
 /* ---- runners: in their own processes, one instance per worker process ------------------- */
@@ -276,6 +326,9 @@ typedef struct bento_service {
   bento_code (*on_ready)(void *self, bento_error *);                    /* [loader] runners answer  */
   bento_code (*on_shutdown)(void *self, bento_error *);                 /* [loader] after the drain */
   void (*destroy)(void *self); /* [loader] returns when every thread the plugin made is joined */
+#if BENTO_ABI_TARGET_MINOR >= 1
+  const bento_str *files; size_t n_files; /* that the description was made from: watched with the plugin's own */
+#endif
 } bento_service;
 
 enum { BENTO_LOG_TRACE = 0, BENTO_LOG_DEBUG, BENTO_LOG_INFO, BENTO_LOG_WARNING, BENTO_LOG_ERROR };
@@ -308,6 +361,27 @@ struct bento_host {
   /* of an app that answers: the template of the route by which it does, below root_path, as "/flowers/{id}",
    * for metrics and the access log. A mount has 256 of them at most; beyond, it is counted as a whole. */
   bento_code (*set_route)(bento_ctx *, bento_str, bento_error *);            /* [worker] (quick) CALL */
+#if BENTO_ABI_TARGET_MINOR >= 1
+  bento_str instance;   /* what the operator calls this service: the service's own name unless told otherwise */
+  /* Tickets in asynchronous functions; see "async" above.
+   * when: 1: wake is called once, on the loop and never from within this call, when `next` has something to say.
+   * 0: it has now, and wake is never called. One wake at a time; none after release. */
+  int32_t (*when)(bento_ticket *, void (*wake)(void *arg), void *arg);                 /* [loop] (quick) */
+  /* The next result; n == 0: that was all. An error is how the ticket ended, and stays. PENDING on a loop, in place of
+   * waiting. wait() is the first result. */
+  bento_code (*next)(bento_ticket *, const bento_value *const **out, size_t *n,
+                     bento_error *);                                /* [worker] (waits), [loop] (quick) NEXT */
+  /* A ticket without results that ends in `ns`. */
+  bento_code (*after)(bento_ctx *, uint64_t ns, bento_ticket **out, bento_error *); /* [worker] [loop] (quick) */
+  /* A ticket that the plugin resolves itself, from any thread: exactly once, whether or not the ticket was released
+   * meanwhile. The value, its only result, is copied; NULL: it has none. */
+  bento_code (*promise)(bento_ctx *, bento_ticket **out, void **resolver, bento_error *); /* [worker] [loop] (quick) */
+  void (*resolve)(void *resolver, bento_code, const bento_value *or_null, const bento_error *); /* [any] (quick) */
+  /* `work` is called exactly once, on a thread, and may wait there. The ticket, without results, ends when it has
+   * returned and not before, cancelled or not. */
+  bento_code (*offload)(bento_ctx *, void (*work)(void *arg), void *arg, bento_ticket **out,
+                        bento_error *);                                                /* [loop] (quick) */
+#endif
 };
 
 typedef struct bento_plugin_entry {
@@ -315,6 +389,12 @@ typedef struct bento_plugin_entry {
   const char *built_with;                       /* "bento-sdk 1.0, gcc 12.2": for messages */
   const bento_service *(*open)(const bento_host *, bento_error *); /* [loader] (quick) PLUGIN */
   void (*close)(void);                                             /* [loader] the last call  */
+#if BENTO_ABI_TARGET_MINOR >= 1
+  /* After open, when the options are known and have passed its options_schema: the whole description, in place of
+   * open's, with the same name and options_schema. It is called in the probe, the host and each worker, so the same
+   * options and files must give the same description. NULL: what open returned is all. */
+  const bento_service *(*configure)(const bento_host *, bento_error *); /* [loader] (waits) PLUGIN */
+#endif
 } bento_plugin_entry;
 extern BENTO_EXPORT const bento_plugin_entry bento_entry;
 
