@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/utf8.h"
 #include "json/json.h"
 #include "plugin/io_check.h"
 
@@ -42,7 +43,7 @@ Result<wire::Value> Decoder::decode(const http::Request& request) const {
 
   const std::string type = plugin::media_type(http::find_header(request.headers, "content-type"));
   if (spec_.descriptor == "text") {
-    if (!plugin::is_utf8(request.body))
+    if (!is_utf8(request.body))
       return Status(BENTO_INVALID_ARGUMENT, "the body is not valid UTF-8");
     return bytes_value(BENTO_BYTES, request.body, "text/plain");
   }

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "observe/custom_metrics.h"
 #include "observe/process_metrics.h"
 #include "observe/route_metrics.h"
 
@@ -72,6 +73,7 @@ std::string compiler() {
 struct Metrics::Impl {
   Registry registry;
   ProcessMetrics process;
+  CustomMetrics custom;
   RouteMetricsTable routes{registry};
 
   Gauge& in_flight =
@@ -252,11 +254,16 @@ Gauge& Metrics::generations_mapped(std::string_view service) {
 
 Counter& Metrics::access_log_dropped() { return impl_->access_log_dropped; }
 
+CustomMetrics& Metrics::custom() { return impl_->custom; }
+
 std::string Metrics::text() const {
   std::vector<prometheus::MetricFamily> families = impl_->registry.Collect();
-  std::vector<prometheus::MetricFamily> process = impl_->process.Collect();
-  families.insert(families.end(), std::make_move_iterator(process.begin()),
-                  std::make_move_iterator(process.end()));
+  const auto append = [&families](std::vector<prometheus::MetricFamily> more) {
+    families.insert(families.end(), std::make_move_iterator(more.begin()),
+                    std::make_move_iterator(more.end()));
+  };
+  append(impl_->process.Collect());
+  append(impl_->custom.collect());
   std::ostringstream out;
   prometheus::TextSerializer().Serialize(out, families);
   return std::move(out).str();

@@ -71,6 +71,8 @@ struct MountMetrics {
   prometheus::Counter* retries;
 };
 
+class CustomMetrics;
+
 class Metrics {
  public:
   explicit Metrics(std::string_view version);
@@ -108,6 +110,7 @@ class Metrics {
   prometheus::Gauge& generation(std::string_view service);          // bentohost_generation
   prometheus::Gauge& generations_mapped(std::string_view service);  // bentohost_generations_mapped
   prometheus::Counter& access_log_dropped();  // bentohost_access_log_dropped_total
+  CustomMetrics& custom();                    // those of the services themselves
 
   // The text of all metrics, "text/plain; version=0.0.4; charset=utf-8". Reads the process figures
   // at each call.

@@ -110,6 +110,16 @@ HostTable::HostTable(std::string version, std::string options_json, std::string 
   host.release = &release;
   host.defer = &defer;
   host.set_route = &set_route;
+  host.extension = &HostTable::extension;
+}
+
+void HostTable::offer_metrics(const bento_plugin_entry& entry, MetricsOutlet outlet) {
+  if (is_of_release(entry, version_)) metrics_ = std::move(outlet);
+}
+
+const void* HostTable::extension(const bento_host* host, const char* id) {
+  const bool is_metrics = id != nullptr && std::string_view(id) == BENTO_EXT_METRICS;
+  return is_metrics && metrics_of(host).metrics != nullptr ? &metrics_table() : nullptr;
 }
 
 void HostTable::log(const bento_host* host, bento_ctx* ctx, std::int32_t level, bento_str message,
@@ -121,8 +131,7 @@ void HostTable::log(const bento_host* host, bento_ctx* ctx, std::int32_t level, 
     all.emplace_back(to_view(fields.ptr[i].name), to_view(fields.ptr[i].value),
                      /*is_a_plugins=*/true);
   }
-  const HostTable* self = reinterpret_cast<const Table*>(host)->owner;
-  self->log_(level_from_abi(level), to_view(message), all);
+  owner_of(host).log_(level_from_abi(level), to_view(message), all);
 }
 
 }  // namespace bentohost::plugin

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "base/log.h"
+#include "plugin/metrics_table.h"
 
 namespace bentohost::plugin {
 
@@ -23,17 +24,27 @@ class HostTable {
   HostTable& operator=(const HostTable&) = delete;
 
   const bento_host* get() const { return &table_.host; }
+  // From now on the plugin may define metrics, if it was built with the SDK of this release. Before
+  // the service's or runner's create().
+  void offer_metrics(const bento_plugin_entry& entry, MetricsOutlet outlet);
+  // Of a table that offers metrics.
+  static const MetricsOutlet& metrics_of(const bento_host* host) { return owner_of(host).metrics_; }
 
  private:
   struct Table {
     bento_host host;  // first: its address is the table's
     HostTable* owner;
   };
+  static const HostTable& owner_of(const bento_host* host) {
+    return *reinterpret_cast<const Table*>(host)->owner;
+  }
   static void log(const bento_host* host, bento_ctx* ctx, std::int32_t level, bento_str message,
                   bento_pairs fields);
+  static const void* extension(const bento_host* host, const char* id);
 
   std::string version_, options_, plugin_dir_;
   LogSink log_;
+  MetricsOutlet metrics_;
   Table table_{};
 };
 

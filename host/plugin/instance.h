@@ -35,6 +35,10 @@ class Instance {
                                                 HostTable::LogSink log);
   ~Instance() { stop(); }
 
+  // Where the service's metrics go, from create() on. They outlive the instance.
+  void offer_metrics(observe::CustomMetrics& metrics) {
+    table_.offer_metrics(*entry_, {&metrics, {spec_.name, {}, {}}});
+  }
   Status create();
   Status start();
   Status ready();

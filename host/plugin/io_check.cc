@@ -1,13 +1,11 @@
 #include "plugin/io_check.h"
 
-#include <rapidjson/encodings.h>
-#include <rapidjson/memorystream.h>
-
 #include <algorithm>
 #include <cctype>
 #include <optional>
 #include <utility>
 
+#include "base/utf8.h"
 #include "json/json.h"
 #include "wire/value.h"
 
@@ -94,15 +92,6 @@ bool fits_media_type(std::string_view declared, std::string_view type) {
   if (!pattern.ends_with("/*")) return false;
   const std::size_t family = pattern.size() - 1;  // "image/"
   return given.size() > family && given.compare(0, family, pattern, 0, family) == 0;
-}
-
-bool is_utf8(std::string_view text) {
-  rapidjson::MemoryStream in(text.data(), text.size());
-  unsigned codepoint = 0;
-  while (in.Tell() < text.size()) {
-    if (!rapidjson::UTF8<>::Decode(in, &codepoint)) return false;
-  }
-  return in.Tell() == text.size();
 }
 
 Status check_input(const bento_value& value, const IoSpec& spec, std::string_view who) {

@@ -19,8 +19,6 @@ std::string media_type(std::string_view content_type);
 bool fits_media_type(std::string_view declared, std::string_view type);
 bool is_media_pattern(std::string_view declared);  // not a type by itself
 
-bool is_utf8(std::string_view text);
-
 // Checks a method's input: kind, dtype and shape. `who` is the method. INVALID_ARGUMENT:
 // "clf.predict takes shape (n, 4), got (1, 3)".
 Status check_input(const bento_value& value, const IoSpec& spec, std::string_view who);

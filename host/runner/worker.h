@@ -100,6 +100,7 @@ struct Worker {
   TimePoint killed_at = kNoDeadline;
   bool is_undying = false;  // it has not died of the kill, and the log says so
   bool broke_protocol = false;
+  bool has_failed_to_report = false;  // its metrics, and the log says so
 };
 using WorkerPtr = std::shared_ptr<Worker>;
 

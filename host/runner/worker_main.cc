@@ -1,9 +1,12 @@
 #include "runner/worker_main.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -21,6 +24,7 @@
 #include "plugin/host_table.h"
 #include "plugin/io_check.h"
 #include "plugin/library.h"
+#include "runner/metrics_report.h"
 #include "runner/output_sink.h"
 #include "wire/frame.h"
 
@@ -30,6 +34,7 @@ namespace {
 constexpr int kExitRetry = 1, kExitConfig = 78;
 // The buffer of a frame that is larger than this is freed once the frame is sent.
 constexpr std::size_t kKeptFrameBytes = 1u << 20;
+constexpr std::chrono::seconds kReportInterval{1};
 
 struct BatchContext final : bento_ctx {};
 
@@ -53,10 +58,13 @@ class FramePipe {
   explicit FramePipe(ChildPipes pipes) : pipes_(std::move(pipes)) {}
 
   // The next frame, or nothing at the end of stdin. The frame is valid until the next call.
-  Result<std::optional<wire::FrameReader::Frame>> read() {
+  // `before_read` is called whenever bytes are needed that may not be there yet.
+  template <typename BeforeRead>
+  Result<std::optional<wire::FrameReader::Frame>> read(BeforeRead&& before_read) {
     for (;;) {
       auto frame = reader_.next();
       if (!frame.ok() || (*frame).has_value()) return frame;
+      before_read(pipes_.in.get());
       const std::span<char> room = reader_.writable();
       const ssize_t n = ::read(pipes_.in.get(), room.data(), room.size());
       if (n < 0 && errno == EINTR) continue;
@@ -99,7 +107,7 @@ class WorkerProcess {
     (void)wire::FrameWriter(out_, wire::FrameType::kReady, 0, 0).finish();
     bool more = pipe_.write(out_);
     while (more) {
-      auto frame = pipe_.read();
+      auto frame = pipe_.read([this](int in) { report_until_readable(in); });
       if (!frame.ok()) {
         log_to_host(LogLevel::kError, "the host broke the protocol: " + frame.status().message(),
                     {});
@@ -108,13 +116,14 @@ class WorkerProcess {
       if (!(*frame).has_value()) break;
       more = answer(**frame);
     }
+    if (metrics_.has_changes()) send_report();
     runner_->abi->destroy(self_);
     return 0;
   }
 
  private:
   Status load() {
-    auto hello = pipe_.read();
+    auto hello = pipe_.read([](int) {});
     if (!hello.ok()) return hello.status();
     if (!(*hello).has_value() || (**hello).header.type != wire::FrameType::kHello) {
       return Status(BENTO_UNAVAILABLE, "the host went away");
@@ -135,6 +144,7 @@ class WorkerProcess {
       return Status(BENTO_INVALID_ARGUMENT,
                     "the plugin has no runner " + config_.runner + " any more");
     }
+    table_->offer_metrics((*library).entry(), {&metrics_, {spec_.name, config_.runner, {}}});
     for (const plugin::MethodSpec& method : runner_->methods) {
       names_.push_back("runner " + config_.runner + "." + method.name);
     }
@@ -218,8 +228,34 @@ class WorkerProcess {
     return pipe_.write(out_);
   }
 
+  // Tells the host of new counts, once a second at most, while it has no work for us. A thread of
+  // the plugin may count at any time, so a wait is bounded.
+  void report_until_readable(int in) {
+    pollfd readable{in, POLLIN, 0};
+    while (metrics_.is_used()) {
+      const auto now = std::chrono::steady_clock::now();
+      if (metrics_.has_changes() && now >= next_report_) {
+        if (!send_report()) return;
+        next_report_ = now + kReportInterval;
+      }
+      const auto wait = std::max(next_report_, now) - now + std::chrono::milliseconds(1);
+      const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(
+          metrics_.has_changes() ? wait : std::max<decltype(wait)>(wait, kReportInterval));
+      if (::poll(&readable, 1, static_cast<int>(milliseconds.count())) != 0) return;
+    }
+  }
+
+  bool send_report() {
+    wire::FrameWriter frame(out_, wire::FrameType::kReport, 0, 0);
+    frame.text(take_report(metrics_));
+    (void)frame.finish();
+    return pipe_.write(out_);
+  }
+
   const WorkerConfig& config_;
   FramePipe pipe_;
+  observe::CustomMetrics metrics_;  // outlives the plugin's last call
+  std::chrono::steady_clock::time_point next_report_{};
   std::unique_ptr<plugin::HostTable> table_;
   plugin::ServiceSpec spec_;
   const plugin::RunnerSpec* runner_ = nullptr;

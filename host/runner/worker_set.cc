@@ -11,6 +11,7 @@
 #include "base/mutex.h"
 #include "base/process/low_priority.h"
 #include "base/process/process_exit.h"
+#include "runner/metrics_report.h"
 
 namespace bentohost::runner {
 namespace {
@@ -158,6 +159,8 @@ void WorkerSet::on_frame(const WorkerPtr& worker, const wire::FrameReader::Frame
       return on_result(worker, frame);
     case wire::FrameType::kError:
       return on_error(worker, frame);
+    case wire::FrameType::kReport:
+      return on_report(worker, frame);
     default:
       return on_protocol_error(worker, "it sent a frame that only the host sends");
   }
@@ -195,6 +198,16 @@ void WorkerSet::on_error(const WorkerPtr& worker, const wire::FrameReader::Frame
   }
   if (!owner_.on_error(*worker, frame.header.id, status))
     on_protocol_error(worker, "it failed a call that is not in flight");
+}
+
+void WorkerSet::on_report(const WorkerPtr& worker, const wire::FrameReader::Frame& frame) {
+  const std::string_view report(frame.body.data(), frame.body.size());
+  const Status status =
+      apply_report(report, {options_.service, options_.runner, worker->index, worker.get()},
+                   deps_.metrics.custom());
+  if (status.ok() || std::exchange(worker->has_failed_to_report, true)) return;
+  log(LogLevel::kWarning, "metrics of a runner are not counted: " + status.message(),
+      {{"service", options_.service}, {"runner", options_.runner}, {"worker", worker->index}});
 }
 
 // ---- ends --------------------------------------------------------------------------------------
@@ -272,6 +285,8 @@ void WorkerSet::on_ended(const WorkerPtr& worker) {
     }
   }
   const Failures failures = lose(*worker, batch, end);
+  forget_worker({options_.service, options_.runner, worker->index, worker.get()},
+                deps_.metrics.custom());
   if (worker->was_up) deps_.metrics.runner_up(name(), worker->index).Decrement();
   if (!expected) report_death(*worker, status, end);
   complete(failures);

@@ -138,6 +138,7 @@ class WorkerSet final : private WorkerEvents {
   void on_ready(Worker& worker);
   void on_result(const WorkerPtr& worker, const wire::FrameReader::Frame& frame);
   void on_error(const WorkerPtr& worker, const wire::FrameReader::Frame& frame);
+  void on_report(const WorkerPtr& worker, const wire::FrameReader::Frame& frame);
   void end_at_once(const WorkerPtr& worker, const std::string& why);
   void report_death(const Worker& worker, int status, const std::string& end);
   Failures lose(const Worker& worker, const std::shared_ptr<const Batch>& batch,

@@ -9,7 +9,7 @@
 // aligned in memory when the frame is read into an AlignedBuffer. Bodies, offsets from the body's
 // start:
 //
-//   kHello           the text
+//   kHello, kReport  the text
 //   kReady           nothing
 //   kCall, kResult   0 u32 callers (kResult: 0)  4 u32 values  8 u32 rows[callers], then the values
 //   kError           0 i32 code  4 u32 HTTP status, then the message
@@ -57,6 +57,8 @@ enum class FrameType : std::uint8_t {
   kNamedCall = 6,  // a call that names its runner
   kCancel = 7,     // the call with this id is no longer wanted; not answered itself
   kList = 8,       // which services, runners and methods there are
+
+  kReport = 9,  // runner to host, unasked: JSON, what the runner's own metrics have gained
 };
 
 struct FrameHeader {
@@ -82,7 +84,7 @@ struct CallTarget {
 class FrameWriter {
  public:
   FrameWriter(AlignedBuffer& out, FrameType type, std::uint64_t id, std::uint32_t method);
-  void text(std::string_view text);                                        // kHello
+  void text(std::string_view text);                                        // kHello, kReport
   void rows(std::span<const std::uint32_t> rows, std::uint32_t n_values);  // kCall, first
   void value_count(std::uint32_t n);                                       // kResult, first
   void target(const CallTarget& target, std::uint32_t n_values);           // kNamedCall, first

@@ -169,7 +169,7 @@ Result<FrameHeader> decode_header(std::span<const char> bytes) {
   if (header.magic != kMagic) return malformed("wrong magic");
   if (header.version != kVersion) return malformed("wrong version");
   if (header.type < static_cast<std::uint8_t>(FrameType::kHello) ||
-      header.type > static_cast<std::uint8_t>(FrameType::kList)) {
+      header.type > static_cast<std::uint8_t>(FrameType::kReport)) {
     return malformed("unknown type");
   }
   if (header.body_length > kMaxBody) return malformed("the body is over the cap");

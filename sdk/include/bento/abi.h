@@ -381,6 +381,8 @@ struct bento_host {
    * returned and not before, cancelled or not. */
   bento_code (*offload)(bento_ctx *, void (*work)(void *arg), void *arg, bento_ticket **out,
                         bento_error *);                                                /* [loop] (quick) */
+  /* A table of functions beyond these, by its BENTO_EXT_ id. NULL: this host does not offer it to this plugin. */
+  const void *(*extension)(const bento_host *, const char *id);                        /* [any] (quick) HOST */
 #endif
 };
 
@@ -397,6 +399,38 @@ typedef struct bento_plugin_entry {
 #endif
 } bento_plugin_entry;
 extern BENTO_EXPORT const bento_plugin_entry bento_entry;
+
+#if BENTO_ABI_TARGET_MINOR >= 1
+/* ---- extensions: host->extension(id), where id is "owner.name/revision" ------------------
+ * Revision 0 is not settled: it may change with any release, and only a plugin whose built_with begins with
+ * "bento-sdk " and the host's own version is offered it. From revision 1 on a table grows at its tail, as structs
+ * do. */
+#define BENTO_EXT_METRICS "bento.metrics/0"
+
+/* The service's own metrics, in the host's /metrics. Each series has the label "service", those of a runner "runner"
+ * too, and gauges of a runner "worker". What a runner's processes count is added up in the host, a second later. */
+enum { BENTO_COUNTER = 1, BENTO_GAUGE, BENTO_HISTOGRAM };
+typedef struct bento_metric bento_metric; /* HOST, opaque: until the host's process ends */
+typedef struct bento_series bento_series; /* HOST, opaque, as long: a metric with values for its labels */
+typedef struct bento_metrics {
+  uint32_t size, reserved;
+  /* A metric without labels has its series from here on. bounds: of a histogram's buckets, increasing, without +Inf.
+   * INVALID_ARGUMENT: not a name, label or bound that Prometheus knows; a counter whose name does not end with _total;
+   * names beginning with bentohost_ or process_, which are the host's. FAILED_PRECONDITION: there is one of that name,
+   * and it is another one. RESOURCE_EXHAUSTED: the service has 256. */
+  bento_code (*define)(const bento_host *, uint32_t kind, bento_str name, bento_str help, const bento_str *labels,
+                       size_t n_labels, const double *bounds, size_t n_bounds, bento_metric **out,
+                       bento_error *);                  /* [any] (quick) CALL. From create() on, of service or runner */
+  /* As many values as labels. A metric has 1000 series; beyond, and for a value of more than 128 bytes or that is not
+   * UTF-8, it is the one whose values are all "other". Looking a series up costs a lock, adding to it none. */
+  bento_code (*series)(bento_metric *, const bento_str *values, size_t n, bento_series **out,
+                       bento_error *);                                              /* [any] (quick) CALL */
+  /* Without effect: NaN and infinities, negative amounts of counters, functions of another kind. */
+  void (*add)(bento_series *, double);     /* [any] (quick) counter, gauge */
+  void (*set)(bento_series *, double);     /* [any] (quick) gauge */
+  void (*observe)(bento_series *, double); /* [any] (quick) histogram */
+} bento_metrics;
+#endif
 
 #ifdef __cplusplus
 }

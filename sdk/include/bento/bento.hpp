@@ -21,6 +21,7 @@
 #include <bento/fields.hpp>
 #include <bento/headers.hpp>
 #include <bento/io.hpp>
+#include <bento/metrics.hpp>
 #include <bento/middleware.hpp>
 #include <bento/query.hpp>
 #include <bento/router.hpp>

@@ -25,6 +25,7 @@
 #include <bento/detail/signature.hpp>
 #include <bento/error.hpp>
 #include <bento/io.hpp>
+#include <bento/metrics.hpp>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -260,7 +261,12 @@ class Runner {
 
   static bento_code create(const bento_host* host, std::uint32_t worker, void** self,
                            bento_error* error) {
-    return detail::guard(error, [&] { *self = new Instance(host, worker); });
+    return detail::guard(error, [&] {
+#if BENTO_ABI_TARGET_MINOR >= 1
+      detail::MetricList::get().bind(host);
+#endif
+      *self = new Instance(host, worker);
+    });
   }
 
   template <typename In, typename F>

@@ -4,6 +4,7 @@
 #include <bento/abi.h>
 
 #include <bento/error.hpp>
+#include <bento/metrics.hpp>
 #include <bento/service.hpp>
 #include <memory>
 
@@ -27,10 +28,18 @@ struct Plugin {
     });
     return code == BENTO_OK ? service->abi() : nullptr;
   }
-  static void close() { service.reset(); }
+  static void close() {
+#if BENTO_ABI_TARGET_MINOR >= 1
+    MetricList::get().unbind();
+#endif
+    service.reset();
+  }
 
   static bento_code create(const bento_host* host, void** self, bento_error* error) {
     return guard(error, [&] {
+#if BENTO_ABI_TARGET_MINOR >= 1
+      MetricList::get().bind(host);
+#endif
       auto state = std::make_unique<ServiceState>(host);
       service->create(*state);
       *self = state.release();
