@@ -114,5 +114,10 @@ static const bento_service* open_plugin(const bento_host* host, bento_error* err
 static void close_plugin(void) {}
 
 BENTO_EXPORT const bento_plugin_entry bento_entry = {
-    sizeof(bento_plugin_entry), BENTO_ABI_MAJOR, BENTO_ABI_MINOR, "C99", open_plugin, close_plugin,
+    .size = sizeof(bento_plugin_entry),
+    .abi_major = BENTO_ABI_MAJOR,
+    .abi_minor = BENTO_ABI_TARGET_MINOR,
+    .built_with = "C99",
+    .open = open_plugin,
+    .close = close_plugin,
 };

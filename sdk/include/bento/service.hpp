@@ -91,6 +91,43 @@ class Service {
     return *this;
   }
 
+#if BENTO_ABI_TARGET_MINOR >= 1
+  // For a service that is made from its options, such as the inputs and labels of a model's file:
+  // `describe` adds runners, APIs and the like when the options are known, and what the body after
+  // BENTO_SERVICE says is no more than name, options and what does not depend on them.
+  //
+  //   svc.name("linear").option("model", "linear.txt", "the file of the weights");
+  //   svc.configure([](bento::Service& svc, const bento::Options& options) {
+  //     const Head head = read_head(svc.watched(options.path("model")));
+  //     ...
+  //   });
+  //
+  // It is called once in each process that loads the plugin, as the body is, with the same options:
+  // it must describe the same each time, and not change name or options. The files that it reads
+  // are opened anew where they are used: a runner is created in its own process. What it throws is
+  // why the service does not start; in a reload, the old generation serves on. It has the time that
+  // a plugin has to load, 10 s.
+  template <typename F>
+  Service& configure(F describe) {
+    static_assert(std::is_invocable_v<F&, Service&, const Options&>,
+                  "configure takes a function of (bento::Service&, const bento::Options&)");
+    configure_ = std::move(describe);
+    return *this;
+  }
+  // `path`, an absolute one such as Options::path() gives, is of a file that the description is made
+  // from: the host watches it as it does the plugin's own, so that a new file is a reload.
+  std::string watched(std::string path) {
+    files_.push_back(path);
+    return path;
+  }
+#else
+  template <typename F>
+  Service& configure(F) {
+    static_assert(!sizeof(F), "Service::configure needs a host of ABI 1.1: ABI_MINOR 1");
+    return *this;
+  }
+#endif
+
   // A runner whose instances are of class Model: see <bento/runner.hpp>. Its name is unique in the
   // service. The handle is for adding methods, here.
   template <typename Model>
@@ -248,6 +285,12 @@ class Service {
     abi_.n_mounts = mount_pointers_.size();
     abi_.runners = runner_pointers_.data();
     abi_.n_runners = runner_pointers_.size();
+#if BENTO_ABI_TARGET_MINOR >= 1
+    file_views_.clear();
+    for (const std::string& file : files_) file_views_.push_back(detail::str(file));
+    abi_.files = file_views_.data();
+    abi_.n_files = file_views_.size();
+#endif
     return &abi_;
   }
 
@@ -366,6 +409,11 @@ class Service {
   std::deque<detail::ApiRecord> apis_;
   std::deque<detail::MiddlewareRecord> middlewares_;
   std::deque<detail::MountRecord> mounts_;
+#if BENTO_ABI_TARGET_MINOR >= 1
+  std::function<void(Service&, const Options&)> configure_;
+  std::deque<std::string> files_;
+  std::vector<bento_str> file_views_;
+#endif
   std::vector<const bento_runner*> runner_pointers_;
   std::vector<const bento_api*> api_pointers_;
   std::vector<const bento_middleware*> middleware_pointers_;
