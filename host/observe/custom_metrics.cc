@@ -97,7 +97,7 @@ Status check(const MetricDefinition& definition) {
   return check_bounds(definition);
 }
 
-// The help text may change, from one version of a service to the next.
+// The help text may differ: that of the first definition stays.
 std::string_view difference(const MetricDefinition& a, const MetricDefinition& b) {
   if (a.kind != b.kind) return "of another kind";
   if (a.labels != b.labels) return "with other labels";
@@ -155,13 +155,13 @@ void CustomSeries::add(double amount) {
   if (!std::isfinite(amount) || definition_.kind == MetricKind::kHistogram) return;
   if (definition_.kind == MetricKind::kCounter && amount < 0) return;
   value_.fetch_add(amount, std::memory_order_relaxed);
-  has_changes_.store(true, std::memory_order_relaxed);
+  note_change();
 }
 
 void CustomSeries::set(double value) {
   if (!std::isfinite(value) || definition_.kind != MetricKind::kGauge) return;
   value_.store(value, std::memory_order_relaxed);
-  has_changes_.store(true, std::memory_order_relaxed);
+  note_change();
 }
 
 void CustomSeries::observe(double value) {
@@ -170,7 +170,7 @@ void CustomSeries::observe(double value) {
   const auto bucket = std::lower_bound(bounds.begin(), bounds.end(), value) - bounds.begin();
   counts_[static_cast<std::size_t>(bucket)].fetch_add(1, std::memory_order_relaxed);
   value_.fetch_add(value, std::memory_order_relaxed);
-  has_changes_.store(true, std::memory_order_relaxed);
+  note_change();
 }
 
 void CustomSeries::merge(const SeriesChange& change) {
@@ -181,6 +181,7 @@ void CustomSeries::merge(const SeriesChange& change) {
     counts_[i].fetch_add(change.counts[i], std::memory_order_relaxed);
   }
   value_.fetch_add(change.value, std::memory_order_relaxed);
+  note_change();
 }
 
 SeriesChange CustomSeries::read() const {
@@ -220,7 +221,6 @@ Result<CustomSeries*> CustomMetric::series(std::span<const std::string_view> val
   std::unique_ptr<CustomSeries>& series = series_[std::move(key)];
   if (series == nullptr) {
     series = std::make_unique<CustomSeries>(definition_, has_changes_);
-    has_changes_.store(true, std::memory_order_relaxed);
   }
   return series.get();
 }
@@ -245,7 +245,6 @@ Result<CustomMetric*> CustomMetrics::define(const MetricScope& scope, MetricDefi
                         ", of the service " + owner.service +
                         ": give it another name, or start the host anew");
     }
-    found->second.definition.help = std::move(definition.help);
   }
   if (found == families_.end() || !found->second.metrics.contains(scope)) {
     std::size_t& metrics = metrics_of_[scope.service];
@@ -287,16 +286,13 @@ void CustomMetrics::take_changes(const Visitor& visit) {
     for (auto& [scope, metric] : family.metrics) {
       const MutexLock series_lock(metric->mutex_);
       for (auto& [values, series] : metric->series_) {
+        if (!series->is_changed_.exchange(false, std::memory_order_acquire)) continue;
         SeriesChange now = series->read();
         SeriesChange change = now;
-        bool is_changed =
-            std::exchange(series->is_new_, false) || now.value != series->reported_.value;
         if (family.definition.kind != MetricKind::kGauge) change.value -= series->reported_.value;
         for (std::size_t i = 0; i < now.counts.size(); ++i) {
           change.counts[i] -= series->reported_.counts[i];
-          is_changed = is_changed || change.counts[i] != 0;
         }
-        if (!is_changed) continue;
         series->reported_ = std::move(now);
         if (!visit(family.definition, values, change)) {
           has_changes_.store(true, std::memory_order_relaxed);

@@ -56,14 +56,18 @@ class CustomSeries {
 
  private:
   friend class CustomMetrics;
+  void note_change() {
+    is_changed_.store(true, std::memory_order_release);
+    has_changes_.store(true, std::memory_order_relaxed);
+  }
   SeriesChange read() const;
 
   const MetricDefinition& definition_;
   std::atomic<bool>& has_changes_;
   std::atomic<double> value_ = 0;
   std::unique_ptr<std::atomic<std::uint64_t>[]> counts_;
+  std::atomic<bool> is_changed_ = false;
   SeriesChange reported_;  // guarded by the mutex of CustomMetrics
-  bool is_new_ = true;     // the same
 };
 
 class CustomMetric {

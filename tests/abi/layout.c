@@ -81,6 +81,9 @@ static void constants(void) {
 #if BENTO_ABI_TARGET_MINOR >= 1
   CONSTANT(BENTO_CAN_RECEIVE);
   CONSTANT(BENTO_CAN_SEND);
+  CONSTANT(BENTO_COUNTER);
+  CONSTANT(BENTO_GAUGE);
+  CONSTANT(BENTO_HISTOGRAM);
 #endif
   CONSTANT(BENTO_API_QUICK);
   CONSTANT(BENTO_BATCHABLE);
@@ -319,6 +322,7 @@ static void service(void) {
   FIELD(bento_host, promise);
   FIELD(bento_host, resolve);
   FIELD(bento_host, offload);
+  FIELD(bento_host, extension);
 #endif
   END(bento_host);
   FIELD(bento_plugin_entry, size);
@@ -331,6 +335,16 @@ static void service(void) {
   FIELD(bento_plugin_entry, configure);
 #endif
   END(bento_plugin_entry);
+#if BENTO_ABI_TARGET_MINOR >= 1
+  FIELD(bento_metrics, size);
+  FIELD(bento_metrics, reserved);
+  FIELD(bento_metrics, define);
+  FIELD(bento_metrics, series);
+  FIELD(bento_metrics, add);
+  FIELD(bento_metrics, set);
+  FIELD(bento_metrics, observe);
+  END(bento_metrics);
+#endif
 }
 
 int main(void) {

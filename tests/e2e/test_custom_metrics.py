@@ -73,7 +73,7 @@ class CustomMetrics(ReloadTest):
         pid = self.tag(host, b"123")
         eventually(lambda: self.value(host, words) == 3 and self.value(host, gauge) == 3)
         os.kill(pid, signal.SIGKILL)
-        eventually(lambda: self.value(host, gauge) == 0)  # the next worker, which has set nothing
+        eventually(lambda: self.value(host, gauge) is None)  # the next worker has set nothing
         self.assertEqual(self.value(host, words), 3)
         self.tag(host, b"1234")
         eventually(lambda: self.value(host, words) == 7 and self.value(host, gauge) == 4)
@@ -88,8 +88,6 @@ class CustomMetrics(ReloadTest):
         self.make(host, b"cup")
         self.tag(host, b"123")
         self.assertEqual(self.value(host, 'metered_items_total{service="metered",kind="cup"}'), 2)
-        self.assertIn(b"# HELP metered_words_total Words, in the second version.\n",
-                      host.get("/metrics").body)
         # The worker that has ended told what it had not told before.
         words = 'metered_words_total{service="metered",runner="tagger",language="en"}'
         eventually(lambda: self.value(host, words) == 6)

@@ -136,10 +136,10 @@ TEST_F(CustomMetricsTest, OneNameIsOneDefinitionForAllServices) {
   EXPECT_THAT(text(), HasSubstr("made_total{service=\"iris\"} 1\nmade_total{service=\"lab\"} 2\n"));
   EXPECT_THAT(refusal(counter("made_total", {"kind"})),
               HasSubstr("the metric made_total is there already, with other labels"));
-  MetricDefinition renamed = counter("made_total");
-  renamed.help = "Better help.";
-  define(std::move(renamed));
-  EXPECT_THAT(text(), HasSubstr("# HELP made_total Better help.\n"));
+  MetricDefinition reworded = counter("made_total");
+  reworded.help = "Better help.";
+  define(std::move(reworded));
+  EXPECT_THAT(text(), HasSubstr("# HELP made_total Help.\n"));
 }
 
 TEST_F(CustomMetricsTest, AServiceHasALimitedNumberOfMetrics) {
@@ -175,9 +175,8 @@ TEST_F(CustomMetricsTest, ChangesAreTakenOnce) {
   CustomSeries& made = series(define(counter("a_total", {"kind"})), {"x"});
   CustomSeries& level = series(define({MetricKind::kGauge, "level", "Help.", {}, {}}));
   CustomSeries& sizes = series(define({MetricKind::kHistogram, "sizes", "Help.", {}, {1, 10}}));
-  EXPECT_EQ(take(metrics).size(), 3u) << "new series, which begin at 0";
   EXPECT_FALSE(metrics.has_changes());
-  EXPECT_TRUE(take(metrics).empty());
+  EXPECT_TRUE(take(metrics).empty()) << "nothing has been counted";
 
   made.add(2);
   level.set(4);
