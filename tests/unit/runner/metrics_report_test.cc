@@ -62,8 +62,10 @@ TEST_F(MetricsReportTest, CountsOfTwoWorkersAreAddedUpAndGaugesAreNot) {
 }
 
 TEST_F(MetricsReportTest, ALongReportComesInParts) {
+  std::vector<double> bounds;
+  for (int i = 0; i < 100; ++i) bounds.push_back(i);
   auto metric = worker.define({"iris", "clf", {}},
-                              {MetricKind::kHistogram, "a", "Help.", {"kind"}, {1, 2, 3}});
+                              {MetricKind::kHistogram, "a", "Help.", {"kind"}, std::move(bounds)});
   for (int i = 0; i < 1000; ++i) {
     const std::string value = std::to_string(i) + std::string(100, 'x');
     const std::string_view values[] = {value};
