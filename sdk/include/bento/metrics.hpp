@@ -34,8 +34,8 @@
 // and negative amounts of a counter, are ignored.
 //
 // All functions: any thread, without waiting. Finding a series by its labels takes a lock and some
-// 100 ns; a Series may be kept, adding to it takes none and a few ns. A host that does not offer
-// metrics to this plugin, such as bento::testing's, ignores them.
+// 60 ns. A Series may be kept: adding to it takes no lock, and some 15 ns. A host that does not
+// offer metrics to this plugin, such as bento::testing's, ignores them.
 #pragma once
 
 #include <bento/abi.h>
