@@ -24,6 +24,9 @@ class HostTable {
   HostTable& operator=(const HostTable&) = delete;
 
   const bento_host* get() const { return &table_.host; }
+  // While no other thread is in the plugin.
+  void set_options(std::string json);
+  void set_instance(std::string name);  // what the operator calls the service
   // From now on the plugin may define metrics, if it was built with the SDK of this release. Before
   // the service's or runner's create().
   void offer_metrics(const bento_plugin_entry& entry, MetricsOutlet outlet);
@@ -42,7 +45,7 @@ class HostTable {
                   bento_pairs fields);
   static const void* extension(const bento_host* host, const char* id);
 
-  std::string version_, options_, plugin_dir_;
+  std::string version_, options_, plugin_dir_, instance_;
   LogSink log_;
   MetricsOutlet metrics_;
   Table table_{};
