@@ -64,9 +64,11 @@ void AsyncCall::run_on_thread() {
 
 void AsyncCall::start() {
   keep_ = shared_from_this();
-  guard(request_, [this] {
+  try {
     if (prepare()) ready();
-  });
+  } catch (const std::bad_alloc&) {
+    fail(out_of_memory());
+  }
 }
 
 void AsyncCall::ready() {
@@ -126,9 +128,7 @@ void AsyncCall::finish(bento_done* done, bento_code code, const bento_error* err
 }
 
 void AsyncCall::on_finish(Status status) {
-  if (has_finished_.exchange(true)) {
-    return log_error(who_ + " was finished twice: the second time is ignored");
-  }
+  if (has_finished_.exchange(true)) return on_second_finish();
   if (EventLoop::current() == loop_ && is_inside_) {
     finished_ = std::move(status);
     return;
@@ -140,6 +140,12 @@ void AsyncCall::on_finish(Status status) {
   });
 }
 
+// Undefined, as the ABI has it; found out while the call is remembered.
+void AsyncCall::on_second_finish() const {
+  log_error((name_.empty() ? who_ : name_) + " was finished twice: a bug of the plugin");
+  if (deps_.debug) std::abort();
+}
+
 void AsyncCall::complete() {
   if (std::exchange(is_complete_, true)) return;
   const auto self = std::move(keep_);
@@ -147,6 +153,10 @@ void AsyncCall::complete() {
   scope_.close();
   request_->set_async(nullptr);
   guard(request_, [this] { answer(*finished_); });
+  if (deps_.debug) {
+    name_ = who_;
+    deps_.finished.keep(self);
+  }
   request_.reset();
 }
 

@@ -81,6 +81,7 @@ class AsyncCall : public http::StreamEvents,
   };
   static void finish(bento_done* done, bento_code code, const bento_error* error);
   void on_finish(Status status);
+  void on_second_finish() const;
 
   void on_timer() override;
   void open(EventLoop& loop);
@@ -107,6 +108,7 @@ class AsyncCall : public http::StreamEvents,
   bool is_inside_ = false;     // of the plugin's code
   bool is_complete_ = false;
   std::atomic<bool> has_finished_ = false;
+  std::string name_;                // of a finished call: `who_` may be gone
   std::optional<Status> finished_;  // within a call of the plugin, until that returns
 };
 

@@ -203,9 +203,9 @@ Result<plugin::TicketPtr> RequestContext::submit(std::string_view runner, std::s
                                                  std::string(runner) + "." + std::string(method));
   }
   if (service_ == nullptr) return Status(BENTO_NOT_FOUND, "there are no runners here");
+  if (async_ != nullptr && !async_->over().ok()) return async_->over();
   auto target = service_->runners().find(runner, method);
   if (!target.ok()) return std::move(target).take_status();
-  if (async_ != nullptr && !async_->over().ok()) return async_->over();
   return runner::Client::submit(*target, inputs, wanted(), async_);
 }
 

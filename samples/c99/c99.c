@@ -1,6 +1,7 @@
 /* A plugin in plain C99: two APIs and one runner, directly on <bento/abi.h>. The runner's methods
- * double and square each element of a float64 array of any shape. POST /twice answers with the result
- * of the one; POST /sum calls both at once, without a thread that waits, and adds their results.
+ * double and square each element of a float64 array of any shape. POST /twice answers with the
+ * result of the one; POST /sum calls both at once, without a thread that waits, and adds their
+ * results.
  *
  * It shows what the C++ glue does for you: describing the service with structs that live as long as
  * the plugin, reading inputs, writing to the sink, and reporting errors. */
@@ -115,6 +116,7 @@ static const bento_api api_twice = {
     .runner = STR("doubler"),
     .method = STR("twice"),
 };
+
 /* ---- the API that waits for two calls at once, without a thread -------------------------------
  * It is called on an event loop, so it may not wait. It asks each call for its result; when that is
  * not there yet, it asks to be woken, and returns. */
@@ -134,7 +136,8 @@ static void sum_finish(struct sum* sum, bento_code code, const bento_error* erro
     if (sum->calls[i] != NULL) host->release(sum->calls[i]);
   }
   free(sum);
-  done->finish(done, code, error); /* the last call: the sink, the inputs and the ctx are gone now */
+  /* The last call: afterwards the sink, the inputs and the ctx are gone. */
+  done->finish(done, code, error);
 }
 
 static void sum_go_on(void* arg) {

@@ -317,17 +317,15 @@ class Cancellation(AsyncTest):
 
     def test_whatever_it_waits_for_it_is_resumed_soon(self):
         self.serve()
-        for path, text in (("/later", "300000"), ("/nap", "300000"), ("/holds", "")):
-            if path == "/holds":
-                continue
-            took = []
-            for _ in range(5):
+        for path, text in (("/later", "300000"), ("/nap", "300000")):
+            def time_to_leave():
                 connection, = self.post_and_wait(path, text)
                 began = time.monotonic()
                 self.leave(connection)
                 self.wait_alive(0)
-                took.append(time.monotonic() - began)
-            self.assertLess(min(took), SOON * SLOW, path)
+                return time.monotonic() - began
+            # The machine may be busy: once is enough.
+            eventually(lambda: time_to_leave() < SOON * SLOW, what=f"an end of {path} within {SOON} s")
 
     def test_work_on_a_thread_is_waited_for(self):
         self.serve()
@@ -434,6 +432,15 @@ class Reload(ReloadTest, AsyncTest):
             answer += connection.recv(4096)
         eventually(lambda: self.report("waits")["generations"][0]["state"] == "retired", what="its end")
 
+    def test_a_reload_tries_the_sample(self):
+        for old, new in (("async", "async_around"), ("async_around", "async")):
+            self.begin("--reload-samples", plugin=old)
+            self.put(new)
+            reply = self.reload("waits").json()
+            self.assertEqual(reply["result"], "ok")
+            self.assertIn("sample", reply["steps_ms"])
+            eventually(lambda: any("/tried" in line for line in self.host.stdout_lines), what="the trial in the log")
+
 
 class Faults(AsyncTest):
     def test_a_call_that_holds_up_the_loop_is_named_once_a_minute_and_counted(self):
@@ -446,17 +453,23 @@ class Faults(AsyncTest):
             said = [line for line in self.host.stderr_lines if "held up an event loop" in line and f"={api} " in line]
             self.assertEqual(len(said), 1, self.host.stderr())
 
-    def test_a_second_finish_is_ignored_and_logged(self):
-        self.serve()
-        self.assertEqual(self.host.post("/twice", "").body, b"once")
-        self.host.log_line("api twice was finished twice")
+    def test_with_debug_a_second_finish_ends_the_process_and_is_named(self):
+        self.serve("--debug")
+        for number, texts in enumerate((("",), ("later", "again")), 1):
+            with self.host.client() as client:
+                replies = [client.request("POST", "/twice", text) for text in texts]
+            self.assertEqual(replies[-1].status, 503)
+            eventually(lambda: self.host.stderr().count("api twice was finished twice") == number)
+            self.wait_for_the_next_process()
 
     def test_a_crash_while_it_goes_on_names_the_api(self):
         self.serve()
-        with self.assertRaises((OSError, http.client.HTTPException, AssertionError)):
-            reply = self.host.post("/crashes", "")
-            self.assertEqual(reply.status, 200)
+        self.assertEqual(self.host.post("/crashes", "").status, 503)
         self.host.log_line("api crashes")
+        self.wait_for_the_next_process()
+
+    def wait_for_the_next_process(self):
+        eventually(lambda: self.host.get("/readyz").status == 200, what="the next process")
 
 
 if __name__ == "__main__":

@@ -334,9 +334,14 @@ void stalls(Task& task) {
   task.answer("stalled");
 }
 
+// Finishes its call once more at once, or "later": with the next request.
 void twice(Task& task) {
-  bento_done* const done = task.done;
-  task.answer("once");
+  static bento_done* finished = nullptr;
+  const bool is_later = task.text == "later", is_next = task.text == "again";
+  bento_done* const done = is_next ? finished : task.done;
+  finished = task.done;
+  if (!is_next) task.answer("once");
+  if (is_later) return;
   bento_error error = no_error();
   done->finish(done, BENTO_OK, &error);
 }
@@ -459,6 +464,17 @@ bento_io text_io() {
   return io;
 }
 const bento_io text = text_io();
+
+// With a sample, which a reload tries.
+bento_io json_io() {
+  bento_io io{};
+  io.size = sizeof io;
+  io.kind = BENTO_JSON;
+  io.descriptor = str("json");
+  io.sample = str("5");
+  return io;
+}
+const bento_io json = json_io();
 
 template <typename F>
 bento_code begin(F set_up, bento_done* done, Handler handler) {
@@ -615,6 +631,8 @@ const bento_service* open(const bento_host* given, bento_error*) {
   add_values("crashes", &crashes);
   add_values("large", &large);
   add_values("leaves_tickets", &leaves_tickets);
+  add_values("tried", &later);
+  apis.back()->in = &json;
   add_values("refuses", nullptr);
   apis.back()->invoke_async = &refuses;
   add_channel("upload", &upload, "POST");

@@ -46,7 +46,7 @@ std::string_view text_of(const bento_ticket::Results& results) {
 
 void count(void* counter) { ++*static_cast<int*>(counter); }
 
-class TicketTest : public testing::Test, private AsyncScope::Owner {
+class TicketTest : public testing::Test, public AsyncScope::Owner {
  protected:
   TicketTest() { scope_->open(loop_); }
   ~TicketTest() override { scope_->close(); }
