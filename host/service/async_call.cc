@@ -64,6 +64,7 @@ void AsyncCall::run_on_thread() {
 
 void AsyncCall::start() {
   keep_ = shared_from_this();
+  ++deps_.async_calls;
   try {
     if (prepare()) ready();
   } catch (const std::bad_alloc&) {
@@ -158,6 +159,7 @@ void AsyncCall::complete() {
     deps_.finished.keep(self);
   }
   request_.reset();
+  --deps_.async_calls;
 }
 
 // ---- ends of the request ---------------------------------------------------------------------

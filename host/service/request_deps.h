@@ -35,9 +35,10 @@ struct RequestDeps {
   // Taken by requests to services, not by those for health and metrics. A request keeps its slot
   // until it is answered and its handler has returned.
   std::atomic<std::size_t> slots = 0;
-  std::atomic<std::size_t> unanswered = 0;  // requests that a stop waits for
-  FinishedCalls finished = {};              // of asynchronous handlers, with `debug`
-  OpenStreams streams = {};                 // of asynchronous handlers
+  std::atomic<std::size_t> unanswered = 0;   // requests that a stop waits for
+  std::atomic<std::size_t> async_calls = 0;  // of asynchronous handlers, not finished yet
+  FinishedCalls finished = {};               // of asynchronous handlers, with `debug`
+  OpenStreams streams = {};                  // of asynchronous handlers
 };
 
 }  // namespace bentohost::service
