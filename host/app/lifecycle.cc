@@ -214,20 +214,20 @@ class Lifecycle {
                         services_.program_stop_timeout() + kLastGrace);
     if (!hands_over) begin_stop(is_delayed);
     const TimePoint deadline = clock_.now() + config_.graceful_timeout;
-    request_deps_.draining = !hands_over;
+    if (!hands_over) begin_drain();
     if (hands_over) server_->stop_accepting();
     server_->drain();
     services_.end_tunnels();
     runner_server_.refuse_guests();
     if (!is_delayed) say_so();  // only now is it true for readers of the log
     if (hands_over) {
-      await_last_requests(deadline - std::min(kStreamEndTime, config_.graceful_timeout / 2));
-      request_deps_.draining = true;
+      // Old connections end after their next response, or when they have been idle for a moment.
+      (void)await(deadline - std::min(kStreamEndTime, config_.graceful_timeout / 2),
+                  [this] { return server_->open_connections() == 0; });
+      begin_drain();
     }
     // The listener stays open while there is work, so that health probes see the shutdown.
-    while (request_deps_.unanswered.load() != 0 && clock_.now() < deadline) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(2));
-    }
+    (void)await(deadline, [this] { return request_deps_.unanswered.load() == 0; });
     if (const std::size_t cut = server_->stop(deadline); cut != 0) {
       log_warning("connections were cut at the end of --timeout-graceful-shutdown",
                   {{"connections", cut}});
@@ -235,13 +235,16 @@ class Lifecycle {
     const bool handlers_stuck = threads_.stop(clock_.now() + kHandlerExitTime) != 0;
     // After a turn of each loop the last responses are sent, and their background tasks known.
     for (const auto& loop : loops_) loop->let_turn(kHandlerExitTime);
+    // The end of their connections has woken them.
+    const auto calls_have_ended = [this] { return request_deps_.async_calls.load() == 0; };
+    const bool calls_stuck = !await(clock_.now() + kHandlerExitTime, calls_have_ended);
     const bool tasks_stuck = !background_.stop(deadline, kHandlerExitTime);
     services_.stop_programs();  // they may call runners until then
     if (const std::size_t left = runner_server_.stop(deadline); left != 0) {
       log_warning("runner calls were cut at the end of --timeout-graceful-shutdown",
                   {{"calls", left}});
     }
-    const bool stuck = handlers_stuck || tasks_stuck;
+    const bool stuck = handlers_stuck || calls_stuck || tasks_stuck;
     const bool ended = stop_services(stuck);
     if (!ended && !stuck) {
       log_warning(
@@ -256,18 +259,23 @@ class Lifecycle {
     }
   }
 
+  void begin_drain() {
+    request_deps_.draining = true;
+    request_deps_.streams.stop();
+  }
+
   void begin_stop(bool is_delayed) {
     supervisor_.stopping();
     request_deps_.stopping = true;
     if (is_delayed) std::this_thread::sleep_for(config_.drain_delay);
   }
 
-  // Another process accepts new connections. Requests on the old ones are served here, and each
-  // connection ends after its next response or when it has been idle for a moment.
-  void await_last_requests(TimePoint deadline) const {
-    while (server_->open_connections() != 0 && clock_.now() < deadline) {
+  template <typename F>
+  bool await(TimePoint deadline, F&& is_so) const {
+    while (!is_so() && clock_.now() < deadline) {
       std::this_thread::sleep_for(std::chrono::milliseconds(2));
     }
+    return is_so();
   }
 
   bool stop_services(bool are_in_use = false) {

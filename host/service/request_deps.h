@@ -11,6 +11,8 @@
 #include "base/memory_budget.h"
 #include "observe/access_log.h"
 #include "observe/metrics.h"
+#include "service/finished_calls.h"
+#include "service/open_streams.h"
 
 namespace bentohost::service {
 
@@ -33,7 +35,10 @@ struct RequestDeps {
   // Taken by requests to services, not by those for health and metrics. A request keeps its slot
   // until it is answered and its handler has returned.
   std::atomic<std::size_t> slots = 0;
-  std::atomic<std::size_t> unanswered = 0;  // requests that a stop waits for
+  std::atomic<std::size_t> unanswered = 0;   // requests that a stop waits for
+  std::atomic<std::size_t> async_calls = 0;  // of asynchronous handlers, not finished yet
+  FinishedCalls finished = {};               // of asynchronous handlers, with `debug`
+  OpenStreams streams = {};                  // of asynchronous handlers
 };
 
 }  // namespace bentohost::service

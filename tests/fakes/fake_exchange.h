@@ -38,9 +38,10 @@ class FakeExchange final : public http::Exchange {
   void allow_stream() override { may_stream = true; }
   // The request's body, in pieces of `piece_size`.
   Result<http::ReceivedBody> receive() override {
-    http::ReceivedBody piece{request_.body.substr(received_, piece_size), true};
+    http::ReceivedBody piece{
+        request_.body.substr(std::min(received_, request_.body.size()), piece_size), true};
     received_ += piece.bytes.size();
-    piece.more = received_ < request_.body.size();
+    piece.more = received_ < request_.body.size() || request_.is_arriving;
     return piece;
   }
   Status start(http::Response response) override {
@@ -57,6 +58,11 @@ class FakeExchange final : public http::Exchange {
     is_aborted = true;
     tell_sent();
   }
+  EventLoop* answer_on_loop(std::shared_ptr<http::StreamEvents> its_events) override {
+    if (loop != nullptr) events = std::move(its_events);
+    return loop;
+  }
+  bool has_room() const override { return is_roomy; }
   void after_sent(std::function<void()> f) override { waiting_.push_back(std::move(f)); }
   void answer_by(TimePoint when, std::shared_ptr<http::DeadlineResponder> its_late) override {
     late_at = when;
@@ -81,7 +87,10 @@ class FakeExchange final : public http::Exchange {
   Status write_status;      // what start() and write() return
   bool hides_body = false;  // the body is streamed: only receive() returns it
   std::size_t piece_size = std::string::npos;
-  std::size_t sent = 0;  // bytes of the body
+  std::size_t sent = 0;       // bytes of the body
+  EventLoop* loop = nullptr;  // of its connection; null: it belongs to a thread
+  std::shared_ptr<http::StreamEvents> events;
+  bool is_roomy = true;
   TimePoint late_at = kNoDeadline;
   std::shared_ptr<http::DeadlineResponder> late;
   const std::shared_ptr<std::atomic<bool>> is_cancelled =

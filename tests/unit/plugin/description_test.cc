@@ -322,6 +322,40 @@ TEST_F(DescribeTest, RefusesApisThatAreNeitherFormNorTheOther) {
   EXPECT_THAT(refusal(), HasSubstr("must have raw, and not invoke"));
 }
 
+bento_code invoke_async(void*, const bento_api*, bento_ctx*, const bento_value* const*, std::size_t,
+                        bento_done*, bento_error*) {
+  return BENTO_OK;
+}
+bento_code raw_async(void*, const bento_api*, const bento_call*, bento_done*, bento_error*) {
+  return BENTO_OK;
+}
+
+TEST_F(DescribeTest, KnowsAsynchronousHandlers) {
+  EXPECT_FALSE(describe(&service_)->apis[1].is_async);
+  invoked_.invoke = nullptr;
+  invoked_.invoke_async = &invoke_async;
+  raw_.raw = nullptr;
+  raw_.raw_async = &raw_async;
+  const auto spec = describe(&service_);
+  ASSERT_TRUE(spec.ok()) << spec.status().message();
+  EXPECT_EQ(spec->apis[1].form, ApiSpec::Form::kInvoke);
+  EXPECT_EQ(spec->apis[2].form, ApiSpec::Form::kRaw);
+  EXPECT_TRUE(spec->apis[1].is_async && spec->apis[2].is_async);
+  invoked_.flags = BENTO_API_QUICK;
+  EXPECT_THAT(refusal(), HasSubstr("called on the loop anyway"));
+}
+
+TEST_F(DescribeTest, RefusesAnApiThatIsBothAsynchronousAndNot) {
+  invoked_.invoke_async = &invoke_async;
+  EXPECT_THAT(refusal(), HasSubstr("invoke or invoke_async, not both"));
+  invoked_.invoke_async = nullptr;
+  raw_.raw_async = &raw_async;
+  EXPECT_THAT(refusal(), HasSubstr("raw or raw_async, not both"));
+  raw_.raw_async = nullptr;
+  direct_.invoke_async = &invoke_async;
+  EXPECT_THAT(refusal(), HasSubstr("neither invoke nor raw"));
+}
+
 TEST_F(DescribeTest, RefusesADirectApiThatLeadsNowhere) {
   direct_.method = to_bento("other");
   EXPECT_THAT(refusal(), HasSubstr("there is no runner method clf.other"));
