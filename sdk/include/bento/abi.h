@@ -147,7 +147,7 @@ struct bento_channel {
    * what it is given; RESOURCE_EXHAUSTED when far more is under way than the client has room for.
    * 1: wake is called once, on the loop and never from within this call, when it is worth asking again: something
    * can be received, there is room to send, or the exchange has been cancelled. 0: it is worth it now, and wake
-   * is never called. One wake at a time for each `what`. */
+   * is never called. One wake at a time for each `what`; none after finish. */
   int32_t (*when)(bento_channel *, uint32_t what, void (*wake)(void *arg), void *arg); /* [loop] (quick) */
 #endif
 };
@@ -255,6 +255,11 @@ typedef struct bento_mount {
                         in seconds, "start_timeout", "stop_timeout", "connect_timeout", "send_timeout",
                         "read_timeout", "tunnel_timeout". A relative folder is meant from plugin_dir, a
                         program's default. A host refuses kinds and members that it does not know */
+#if BENTO_ABI_TARGET_MINOR >= 1
+  /* In place of app.call, or beside it and asked first; `self` is app.self. Beside it, it may return PENDING when it has
+   * neither received nor sent anything: app.call then answers, on a thread, and finish is never called. */
+  bento_code (*call_async)(void *self, const bento_call *, bento_done *, bento_error *); /* [loop] (quick) */
+#endif
 } bento_mount;
 
 /* `self` is what the service's create() left; the api itself is passed too, so that one function can serve
