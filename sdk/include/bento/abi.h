@@ -244,7 +244,7 @@ struct bento_middleware {
 typedef struct bento_mount {
   uint32_t size, reserved;
   bento_str prefix, name;
-  bento_app app;     /* app.call == NULL: the host answers, as `process` says */
+  bento_app app;     /* app.call == NULL, and no call_async: the host answers, as `process` says */
   bento_str process; /* JSON. Files that the host serves: {"kind": "files", "folder": "www", "cache_control":
                         "..."}, or with "folder_option": "NAME" for a folder that an option of the service
                         names. A program that the host starts, watches and passes requests on to: {"kind":

@@ -21,9 +21,13 @@
 
 #include <bento/api.hpp>
 #include <bento/app.hpp>
+#include <bento/async.hpp>
 #include <bento/background.hpp>
 #include <bento/context.hpp>
 #include <bento/detail/api_record.hpp>
+#include <bento/detail/async_app.hpp>
+#include <bento/detail/async_call.hpp>
+#include <bento/detail/async_exchange.hpp>
 #include <bento/detail/io_traits.hpp>
 #include <bento/detail/json_writer.hpp>
 #include <bento/detail/middleware_table.hpp>
@@ -33,6 +37,7 @@
 #include <bento/detail/signature.hpp>
 #include <bento/error.hpp>
 #include <bento/event_stream.hpp>
+#include <bento/generator.hpp>
 #include <bento/headers.hpp>
 #include <bento/io.hpp>
 #include <bento/middleware.hpp>
@@ -132,7 +137,9 @@ class Service {
   Service& api(std::string_view name, const ApiOptions& options, F handler) {
     using In = typename detail::Signature<F>::Last;
     detail::ApiRecord& record = add_api(name, options);
-    if constexpr (std::is_same_v<In, Stream> || std::is_same_v<In, EventStream>) {
+    if constexpr (detail::kIsCoroutine<typename detail::Signature<F>::Result>) {
+      handle_async(record, std::move(handler));
+    } else if constexpr (std::is_same_v<In, Stream> || std::is_same_v<In, EventStream>) {
       handle_stream<In>(record, std::move(handler));
     } else {
       handle_values<In>(record, std::move(handler));
@@ -159,8 +166,15 @@ class Service {
   template <typename App>
   Service& mount(std::string prefix, App app) {
     detail::MountRecord& record = add_mount(std::move(prefix));
-    record.app = detail::make_app(std::move(app));
     record.abi.app = {&record, &detail::MountRecord::call};
+    if constexpr (detail::is_async_app<App>()) {
+      record.abi.app.call = nullptr;
+      detail::mount_coroutine(record, std::move(app));
+    } else if constexpr (requires { app.has_coroutines(); }) {
+      detail::mount_both(record, std::move(app));
+    } else {
+      record.app = detail::make_app(std::move(app));
+    }
     return *this;
   }
 
@@ -310,6 +324,46 @@ class Service {
     record.abi.invoke = &detail::ApiRecord::invoke;
     record.describe_io();
   }
+#if BENTO_ABI_TARGET_MINOR >= 1
+  template <typename F>
+  static void handle_async(detail::ApiRecord& record, F handler) {
+    using S = detail::Signature<F>;
+    using Returned = typename S::Result;
+    if ((record.abi.flags & BENTO_API_QUICK) != 0) {
+      throw Error(BENTO_FAILED_PRECONDITION,
+                  "api " + record.name + ": a coroutine runs on the event loop without .quick");
+    }
+    if constexpr (detail::GeneratorTraits<Returned>::kIs || std::is_same_v<Returned, Async<>>) {
+      record.async_stream_handler = detail::make_async_handler(std::move(handler));
+      record.abi.raw_async = &detail::ApiRecord::raw_async;
+    } else {
+      handle_async_values<typename S::Last, typename detail::AsyncTraits<Returned>::Result>(
+          record, std::move(handler));
+    }
+  }
+  template <typename In, typename Result, typename F>
+  static void handle_async_values(detail::ApiRecord& record, F handler) {
+    constexpr bool kTakesBody = !std::is_same_v<In, Context>;
+    if constexpr (kTakesBody) {
+      static_assert(!std::is_reference_v<typename detail::Signature<F>::LastAsked>,
+                    "a handler that is a coroutine takes its input by value: what a reference "
+                    "means is gone when it goes on");
+      record.in = detail::fitting(record.in, detail::IoTraits<In>::io(),
+                                  "api " + record.name + ": its input");
+    } else {
+      if (!record.in) record.in = FileIO();
+    }
+    using Out = typename detail::TaskResponseTraits<Result>::Result;
+    record.out = detail::fitting(record.out, detail::IoTraits<Out>::io(),
+                                 "api " + record.name + ": its output");
+    record.async_handler = [handler = std::move(handler)](const Context& context,
+                                                          const bento_value& in, bento_done* done) {
+      detail::drive<In, Result>(handler, context, in, done);
+    };
+    record.abi.invoke_async = &detail::ApiRecord::invoke_async;
+    record.describe_io();
+  }
+#endif
   template <typename In, typename F>
   static void handle_stream(detail::ApiRecord& record, F handler) {
     static_assert(std::is_void_v<typename detail::Signature<F>::Result>,

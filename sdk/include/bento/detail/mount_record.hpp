@@ -26,6 +26,21 @@ struct MountRecord {
     });
   }
 
+#if BENTO_ABI_TARGET_MINOR >= 1
+  static bento_code call_async(void* self, const bento_call* call, bento_done* done,
+                               bento_error* error) {
+    bool is_begun = false;
+    const bento_code code = guard(error, [&] {
+      const auto& record = *static_cast<const MountRecord*>(self);
+      is_begun = record.async_app(Context(record.state->host, call->ctx, record.state->options),
+                                  *call, done);
+    });
+    return code == BENTO_OK && !is_begun ? static_cast<bento_code>(BENTO_PENDING) : code;
+  }
+  // Answers on the loop, or returns false: it is a call for `app`.
+  std::function<bool(const Context&, const bento_call&, bento_done*)> async_app;
+#endif
+
   std::string prefix, process;
   std::function<void(Context&, Stream&)> app;
   const ServiceState* state = nullptr;  // from create() on
