@@ -140,4 +140,17 @@ class [[nodiscard]] Future {
   std::string_view runner_, method_;
 };
 
+#if BENTO_ABI_TARGET_MINOR >= 1
+// Of a call whose input is a temporary that g++ would spoil: see detail::kMustHaveName.
+template <typename Out>
+class [[nodiscard]] FutureOfTemporary : public Future<Out> {
+ public:
+  using Future<Out>::Future;
+  void within(std::chrono::nanoseconds) && = delete;  // give the input, or the call, a name
+  void operator co_await() && = delete;               // give the input, or the call, a name
+  auto within(std::chrono::nanoseconds limit) & { return Future<Out>::within(limit); }
+  auto operator co_await() & { return Future<Out>::operator co_await(); }
+};
+#endif
+
 }  // namespace bento

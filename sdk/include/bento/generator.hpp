@@ -40,6 +40,9 @@ class [[nodiscard]] Generator {
     }
     // Valid until it goes on: what is yielded lives as long as its co_yield.
     Rest yield_value(T&& yielded) noexcept {
+      static_assert(!detail::kMustHaveName<T>,
+                    "g++ spoils such a temporary in a co_yield; give it a name: "
+                    "T value{...}; co_yield value;");
       value = std::addressof(yielded);
       return {};
     }

@@ -154,6 +154,22 @@ class Method {
   // request overlap: submit them all, then get() or co_await each. Throws Error where the call is
   // refused (500, 413, 503 as above).
   Future<Out> async_run(Context& ctx, const In& input) const {
+    return Future<Out>(ctx, submit(ctx, input), runner_->name, method_->name);
+  }
+#if BENTO_ABI_TARGET_MINOR >= 1
+  FutureOfTemporary<Out> async_run(Context& ctx,
+                                   In&& input) const requires detail::kMustHaveName<In> {
+    return FutureOfTemporary<Out>(ctx, submit(ctx, input), runner_->name, method_->name);
+  }
+#endif
+
+  // The descriptor of what it takes, for an API that passes its input on.
+  const Io& input() const { return method_->in; }
+  std::string_view runner_name() const { return runner_->name; }
+  std::string_view name() const { return method_->name; }
+
+ private:
+  bento_ticket* submit(Context& ctx, const In& input) const {
     const auto held = detail::IoTraits<In>::put(input);  // a bento_value, or what owns one
     const bento_value& value = held;
     const bento_value* values[] = {&value};
@@ -162,15 +178,9 @@ class Method {
     detail::check(ctx.host()->submit(ctx.abi(), detail::str(runner_->name),
                                      detail::str(method_->name), values, 1, &ticket, &error),
                   error);
-    return Future<Out>(ctx, ticket, runner_->name, method_->name);
+    return ticket;
   }
 
-  // The descriptor of what it takes, for an API that passes its input on.
-  const Io& input() const { return method_->in; }
-  std::string_view runner_name() const { return runner_->name; }
-  std::string_view name() const { return method_->name; }
-
- private:
   const detail::RunnerRecord* runner_;
   const detail::MethodRecord* method_;
 };

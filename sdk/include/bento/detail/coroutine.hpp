@@ -14,6 +14,17 @@
 #if BENTO_ABI_TARGET_MINOR >= 1
 namespace bento::detail {
 
+// In an expression with a co_await or co_yield, g++ (12 for one) copies a temporary that is made by
+// aggregate initialization, T{...}, bit by bit into the coroutine, and destroys both. Where a T may
+// be such a temporary, this refuses it.
+#if defined(__GNUC__) && !defined(__clang__)
+template <typename T>
+inline constexpr bool kMustHaveName = std::is_aggregate_v<T> && !std::is_trivially_copyable_v<T>;
+#else
+template <typename T>
+inline constexpr bool kMustHaveName = false;
+#endif
+
 class Wait;
 
 // The waits of some coroutines, which bento::all() or first() cancels together. The whole request
