@@ -213,7 +213,7 @@ class Lifecycle {
                         services_.program_stop_timeout() + kLastGrace);
     if (!hands_over) begin_stop(is_delayed);
     const TimePoint deadline = clock_.now() + config_.graceful_timeout;
-    request_deps_.draining = !hands_over;
+    if (!hands_over) begin_drain();
     if (hands_over) server_->stop_accepting();
     server_->drain();
     services_.end_tunnels();
@@ -221,7 +221,7 @@ class Lifecycle {
     if (!is_delayed) say_so();  // only now is it true for readers of the log
     if (hands_over) {
       await_last_requests(deadline - std::min(kStreamEndTime, config_.graceful_timeout / 2));
-      request_deps_.draining = true;
+      begin_drain();
     }
     // The listener stays open while there is work, so that health probes see the shutdown.
     while (request_deps_.unanswered.load() != 0 && clock_.now() < deadline) {
@@ -253,6 +253,11 @@ class Lifecycle {
       output_.end();
       end_process(0);
     }
+  }
+
+  void begin_drain() {
+    request_deps_.draining = true;
+    request_deps_.streams.stop();
   }
 
   void begin_stop(bool is_delayed) {

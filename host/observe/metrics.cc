@@ -120,6 +120,9 @@ struct Metrics::Impl {
   Family<Counter>& mount_restarts =
       counter(registry, "bentohost_mount_restarts_total",
               "Processes of a mounted program that were replaced, by reason.");
+  Family<Counter>& loop_stalls =
+      counter(registry, "bentohost_loop_stalls_total",
+              "Calls into a plugin that held up an event loop for more than 10 ms.");
   Family<Counter>& serving_restarts = counter(registry, "bentohost_serving_restarts_total",
                                               "Unexpected ends of the serving process, by reason.");
   LoadMetrics load{
@@ -192,6 +195,10 @@ Gauge& Metrics::runner_up(const RunnerName& runner, std::uint32_t worker) {
 
 void Metrics::count_runner_restart(const RunnerName& runner, std::string_view reason) {
   impl_->runner_restarts.Add(runner_labels(runner, "reason", std::string(reason))).Increment();
+}
+
+prometheus::Counter& Metrics::loop_stalls(std::string_view service, std::string_view api) {
+  return impl_->loop_stalls.Add({{"api", std::string(api)}, {"service", std::string(service)}});
 }
 
 prometheus::Counter& Metrics::serving_restarts(std::string_view reason) {

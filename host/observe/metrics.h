@@ -100,6 +100,8 @@ class Metrics {
   void count_mount_restart(std::string_view service, std::string_view mount,
                            std::string_view reason);
   BackgroundMetrics background();
+  // bentohost_loop_stalls_total{api,service}
+  prometheus::Counter& loop_stalls(std::string_view service, std::string_view api);
   const LoadMetrics& load() const;
   // bentohost_serving_restarts_total: restarts of the serving process by its supervisor.
   prometheus::Counter& serving_restarts(std::string_view reason);

@@ -166,23 +166,31 @@ Result<RunnerSpec> describe_runner(const bento_runner* runner) {
 Status describe_form(const bento_api& api, const std::string& what, ApiSpec& spec) {
   spec.runner = text(api.runner);
   spec.method = text(api.method);
+  const bool has_invoke_async = BENTO_HAS(&api, invoke_async) && api.invoke_async != nullptr;
+  const bool has_raw_async = BENTO_HAS(&api, raw_async) && api.raw_async != nullptr;
+  const int invokes = (api.invoke != nullptr ? 1 : 0) + (has_invoke_async ? 1 : 0);
+  const int raws = (api.raw != nullptr ? 1 : 0) + (has_raw_async ? 1 : 0);
   if (!spec.runner.empty() || !spec.method.empty()) {
-    if (api.invoke != nullptr || api.raw != nullptr || spec.runner.empty() || spec.method.empty()) {
+    if (invokes + raws != 0 || spec.runner.empty() || spec.method.empty()) {
       return refuse(what + ": a direct API has runner and method, and neither invoke nor raw");
     }
     spec.form = ApiSpec::Form::kDirect;
   } else if (api.in == nullptr) {
-    if (api.raw == nullptr || api.invoke != nullptr) {
+    if (raws == 0 || invokes != 0) {
       return refuse(what + ": without an input description it must have raw, and not invoke");
     }
     spec.form = ApiSpec::Form::kRaw;
-    return {};
   } else {
-    if (api.invoke == nullptr || api.raw != nullptr) {
+    if (invokes == 0 || raws != 0) {
       return refuse(what + ": with an input description it must have invoke, and not raw");
     }
     spec.form = ApiSpec::Form::kInvoke;
   }
+  if (invokes + raws > 1) {
+    return refuse(what + ": it must have " +
+                  (raws == 0 ? "invoke or invoke_async" : "raw or raw_async") + ", not both");
+  }
+  spec.is_async = has_invoke_async || has_raw_async;
   return {};
 }
 
@@ -255,6 +263,10 @@ Result<ApiSpec> describe_api(const bento_api* api, const ServiceSpec& service) {
   spec.is_quick = (api->flags & BENTO_API_QUICK) != 0;
   if (spec.is_quick && spec.form != ApiSpec::Form::kInvoke) {
     return refuse(what + ": only a handler of whole values can be quick");
+  }
+  if (spec.is_quick && spec.is_async) {
+    return refuse(what +
+                  ": an asynchronous handler is called on the loop anyway, and is not quick");
   }
   if (spec.form == ApiSpec::Form::kRaw) return spec;
 

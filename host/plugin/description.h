@@ -56,6 +56,7 @@ struct ApiSpec {
   std::string runner, method;  // kDirect
   std::uint64_t max_body = 0;  // bytes; 0: the host's limit
   bool is_quick = false;       // kInvoke: may be called on an event loop
+  bool is_async = false;       // kInvoke, kRaw: by invoke_async or raw_async, on an event loop
   const bento_api* abi = nullptr;
 };
 

@@ -1,13 +1,16 @@
 #include "plugin/host_table.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 #include <vector>
 
 #include "plugin/context.h"
+#include "plugin/tickets.h"
 
 using bentohost::Status;
 using bentohost::to_view;
+using bentohost::plugin::TicketPtr;
 
 Status bento_ctx::set_status(std::uint32_t) {
   return Status(BENTO_UNIMPLEMENTED, "set_status: there is no response here");
@@ -21,14 +24,23 @@ Status bento_ctx::set_route(std::string_view) {
   return Status(BENTO_UNIMPLEMENTED, "set_route: there is no response here");
 }
 
-bentohost::Result<std::unique_ptr<bento_ticket>> bento_ctx::submit(
-    std::string_view, std::string_view, std::span<const bento_value* const>) {
+bentohost::Result<TicketPtr> bento_ctx::submit(std::string_view, std::string_view,
+                                               std::span<const bento_value* const>) {
   return Status(BENTO_UNIMPLEMENTED, "submit: runners are called from the host process only");
 }
 
 bentohost::Status bento_ctx::defer(bento_code (*)(void*, bento_ctx*, bento_error*), void*,
                                    void (*)(void*)) {
   return Status(BENTO_UNIMPLEMENTED, "defer: there is no response here");
+}
+
+bentohost::Result<bentohost::plugin::Waiter> bento_ctx::waiter() {
+  return Status(BENTO_UNIMPLEMENTED,
+                "timers and promises: only requests and their tasks have them");
+}
+
+bentohost::Result<TicketPtr> bento_ctx::offload(void (*)(void*), void*) {
+  return Status(BENTO_UNIMPLEMENTED, "offload: only asynchronous functions have a use for it");
 }
 
 namespace bentohost::plugin {
@@ -49,26 +61,72 @@ bento_code add_header(bento_ctx* ctx, bento_pair header, bento_error* error) {
 
 std::int32_t cancelled(bento_ctx* ctx) { return ctx->cancelled() ? 1 : 0; }
 
-bento_code submit(bento_ctx* ctx, bento_str runner, bento_str method, const bento_value* const* in,
-                  std::size_t n, bento_ticket** out, bento_error* error) {
+// Calls `make`, which returns a Result<TicketPtr>.
+template <typename F>
+bento_code give_ticket(bento_ticket** out, bento_error* error, F&& make) {
   return bentohost::answer_plugin(error, [&] {
-    auto ticket = ctx->submit(to_view(runner), to_view(method), {in, n});
+    bentohost::Result<TicketPtr> ticket = make();
     if (!ticket.ok()) return std::move(ticket).take_status().as_misuse();
     *out = (*ticket).release();
     return Status();
   });
 }
 
-bento_code wait(bento_ticket* ticket, const bento_value* const** out, std::size_t* n,
-                bento_error* error) {
-  auto values = ticket->wait();
-  if (!values.ok()) return values.status().give(error);
-  *out = (*values).data();
-  *n = (*values).size();
+bento_code submit(bento_ctx* ctx, bento_str runner, bento_str method, const bento_value* const* in,
+                  std::size_t n, bento_ticket** out, bento_error* error) {
+  return give_ticket(out, error, [&] {
+    return ctx->submit(to_view(runner), to_view(method), {in, n});
+  });
+}
+
+bento_code give_results(const bentohost::Result<bento_ticket::Results>& results,
+                        const bento_value* const** out, std::size_t* n, bento_error* error) {
+  if (!results.ok()) {
+    // Most often the answer is PENDING, which needs no message.
+    if (results.status().code() == BENTO_PENDING) return BENTO_PENDING;
+    return results.status().give(error);
+  }
+  *out = (*results).data();
+  *n = (*results).size();
   return BENTO_OK;
 }
 
-void release(bento_ticket* ticket) { delete ticket; }
+bento_code wait(bento_ticket* ticket, const bento_value* const** out, std::size_t* n,
+                bento_error* error) {
+  return give_results(ticket->wait(), out, n, error);
+}
+
+bento_code next(bento_ticket* ticket, const bento_value* const** out, std::size_t* n,
+                bento_error* error) {
+  return give_results(ticket->next(), out, n, error);
+}
+
+std::int32_t when(bento_ticket* ticket, void (*wake)(void*), void* arg) {
+  return ticket->when(wake, arg) ? 1 : 0;
+}
+
+bento_code after(bento_ctx* ctx, std::uint64_t ns, bento_ticket** out, bento_error* error) {
+  return give_ticket(out, error, [&]() -> bentohost::Result<TicketPtr> {
+    auto waiter = ctx->waiter();
+    if (!waiter.ok()) return std::move(waiter).take_status();
+    return make_timer(*std::move(waiter), std::chrono::steady_clock::now(), ns);
+  });
+}
+
+bento_code promise(bento_ctx* ctx, bento_ticket** out, void** resolver, bento_error* error) {
+  return give_ticket(out, error, [&]() -> bentohost::Result<TicketPtr> {
+    auto waiter = ctx->waiter();
+    if (!waiter.ok()) return std::move(waiter).take_status();
+    return make_promise(*std::move(waiter), resolver);
+  });
+}
+
+bento_code offload(bento_ctx* ctx, void (*work)(void*), void* arg, bento_ticket** out,
+                   bento_error* error) {
+  return give_ticket(out, error, [&] { return ctx->offload(work, arg); });
+}
+
+void release(bento_ticket* ticket) { ticket->release(); }
 
 bento_code defer(bento_ctx* ctx, bento_code (*task)(void*, bento_ctx*, bento_error*), void* arg,
                  void (*drop)(void*), bento_error* error) {
@@ -110,6 +168,12 @@ HostTable::HostTable(std::string version, std::string options_json, std::string 
   host.release = &release;
   host.defer = &defer;
   host.set_route = &set_route;
+  host.when = &when;
+  host.next = &next;
+  host.after = &after;
+  host.promise = &promise;
+  host.resolve = &resolve;
+  host.offload = &offload;
 }
 
 void HostTable::log(const bento_host* host, bento_ctx* ctx, std::int32_t level, bento_str message,

@@ -4,9 +4,9 @@
 #include <array>
 #include <utility>
 
-#include "base/loop/thread_pool.h"
 #include "base/mutex.h"
 #include "plugin/io_check.h"
+#include "plugin/ticket.h"
 
 namespace bentohost::runner {
 namespace {
@@ -15,62 +15,32 @@ constexpr std::size_t kFewInputs = 4;  // up to this many are checked without an
 
 Status invalid(std::string message) { return Status(BENTO_INVALID_ARGUMENT, std::move(message)); }
 
-// A ticket that copies the results out of the frame when it arrives, for the thread that waits.
-class WaitingTicket final : public bento_ticket {
+// A ticket that copies the results out of the frame when it arrives.
+class CallTicket final : public plugin::Ticket {
  public:
-  struct State {
-    Mutex mutex;
-    CondVar arrived;
-    bool done = false;
-    Status status;
-    std::vector<wire::Value> values;
-  };
+  using Ticket::Ticket;
 
-  ~WaitingTicket() override {
-    for (const CallPtr& call : calls) call->abandoned = true;
-  }
-
-  Result<std::span<const bento_value* const>> wait() override {
-    MutexLock lock(state->mutex);
-    if (!state->done) {
-      const ThreadPool::Blocking blocking;
-      while (!state->done) state->arrived.wait(state->mutex);
+  void take(const CallResult& outcome) {
+    Values values;
+    for (const bento_value& view : outcome.values) {
+      auto value = copy_result(view);
+      if (!value.ok()) return end(std::move(value).take_status());
+      values.push_back(*std::move(value));
     }
-    if (!state->status.ok()) return state->status;
-    if (pointers_.size() != state->values.size()) {
-      views_.clear();
-      pointers_.clear();
-      for (const wire::Value& value : state->values) views_.push_back(value.view());
-      for (const bento_value& view : views_) pointers_.push_back(&view);
-    }
-    return std::span<const bento_value* const>(pointers_);
+    end(outcome.status, std::move(values));
   }
-
-  std::shared_ptr<State> state = std::make_shared<State>();
-  std::vector<CallPtr> calls;
+  // [where it was made] The calls hold the ticket until they are done.
+  void set_calls(const std::vector<CallPtr>& calls) { calls_.assign(calls.begin(), calls.end()); }
 
  private:
-  std::vector<bento_value> views_;
-  std::vector<const bento_value*> pointers_;
-};
-
-void copy_outcome(const CallResult& outcome, WaitingTicket::State& state) {
-  Status status = outcome.status;
-  std::vector<wire::Value> values;
-  for (const bento_value& view : outcome.values) {
-    auto value = copy_result(view);
-    if (!value.ok()) {
-      status = std::move(value).take_status();
-      break;
+  void let_go() override {
+    for (const auto& each : calls_) {
+      if (const CallPtr call = each.lock()) call->abandoned = true;
     }
-    values.push_back(*std::move(value));
   }
-  const MutexLock lock(state.mutex);
-  state.status = std::move(status);
-  state.values = std::move(values);
-  state.done = true;
-  state.arrived.notify_all();
-}
+
+  std::vector<std::weak_ptr<Call>> calls_;
+};
 
 // Gathers the parts of a call that was split; the last part to arrive joins them. The first error
 // completes the call at once; then nobody waits for the other parts.
@@ -283,9 +253,10 @@ Result<std::vector<CallPtr>> Client::submit(const Target& target, std::vector<wi
   return submit_admitted(target, std::move(inputs), *rows, wanted, std::move(done));
 }
 
-Result<std::unique_ptr<bento_ticket>> Client::submit(const Target& target,
-                                                     std::span<const bento_value* const> inputs,
-                                                     const CallLimits& wanted) {
+Result<plugin::TicketPtr> Client::submit(const Target& target,
+                                         std::span<const bento_value* const> inputs,
+                                         const CallLimits& wanted,
+                                         std::shared_ptr<plugin::AsyncScope> scope) {
   std::vector<bento_value> views;
   for (const bento_value* input : inputs) {
     if (Status status = wire::check_value(*input); !status.ok()) return status;
@@ -299,13 +270,14 @@ Result<std::unique_ptr<bento_ticket>> Client::submit(const Target& target,
     if (!copy.ok()) return std::move(copy).take_status();
     copies.push_back(*std::move(copy));
   }
-  auto ticket = std::make_unique<WaitingTicket>();
-  auto calls =
-      submit_admitted(target, std::move(copies), *rows, wanted,
-                      [state = ticket->state](const CallResult& o) { copy_outcome(o, *state); });
+  // A thread needs no limits of its own: the pool ends the call.
+  const auto ticket =
+      std::make_shared<CallTicket>(plugin::Waiter{std::move(scope), kNoDeadline, {}});
+  auto calls = submit_admitted(target, std::move(copies), *rows, wanted,
+                               [ticket](const CallResult& outcome) { ticket->take(outcome); });
   if (!calls.ok()) return std::move(calls).take_status();
-  ticket->calls = *std::move(calls);
-  return std::unique_ptr<bento_ticket>(std::move(ticket));
+  ticket->set_calls(*calls);
+  return ticket->hand_out();
 }
 
 Status Client::readiness() const {

@@ -46,10 +46,12 @@ class Client {
   static Result<std::vector<CallPtr>> submit(const Target& target, std::vector<wire::Value> inputs,
                                              const CallLimits& wanted, Done done);
 
-  // [any] The same for a caller that will wait on the ticket. Inputs are copied.
-  static Result<std::unique_ptr<bento_ticket>> submit(const Target& target,
-                                                      std::span<const bento_value* const> inputs,
-                                                      const CallLimits& wanted);
+  // [any; with a scope, its loop] The same for a plugin, which waits for the ticket: on a thread,
+  // or with a scope on its loop. Inputs are copied.
+  static Result<plugin::TicketPtr> submit(const Target& target,
+                                          std::span<const bento_value* const> inputs,
+                                          const CallLimits& wanted,
+                                          std::shared_ptr<plugin::AsyncScope> scope = nullptr);
 
   // OK when every runner has a warm worker; otherwise UNAVAILABLE with the reasons of all runners
   // that have none.

@@ -152,8 +152,8 @@ bool BackgroundRow::run_one(const BackgroundTask& task) {
   return false;
 }
 
-Result<std::unique_ptr<bento_ticket>> BackgroundRow::submit(
-    std::string_view runner, std::string_view method, std::span<const bento_value* const> inputs) {
+Result<plugin::TicketPtr> BackgroundRow::submit(std::string_view runner, std::string_view method,
+                                                std::span<const bento_value* const> inputs) {
   auto target = service_->runners().find(runner, method);
   if (!target.ok()) return std::move(target).take_status();
   return runner::Client::submit(

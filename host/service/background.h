@@ -90,8 +90,11 @@ class BackgroundRow final : public bento_ctx {
   const bento_scope* scope() override { return &scope_; }
   std::string_view request_id() const override { return request_id_; }
   bool cancelled() const override { return *background_.stopping_; }
-  Result<std::unique_ptr<bento_ticket>> submit(std::string_view runner, std::string_view method,
-                                               std::span<const bento_value* const> inputs) override;
+  Result<plugin::TicketPtr> submit(std::string_view runner, std::string_view method,
+                                   std::span<const bento_value* const> inputs) override;
+  Result<plugin::Waiter> waiter() override {
+    return plugin::Waiter{nullptr, kNoDeadline, background_.stopping_};
+  }
 
  private:
   friend class Background;

@@ -9,6 +9,9 @@
 namespace bentohost::service {
 namespace {
 
+// What an asynchronous handler may send beyond the room that there is.
+constexpr std::size_t kMaxExcess = 4u << 20;
+
 // Without this a handler would go on streaming to a HEAD request while its connection is open.
 Status bodiless() { return Status(BENTO_CANCELLED, "a response to HEAD has no body"); }
 
@@ -19,6 +22,7 @@ Channel::Channel(RequestContext& request) : request_(request) {
   table_.channel.size = sizeof table_.channel;
   table_.channel.receive = &Channel::receive;
   table_.channel.send = &Channel::send;
+  table_.channel.when = &Channel::when;
 }
 
 bento_code Channel::receive(bento_channel* channel, bento_event* out, bento_error* error) {
@@ -33,6 +37,41 @@ bento_code Channel::send(bento_channel* channel, const bento_event* event, bento
     if (event->type == BENTO_RESPONSE_BODY) return self.body(*event);
     return self.misuse("send takes BENTO_RESPONSE_START and BENTO_RESPONSE_BODY");
   });
+}
+
+std::int32_t Channel::when(bento_channel* channel, std::uint32_t what, void (*wake)(void*),
+                           void* arg) {
+  Channel& self = *reinterpret_cast<Table*>(channel)->owner;
+  if (self.is_worth_asking(what)) return 0;
+  (what == BENTO_CAN_RECEIVE ? self.receive_wake_ : self.send_wake_) = {wake, arg};
+  self.request_.note_wait();
+  return 1;
+}
+
+bool Channel::is_worth_asking(std::uint32_t what) {
+  if (!is_async_ || state_ == State::kComplete || request_.is_cancelled()) return true;
+  if (request_.async() == nullptr || !request_.async()->over().ok()) return true;
+  if (what == BENTO_CAN_RECEIVE) return has_body_ended_ || look_ahead();
+  return what != BENTO_CAN_SEND || state_ == State::kBodiless || request_.has_room();
+}
+
+// Whether receive() has something to return.
+bool Channel::look_ahead() {
+  if (ahead_) return true;
+  auto piece = request_.receive();
+  if (piece.ok() && piece->bytes.empty() && piece->more) return false;
+  ahead_ = std::move(piece);
+  return true;
+}
+
+plugin::Wake Channel::on_body() {
+  if (!receive_wake_ || !look_ahead()) return {};
+  return std::exchange(receive_wake_, {});
+}
+
+plugin::Wake Channel::on_over() {
+  if (receive_wake_) return std::exchange(receive_wake_, {});
+  return std::exchange(send_wake_, {});
 }
 
 Status Channel::misuse(std::string what) {
@@ -50,7 +89,13 @@ Status Channel::receive(bento_event& out) {
   if (has_body_ended_) {
     return Status(BENTO_FAILED_PRECONDITION, "the body has ended").as_misuse();
   }
-  auto piece = request_.receive();
+  if (is_async_) {
+    if (const auto* async = request_.async(); async != nullptr && !async->over().ok()) {
+      return async->over();
+    }
+    if (!look_ahead()) return Status(BENTO_PENDING, {});
+  }
+  auto piece = ahead_ ? *std::exchange(ahead_, std::nullopt) : request_.receive();
   if (!piece.ok()) {
     has_body_ended_ = true;
     // A client that has left is an event, not a failure.
@@ -140,9 +185,28 @@ Status Channel::body(const bento_event& event) {
     case State::kBodiless:
       return more ? bodiless() : Status();
     case State::kStreaming:
+      if (is_async_ && more) {
+        if (Status status = room_for(bytes.size()); !status.ok()) return status;
+      }
       if (!more) state_ = State::kComplete;
       return request_.write(bytes, more);
   }
+  return {};
+}
+
+Status Channel::room_for(std::size_t bytes) {
+  if (const auto* async = request_.async(); async != nullptr && !async->over().ok()) {
+    return async->over();
+  }
+  if (request_.has_room()) {
+    excess_ = 0;
+    return {};
+  }
+  if (excess_ > kMaxExcess) {
+    return Status(BENTO_RESOURCE_EXHAUSTED,
+                  "the client has not taken what was sent: ask when(CAN_SEND) before more is sent");
+  }
+  excess_ += bytes;
   return {};
 }
 

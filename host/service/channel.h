@@ -1,15 +1,20 @@
 // Channel: the bento_channel of a raw API: the body as it arrives, the response as it is made. A
 // response whose first body event is its last is sent whole, with a Content-Length; any other is
-// streamed. One thread: the handler's.
+// streamed. One thread: the handler's, or the loop of one that is asynchronous: then no call waits,
+// except behind middleware that does.
 #pragma once
 
 #include <bento/abi.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "base/status.h"
 #include "http/message.h"
+#include "plugin/async_scope.h"
 #include "service/request.h"
 
 namespace bentohost::service {
@@ -21,6 +26,14 @@ class Channel {
   Channel& operator=(const Channel&) = delete;
 
   bento_channel* get() { return &table_.channel; }
+
+  // The handler is asynchronous: a piece that is not there is PENDING, and send() is bounded
+  // instead of waiting.
+  void set_async() { is_async_ = true; }
+  // The plugin's function to call now that there may be a piece, or room, or the request is over.
+  plugin::Wake on_body();
+  plugin::Wake on_room() { return std::exchange(send_wake_, {}); }
+  plugin::Wake on_over();
   // After the handler has returned `status`: completes or fails the request if the handler did not.
   // `who` names the handler in the log. Misuse of the channel is a failure, too.
   void finish(const Status& status, std::string_view who = "the handler");
@@ -41,6 +54,11 @@ class Channel {
 
   static bento_code receive(bento_channel* channel, bento_event* out, bento_error* error);
   static bento_code send(bento_channel* channel, const bento_event* event, bento_error* error);
+  static std::int32_t when(bento_channel* channel, std::uint32_t what, void (*wake)(void*),
+                           void* arg);
+  bool is_worth_asking(std::uint32_t what);
+  bool look_ahead();
+  Status room_for(std::size_t bytes);
   Status receive(bento_event& out);
   Status start(const bento_event& event);
   Status body(const bento_event& event);
@@ -50,6 +68,10 @@ class Channel {
   Table table_{};
   std::string piece_;  // the last piece that receive() returned
   bool has_body_ended_ = false;
+  bool is_async_ = false;
+  std::optional<Result<http::ReceivedBody>> ahead_;  // what the next receive() returns
+  std::size_t excess_ = 0;                           // bytes sent while there was no room
+  plugin::Wake receive_wake_, send_wake_;
   State state_ = State::kNothing;
   Status misuse_;  // the first one
   bool is_drafting_ = false, is_draft_whole_ = false;

@@ -7,22 +7,18 @@
 #include "service/work.h"
 
 namespace bentohost::service {
-namespace {
-
-// Bodies and results up to this size are decoded and encoded on the event loop: at some 200 MB/s
-// that takes less than a millisecond. Larger ones would delay other connections.
-constexpr std::size_t kMaxOnLoop = 128u << 10;
-
 std::size_t size_of(std::span<const bento_value> values) {
   std::size_t size = 0;
   for (const bento_value& value : values) size += value.bytes.len + value.tensor.data.len;
   return size;
 }
 
-}  // namespace
-
 Endpoint::Endpoint(const LiveService& service, const plugin::ApiSpec& api)
-    : service_(service), api_(api), who_("api " + api.name), decoder_(api.in) {
+    : service_(service),
+      api_(api),
+      who_("api " + api.name),
+      decoder_(api.in),
+      stalls_(service.spec().name, api.name) {
   if (api.form != plugin::ApiSpec::Form::kDirect) return;
   is_checked_ = api.abi->out == nullptr;  // the method's own description: its worker has checked it
   // describe() has checked that the method exists.
@@ -44,12 +40,15 @@ void Endpoint::call(const RequestPtr& request, RequestDeps& deps) const {
       return run_for(request, deps, [this, request, &deps] { call_direct(request, deps); });
     }
     case plugin::ApiSpec::Form::kInvoke:
+      if (api_.is_async) return call_invoke_async(request, deps);
       if (api_.is_quick && request->request().body.size() <= kMaxOnLoop) {
         request->forbid_calls();
+        const LoopStalls::Call watched(request->is_on_thread() ? nullptr : &stalls_, deps);
         return guard(request, [this, &request] { call_invoke(*request); });
       }
       return run_for(request, deps, [this, request] { call_invoke(*request); });
     case plugin::ApiSpec::Form::kRaw:
+      if (api_.is_async) return call_raw_async(request, deps);
       return run_for(request, deps, [this, request] { call_raw(*request); });
   }
 }

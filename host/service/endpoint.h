@@ -1,6 +1,6 @@
 // Endpoint: answers the requests of one API, in one of three forms: direct (the host calls the
 // runner; no thread waits), invoke (the host decodes, the plugin handles) and raw (the plugin
-// handles the exchange).
+// handles the exchange). Handlers of the last two are called on a thread, or are asynchronous.
 #pragma once
 
 #include <span>
@@ -11,6 +11,7 @@
 #include "plugin/description.h"
 #include "runner/client.h"
 #include "service/live_service.h"
+#include "service/loop_stalls.h"
 #include "service/request.h"
 
 namespace bentohost::service {
@@ -25,6 +26,14 @@ class Endpoint {
   void call(const RequestPtr& request, RequestDeps& deps) const;
 
  private:
+  class AsyncInvoke;
+  class AsyncRaw;
+  // Bodies and results up to this size are decoded and encoded on the event loop: at some 200 MB/s
+  // that takes less than a millisecond. Larger ones would delay other connections.
+  static constexpr std::size_t kMaxOnLoop = 128u << 10;
+
+  void call_invoke_async(const RequestPtr& request, RequestDeps& deps) const;
+  void call_raw_async(const RequestPtr& request, RequestDeps& deps) const;
   void call_direct(const RequestPtr& request, RequestDeps& deps) const;
   void answer_call(const RequestPtr& request, const runner::CallResult& outcome,
                    RequestDeps& deps) const;
@@ -39,8 +48,12 @@ class Endpoint {
   const plugin::ApiSpec& api_;
   const std::string who_;  // "api classify"
   Decoder decoder_;
-  runner::Target target_;    // direct
+  runner::Target target_;  // direct
+  mutable LoopStalls stalls_;
   bool is_checked_ = false;  // results have been checked against their description already
 };
+
+// Bytes of all values.
+std::size_t size_of(std::span<const bento_value> values);
 
 }  // namespace bentohost::service

@@ -8,6 +8,7 @@
 #include "http/problem.h"
 #include "http/response_writer.h"
 #include "http/syntax.h"
+#include "plugin/tickets.h"
 
 namespace bentohost::service {
 namespace {
@@ -142,8 +143,9 @@ Status RequestContext::write(std::string_view bytes, bool more) {
 }
 
 void RequestContext::abort(const Status& why) {
-  const bool has_left = why.code() == BENTO_CANCELLED && is_cancelled();
-  log(has_left ? LogLevel::kDebug : LogLevel::kError,
+  // That it was cancelled is no failure of the handler.
+  const bool is_over = why.code() == BENTO_CANCELLED && (is_cancelled() || deps_.draining.load());
+  log(is_over ? LogLevel::kDebug : LogLevel::kError,
       "a streamed response could not be completed: " + why.message(),
       {{"path", request().path}, {"request_id", request_id()}});
   has_ended_ = true;
@@ -192,8 +194,8 @@ bool RequestContext::cancelled() const {
   return deps_.clock.now() >= tracked_.deadline();
 }
 
-Result<std::unique_ptr<bento_ticket>> RequestContext::submit(
-    std::string_view runner, std::string_view method, std::span<const bento_value* const> inputs) {
+Result<plugin::TicketPtr> RequestContext::submit(std::string_view runner, std::string_view method,
+                                                 std::span<const bento_value* const> inputs) {
   if (!may_call_) {
     return Status(BENTO_FAILED_PRECONDITION, "a quick handler or a hook cannot call runners: " +
                                                  std::string(runner) + "." + std::string(method));
@@ -201,7 +203,57 @@ Result<std::unique_ptr<bento_ticket>> RequestContext::submit(
   if (service_ == nullptr) return Status(BENTO_NOT_FOUND, "there are no runners here");
   auto target = service_->runners().find(runner, method);
   if (!target.ok()) return std::move(target).take_status();
-  return runner::Client::submit(*target, inputs, wanted());
+  if (async_ != nullptr && !async_->over().ok()) return async_->over();
+  return runner::Client::submit(*target, inputs, wanted(), async_);
+}
+
+runner::Client::CallLimits RequestContext::wanted() const {
+  return {is_streaming_ ? deps_.clock.now() + deps_.timeout : tracked_.deadline(), gone_};
+}
+
+Result<plugin::Waiter> RequestContext::waiter() {
+  if (!may_call_) {
+    return Status(BENTO_FAILED_PRECONDITION, "a quick handler or a hook cannot wait for anything");
+  }
+  if (async_ == nullptr) {
+    return plugin::Waiter{nullptr, is_streaming_ ? kNoDeadline : tracked_.deadline(), gone_};
+  }
+  if (!async_->over().ok()) return async_->over();
+  return plugin::Waiter{async_, kNoDeadline, {}};
+}
+
+Result<plugin::TicketPtr> RequestContext::offload(void (*work)(void*), void* arg) {
+  // The work may outlive the request, but not the plugin.
+  struct Work {
+    ~Work() {
+      if (service != nullptr) service->leases.fetch_sub(1, std::memory_order_relaxed);
+    }
+    std::shared_ptr<const LiveService> service;
+    std::string method, path, request_id;
+    PluginCallNote note;
+  };
+  if (async_ == nullptr) {
+    return Status(BENTO_FAILED_PRECONDITION,
+                  "offload: only an asynchronous function needs it; this one may wait itself");
+  }
+  if (!async_->over().ok()) return async_->over();
+  if (is_cancelled()) return Status(BENTO_CANCELLED, "the client is gone");
+  if (deps_.threads == nullptr) return Status(BENTO_UNAVAILABLE, "there are no threads here");
+  const auto held = std::make_shared<Work>();
+  held->service = service_;
+  held->service->leases.fetch_add(1, std::memory_order_relaxed);
+  held->method = request().method;
+  held->path = request().path;
+  held->request_id = request_id();
+  held->note = note(current_call == nullptr ? std::string_view("offload") : current_call->what);
+  held->note.method = held->method;
+  held->note.path = held->path;
+  held->note.request_id = held->request_id;
+  return plugin::offload(plugin::Waiter{async_, kNoDeadline, {}}, *deps_.threads,
+                         [held, work, arg] {
+                           const CallScope scope(held->note);
+                           work(arg);
+                         });
 }
 
 Status RequestContext::defer(bento_code (*task)(void*, bento_ctx*, bento_error*), void* arg,

@@ -16,6 +16,7 @@
 #include "base/status.h"
 #include "http/message.h"
 #include "http/route/route_table.h"
+#include "plugin/async_scope.h"
 #include "plugin/context.h"
 #include "service/live_service.h"
 #include "service/request_deps.h"
@@ -50,6 +51,12 @@ class RequestContext final : public bento_ctx {
     labels_ = &labels;
     mount_ = &mount;
   }
+  // Its tickets are waited for on a loop, until `scope` is null again; the scope belongs to the
+  // call that answers. Without one they are waited for on a thread.
+  void set_async(std::shared_ptr<plugin::AsyncScope> scope) { async_ = std::move(scope); }
+  const plugin::AsyncScope* async() const { return async_.get(); }
+  // An asynchronous handler waits for its channel.
+  void note_wait() { async_->on_wait(); }
   // From now on submit() is refused: waiting for its result would hold up an event loop.
   void forbid_calls() { may_call_ = false; }
   // `amend` may change the response before it is sent, unless it is streamed.
@@ -61,8 +68,11 @@ class RequestContext final : public bento_ctx {
   bool is_cancelled() const { return gone_->load(std::memory_order_relaxed); }
   TrackedExchange& tracked() { return tracked_; }
   bool is_head() const { return is_head_; }
-  // When runner calls of this request end: its deadline, and when its client has left.
-  runner::Client::CallLimits wanted() const { return {tracked_.deadline(), gone_}; }
+  // A streamed response has begun.
+  bool is_streaming() const { return is_streaming_; }
+  // When runner calls of this request end: its deadline, and when its client has left. A streamed
+  // response that has begun has no deadline, and each of its calls the time of a request.
+  runner::Client::CallLimits wanted() const;
   // [worker] (waits) The next piece of a streamed body.
   Result<http::ReceivedBody> receive();
   // As http::Exchange's: to answer without a thread. Afterwards receive(), start() and write() do
@@ -101,10 +111,12 @@ class RequestContext final : public bento_ctx {
   Status add_header(std::string_view name, std::string_view value) override;
   Status set_route(std::string_view route) override;
   bool cancelled() const override;
-  Result<std::unique_ptr<bento_ticket>> submit(std::string_view runner, std::string_view method,
-                                               std::span<const bento_value* const> inputs) override;
+  Result<plugin::TicketPtr> submit(std::string_view runner, std::string_view method,
+                                   std::span<const bento_value* const> inputs) override;
   Status defer(bento_code (*task)(void*, bento_ctx*, bento_error*), void* arg,
                void (*drop)(void*)) override;
+  Result<plugin::Waiter> waiter() override;
+  Result<plugin::TicketPtr> offload(void (*work)(void*), void* arg) override;
 
  private:
   void add_set(http::Response& response);
@@ -123,6 +135,7 @@ class RequestContext final : public bento_ctx {
   const bool is_head_;
   bool is_streaming_ = false, may_call_ = true, is_on_thread_ = false, has_ended_ = false;
 
+  std::shared_ptr<plugin::AsyncScope> async_;  // null: it is on a thread
   std::function<void(http::Response&)> amend_;
   int status_ = 0;         // set by the handler
   http::Headers headers_;  // set by the handler

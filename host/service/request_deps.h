@@ -11,6 +11,7 @@
 #include "base/memory_budget.h"
 #include "observe/access_log.h"
 #include "observe/metrics.h"
+#include "service/open_streams.h"
 
 namespace bentohost::service {
 
@@ -34,6 +35,7 @@ struct RequestDeps {
   // until it is answered and its handler has returned.
   std::atomic<std::size_t> slots = 0;
   std::atomic<std::size_t> unanswered = 0;  // requests that a stop waits for
+  OpenStreams streams = {};                 // of asynchronous handlers
 };
 
 }  // namespace bentohost::service

@@ -362,6 +362,7 @@ void Connection::tighten_deadline(TimePoint when) {
 
 void Connection::on_response() {
   const auto self = std::exchange(keep_, nullptr);
+  events_.end();                             // the response may have come from a thread
   if (!response_.is_due()) return settle();  // too late
   response_.answer(request(), terms(), io_);
   on_complete();

@@ -18,9 +18,12 @@ struct BareContext final : bento_ctx {};
 
 struct FakeTicket final : bento_ticket {
   explicit FakeTicket(int& released) : released_(released) {}
-  ~FakeTicket() override { ++released_; }
-  Result<std::span<const bento_value* const>> wait() override {
-    return std::span<const bento_value* const>(results_);
+  Result<Results> wait() override { return Results(results_); }
+  Result<Results> next() override { return Status(BENTO_PENDING, {}); }
+  bool when(void (*)(void*), void*) override { return true; }
+  void release() override {
+    ++released_;
+    delete this;
   }
   int& released_;
   bento_value result_{};
@@ -39,11 +42,11 @@ struct FakeContext final : bento_ctx {
     return {};
   }
   bool cancelled() const override { return true; }
-  Result<std::unique_ptr<bento_ticket>> submit(std::string_view runner, std::string_view method,
-                                               std::span<const bento_value* const> in) override {
+  Result<plugin::TicketPtr> submit(std::string_view runner, std::string_view method,
+                                   std::span<const bento_value* const> in) override {
     if (runner != "clf") return Status(BENTO_NOT_FOUND, "there is no runner");
     called = std::string(method) + " with " + std::to_string(in.size());
-    return std::unique_ptr<bento_ticket>(std::make_unique<FakeTicket>(released));
+    return plugin::TicketPtr(new FakeTicket(released));
   }
 
   bento_scope scope_{};

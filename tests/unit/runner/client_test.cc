@@ -33,7 +33,7 @@ class ClientTest : public PoolFixture {
     caller.expected = calls.ok() ? 1 : 0;
     return calls.status();
   }
-  Result<std::unique_ptr<bento_ticket>> ticket_for(const wire::Value& input) {
+  Result<plugin::TicketPtr> ticket_for(const wire::Value& input) {
     const bento_value view = input.view();
     const bento_value* const inputs[] = {&view};
     return Client::submit(safe(), inputs, Client::CallLimits());

@@ -1,0 +1,123 @@
+// The asynchronous forms of an API.
+#include <memory>
+#include <utility>
+
+#include "runner/output_sink.h"
+#include "service/async_call.h"
+#include "service/channel.h"
+#include "service/endpoint.h"
+#include "service/work.h"
+
+namespace bentohost::service {
+
+class Endpoint::AsyncInvoke final : public AsyncCall {
+ public:
+  AsyncInvoke(const Endpoint& endpoint, const RequestPtr& its_request, RequestDeps& its_deps)
+      : AsyncCall(its_request, its_deps, endpoint.who_, endpoint.stalls_), endpoint_(endpoint) {
+    set_sink(sink_.get());
+  }
+
+ private:
+  bool prepare() override {
+    const bool is_large = request()->request().body.size() > kMaxOnLoop;
+    if (!is_large || request()->is_on_thread()) {
+      const Status status = decode();
+      if (!status.ok()) fail(status);
+      return status.ok();
+    }
+    const auto self = std::static_pointer_cast<AsyncInvoke>(shared_from_this());
+    run_for(
+        std::shared_ptr<TrackedExchange>(request(), &request()->tracked()),
+        request()->request().body.size(), deps(),
+        [self] {
+          const Status status = self->decode();
+          status.ok() ? self->ready() : self->fail(status);
+        },
+        [self](const Status& status) { self->fail(status); });
+    return false;
+  }
+  Status decode() {
+    auto value = endpoint_.decoder_.decode(request()->request());
+    if (!value.ok()) return std::move(value).take_status();
+    input_ = *std::move(value);
+    view_ = input_.view();
+    return {};
+  }
+  bento_code call(bento_done* done, bento_error* error) override {
+    return endpoint_.api_.abi->invoke_async(endpoint_.service_.instance().self(),
+                                            endpoint_.api_.abi, request().get(), inputs_, 1, done,
+                                            error);
+  }
+  void answer(const Status& status) override {
+    if (!status.ok()) return request()->fail(status);
+    const std::vector<bento_value> views = sink_.views();
+    if (size_of(views) <= kMaxOnLoop) return endpoint_.answer_with(*request(), views);
+    run_for(request(), deps(),
+            [self = std::static_pointer_cast<AsyncInvoke>(shared_from_this()), held = request()] {
+              self->endpoint_.answer_with(*held, self->sink_.views());
+            });
+  }
+
+  const Endpoint& endpoint_;
+  wire::Value input_;
+  bento_value view_{};
+  const bento_value* const inputs_[1] = {&view_};
+  runner::OutputSink sink_;
+};
+
+void Endpoint::call_invoke_async(const RequestPtr& request, RequestDeps& deps) const {
+  std::make_shared<AsyncInvoke>(*this, request, deps)->begin();
+}
+
+class Endpoint::AsyncRaw final : public AsyncCall {
+ public:
+  AsyncRaw(const Endpoint& endpoint, const RequestPtr& its_request, RequestDeps& its_deps)
+      : AsyncCall(its_request, its_deps, endpoint.who_, endpoint.stalls_),
+        endpoint_(endpoint),
+        at_work_(std::in_place, its_request->tracked()),
+        channel_(std::in_place, *its_request) {}
+
+ private:
+  bento_code call(bento_done* done, bento_error* error) override {
+    if (!is_on_thread()) deps().streams.add(shared_from_this());
+    channel_->set_async();
+    call_ = {sizeof call_, 0, request().get(), request()->scope(), channel_->get()};
+    return endpoint_.api_.abi->raw_async(endpoint_.service_.instance().self(), endpoint_.api_.abi,
+                                         &call_, done, error);
+  }
+  void answer(const Status& status) override {
+    deps().streams.remove(this);
+    channel_->finish(status);
+    channel_.reset();
+    at_work_.reset();
+  }
+  void on_body() override {
+    if (channel_) tell(channel_->on_body());
+    if (channel_) on_deadline_moved();
+  }
+  void on_room() override {
+    if (channel_) tell(channel_->on_room());
+  }
+  void on_over() override {
+    // Each may finish the call.
+    while (channel_) {
+      const plugin::Wake next = channel_->on_over();
+      if (!next) return;
+      tell(next);
+    }
+  }
+  void tell(const plugin::Wake& whom) {
+    if (whom) wake(whom);
+  }
+
+  const Endpoint& endpoint_;
+  std::optional<TrackedExchange::AtWork> at_work_;
+  std::optional<Channel> channel_;
+  bento_call call_{};
+};
+
+void Endpoint::call_raw_async(const RequestPtr& request, RequestDeps& deps) const {
+  std::make_shared<AsyncRaw>(*this, request, deps)->begin();
+}
+
+}  // namespace bentohost::service
