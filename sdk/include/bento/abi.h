@@ -256,9 +256,10 @@ typedef struct bento_mount {
                         "read_timeout", "tunnel_timeout". A relative folder is meant from plugin_dir, a
                         program's default. A host refuses kinds and members that it does not know */
 #if BENTO_ABI_TARGET_MINOR >= 1
-  /* In place of app.call, or beside it and asked first; `self` is app.self. Beside it, it may return PENDING when it has
-   * neither received nor sent anything: app.call then answers, on a thread, and finish is never called. */
+  /* In place of app.call, or beside it; `self` is app.self. Beside it, takes_async says which of the two answers a
+   * request: 0 is app.call, on a thread. The scope is the one that the call will have. Without app.call it is NULL. */
   bento_code (*call_async)(void *self, const bento_call *, bento_done *, bento_error *); /* [loop] (quick) */
+  int32_t (*takes_async)(void *self, const bento_scope *);                               /* [any] (quick) */
 #endif
 } bento_mount;
 

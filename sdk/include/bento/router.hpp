@@ -171,14 +171,20 @@ class Router {
   }
 
 #if BENTO_ABI_TARGET_MINOR >= 1
-  // For the host: whether any handler is a coroutine; and call() for these, on the event loop.
-  // False: it is a request for call(), on a thread.
+  // For the host: whether any handler is a coroutine, whether that of a request is; and call() for
+  // such a request, on the event loop.
   bool has_coroutines() const { return has_coroutines_; }
-  bool call_async(Context ctx, const bento_call& call, bento_done* done) const {
-    const bento_scope& scope = *call.scope;
-    const std::string_view path = detail::path_below(scope), method = detail::view(scope.method);
-    return begin(method, path, ctx, call, done) ||
-           (method == "HEAD" && !has("HEAD", path) && begin("GET", path, ctx, call, done));
+  bool is_for_async(const bento_scope& scope) const {
+    std::optional<PathParams> params;
+    const Route* route = find(scope, params);
+    return route != nullptr && route->async_handler;
+  }
+  void call_async(Context ctx, const bento_call& call, bento_done* done) const {
+    std::optional<PathParams> params;
+    const Route* route = find(*call.scope, params);
+    if (route == nullptr) throw Error(BENTO_INTERNAL, "no route has this request");
+    tell(route->path, ctx);
+    detail::drive(route->async_handler, ctx, call.channel, *std::move(params), done);
   }
 #endif
 
@@ -228,23 +234,18 @@ class Router {
     return false;
   }
 #if BENTO_ABI_TARGET_MINOR >= 1
-  bool begin(std::string_view method, std::string_view path, Context& ctx, const bento_call& call,
-             bento_done* done) const {
-    for (const Route& route : routes_) {
-      if (route.method != method) continue;
-      if (std::optional<PathParams> params = route.pattern.match(path)) {
-        if (!route.async_handler) return false;
-        tell(route.path, ctx);
-        detail::drive(route.async_handler, ctx, call.channel, *std::move(params), done);
-        return true;
-      }
-    }
-    return false;
+  // Null if no route has this method and path.
+  const Route* find(const bento_scope& scope, std::optional<PathParams>& params) const {
+    const std::string_view path = detail::path_below(scope), method = detail::view(scope.method);
+    const Route* route = find(method, path, params);
+    return route != nullptr || method != "HEAD" ? route : find("GET", path, params);
   }
-  bool has(std::string_view method, std::string_view path) const {
-    return std::any_of(routes_.begin(), routes_.end(), [&](const Route& route) {
-      return route.method == method && route.pattern.match(path);
-    });
+  const Route* find(std::string_view method, std::string_view path,
+                    std::optional<PathParams>& params) const {
+    for (const Route& route : routes_) {
+      if (route.method == method && (params = route.pattern.match(path))) return &route;
+    }
+    return nullptr;
   }
 #endif
   // False: there is no such path with a slash at its end in place of none, or the other way round.

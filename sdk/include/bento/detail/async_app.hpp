@@ -33,7 +33,6 @@ void mount_coroutine(MountRecord& record, F app) {
   record.async_app = [handler = make_async_handler(std::move(app))](
                          const Context& context, const bento_call& call, bento_done* done) {
     drive(handler, context, call.channel, {}, done);
-    return true;
   };
   record.abi.call_async = &MountRecord::call_async;
 }
@@ -45,9 +44,11 @@ void mount_both(MountRecord& record, App app) {
   record.app = [shared](Context& context, Stream& stream) { shared->call(context, stream); };
   if (!shared->has_coroutines()) return;
   record.async_app = [shared](const Context& context, const bento_call& call, bento_done* done) {
-    return shared->call_async(context, call, done);
+    shared->call_async(context, call, done);
   };
+  record.is_for_async = [shared](const bento_scope& scope) { return shared->is_for_async(scope); };
   record.abi.call_async = &MountRecord::call_async;
+  record.abi.takes_async = &MountRecord::takes_async;
 }
 
 #else

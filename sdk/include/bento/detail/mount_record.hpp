@@ -8,6 +8,7 @@
 #include <bento/detail/api_record.hpp>
 #include <bento/error.hpp>
 #include <bento/stream.hpp>
+#include <cstdint>
 #include <functional>
 #include <string>
 
@@ -29,16 +30,17 @@ struct MountRecord {
 #if BENTO_ABI_TARGET_MINOR >= 1
   static bento_code call_async(void* self, const bento_call* call, bento_done* done,
                                bento_error* error) {
-    bool is_begun = false;
-    const bento_code code = guard(error, [&] {
+    return guard(error, [&] {
       const auto& record = *static_cast<const MountRecord*>(self);
-      is_begun = record.async_app(Context(record.state->host, call->ctx, record.state->options),
-                                  *call, done);
+      record.async_app(Context(record.state->host, call->ctx, record.state->options), *call, done);
     });
-    return code == BENTO_OK && !is_begun ? static_cast<bento_code>(BENTO_PENDING) : code;
   }
-  // Answers on the loop, or returns false: it is a call for `app`.
-  std::function<bool(const Context&, const bento_call&, bento_done*)> async_app;
+  static std::int32_t takes_async(void* self, const bento_scope* scope) noexcept {
+    const auto& record = *static_cast<const MountRecord*>(self);
+    return record.is_for_async(*scope) ? 1 : 0;
+  }
+  std::function<void(const Context&, const bento_call&, bento_done*)> async_app;
+  std::function<bool(const bento_scope&)> is_for_async;  // empty: all requests are
 #endif
 
   std::string prefix, process;

@@ -155,21 +155,17 @@ class Endpoint : public App {
 
   void answer(const bento_mount& mount, RequestState& state, Out& out) const {
 #if BENTO_ABI_TARGET_MINOR >= 1
-    if (mount.call_async != nullptr) {
+    if (mount.call_async != nullptr &&
+        (mount.takes_async == nullptr || mount.takes_async(mount.app.self, state.scope) != 0)) {
       const bento_call call{sizeof call, 0, state.abi(), state.scope, out.abi()};
       bento_error error = detail::make_error();
-      bool is_for_thread = false;
-      AsyncCall(state, nullptr)
-          .run(
-              [&](bento_done* done) {
-                return mount.call_async(mount.app.self, &call, done, &error);
-              },
-              error,
-              [&](bento_code code, const bento_error& failed) {
-                is_for_thread = code == BENTO_PENDING;
-                if (!is_for_thread) check_through(code, failed, name_of(mount));
-              });
-      if (!is_for_thread) return;
+      AsyncCall async(state, nullptr);
+      return async.run(
+          [&](bento_done* done) { return mount.call_async(mount.app.self, &call, done, &error); },
+          error,
+          [&](bento_code code, const bento_error& failed) {
+            check_through(code, failed, name_of(mount));
+          });
     }
 #endif
     if (mount.app.call == nullptr) {
