@@ -10,6 +10,7 @@
 #include "base/mutex.h"
 #include "base/process/clean_pages.h"
 #include "base/process/code_names.h"
+#include "plugin/check_struct.h"
 #include "plugin/elf_check.h"
 #include "plugin/elf_facts.h"
 #include "plugin/private_copy.h"
@@ -51,7 +52,7 @@ Status check_entry(const bento_plugin_entry& entry) {
                       version_text(BENTO_ABI_MAJOR, BENTO_ABI_MINOR) +
                       "; rebuild the plugin with this version's SDK, or use a matching bentohost");
   }
-  if (!BENTO_HAS(&entry, close) || entry.open == nullptr || entry.close == nullptr) {
+  if (entry.size < kFirstSize<bento_plugin_entry> || entry.open == nullptr || entry.close == nullptr) {
     return Status(BENTO_FAILED_PRECONDITION, "its bento_entry lacks open or close");
   }
   return {};

@@ -225,7 +225,7 @@ static void close_plugin(void) {}
 BENTO_EXPORT const bento_plugin_entry bento_entry = {
     .size = sizeof(bento_plugin_entry),
     .abi_major = BENTO_ABI_MAJOR,
-    .abi_minor = BENTO_ABI_MINOR,
+    .abi_minor = BENTO_ABI_TARGET_MINOR,
     .built_with = "C99",
     .open = open_plugin,
     .close = close_plugin,

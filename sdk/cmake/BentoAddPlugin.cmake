@@ -1,5 +1,5 @@
 # bento_add_plugin(<name> SOURCES <source>... [LINK <library>...] [FILES <data file or folder>...]
-#                  [FOLDERS <data folder>...] [NO_INSTALL])
+#                  [FOLDERS <data folder>...] [ABI_MINOR <minor>] [NO_INSTALL])
 #
 # Builds lib<name>.so, a plugin for bentohost, from C or C++ sources. FILES (a model, the modules of a
 # Python app, templates/) and FOLDERS (pages, say) are put into the same folder, where the plugin
@@ -10,21 +10,31 @@
 # ${CMAKE_BINARY_DIR}/plugins. Plugins share that folder, so names must be their own among all of
 # them: two plugins may put the same file there, but not two files of one name.
 #
+# ABI_MINOR is that of the oldest bentohost that the plugin is for, 0 for one of ABI 1.0; by default
+# BENTO_ABI_TARGET_MINOR if it is set, else the newest. The headers then have nothing that such a host
+# does not know.
+#
 # The flags are what makes a library fit for hot reload: only bento_entry is visible, no statics
 # that a second copy of the library would inherit from the first (STB_GNU_UNIQUE), and a missing symbol
 # is a link error here instead of a failure in a running host.
 
 function(bento_add_plugin name)
-  cmake_parse_arguments(PARSE_ARGV 1 ARG "NO_INSTALL" "" "SOURCES;LINK;FILES;FOLDERS")
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "NO_INSTALL" "ABI_MINOR" "SOURCES;LINK;FILES;FOLDERS")
   if(NOT ARG_SOURCES OR ARG_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "bento_add_plugin(<name> SOURCES <source>... [LINK <library>...] "
-                        "[FILES <data file or folder>...] [FOLDERS <data folder>...] [NO_INSTALL]), got: ${ARGV}")
+                        "[FILES <data file or folder>...] [FOLDERS <data folder>...] [ABI_MINOR <minor>] "
+                        "[NO_INSTALL]), got: ${ARGV}")
   endif()
 
   add_library(${name} MODULE ${ARG_SOURCES})
   set_target_properties(${name} PROPERTIES
     C_VISIBILITY_PRESET hidden CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
   target_compile_options(${name} PRIVATE $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-fno-gnu-unique>)
+  if(DEFINED ARG_ABI_MINOR)
+    target_compile_definitions(${name} PRIVATE BENTO_ABI_TARGET_MINOR=${ARG_ABI_MINOR})
+  elseif(DEFINED BENTO_ABI_TARGET_MINOR)
+    target_compile_definitions(${name} PRIVATE BENTO_ABI_TARGET_MINOR=${BENTO_ABI_TARGET_MINOR})
+  endif()
   _bento_link_plugin(${name})
 
   set(cxx_sources ${ARG_SOURCES})

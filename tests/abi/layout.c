@@ -1,9 +1,11 @@
 /* Prints the ABI as a table: each constant's value, and each struct's fields with offset and size.
  *
- * layout_check.py compares it to layout.golden. A line of that file that changes or goes is an ABI
- * break: BENTO_ABI_MAJOR. Lines that are added for new constants, and for new fields at the tail of
- * a struct with `size`, are a BENTO_ABI_MINOR; that also changes such a struct's total. To
- * regenerate: `build/tests/abi/abi_layout > tests/abi/layout.golden`, and read the diff.
+ * It is compiled once for each minor, with BENTO_ABI_TARGET_MINOR, and layout_check.py compares what
+ * it prints to that minor's layout/1.N.golden. The files of minors that were released are frozen.
+ * New constants, and new fields at the tail of a struct with `size`, are a new minor: they go behind
+ * #if here and in the header, and into a file of their own, made by
+ * `build/tests/abi/abi_layout_N > tests/abi/layout/1.N.golden`. Anything else is a break:
+ * BENTO_ABI_MAJOR.
  *
  * Valid as C99 and as C++17, and without padding: it is also what the header's compile tests
  * compile. */
@@ -37,7 +39,7 @@ static void end(const char* type, size_t size) {
 
 static void constants(void) {
   CONSTANT(BENTO_ABI_MAJOR);
-  CONSTANT(BENTO_ABI_MINOR);
+  printf("BENTO_ABI_MINOR %ld\n", (long)BENTO_ABI_TARGET_MINOR);
   CONSTANT(BENTO_OK);
   CONSTANT(BENTO_CANCELLED);
   CONSTANT(BENTO_UNKNOWN);
@@ -51,6 +53,9 @@ static void constants(void) {
   CONSTANT(BENTO_INTERNAL);
   CONSTANT(BENTO_UNAVAILABLE);
   CONSTANT(BENTO_UNAUTHENTICATED);
+#if BENTO_ABI_TARGET_MINOR >= 1
+  CONSTANT(BENTO_PENDING);
+#endif
   CONSTANT(BENTO_BOOL);
   CONSTANT(BENTO_I8);
   CONSTANT(BENTO_I16);
@@ -73,6 +78,10 @@ static void constants(void) {
   CONSTANT(BENTO_DISCONNECT);
   CONSTANT(BENTO_RESPONSE_START);
   CONSTANT(BENTO_RESPONSE_BODY);
+#if BENTO_ABI_TARGET_MINOR >= 1
+  CONSTANT(BENTO_CAN_RECEIVE);
+  CONSTANT(BENTO_CAN_SEND);
+#endif
   CONSTANT(BENTO_API_QUICK);
   CONSTANT(BENTO_BATCHABLE);
   CONSTANT(BENTO_IDEMPOTENT);
@@ -161,7 +170,17 @@ static void exchange(void) {
   FIELD(bento_channel, reserved);
   FIELD(bento_channel, receive);
   FIELD(bento_channel, send);
+#if BENTO_ABI_TARGET_MINOR >= 1
+  FIELD(bento_channel, when);
+#endif
   END(bento_channel);
+#if BENTO_ABI_TARGET_MINOR >= 1
+  FIELD(bento_done, size);
+  FIELD(bento_done, reserved);
+  FIELD(bento_done, sink);
+  FIELD(bento_done, finish);
+  END(bento_done);
+#endif
   FIELD(bento_call, size);
   FIELD(bento_call, reserved);
   FIELD(bento_call, ctx);
@@ -220,6 +239,10 @@ static void exchange(void) {
   FIELD(bento_api, user);
   FIELD(bento_api, http_method);
   FIELD(bento_api, max_body);
+#if BENTO_ABI_TARGET_MINOR >= 1
+  FIELD(bento_api, invoke_async);
+  FIELD(bento_api, raw_async);
+#endif
   END(bento_api);
 }
 
@@ -267,6 +290,10 @@ static void service(void) {
   FIELD(bento_service, on_ready);
   FIELD(bento_service, on_shutdown);
   FIELD(bento_service, destroy);
+#if BENTO_ABI_TARGET_MINOR >= 1
+  FIELD(bento_service, files);
+  FIELD(bento_service, n_files);
+#endif
   END(bento_service);
   FIELD(bento_host, size);
   FIELD(bento_host, abi_major);
@@ -284,6 +311,15 @@ static void service(void) {
   FIELD(bento_host, release);
   FIELD(bento_host, defer);
   FIELD(bento_host, set_route);
+#if BENTO_ABI_TARGET_MINOR >= 1
+  FIELD(bento_host, instance);
+  FIELD(bento_host, when);
+  FIELD(bento_host, next);
+  FIELD(bento_host, after);
+  FIELD(bento_host, promise);
+  FIELD(bento_host, resolve);
+  FIELD(bento_host, offload);
+#endif
   END(bento_host);
   FIELD(bento_plugin_entry, size);
   FIELD(bento_plugin_entry, abi_major);
@@ -291,6 +327,9 @@ static void service(void) {
   FIELD(bento_plugin_entry, built_with);
   FIELD(bento_plugin_entry, open);
   FIELD(bento_plugin_entry, close);
+#if BENTO_ABI_TARGET_MINOR >= 1
+  FIELD(bento_plugin_entry, configure);
+#endif
   END(bento_plugin_entry);
 }
 

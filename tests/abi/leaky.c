@@ -5,4 +5,4 @@ void a_helper(void);
 void a_helper(void) {}
 
 const bento_plugin_entry bento_entry = {
-    sizeof(bento_plugin_entry), BENTO_ABI_MAJOR, BENTO_ABI_MINOR, "C99", NULL, a_helper};
+    sizeof(bento_plugin_entry), BENTO_ABI_MAJOR, BENTO_ABI_TARGET_MINOR, "C99", NULL, a_helper};

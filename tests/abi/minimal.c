@@ -35,7 +35,7 @@ static void close_service(void) {}
 
 const bento_plugin_entry bento_entry = {sizeof(bento_plugin_entry),
                                         BENTO_ABI_MAJOR,
-                                        BENTO_ABI_MINOR,
+                                        BENTO_ABI_TARGET_MINOR,
                                         "C99",
                                         open_service,
                                         close_service};

@@ -53,7 +53,7 @@ class Refusals(HostTest):
 
     def test_plugins_that_do_not_fit(self):
         self.bad("open_fails", "no license for this machine")
-        self.bad("other_major", "2.0", "1.0")
+        self.bad("other_major", "2.0", "speaks 1.")
         self.bad("size_zero", "size 0")
         self.bad("no_entry", "bento_entry")
         self.bad("missing_symbol", "nobody_has_this_function")

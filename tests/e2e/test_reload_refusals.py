@@ -39,7 +39,7 @@ class Refusals(ReloadUnderLoad):
     def test_plugins_that_do_not_load(self):
         self.begin()
         self.refuses("missing_symbol", "probe", "nobody_has_this_function")
-        self.refuses("other_major", "abi", "2.0", "1.0")
+        self.refuses("other_major", "abi", "2.0", "speaks 1.")
         self.refuses("size_zero", "abi", "size 0")
         self.refuses("open_fails", "probe", "no license for this machine")
         self.refuses("open_crashes", "probe", "SIGSEGV", "bento_entry.open")

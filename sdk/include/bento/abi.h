@@ -391,7 +391,8 @@ struct bento_host {
 };
 
 typedef struct bento_plugin_entry {
-  uint32_t size; uint16_t abi_major, abi_minor; /* read before any function here is called */
+  uint32_t size; uint16_t abi_major, abi_minor; /* BENTO_ABI_MAJOR, BENTO_ABI_TARGET_MINOR; read before any
+                                                   function here is called */
   const char *built_with;                       /* "bento-sdk 1.0, gcc 12.2": for messages */
   const bento_service *(*open)(const bento_host *, bento_error *); /* [loader] (quick) PLUGIN */
   void (*close)(void);                                             /* [loader] the last call  */

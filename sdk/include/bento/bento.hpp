@@ -41,6 +41,12 @@
 #define BENTO_BUILT_WITH "bento-sdk 0.1.0, gcc " __VERSION__
 #endif
 
+#if BENTO_ABI_TARGET_MINOR >= 1
+#define BENTO_ENTRY_SINCE_1_1(Describe) , &::bento::detail::Plugin<Describe>::configure
+#else
+#define BENTO_ENTRY_SINCE_1_1(Describe)
+#endif
+
 // Makes a plugin of a service's description: defines bento_entry, the one symbol that the host
 // looks up. Once in a library, at namespace scope; `svc` is a bento::Service& in the body that
 // follows.
@@ -54,15 +60,16 @@
 // plugin, each time it is loaded there: in the child process that tries the plugin out, in the
 // serving process, and in each runner's process; at a reload, in new ones of all of these. Files,
 // ports and models are opened, and threads started, in Service::on_startup (the serving process
-// alone) or in the constructor of a runner. Options have no values yet. What the body throws is the
-// reason for which the plugin is refused.
+// alone) or in the constructor of a runner. Options have no values yet: what depends on them is for
+// Service::configure. What the body throws is the reason for which the plugin is refused.
 #define BENTO_SERVICE(svc)                                         \
   static void bento_describe_service(::bento::Service& svc);       \
   extern "C" BENTO_EXPORT const bento_plugin_entry bento_entry = { \
       sizeof(bento_plugin_entry),                                  \
       BENTO_ABI_MAJOR,                                             \
-      BENTO_ABI_MINOR,                                             \
+      BENTO_ABI_TARGET_MINOR,                                      \
       BENTO_BUILT_WITH,                                            \
       &::bento::detail::Plugin<&bento_describe_service>::open,     \
-      &::bento::detail::Plugin<&bento_describe_service>::close};   \
+      &::bento::detail::Plugin<&bento_describe_service>::close     \
+          BENTO_ENTRY_SINCE_1_1(&bento_describe_service)};         \
   static void bento_describe_service(::bento::Service& svc)

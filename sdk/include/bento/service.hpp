@@ -19,11 +19,13 @@
 
 #include <bento/abi.h>
 
+#include <algorithm>
 #include <bento/api.hpp>
 #include <bento/app.hpp>
 #include <bento/async.hpp>
 #include <bento/background.hpp>
 #include <bento/context.hpp>
+#include <bento/detail/api_handlers.hpp>
 #include <bento/detail/api_record.hpp>
 #include <bento/detail/async_app.hpp>
 #include <bento/detail/async_call.hpp>
@@ -96,6 +98,43 @@ class Service {
     return *this;
   }
 
+#if BENTO_ABI_TARGET_MINOR >= 1
+  // For a service that is made from its options, such as the inputs and labels of a model's file:
+  // `describe` adds runners, APIs and the like when the options are known, and what the body after
+  // BENTO_SERVICE says is no more than name, options and what does not depend on them.
+  //
+  //   svc.name("linear").option("model", "linear.txt", "the file of the weights");
+  //   svc.configure([](bento::Service& svc, const bento::Options& options) {
+  //     const Head head = read_head(svc.watched(options.path("model")));
+  //     ...
+  //   });
+  //
+  // It is called once in each process that loads the plugin, as the body is, with the same options:
+  // it must describe the same each time, and not change name or options. The files that it reads
+  // are opened anew where they are used: a runner is created in its own process. What it throws is
+  // why the service does not start; in a reload, the old generation serves on. It has the time that
+  // a plugin has to load, 10 s.
+  template <typename F>
+  Service& configure(F describe) {
+    static_assert(std::is_invocable_v<F&, Service&, const Options&>,
+                  "configure takes a function of (bento::Service&, const bento::Options&)");
+    configure_ = std::move(describe);
+    return *this;
+  }
+  // `path`, an absolute one such as Options::path() gives, is of a file that the description is
+  // made from: the host watches it as it does the plugin's own, so that a new file is a reload.
+  std::string watched(std::string path) {
+    files_.push_back(path);
+    return path;
+  }
+#else
+  template <typename F>
+  Service& configure(F) {
+    static_assert(!sizeof(F), "Service::configure needs a host of ABI 1.1: ABI_MINOR 1");
+    return *this;
+  }
+#endif
+
   // A runner whose instances are of class Model: see <bento/runner.hpp>. Its name is unique in the
   // service. The handle is for adding methods, here.
   template <typename Model>
@@ -127,6 +166,16 @@ class Service {
   //   void(Context&, Stream&)      reads and answers piece by piece; also void(Stream&),
   //                                and with an EventStream&
   //
+  //
+  // and as coroutines, which hold no thread while they wait: see <bento/async.hpp>,
+  //
+  //   Async<Out>(In), Async<Out>(Context&, In), Async<Out>(Context&)
+  //   Async<>(Context&, AsyncStream&)  piece by piece; also with an AsyncEventStream&
+  //   Generator<T>(Context&, In)       what it yields is sent: see <bento/generator.hpp>
+  //
+  // where a handler with a stream, or a Generator, may ask for the body, too: as a struct with
+  // BENTO_FIELDS, a Json, a text or Bytes, by value. These are not described to the host.
+  //
   // Out may also be a TaskResponse of such a type: see <bento/background.hpp>.
   // It is called by many threads at once, on one of the host's --threads, and may wait. A view that
   // it takes is valid until it returns; what it returns is copied by the host at once. What it
@@ -135,15 +184,7 @@ class Service {
   // here where a descriptor in the options is of another kind than the function's types.
   template <typename F, typename = decltype(&std::decay_t<F>::operator())>
   Service& api(std::string_view name, const ApiOptions& options, F handler) {
-    using In = typename detail::Signature<F>::Last;
-    detail::ApiRecord& record = add_api(name, options);
-    if constexpr (detail::kIsCoroutine<typename detail::Signature<F>::Result>) {
-      handle_async(record, std::move(handler));
-    } else if constexpr (std::is_same_v<In, Stream> || std::is_same_v<In, EventStream>) {
-      handle_stream<In>(record, std::move(handler));
-    } else {
-      handle_values<In>(record, std::move(handler));
-    }
+    detail::handle(add_api(name, options), std::move(handler));
     return *this;
   }
   template <typename F, typename = decltype(&std::decay_t<F>::operator())>
@@ -262,6 +303,12 @@ class Service {
     abi_.n_mounts = mount_pointers_.size();
     abi_.runners = runner_pointers_.data();
     abi_.n_runners = runner_pointers_.size();
+#if BENTO_ABI_TARGET_MINOR >= 1
+    file_views_.clear();
+    for (const std::string& file : files_) file_views_.push_back(detail::str(file));
+    abi_.files = file_views_.data();
+    abi_.n_files = file_views_.size();
+#endif
     return &abi_;
   }
 
@@ -277,6 +324,18 @@ class Service {
     }
     for (detail::MountRecord& record : mounts_) record.state = &state;
   }
+#if BENTO_ABI_TARGET_MINOR >= 1
+  bool has_coroutines() const {
+    const auto is_async_api = [](const detail::ApiRecord& record) {
+      return record.abi.invoke_async != nullptr || record.abi.raw_async != nullptr;
+    };
+    const auto is_async_mount = [](const detail::MountRecord& record) {
+      return record.abi.call_async != nullptr;
+    };
+    return std::any_of(apis_.begin(), apis_.end(), is_async_api) ||
+           std::any_of(mounts_.begin(), mounts_.end(), is_async_mount);
+  }
+#endif
   Service& set(std::string& field, bento_str& abi, std::string text) {
     field = std::move(text);
     abi = detail::str(field);
@@ -290,94 +349,6 @@ class Service {
     detail::ApiRecord& record = apis_.emplace_back(name, options);
     api_pointers_.push_back(&record.abi);
     return record;
-  }
-  template <typename In, typename F>
-  static void handle_values(detail::ApiRecord& record, F handler) {
-    using Returned = typename detail::Signature<F>::Result;
-    using Out = typename detail::TaskResponseTraits<Returned>::Result;
-    constexpr bool kTakesBody = !std::is_same_v<In, Context>;
-    if constexpr (kTakesBody) {
-      record.in = detail::fitting(record.in, detail::IoTraits<In>::io(),
-                                  "api " + record.name + ": its input");
-    } else {
-      if (!record.in) record.in = FileIO();
-    }
-    record.out = detail::fitting(record.out, detail::IoTraits<Out>::io(),
-                                 "api " + record.name + ": its output");
-    record.handler = [handler = std::move(handler)](Context& ctx, const bento_value& in,
-                                                    bento_sink* sink) {
-      const auto call = [&]() -> decltype(auto) {
-        if constexpr (kTakesBody) {
-          return detail::call_handler(handler, ctx, detail::IoTraits<In>::get(in));
-        } else {
-          return detail::call_handler(handler, ctx);
-        }
-      };
-      if constexpr (detail::TaskResponseTraits<Returned>::kIs) {
-        Returned returned = call();
-        detail::put(sink, returned.result);
-        std::move(returned.tasks).defer(ctx);
-      } else {
-        detail::put(sink, call());
-      }
-    };
-    record.abi.invoke = &detail::ApiRecord::invoke;
-    record.describe_io();
-  }
-#if BENTO_ABI_TARGET_MINOR >= 1
-  template <typename F>
-  static void handle_async(detail::ApiRecord& record, F handler) {
-    using S = detail::Signature<F>;
-    using Returned = typename S::Result;
-    if ((record.abi.flags & BENTO_API_QUICK) != 0) {
-      throw Error(BENTO_FAILED_PRECONDITION,
-                  "api " + record.name + ": a coroutine runs on the event loop without .quick");
-    }
-    if constexpr (detail::GeneratorTraits<Returned>::kIs || std::is_same_v<Returned, Async<>>) {
-      record.async_stream_handler = detail::make_async_handler(std::move(handler));
-      record.abi.raw_async = &detail::ApiRecord::raw_async;
-    } else {
-      handle_async_values<typename S::Last, typename detail::AsyncTraits<Returned>::Result>(
-          record, std::move(handler));
-    }
-  }
-  template <typename In, typename Result, typename F>
-  static void handle_async_values(detail::ApiRecord& record, F handler) {
-    constexpr bool kTakesBody = !std::is_same_v<In, Context>;
-    if constexpr (kTakesBody) {
-      static_assert(!std::is_reference_v<typename detail::Signature<F>::LastAsked>,
-                    "a handler that is a coroutine takes its input by value: what a reference "
-                    "means is gone when it goes on");
-      record.in = detail::fitting(record.in, detail::IoTraits<In>::io(),
-                                  "api " + record.name + ": its input");
-    } else {
-      if (!record.in) record.in = FileIO();
-    }
-    using Out = typename detail::TaskResponseTraits<Result>::Result;
-    record.out = detail::fitting(record.out, detail::IoTraits<Out>::io(),
-                                 "api " + record.name + ": its output");
-    record.async_handler = [handler = std::move(handler)](const Context& context,
-                                                          const bento_value& in, bento_done* done) {
-      detail::drive<In, Result>(handler, context, in, done);
-    };
-    record.abi.invoke_async = &detail::ApiRecord::invoke_async;
-    record.describe_io();
-  }
-#endif
-  template <typename In, typename F>
-  static void handle_stream(detail::ApiRecord& record, F handler) {
-    static_assert(std::is_void_v<typename detail::Signature<F>::Result>,
-                  "a handler with a stream answers through it: it returns void");
-    record.stream_handler = [handler = std::move(handler)](Context& ctx, Stream& stream) {
-      if constexpr (std::is_same_v<In, EventStream>) {
-        EventStream events(stream);
-        detail::call_handler(handler, ctx, events);
-        events.open();  // no events are a stream, too
-      } else {
-        detail::call_handler(handler, ctx, stream);
-      }
-    };
-    record.abi.raw = &detail::ApiRecord::raw;
   }
   Service& mount_files(std::string prefix, std::string_view key, std::string_view folder,
                        const FilesOptions& options) {
@@ -420,6 +391,11 @@ class Service {
   std::deque<detail::ApiRecord> apis_;
   std::deque<detail::MiddlewareRecord> middlewares_;
   std::deque<detail::MountRecord> mounts_;
+#if BENTO_ABI_TARGET_MINOR >= 1
+  std::function<void(Service&, const Options&)> configure_;
+  std::deque<std::string> files_;
+  std::vector<bento_str> file_views_;
+#endif
   std::vector<const bento_runner*> runner_pointers_;
   std::vector<const bento_api*> api_pointers_;
   std::vector<const bento_middleware*> middleware_pointers_;

@@ -182,6 +182,7 @@ class Host {
     if (service_ == nullptr) throw Error(error.code, error.message);
     table_.set_options(
         internal::merge_options(detail::view(service_->options_schema), options_.options));
+    configure();
     routes_.emplace(*service_);
     if (service_->create != nullptr) {
       detail::check(service_->create(table_.abi(), &self_, &error), error);
@@ -191,6 +192,20 @@ class Host {
     environment_.runners.start(table_.abi(), *service_);
     run_hook(service_->on_ready);
     is_started_ = true;
+  }
+  // The description that is made after the options.
+  void configure() {
+#if BENTO_ABI_TARGET_MINOR >= 1
+    table_.set_instance(std::string(detail::view(service_->name)));
+    if (!BENTO_HAS(&entry_, configure) || entry_.configure == nullptr) return;
+    bento_error error = detail::make_error();
+    const bento_service* whole = entry_.configure(table_.abi(), &error);
+    if (whole == nullptr) throw Error(error.code, error.message);
+    if (detail::view(whole->name) != detail::view(service_->name)) {
+      throw Error(BENTO_FAILED_PRECONDITION, "configure has changed the service's name");
+    }
+    service_ = whole;
+#endif
   }
   void run_hook(Hook hook) {
     bento_error error = detail::make_error();

@@ -8,9 +8,10 @@ namespace bento::fakes {
 template <void (*Describe)(Service&)>
 inline constexpr bento_plugin_entry kEntry = {sizeof(bento_plugin_entry),
                                               BENTO_ABI_MAJOR,
-                                              BENTO_ABI_MINOR,
+                                              BENTO_ABI_TARGET_MINOR,
                                               BENTO_BUILT_WITH,
                                               &bento::detail::Plugin<Describe>::open,
-                                              &bento::detail::Plugin<Describe>::close};
+                                              &bento::detail::Plugin<Describe>::close,
+                                              &bento::detail::Plugin<Describe>::configure};
 
 }  // namespace bento::fakes

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "unit/plugin/first_minor.h"
 #include "wire/value.h"
 
 namespace bentohost::plugin {
@@ -104,6 +105,22 @@ TEST_F(DescribeTest, CopiesWhatThePluginSays) {
   EXPECT_EQ(method.in.dtype, static_cast<std::uint32_t>(BENTO_F64));
   EXPECT_FALSE(method.in.any_shape);
   EXPECT_EQ(method.in.shape, (std::vector<std::int64_t>{-1, 4}));
+}
+
+TEST_F(DescribeTest, ReadsNothingThatThePluginsMinorDoesNotHave) {
+  const InFirstMinor<bento_api> direct(direct_), invoked(invoked_), raw(raw_);
+  const bento_api* apis[] = {direct.get(), invoked.get(), raw.get()};
+  service_.apis = apis;
+  const InFirstMinor<bento_service> service(service_);
+  const auto spec = describe(service.get());
+  ASSERT_TRUE(spec.ok()) << spec.status().message();
+  EXPECT_EQ(spec->apis.size(), 3u);
+}
+
+TEST_F(DescribeTest, TakesTheStructsOfANewerMinor) {
+  direct_.size += 24;
+  service_.size += 8;
+  EXPECT_EQ(refusal(), "");
 }
 
 TEST_F(DescribeTest, KnowsTheThreeFormsOfApis) {

@@ -98,7 +98,8 @@ TEST_F(CheckEntryTest, TakesANewerMinorWhichHasAllThatThisOneHas) {
 
 TEST_F(CheckEntryTest, RefusesAnotherMajorWithBothVersions) {
   entry_.abi_major = 2;
-  EXPECT_THAT(refusal(), HasSubstr("plugin ABI 2.0 (bento-sdk 9.9), this bentohost speaks 1.0"));
+  entry_.abi_minor = 0;
+  EXPECT_THAT(refusal(), HasSubstr("plugin ABI 2.0 (bento-sdk 9.9), this bentohost speaks 1.1"));
   entry_.abi_major = 0;
   EXPECT_THAT(refusal(), HasSubstr("plugin ABI 0.0"));
 }

@@ -14,19 +14,38 @@ template <void (*Describe)(Service&)>
 struct Plugin {
   inline static std::unique_ptr<Service> service;
 
-  static const bento_service* open(const bento_host*, bento_error* error) {
-    const bento_code code = guard(error, [] {
+  static const bento_service* open([[maybe_unused]] const bento_host* host, bento_error* error) {
+    const bento_code code = guard(error, [&] {
       service = std::make_unique<Service>();
       Describe(*service);
+#if BENTO_ABI_TARGET_MINOR >= 1
+      if (service->configure_ && host->abi_minor < 1) {
+        throw Error(BENTO_FAILED_PRECONDITION,
+                    "this service is described after its options are known, which needs a "
+                    "bentohost of ABI 1.1; this one has 1.0");
+      }
+      if (service->has_coroutines() && host->abi_minor < 1) {
+        throw Error(BENTO_FAILED_PRECONDITION,
+                    "this service has handlers that are coroutines, which need a bentohost of ABI "
+                    "1.1; this one has 1.0");
+      }
+#endif
       bento_service& abi = service->abi_;
       abi.create = &create;
       abi.destroy = [](void* self) { delete static_cast<ServiceState*>(self); };
-      abi.on_startup = service->on_startup_ ? &hook<&Service::on_startup_> : nullptr;
-      abi.on_ready = service->on_ready_ ? &hook<&Service::on_ready_> : nullptr;
-      abi.on_shutdown = service->on_shutdown_ ? &hook<&Service::on_shutdown_> : nullptr;
+      set_hooks();
     });
     return code == BENTO_OK ? service->abi() : nullptr;
   }
+#if BENTO_ABI_TARGET_MINOR >= 1
+  static const bento_service* configure(const bento_host* host, bento_error* error) {
+    const bento_code code = guard(error, [&] {
+      if (service->configure_) service->configure_(*service, Options(host));
+      set_hooks();
+    });
+    return code == BENTO_OK ? service->abi() : nullptr;
+  }
+#endif
   static void close() { service.reset(); }
 
   static bento_code create(const bento_host* host, void** self, bento_error* error) {
@@ -35,6 +54,12 @@ struct Plugin {
       service->create(*state);
       *self = state.release();
     });
+  }
+  static void set_hooks() {
+    bento_service& abi = service->abi_;
+    abi.on_startup = service->on_startup_ ? &hook<&Service::on_startup_> : nullptr;
+    abi.on_ready = service->on_ready_ ? &hook<&Service::on_ready_> : nullptr;
+    abi.on_shutdown = service->on_shutdown_ ? &hook<&Service::on_shutdown_> : nullptr;
   }
   template <Service::Hook Service::*Member>
   static bento_code hook(void* self, bento_error* error) {

@@ -26,7 +26,7 @@ class HostTable {
     bento_host& host = table_.host;
     host.size = sizeof host;
     host.abi_major = BENTO_ABI_MAJOR;
-    host.abi_minor = BENTO_ABI_MINOR;
+    host.abi_minor = BENTO_ABI_TARGET_MINOR;
     host.version = detail::str("bento::testing");
     host.plugin_dir = detail::str(plugin_dir_);
     host.log = &log;
@@ -61,6 +61,12 @@ class HostTable {
     options_ = std::move(json);
     table_.host.options = detail::str(options_);
   }
+#if BENTO_ABI_TARGET_MINOR >= 1
+  void set_instance(std::string name) {
+    instance_ = std::move(name);
+    table_.host.instance = detail::str(instance_);
+  }
+#endif
   const bento_host* abi() const { return &table_.host; }
 
  private:
@@ -206,7 +212,7 @@ class HostTable {
     });
   }
 
-  std::string plugin_dir_, options_;
+  std::string plugin_dir_, options_, instance_;
   Table table_;
 };
 
