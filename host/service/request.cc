@@ -144,8 +144,10 @@ Status RequestContext::write(std::string_view bytes, bool more) {
 
 void RequestContext::abort(const Status& why) {
   // That it was cancelled is no failure of the handler.
-  const bool is_over = why.code() == BENTO_CANCELLED && (is_cancelled() || deps_.draining.load());
-  log(is_over ? LogLevel::kDebug : LogLevel::kError,
+  if (why.code() == BENTO_CANCELLED && (is_cancelled() || deps_.draining.load())) {
+    tracked_.note_cancelled();
+  }
+  log(tracked_.was_cancelled() ? LogLevel::kDebug : LogLevel::kError,
       "a streamed response could not be completed: " + why.message(),
       {{"path", request().path}, {"request_id", request_id()}});
   has_ended_ = true;

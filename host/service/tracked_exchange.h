@@ -41,7 +41,11 @@ class TrackedExchange final : public ExchangeDecorator, public http::DeadlineRes
   bool is_over() const;
   // A response has begun. Before the handler has answered, only late() can have begun it.
   bool has_answer() const { return has_begun_; }
-  // A thread has begun the request's work.
+  // [its handler's thread] The handler has ended its response before it was whole because the
+  // request was cancelled: that is no failure, and each layer may log it as none.
+  void note_cancelled() { was_cancelled_ = true; }
+  bool was_cancelled() const { return was_cancelled_; }
+  // The request's work has begun, on a thread or as an asynchronous call.
   void note_begun() { has_work_begun_ = true; }
 
   // While an AtWork lives, a handler is at work, and the request keeps its slot, answered or not.
@@ -103,6 +107,7 @@ class TrackedExchange final : public ExchangeDecorator, public http::DeadlineRes
   std::atomic<bool> has_begun_ = false;       // a response has begun: a handler's, or late()'s
   std::atomic<bool> has_work_begun_ = false;
   bool is_begun_ = false;       // by a handler
+  bool was_cancelled_ = false;  // see note_cancelled()
   bool is_in_vain_ = false;     // late() was first: this response goes nowhere
   std::atomic<int> holds_ = 1;  // on its slot: one until it is answered, one for each AtWork
   std::function<void(http::Response&)> show_late_;

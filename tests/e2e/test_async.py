@@ -36,7 +36,7 @@ class AsyncTest(HostTest):
     def wait_alive(self, number):
         eventually(lambda: self.alive() == number, what=f"{number} handlers")
 
-    def ask(self, head, body=b""):
+    def send(self, head, body=b""):
         """A connection on which the request has been sent."""
         connection = socket.create_connection(("127.0.0.1", self.host.port), timeout=30 * SLOW)
         self.addCleanup(connection.close)
@@ -46,7 +46,7 @@ class AsyncTest(HostTest):
     def post_and_wait(self, path, text, number=1):
         """Connections that wait for their answers."""
         before = self.alive()
-        asked = [self.ask(f"POST {path} HTTP/1.1\nHost: x\nContent-Type: text/plain\nContent-Length: {len(text)}",
+        asked = [self.send(f"POST {path} HTTP/1.1\nHost: x\nContent-Type: text/plain\nContent-Length: {len(text)}",
                           text.encode()) for _ in range(number)]
         self.wait_alive(before + number)
         return asked
@@ -110,7 +110,7 @@ class Answers:
         self.assertEqual(self.host.post("/large", text).body.decode(), text + text)
 
     def test_a_body_is_received_in_pieces(self):
-        connection = self.ask("POST /upload HTTP/1.1\nHost: x\nContent-Length: 10", b"01234")
+        connection = self.send("POST /upload HTTP/1.1\nHost: x\nContent-Length: 10", b"01234")
         self.wait_alive(1)
         connection.sendall(b"56789")
         answer = b""
@@ -133,23 +133,23 @@ class Answers:
         self.wait_alive(0)
 
     def test_a_body_passes_both_ways(self):
-        body = os.urandom(3 * MIB)
+        body = os.urandom(MIB // 4)  # http.client reads nothing before it has sent all
         self.assertEqual(self.host.post("/mirror", body).body, body)
 
     def test_a_client_that_leaves_ends_a_stream(self):
-        connection = self.ask("GET /events HTTP/1.1\nHost: x")
+        connection = self.send("GET /events HTTP/1.1\nHost: x")
         self.assertIn(b"200 OK", connection.recv(1000))
         self.leave(connection)
         self.wait_alive(0)
         self.assertNotIn("could not be completed", self.host.stderr())
 
     def test_the_stop_ends_streams(self):
-        connection = self.ask("GET /events HTTP/1.1\nHost: x")
+        connection = self.send("GET /events HTTP/1.1\nHost: x")
         self.assertIn(b"200 OK", connection.recv(1000))
         began = time.monotonic()
         self.assertEqual(self.host.stop(), 0)
         self.assertLess(time.monotonic() - began, AT_ONCE)
-        self.assertNotIn("[error]", self.host.stderr())
+        self.assertNotIn(" ERROR ", self.host.stderr())
 
 
 class OnALoop(Answers, AsyncTest):
@@ -185,7 +185,7 @@ class Threads(AsyncTest):
 
     def test_they_count_against_max_in_flight(self):
         self.serve("--max-in-flight", "2")
-        asked = [self.ask("POST /later HTTP/1.1\nHost: x\nContent-Type: text/plain\nContent-Length: 6", b"300000")
+        asked = [self.send("POST /later HTTP/1.1\nHost: x\nContent-Type: text/plain\nContent-Length: 6", b"300000")
                  for _ in range(2)]
         eventually(lambda: self.host.metrics()["bentohost_http_requests_in_flight"] == 3, what="two that wait")
         self.assertEqual(self.host.post("/echo", "x").status, 503)
@@ -211,9 +211,9 @@ class Connections(AsyncTest):
 
     def test_http_1_0(self):
         self.serve()
-        answer = self.read_all(self.ask("GET /download?1 HTTP/1.0\nHost: x"))
+        answer = self.read_all(self.send("GET /download?1 HTTP/1.0\nHost: x"))
         self.assertEqual(len(answer.partition(b"\r\n\r\n")[2]), MIB)
-        answer = self.read_all(self.ask("POST /both HTTP/1.0\nContent-Type: text/plain\nContent-Length: 1", b"x"))
+        answer = self.read_all(self.send("POST /both HTTP/1.0\nContent-Type: text/plain\nContent-Length: 1", b"x"))
         self.assertTrue(answer.endswith(b"\r\n\r\nxa+xb"), answer)
 
     def test_tls(self):
@@ -223,7 +223,7 @@ class Connections(AsyncTest):
                    tls=ssl.create_default_context(cafile=pem))
         self.assertEqual(self.host.post("/both", "x").body, b"xa+xb")
         self.assertEqual(len(self.host.get("/download?8").body), 8 * MIB)
-        body = os.urandom(MIB)
+        body = os.urandom(MIB // 4)
         self.assertEqual(self.host.post("/mirror", body).body, body)
 
     def test_head_ends_a_stream_at_once(self):
@@ -236,7 +236,7 @@ class BackPressure(AsyncTest):
     SIZE = 256
 
     def setUp(self):
-        self.serve()
+        self.serve("--max-body", "1g")
         self.host.get("/download?1")
 
     def test_a_slow_reader_costs_no_memory_and_gets_all(self):
@@ -267,7 +267,7 @@ class BackPressure(AsyncTest):
     def test_a_body_that_goes_both_ways_is_held_back_by_a_client_that_does_not_read(self):
         size = self.SIZE * MIB
         with Watch(self.host) as watch:
-            connection = self.ask(f"POST /mirror HTTP/1.1\nHost: x\nContent-Length: {size}")
+            connection = self.send(f"POST /mirror HTTP/1.1\nHost: x\nContent-Length: {size}")
             piece, sent = b"z" * MIB, 0
             connection.settimeout(1)
             try:
@@ -295,7 +295,7 @@ class BackPressure(AsyncTest):
         self.assertLess(watch.growth(), GROWTH)
 
     def test_who_does_not_ask_for_room_is_refused(self):
-        connection = self.ask("GET /floods HTTP/1.1\nHost: x")
+        connection = self.send("GET /floods HTTP/1.1\nHost: x")
         self.host.log_line("ask when(CAN_SEND)")
         self.wait_alive(0)
         self.assertLess(len(self.read_all(connection)), 64 * MIB)
@@ -313,7 +313,7 @@ class Cancellation(AsyncTest):
         took = time.monotonic() - began
         self.assertEqual(self.counts()["cancelled"], 20)
         self.assertLess(took, AT_ONCE)
-        self.assertNotIn("[error]", self.host.stderr())
+        self.assertNotIn(" ERROR ", self.host.stderr())
 
     def test_whatever_it_waits_for_it_is_resumed_soon(self):
         self.serve()
@@ -357,7 +357,7 @@ class Cancellation(AsyncTest):
 
     def test_a_stream_has_no_deadline_and_may_call_runners(self):
         self.serve("--timeout", "0.2")
-        connection = self.ask("GET /events HTTP/1.1\nHost: x")
+        connection = self.send("GET /events HTTP/1.1\nHost: x")
         received = b""
         while received.count(b"tick") < 20:  # 20 ms each
             received += connection.recv(4096)
@@ -379,7 +379,7 @@ class Cancellation(AsyncTest):
         connection, = self.post_and_wait("/later", "500")
         self.host.process.send_signal(signal.SIGTERM)
         self.assertTrue(self.read_all(connection).endswith(b"later"))
-        self.assertEqual(self.host.stop(), 0)
+        self.assertEqual(self.host.process.wait(timeout=60), 0)
 
     def test_10000_abandoned_requests_leave_nothing_behind(self):
         self.serve()
@@ -388,7 +388,7 @@ class Cancellation(AsyncTest):
 
         def abandon(many):
             for i in range(0, many, 50):
-                asked = [self.ask_quietly("/later", "300000") if i % 100 else self.ask_quietly("/nap", "10")
+                asked = [self.send_quietly("/later", "300000") if i % 100 else self.send_quietly("/nap", "10")
                          for _ in range(50)]
                 for connection in asked:
                     self.leave(connection)
@@ -405,7 +405,7 @@ class Cancellation(AsyncTest):
         depth = 'bentohost_queue_depth{method="nap",runner="worker",service="waits"}'
         eventually(lambda: self.host.metrics()[depth] == 0, what="an empty queue")
 
-    def ask_quietly(self, path, text):
+    def send_quietly(self, path, text):
         connection = socket.create_connection(("127.0.0.1", self.host.port), timeout=30 * SLOW)
         connection.sendall((f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n"
                             f"Content-Length: {len(text)}\r\n\r\n{text}").encode())

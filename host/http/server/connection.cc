@@ -59,7 +59,8 @@ void Connection::cancel() {
 void Connection::on_events(std::uint32_t epoll_events) {
   const auto self = shared_from_this();
   io_.on_events(epoll_events);
-  if (response_.is_due() && (epoll_events & (EPOLLHUP | EPOLLERR)) != 0) {
+  is_broken_ = is_broken_ || (epoll_events & (EPOLLHUP | EPOLLERR)) != 0;
+  if (response_.is_due() && is_broken_) {
     cancel();
   } else if (response_.is_due() && (epoll_events & EPOLLRDHUP) != 0 &&
              server_.limits.half_close == HalfClose::kDrop && !intake_.is_tunnel() &&
@@ -229,6 +230,8 @@ void Connection::handle() {
   io_.await_answer(intake_.request().method == "HEAD");
   server_.application.handle(*this);
   if (response_.returned()) on_response();
+  // The client left before its request was read: nothing more will be heard of that.
+  if (is_broken_ && response_.is_due()) cancel();
 }
 
 // The application words the server's own refusal; it is the last response on this connection.

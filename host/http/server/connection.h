@@ -131,6 +131,7 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   RequestIntake intake_;
   Timer timer_;
   Phase phase_ = Phase::kOpen;
+  bool is_broken_ = false;  // the client has reset it; requests may be left to read
   std::size_t requests_ = 0;
   TimePoint since_{};  // when the present wait began: idle, head, body, linger
   std::shared_ptr<std::atomic<bool>> cancelled_ = std::make_shared<std::atomic<bool>>(false);
