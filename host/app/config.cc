@@ -8,6 +8,7 @@
 #include "json/json.h"
 #include "mount/parse.h"
 #include "plugin/check_struct.h"
+#include "plugin/description.h"
 
 namespace bentohost::app {
 namespace {
@@ -32,8 +33,23 @@ Result<PluginArg> parse_plugin(std::string_view text) {
   PluginArg plugin;
   const std::size_t equals = text.find('=');
   if (equals != std::string_view::npos) {
-    plugin.prefix = text.substr(0, equals);
+    const std::size_t slash = std::min(text.find('/'), equals);
+    plugin.name = text.substr(0, slash);
+    plugin.prefix = text.substr(slash, equals - slash);
     text.remove_prefix(equals + 1);
+    if (!plugin.name.empty() && !plugin::is_identifier(plugin.name)) {
+      return invalid("\"" + plugin.name +
+                     "\" is no name for a service (letters, digits and _, not beginning with a "
+                     "digit); expected [NAME][/PREFIX]=LIBRARY");
+    }
+    if (plugin.name.empty() && plugin.prefix.empty()) text = {};
+    if (plugin.prefix.empty()) {
+      if (plugin::is_reserved(plugin.name)) {
+        return invalid("/" + plugin.name + " is a page of bentohost itself; give the service a " +
+                       "prefix (" + plugin.name + "/PREFIX=LIBRARY) or another name");
+      }
+      if (!plugin.name.empty()) plugin.prefix = "/" + plugin.name;
+    }
     if (plugin.prefix == "/") plugin.prefix.clear();
     if (!plugin.prefix.empty()) {
       Status status = http::check_prefix(plugin.prefix);
@@ -42,7 +58,8 @@ Result<PluginArg> parse_plugin(std::string_view text) {
     }
   }
   if (text.empty())
-    return invalid("expected [/PREFIX=]LIBRARY, such as libiris.so or /iris=libiris.so");
+    return invalid("expected [[NAME][/PREFIX]=]LIBRARY, such as libiris.so, /iris=libiris.so or " +
+                   std::string("a=libiris.so"));
   plugin.library = text;
   return plugin;
 }

@@ -21,10 +21,11 @@
 
 namespace bentohost::app {
 
-// --plugin [/PREFIX=]LIBRARY
+// --plugin [NAME][/PREFIX]=LIBRARY, or LIBRARY alone
 struct PluginArg {
-  std::string prefix;   // "" or "/iris"
+  std::string prefix;   // "" or "/iris"; with a name and without a prefix "/NAME"
   std::string library;  // a bare name or a path
+  std::string name;     // of the service; empty: its own
 };
 
 // --set SERVICE.OPTION=VALUE

@@ -126,8 +126,9 @@ class Lifecycle {
     if (Status status = services_.start(); !status.ok()) return status;
     if (Status status = open_runner_sockets(false); !status.ok()) return status;
     if (config_.watches) {
-      watcher_ =
-          std::make_unique<reload::Watcher>(services_.files(), [this](const std::string& name) {
+      watcher_ = std::make_unique<reload::Watcher>(
+          services_.files(), [this] { return services_.described_files(); },
+          [this](const std::string& name) {
             if (services_.has_changed(name)) reloader_.request(name, false);
           });
       if (Status status = watcher_->start(); !status.ok()) return status;

@@ -86,10 +86,13 @@ std::function<Status(CommandLine&, std::string_view)> act(CommandLine::Action ac
 
 std::vector<OptionEntry> service_options() {
   return {
-      {"plugin", "[/PREFIX=]LIBRARY",
+      {"plugin", "[[NAME][/PREFIX]=]LIBRARY",
        "serve this plugin; a bare name (iris, or libiris.so) is looked up in "
-       "$BENTOHOST_PLUGIN_PATH, the plugin folder and here. "
-       "Repeatable; a prefix goes in front of its routes",
+       "$BENTOHOST_PLUGIN_PATH, the plugin folder and here. A prefix goes in front of its routes. "
+       "NAME is the service's, in place of its own, wherever it is named: so that a plugin may "
+       "serve "
+       "several times, with other options; its prefix is /NAME if none is given (NAME/=: none). "
+       "Repeatable",
        true, apply_plugin},
       {"mount", "/PREFIX=KIND:APP",
        "start this program, and pass requests below the prefix on to it: asgi:MODULE:APP, "

@@ -35,7 +35,7 @@ reload::ServiceTableOptions service_table_options(
     std::function<std::vector<std::pair<std::string, std::string>>()> environment) {
   reload::ServiceTableOptions options;
   for (const PluginArg& plugin : config.plugins) {
-    options.slots.push_back({plugin.library, plugin.prefix, false, "", ""});
+    options.slots.push_back({plugin.library, plugin.prefix, false, "", "", {}, plugin.name});
   }
   if (!config.mounts.empty()) {
     options.slots.push_back({"libmounts.so", "", false, "", "mounts", config.mounts});

@@ -30,8 +30,8 @@ inline constexpr std::size_t kFirstSize<bento_channel> = offsetof(bento_channel,
 template <>
 inline constexpr std::size_t kFirstSize<bento_host> = offsetof(bento_host, instance);
 template <>
-inline constexpr std::size_t kFirstSize<bento_plugin_entry> =
-    offsetof(bento_plugin_entry, configure);
+inline constexpr std::size_t kFirstSize<bento_plugin_entry> = offsetof(bento_plugin_entry,
+                                                                       configure);
 template <>
 inline constexpr std::size_t kFirstSize<bento_service> = offsetof(bento_service, files);
 

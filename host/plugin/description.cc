@@ -8,6 +8,7 @@
 #include "http/route/route_template.h"
 #include "http/route/router.h"
 #include "plugin/check_struct.h"
+#include "plugin/description_hash.h"
 #include "wire/value.h"
 
 namespace bentohost::plugin {
@@ -25,14 +26,7 @@ constexpr std::uint32_t kIoFlags =
 constexpr std::uint32_t kMethodFlags = BENTO_BATCHABLE | BENTO_IDEMPOTENT;
 constexpr std::uint32_t kRunnerFlags = 0;
 
-// A Python-like identifier, which BentoML demands of service, API and runner names.
-bool is_identifier(std::string_view name) {
-  const auto word = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-  };
-  return !name.empty() && name.size() <= 128 && !(name[0] >= '0' && name[0] <= '9') &&
-         std::all_of(name.begin(), name.end(), word);
-}
+constexpr std::size_t kMaxFiles = 1024;  // that are watched
 
 Status check_name(std::string_view what, std::string_view name) {
   if (is_identifier(name)) return {};
@@ -359,7 +353,33 @@ Status describe_mounts(const bento_service& service, ServiceSpec& spec) {
   return {};
 }
 
+Status describe_files(const bento_service& service, ServiceSpec& spec) {
+  const bento_str* files = newer_field<&bento_service::files>(service);
+  const std::size_t count = newer_field<&bento_service::n_files>(service);
+  if (count > kMaxFiles) {
+    return refuse("it is made from " + std::to_string(count) + " files; " +
+                  std::to_string(kMaxFiles) + " at most can be watched");
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    std::string path = text(files[i]);
+    if (!path.starts_with('/') || path.find('\0') != std::string::npos) {
+      return refuse("the file \"" + path + "\", to be watched, is not an absolute path");
+    }
+    spec.files.push_back(std::move(path));
+  }
+  return {};
+}
+
 }  // namespace
+
+// A Python-like identifier, which BentoML demands of service, API and runner names.
+bool is_identifier(std::string_view name) {
+  const auto word = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  };
+  return !name.empty() && name.size() <= 128 && !(name[0] >= '0' && name[0] <= '9') &&
+         std::all_of(name.begin(), name.end(), word);
+}
 
 bool is_reserved(std::string_view word) {
   return std::find(kReserved.begin(), kReserved.end(), word) != kReserved.end();
@@ -409,6 +429,9 @@ Result<ServiceSpec> describe(const bento_service* service) {
     return of_service(std::move(status));
   if (Status status = describe_middleware(*service, spec); !status.ok())
     return of_service(std::move(status));
+  if (Status status = describe_files(*service, spec); !status.ok())
+    return of_service(std::move(status));
+  spec.hash = description_hash(*service);
   return spec;
 }
 

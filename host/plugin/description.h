@@ -66,7 +66,12 @@ struct MiddlewareSpec {
 };
 
 struct ServiceSpec {
-  std::string name, version, doc, options_schema;  // the schema's text; empty: takes no options
+  // What the operator calls the service: its own name unless told otherwise. describe() sets the
+  // own one.
+  std::string name;
+  std::string version, doc, options_schema;  // the schema's text; empty: takes no options
+  std::vector<std::string> files;            // that the description was made from; absolute paths
+  std::string hash;                          // description_hash()
   std::vector<ApiSpec> apis;
   std::vector<RunnerSpec> runners;
   std::vector<MiddlewareSpec> middleware;
@@ -75,6 +80,10 @@ struct ServiceSpec {
 
   const RunnerSpec* find_runner(std::string_view runner) const;
 };
+
+// Whether it can be the name of a service, an API or a runner: letters, digits and '_', not a digit
+// first, at most 128.
+bool is_identifier(std::string_view name);
 
 // FAILED_PRECONDITION, naming the thing at fault: "api classify: route /x is also that of api
 // other". Refuses features that this host does not offer (other mounts, other descriptors) rather

@@ -176,6 +176,16 @@ HostTable::HostTable(std::string version, std::string options_json, std::string 
   host.offload = &offload;
 }
 
+void HostTable::set_options(std::string json) {
+  options_ = std::move(json);
+  table_.host.options = to_bento(options_);
+}
+
+void HostTable::set_instance(std::string name) {
+  instance_ = std::move(name);
+  table_.host.instance = to_bento(instance_);
+}
+
 void HostTable::log(const bento_host* host, bento_ctx* ctx, std::int32_t level, bento_str message,
                     bento_pairs fields) {
   std::vector<LogField> all;

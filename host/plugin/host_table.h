@@ -23,6 +23,9 @@ class HostTable {
   HostTable& operator=(const HostTable&) = delete;
 
   const bento_host* get() const { return &table_.host; }
+  // While no other thread is in the plugin.
+  void set_options(std::string json);
+  void set_instance(std::string name);  // what the operator calls the service
 
  private:
   struct Table {
@@ -32,7 +35,7 @@ class HostTable {
   static void log(const bento_host* host, bento_ctx* ctx, std::int32_t level, bento_str message,
                   bento_pairs fields);
 
-  std::string version_, options_, plugin_dir_;
+  std::string version_, options_, plugin_dir_, instance_;
   LogSink log_;
   Table table_{};
 };

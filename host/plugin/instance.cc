@@ -1,30 +1,13 @@
 #include "plugin/instance.h"
 
-#include <exception>
 #include <utility>
 
 #include "base/log.h"
 #include "base/process/plugin_call_note.h"
+#include "plugin/configure.h"
+#include "plugin/guarded_call.h"
 
 namespace bentohost::plugin {
-namespace {
-
-// Nothing may be thrown across the ABI. A plugin that does so anyway while it starts or ends must
-// not take down the host and the generation that serves.
-template <typename F>
-Status call_guarded(const PluginCallNote& call, F&& f) {
-  constexpr const char* kThrown = "an exception was thrown across the ABI";
-  try {
-    return call_plugin(call, std::forward<F>(f));
-  } catch (const std::exception& e) {
-    return Status(BENTO_INTERNAL, std::string(kThrown) + ": " + e.what());
-  } catch (...) {
-    return Status(BENTO_INTERNAL, kThrown);
-  }
-}
-
-}  // namespace
-
 Result<std::unique_ptr<Instance>> Instance::load(PluginConfig config, HostTable::LogSink log) {
   auto library = Library::open(config.file);
   if (!library.ok()) return std::move(library).take_status();
@@ -43,8 +26,17 @@ Result<std::unique_ptr<Instance>> Instance::open(PluginConfig config,
   instance->entry_ = &entry;
 
   auto spec = describe(*service);
+  const std::string& name = instance->config_.instance;
+  if (spec.ok()) {
+    if (name.empty()) instance->table_.set_instance(spec->name);
+    spec = configure(entry, instance->table_.get(), *std::move(spec), instance->config_.file.path);
+  }
   if (!spec.ok()) return std::move(spec).take_status().prefixed(context);
+  if (Status status = check_description(*spec, instance->config_.description); !status.ok()) {
+    return std::move(status).prefixed(context);
+  }
   instance->spec_ = *std::move(spec);
+  if (!name.empty()) instance->spec_.name = name;
   return instance;
 }
 

@@ -1,7 +1,8 @@
 // Instance: a service that is loaded and alive in the host process: its library, its description,
 // its host table and its `self`. Lifecycle, each step once and in this order, from one thread:
 //
-//   load -> create -> start (on_startup) -> ready (on_ready) -> stop (on_shutdown, destroy, close)
+//   load (open, configure) -> create -> start (on_startup) -> ready (on_ready) -> stop
+//   (on_shutdown, destroy, close)
 //
 // stop() may follow any step, unmap() only stop(). The description is immutable: any thread.
 #pragma once
@@ -23,11 +24,13 @@ struct PluginConfig {
   PluginFile file;
   std::string options_json;  // checked, defaults filled in
   std::string host_version;
+  std::string instance = {};     // what the operator calls the service; empty: its own name
+  std::string description = {};  // the hash that the probe found; empty: not compared
 };
 
 class Instance {
  public:
-  // dlopen, bento_entry.open, describe. Errors name the path.
+  // dlopen, bento_entry.open and configure, describe. Errors name the path.
   static Result<std::unique_ptr<Instance>> load(PluginConfig config, HostTable::LogSink log);
   // The same for an entry that is in this process already: a library's, or a test's.
   static Result<std::unique_ptr<Instance>> open(PluginConfig config,
@@ -53,7 +56,9 @@ class Instance {
  private:
   Instance(PluginConfig config, HostTable::LogSink log)
       : config_(std::move(config)),
-        table_(config_.host_version, config_.options_json, config_.file.dir(), std::move(log)) {}
+        table_(config_.host_version, config_.options_json, config_.file.dir(), std::move(log)) {
+    table_.set_instance(config_.instance);
+  }
   PluginCallNote note(const char* step) const {
     return {spec_.name, config_.file.path, step, {}, {}, {}};
   }

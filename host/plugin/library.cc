@@ -52,7 +52,8 @@ Status check_entry(const bento_plugin_entry& entry) {
                       version_text(BENTO_ABI_MAJOR, BENTO_ABI_MINOR) +
                       "; rebuild the plugin with this version's SDK, or use a matching bentohost");
   }
-  if (entry.size < kFirstSize<bento_plugin_entry> || entry.open == nullptr || entry.close == nullptr) {
+  if (entry.size < kFirstSize<bento_plugin_entry> || entry.open == nullptr ||
+      entry.close == nullptr) {
     return Status(BENTO_FAILED_PRECONDITION, "its bento_entry lacks open or close");
   }
   return {};

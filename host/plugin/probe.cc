@@ -20,6 +20,7 @@
 #include "base/process/process_exit.h"
 #include "base/process/signal_handlers.h"
 #include "json/json.h"
+#include "plugin/configure.h"
 #include "plugin/description.h"
 #include "plugin/host_table.h"
 #include "plugin/library.h"
@@ -29,6 +30,7 @@ namespace {
 
 constexpr std::size_t kMaxReport = 16u << 20;
 constexpr std::size_t kMaxStderr = 4096;  // its end is shown
+constexpr std::string_view kAsks = "{\"opened\":";
 
 // ---- the child -------------------------------------------------------------------------------
 
@@ -41,6 +43,14 @@ class Reporter {
     line("error", status.message());
     return 1;
   }
+  // Asks the host for the options.
+  void opened(const ServiceSpec& spec) {
+    rapidjson::Document doc(rapidjson::kObjectType);
+    auto& memory = doc.GetAllocator();
+    doc.AddMember("opened", rapidjson::Value(spec.name, memory), memory);
+    doc.AddMember("options_schema", rapidjson::Value(spec.options_schema, memory), memory);
+    write(write_json(doc) + "\n");
+  }
   void report(const ServiceSpec& spec) {
     rapidjson::Document doc(rapidjson::kObjectType);
     auto& memory = doc.GetAllocator();
@@ -49,13 +59,17 @@ class Reporter {
     };
     put("service", spec.name);
     put("version", spec.version);
-    put("options_schema", spec.options_schema);
-    rapidjson::Value routes(rapidjson::kArrayType), runners(rapidjson::kArrayType);
+    put("description", spec.hash);
+    rapidjson::Value routes(rapidjson::kArrayType), runners(rapidjson::kArrayType),
+        files(rapidjson::kArrayType);
     for (const ApiSpec& api : spec.apis)
       routes.PushBack(rapidjson::Value(api.route, memory), memory);
     for (const RunnerSpec& r : spec.runners)
       runners.PushBack(rapidjson::Value(r.name, memory), memory);
+    for (const std::string& file : spec.files)
+      files.PushBack(rapidjson::Value(file, memory), memory);
     doc.AddMember("routes", routes, memory).AddMember("runners", runners, memory);
+    doc.AddMember("files", files, memory);
     write(write_json(doc) + "\n");
   }
 
@@ -75,6 +89,20 @@ class Reporter {
   int fd_;
 };
 
+// The next line from the host; nothing when it is gone.
+std::optional<std::string> read_line(int fd) {
+  std::string line;
+  char buffer[4096];
+  while (!line.ends_with('\n')) {
+    const ssize_t n = ::read(fd, buffer, sizeof buffer);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return std::nullopt;
+    line.append(buffer, static_cast<std::size_t>(n));
+  }
+  line.pop_back();
+  return line;
+}
+
 // ---- the host --------------------------------------------------------------------------------
 
 // How often to poll whether the probe is cancelled and, without a pidfd, whether the child has
@@ -87,10 +115,11 @@ constexpr Duration kKillGrace = std::chrono::seconds(2);
 // long before, and processes that it started may keep them open long after.
 class Watched {
  public:
-  enum class End { kEnded, kLate, kCancelled, kBabbling };
+  enum class End { kEnded, kLate, kCancelled, kBabbling, kRefused };
 
-  Watched(pid_t pid, int out, int err) : pid_(pid), pidfd_(open_pidfd(pid)), fds_{out, err} {
-    for (const int fd : fds_) ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
+  Watched(pid_t pid, int in, int out, int err)
+      : pid_(pid), pidfd_(open_pidfd(pid)), in_(in), fds_{out, err} {
+    for (const int fd : {in, out, err}) ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
   }
 
   // When it returns, nothing remains to be done about the child.
@@ -110,6 +139,7 @@ class Watched {
 
   int status() const { return status_.value_or(kNoStatus); }
   std::string output, errors;
+  Status refusal;  // with kRefused: what the options' check has said
 
  private:
   End watch(const ProbeOptions& options) {
@@ -119,6 +149,7 @@ class Watched {
       status_ = reap(pid_);
       if (!read()) return End::kBabbling;
       if (status_) return End::kEnded;
+      if (!answer(options)) return End::kRefused;
       const TimePoint now = std::chrono::steady_clock::now();
       if (options.cancelled != nullptr && *options.cancelled) return End::kCancelled;
       if (now >= deadline) return End::kLate;
@@ -130,9 +161,41 @@ class Watched {
     }
   }
 
+  // Sends the options once the child has asked for them; false if they are refused.
+  bool answer(const ProbeOptions& options) {
+    if (!has_answered_) {
+      const std::size_t at = output.find(kAsks);
+      const std::size_t end = at == std::string::npos ? at : output.find('\n', at);
+      if (end == std::string::npos) return true;
+      has_answered_ = true;
+      const auto line = parse_json(std::string_view(output).substr(at, end - at));
+      if (!line.ok()) return true;
+      auto given = options.options == nullptr
+                       ? Result<std::string>(std::string("{}"))
+                       : options.options((*line)["opened"].GetString(),
+                                         (*line)["options_schema"].GetString());
+      if (!given.ok()) {
+        refusal = std::move(given).take_status();
+        return false;
+      }
+      unsent_ = *given + "\n";
+    }
+    while (!unsent_.empty()) {
+      const ssize_t n = ::write(in_, unsent_.data(), unsent_.size());
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0 && errno != EAGAIN) unsent_.clear();  // the child's end will say why
+      if (n <= 0) break;
+      unsent_.erase(0, static_cast<std::size_t>(n));
+    }
+    return true;
+  }
+
   void wait(Duration longest) {
-    pollfd fds[3] = {{pidfd_.get(), POLLIN, 0}, {fds_[0], POLLIN, 0}, {fds_[1], POLLIN, 0}};
-    ::poll(fds, 3, static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(longest).count()));
+    pollfd fds[4] = {{pidfd_.get(), POLLIN, 0},
+                     {fds_[0], POLLIN, 0},
+                     {fds_[1], POLLIN, 0},
+                     {unsent_.empty() ? -1 : in_, POLLOUT, 0}};
+    ::poll(fds, 4, static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(longest).count()));
   }
 
   // Reads the output that is there now; false if it is too much.
@@ -158,7 +221,10 @@ class Watched {
 
   const pid_t pid_;
   const UniqueFd pidfd_;
+  const int in_;
   int fds_[2];
+  bool has_answered_ = false;
+  std::string unsent_;
   std::optional<int> status_;
 };
 
@@ -181,11 +247,13 @@ ProbeOutput parse_output(std::string_view output) {
     if (object.HasMember("error")) outcome.error = text("error");
     if (!object.HasMember("service")) continue;
     outcome.has_report = true;
-    outcome.report = {text("service"), text("version"), text("options_schema"), {}, {}};
+    outcome.report = {text("service"), text("version"), {}, {}, {}, text("description")};
     for (const auto& route : object["routes"].GetArray())
       outcome.report.routes.push_back(route.GetString());
     for (const auto& name : object["runners"].GetArray())
       outcome.report.runners.push_back(name.GetString());
+    for (const auto& file : object["files"].GetArray())
+      outcome.report.files.push_back(file.GetString());
   }
   return outcome;
 }
@@ -200,7 +268,8 @@ std::string with_last_output(std::string message, std::string errors) {
 
 }  // namespace
 
-int run_probe(const PluginFile& file, int parent_pid, const std::string& host_version) {
+int run_probe(const PluginFile& file, int parent_pid, const std::string& host_version,
+              const std::string& instance) {
   make_harmless({SIGPIPE});  // as in serving processes
   become_child(parent_pid);
   auto pipes = take_stdio();
@@ -220,12 +289,25 @@ int run_probe(const PluginFile& file, int parent_pid, const std::string& host_ve
   reporter.step("bento_entry.open");
   HostTable table(host_version, "{}", file.dir(),
                   [](LogLevel, std::string_view, std::span<const LogField>) {});
+  table.set_instance(instance);
   auto service = open_service((*library).entry(), table.get());
   if (!service.ok()) return reporter.failed(std::move(service).take_status().prefixed(context));
 
   reporter.step("its description");
   auto spec = describe(*service);
   if (!spec.ok()) return reporter.failed(std::move(spec).take_status().prefixed(context));
+
+  reporter.step("its options");
+  if (instance.empty()) table.set_instance(spec->name);
+  reporter.opened(*spec);
+  auto options = read_line((*pipes).in.get());
+  if (!options) return 1;  // the host is gone, or will not have the plugin
+  table.set_options(*std::move(options));
+  if (has_configure((*library).entry())) {
+    reporter.step(kProbeConfigure);
+    spec = configure((*library).entry(), table.get(), *std::move(spec), file.path);
+    if (!spec.ok()) return reporter.failed(std::move(spec).take_status().prefixed(context));
+  }
   reporter.report(*spec);
 
   reporter.step("bento_entry.close");
@@ -239,13 +321,14 @@ Result<ProbeReport> probe(const PluginFile& file, const ProbeOptions& options,
   Poco::Pipe in, out, err;
   pid_t pid = 0;
   try {
-    pid = launch(options.exe, {"probe", path, file.mapped(), std::to_string(::getpid())}, in, out,
-                 err);
+    pid = launch(options.exe,
+                 {"probe", path, file.mapped(), std::to_string(::getpid()), options.instance}, in,
+                 out, err);
     if (options.is_low_priority) lower_priority(pid, /*for_good=*/true);
   } catch (const Poco::Exception& e) {
     return Status(BENTO_INTERNAL, "cannot start the probe of " + path + ": " + e.displayText());
   }
-  Watched child(pid, out.readHandle(), err.readHandle());
+  Watched child(pid, in.writeHandle(), out.readHandle(), err.readHandle());
   const Watched::End end = child.run(options);
   std::string& errors = child.errors;
   const int status = child.status();
@@ -255,6 +338,7 @@ Result<ProbeReport> probe(const PluginFile& file, const ProbeOptions& options,
   if (end == Watched::End::kCancelled) {
     return Status(BENTO_UNAVAILABLE, path + ": the server is shutting down");
   }
+  if (end == Watched::End::kRefused) return std::move(child.refusal);
   if (end == Watched::End::kLate) {
     return Status(BENTO_FAILED_PRECONDITION,
                   with_last_output(path + ": did not come back from " + outcome.last_step +

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "plugin/private_copy.h"
 #include "service/live_service.h"
@@ -27,10 +28,13 @@ const char* name_of(State state);
 struct Generation {
   std::string service;
   std::uint64_t number = 1;
+  std::string own_name;  // what its plugin calls the service
   std::string version, build_id;
   std::chrono::system_clock::time_point loaded_at;
   plugin::PrivateCopyPtr copy;  // until it is retired
   plugin::FileStamp stamp;
+  std::vector<std::string> files;  // that its description was made from
+  std::string files_state;         // state_of_files(), before they were read
   std::atomic<State> state = State::kStarting;
   TimePoint replaced_at{};
   bool was_warned_of = false;

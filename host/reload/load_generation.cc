@@ -13,11 +13,14 @@ GenerationPtr next_generation(const ServiceSlot& slot, const Staged& staged) {
   auto generation = std::make_shared<Generation>();
   generation->service = slot.service;
   generation->number = slot.current != nullptr ? slot.current->number + 1 : 1;
+  generation->own_name = staged.own_name;
   generation->version = staged.version;
   generation->build_id = staged.facts.build_id;
   generation->loaded_at = std::chrono::system_clock::now();
   generation->copy = staged.copy;
   generation->stamp = staged.stamp;
+  generation->files = staged.files;
+  generation->files_state = staged.files_state;
   return generation;
 }
 

@@ -28,6 +28,7 @@ PluginReloadSteps::PluginReloadSteps(ServiceSlot& slot, const Options& options, 
       deps_(deps),
       stamp_(plugin::file_stamp(slot.path)),
       sources_(slot.live->programs().sources_now()),
+      files_(state_of_files(slot.current->files)),
       routing_(deps.dispatcher, deps.slots) {}
 
 ReloadSteps::Serving PluginReloadSteps::serving() const {
@@ -37,13 +38,14 @@ ReloadSteps::Serving PluginReloadSteps::serving() const {
 // ---- the file ----
 
 bool PluginReloadSteps::is_file_serving() const {
-  return stamp_.ok() && *stamp_ == slot_.current->stamp && are_programs_serving();
+  return stamp_.ok() && *stamp_ == slot_.current->stamp && are_other_files_serving();
 }
 
-// Whether the mounted programs run with their files as these are now.
-bool PluginReloadSteps::are_programs_serving() const {
+// Whether the mounted programs run with their files, and the description was made from its files,
+// as these are now.
+bool PluginReloadSteps::are_other_files_serving() const {
   const service::MountedPrograms& programs = slot_.live->programs();
-  return sources_ == programs.sources_at_start();
+  return sources_ == programs.sources_at_start() && files_ == slot_.current->files_state;
 }
 
 Status PluginReloadSteps::copy(Progress& progress) {
@@ -52,14 +54,16 @@ Status PluginReloadSteps::copy(Progress& progress) {
     const MutexLock lock(deps_.slots.mutex);
     slot_.tried = *stamp_;
     slot_.tried_sources = sources_;
+    slot_.tried_files = files_;
   }
   if (!staged.ok()) return std::move(staged).take_status();
   staged_ = *std::move(staged);
+  staged_->config.instance = slot_.options.instance;
   return {};
 }
 
 bool PluginReloadSteps::is_copy_serving() {
-  if (!are_programs_serving()) return false;
+  if (!are_other_files_serving()) return false;
   const auto same = plugin::same_bytes(staged_->copy->readable(), slot_.current->copy->readable());
   if (!same.ok() || !*same) return false;
   const MutexLock lock(deps_.slots.mutex);
@@ -71,10 +75,11 @@ Status PluginReloadSteps::probe(Progress& progress) {
   if (Status status = try_plugin(*staged_, options_.stage, true, progress); !status.ok()) {
     return status;
   }
-  if (staged_->service == slot_.service) return {};
+  const std::string& own_name = slot_.current->own_name;
+  if (staged_->own_name == own_name) return {};
   progress.enter(Step::kProbe);
-  return Status(BENTO_FAILED_PRECONDITION, slot_.path + ": is of a service called " +
-                                               staged_->service + ", not " + slot_.service);
+  return Status(BENTO_FAILED_PRECONDITION,
+                slot_.path + ": is of a service called " + staged_->own_name + ", not " + own_name);
 }
 
 Status PluginReloadSteps::check_symbols() {

@@ -56,7 +56,7 @@ class PluginReloadSteps final : public ReloadSteps {
   void swap() override;
 
  private:
-  bool are_programs_serving() const;
+  bool are_other_files_serving() const;
   void keep(const GenerationPtr& old);
 
   ServiceSlot& slot_;
@@ -64,6 +64,7 @@ class PluginReloadSteps final : public ReloadSteps {
   const Deps deps_;
   const Result<plugin::FileStamp> stamp_;  // of the file, before it is copied
   const std::string sources_;              // the state of the mounted programs' files
+  const std::string files_;                // the state of those that the description is made from
   std::optional<Staged> staged_;           // from copy() on
   // The candidate, from load() on:
   GenerationPtr generation_;

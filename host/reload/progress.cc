@@ -14,6 +14,8 @@ const char* name_of(Step step) {
       return "abi";
     case Step::kOptions:
       return "options";
+    case Step::kConfigure:
+      return "configure";
     case Step::kSymbols:
       return "symbols";
     case Step::kLibraries:

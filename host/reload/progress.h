@@ -15,9 +15,10 @@ enum class Step {
   kProbe,      // loading and describing it in a child process
   kAbi,        // within the probe: its ABI version
   kOptions,    // checked against its schema
+  kConfigure,  // describing it after its options, in the child process
   kSymbols,    // variables that it would share with plugins that are loaded already
   kLibraries,  // the libraries it brings: found and copied before the probe, compared after it
-  kLoad,       // dlopen, open, describe
+  kLoad,       // dlopen, open, configure, describe
   kCreate,
   kOnStartup,
   kRoutes,   // made together with all other services' routes

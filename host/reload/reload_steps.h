@@ -32,14 +32,16 @@ class ReloadSteps {
   };
   virtual Serving serving() const = 0;
 
-  // Whether the file is the one that serves, judged by its state (inode, size, times) alone.
+  // Whether the file is the one that serves, judged by its state (inode, size, times) alone, and so
+  // are those that its description was made from.
   virtual bool is_file_serving() const = 0;
   // Copies the file and its own libraries. `progress` enters kCopy, kElf and kLibraries.
   virtual Status copy(Progress& progress) = 0;
   // Whether the copy's bytes equal those of the file that serves. If so, records the file's state.
   virtual bool is_copy_serving() = 0;
   // Loads the copy in a child process, checks the options and the service's name. `progress` enters
-  // kProbe, kAbi and kOptions. It has its own time limit and checks for cancellation itself.
+  // kProbe, kAbi, kOptions and kConfigure. It has its own time limit and checks for cancellation
+  // itself.
   virtual Status probe(Progress& progress) = 0;
   virtual Status check_symbols() = 0;
   virtual Status check_libraries() = 0;

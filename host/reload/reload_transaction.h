@@ -7,9 +7,10 @@
 //   libraries   longest_wait  copies of the libraries that it brings    removing the copies
 //   probe, abi  probe_limit   loads the copy in a child process         killing the child
 //   options                   checks the options against its schema
+//   configure                 has it describe itself with them
 //   symbols                   compares its variables with the loaded ones
 //   libraries                 compares its libraries with the loaded ones
-//   load                      dlopen, open, describe                    close (*)
+//   load                      dlopen, open, configure                   close (*)
 //   create      start_limit   calls the plugin's create                 destroy (*)
 //   on_startup  start_limit   calls it, then starts the runners         on_shutdown, their end (*)
 //   routes                    makes the routes of all services          dropping them
@@ -25,7 +26,8 @@
 // everything that was begun, the old generation serves on, and the result names the step.
 // The transaction checks for cancellation in probe, create, on_startup, runners and on_ready; while
 // it copies, a stop waits for it, for longest_wait at most. If the file or its copy is the one that
-// serves already, the transaction ends before the probe with "unchanged", unless it is forced.
+// serves already, and so are the files that the description was made from, the transaction ends
+// before the probe with "unchanged", unless it is forced.
 //
 // It runs on one thread, which must not be a loop's. The plugin's create, on_startup and on_ready
 // are called on threads that they may keep forever. It owns its ReloadSteps, but not its Deps.

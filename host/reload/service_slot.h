@@ -31,12 +31,13 @@ struct ServiceSlotOptions {
   std::string around;                     // the service that it wraps; "": all of them
   std::string name;                       // the name that the middleware's service must have
   std::vector<mount::Mount> mounts = {};  // that the operator adds to the service
+  std::string instance = {};  // what the operator calls the service; empty: by its own name
 };
 
 struct ServiceSlot {
   ServiceSlotOptions options;
   std::string path;     // of the plugin's file; set at the start
-  std::string service;  // the service's name; set at the start
+  std::string service;  // what the operator calls the service; set at the start
   std::shared_ptr<service::LiveService> live;
   service::ServiceRoutesPtr routes;  // null where options.is_around
   // Guarded by the mutex of ServiceSlots:
@@ -44,6 +45,7 @@ struct ServiceSlot {
   std::deque<GenerationPtr> old;  // the newest last
   plugin::FileStamp tried;        // of the file that was tried last and does not serve
   std::string tried_sources;      // the same of the mounted programs' files
+  std::string tried_files;        // ... and of those that the description is made from
   std::uint64_t reloads = 0, failures = 0;
   std::string last_error;  // a JSON object; "" for none
 };

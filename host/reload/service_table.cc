@@ -76,6 +76,7 @@ Result<Staged> ServiceTable::stage(ServiceSlot& slot) {
   Progress progress(clock_);
   auto staged = copy_plugin(*folder_, slot.path, at_once, progress);
   if (!staged.ok()) return staged;
+  staged->config.instance = slot.options.instance;
   if (Status status = try_plugin(*staged, at_once, false, progress); !status.ok()) return status;
   slot.service = staged->service;
   if (!slot.options.name.empty() && slot.service != slot.options.name) {
@@ -308,15 +309,31 @@ std::vector<std::pair<std::string, std::string>> ServiceTable::files() const {
   return all;
 }
 
+std::vector<std::pair<std::string, std::string>> ServiceTable::described_files() const {
+  std::vector<std::pair<std::string, std::string>> all;
+  const MutexLock lock(slots_.mutex);
+  for (const ServiceSlot& slot : slots_.all) {
+    for (const std::string& file : slot.current->files) all.emplace_back(slot.service, file);
+  }
+  return all;
+}
+
 bool ServiceTable::has_changed(std::string_view service) const {
   const ServiceSlot* slot = find(service);
   if (slot == nullptr) return false;
   const auto stamp = plugin::file_stamp(slot->path);
   std::shared_ptr<service::LiveService> live;
+  GenerationPtr current;
   {
     const MutexLock lock(slots_.mutex);
     if (stamp.ok() && *stamp != slot->current->stamp && *stamp != slot->tried) return true;
-    live = slot->current->live.lock();
+    current = slot->current;
+    live = current->live.lock();
+  }
+  if (!current->files.empty()) {
+    const std::string files = state_of_files(current->files);
+    const MutexLock lock(slots_.mutex);
+    if (files != current->files_state && files != slot->tried_files) return true;
   }
   if (live == nullptr || live->programs().all().empty()) return false;
   const std::string sources = live->programs().sources_now();

@@ -86,8 +86,10 @@ class ServiceTable {
   std::vector<std::string> services() const;  // names
   // The files to watch for changes: service and path, as given.
   std::vector<std::pair<std::string, std::string>> files() const;
-  // Whether the file differs, judged by its state alone, from the one that serves and from the last
-  // one that failed.
+  // The same of the files that descriptions were made from, which a reload may change.
+  std::vector<std::pair<std::string, std::string>> described_files() const;
+  // Whether the file, or one that its description was made from, differs, judged by its state
+  // alone, from the one that serves and from the last one that failed.
   bool has_changed(std::string_view service) const;
   // {"plugins":[...]}: generations, states, requests, build ids, times, the last error.
   std::string json() const;

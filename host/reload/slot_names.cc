@@ -27,6 +27,11 @@ Status check_around(const ServiceSlots& slots) {
   return {};
 }
 
+// "/opt/libiris.so by its own name".
+std::string how_it_is_named(const ServiceSlot& slot) {
+  return slot.path + (slot.options.instance.empty() ? " by its own name" : " by its --plugin");
+}
+
 }  // namespace
 
 Status check_slot_names(const ServiceSlots& slots) {
@@ -41,7 +46,9 @@ Status check_slot_names(const ServiceSlots& slots) {
       return invalid("--use " + slot->service +
                      " is given twice: it goes around each service, or one");
     }
-    return invalid("two plugins are called " + slot->service + ": a service's name is its own");
+    return invalid("two services are called " + slot->service + ": " + how_it_is_named(*slot) +
+                   ", and " + how_it_is_named(*same) +
+                   "; give one another name: --plugin NAME=LIBRARY");
   }
   return {};
 }

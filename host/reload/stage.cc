@@ -10,6 +10,7 @@
 #include "json/json.h"
 #include "plugin/check_options.h"
 #include "plugin/elf_check.h"
+#include "plugin/file_copy.h"
 #include "plugin/probe.h"
 
 namespace bentohost::reload {
@@ -43,27 +44,51 @@ Status try_plugin(Staged& staged, const StageOptions& options, bool is_low_prior
                   Progress& progress) {
   progress.enter(Step::kProbe);
   std::string last_step;
-  auto report = plugin::probe(
-      staged.config.file, {options.exe, options.probe_limit, is_low_priority, options.cancelled},
-      &last_step);
+  plugin::ProbeOptions how{options.exe, options.probe_limit, is_low_priority, options.cancelled,
+                           staged.config.instance};
+  how.options = [&](const std::string& own_name, const std::string& schema) -> Result<std::string> {
+    staged.own_name = own_name;
+    staged.service = staged.config.instance.empty() ? own_name : staged.config.instance;
+    progress.enter(Step::kOptions);
+    auto checked = plugin::check_options(schema, options.settings(staged.service));
+    if (!checked.ok()) {
+      return Status(BENTO_INVALID_ARGUMENT,
+                    "options of service " + staged.service + ": " + checked.status().message());
+    }
+    staged.config.options_json = *checked;
+    progress.enter(Step::kConfigure);
+    return checked;
+  };
+  auto report = plugin::probe(staged.config.file, how, &last_step);
   if (!report.ok()) {
     if (last_step == plugin::kProbeAbi) progress.enter(Step::kAbi);
     return std::move(report).take_status();
   }
-  staged.service = (*report).service;
   staged.version = (*report).version;
+  staged.config.description = (*report).description;
+  staged.files = (*report).files;
+  staged.files_state = state_of_files(staged.files);
   for (const std::string& runner : (*report).runners) {
     staged.runners.push_back(staged.service + "." + runner);
   }
-
-  progress.enter(Step::kOptions);
-  auto checked = plugin::check_options((*report).options_schema, options.settings(staged.service));
-  if (!checked.ok()) {
-    return Status(BENTO_INVALID_ARGUMENT,
-                  "options of service " + staged.service + ": " + checked.status().message());
-  }
-  staged.config.options_json = *std::move(checked);
   return {};
+}
+
+std::string state_of_files(const std::vector<std::string>& files) {
+  std::string state;
+  for (const std::string& file : files) {
+    const auto stamp = plugin::file_stamp(file);
+    state += file + "\n";
+    if (!stamp.ok()) {
+      state += "missing\n";
+      continue;
+    }
+    for (const auto number : {stamp->device, stamp->inode, stamp->size}) {
+      state += std::to_string(number) + " ";
+    }
+    state += std::to_string(stamp->modified_ns) + " " + std::to_string(stamp->changed_ns) + "\n";
+  }
+  return state;
 }
 
 std::vector<std::string> plugin_folders(const std::string& exe, const std::string& subfolder) {

@@ -18,7 +18,7 @@ namespace bentohost::reload {
 // Options that all plugins share.
 struct StageOptions {
   std::string exe, host_version;
-  // The options that were given for a service, as a JSON object.
+  // The options that were given for a service, by the operator's name for it, as a JSON object.
   std::function<std::string(const std::string& service)> settings;
   Duration quiet{};                                  // a file must be unchanged for this long
   Duration longest_wait = std::chrono::seconds(10);  // ... and how long to wait for that
@@ -32,15 +32,22 @@ struct Staged {
   plugin::FileStamp stamp;
   plugin::ElfFacts facts;
   plugin::Brought brought;
-  std::string service, version;
+  std::string service;   // what the operator calls it
+  std::string own_name;  // what the plugin calls it
+  std::string version;
+  std::vector<std::string> files;    // that its description was made from
+  std::string files_state;           // their state before this process or a worker reads them
   std::vector<std::string> runners;  // SERVICE.RUNNER
 };
+
+// The state of these files as text: equal if none was replaced, rewritten, removed or created.
+std::string state_of_files(const std::vector<std::string>& files);
 
 // First half: only makes and reads copies. Errors name the file; `progress` has the failed step.
 Result<Staged> copy_plugin(plugin::CopyFolder& folder, const std::string& path,
                            const StageOptions& options, Progress& progress);
 // Second half: this thread starts the child process, at low priority if other services are
-// serving.
+// serving. `staged.config.instance` is the operator's name for the service, or empty.
 Status try_plugin(Staged& staged, const StageOptions& options, bool is_low_priority,
                   Progress& progress);
 

@@ -49,6 +49,7 @@ void Watcher::stop() {
 Status Watcher::watch_folders() {
   std::set<std::string> wanted;
   for (const auto& [name, path] : files_) wanted.merge(folders_to_watch(path));
+  for (const auto& [name, path] : more_()) wanted.merge(folders_to_watch(path));
   std::erase_if(watches_, [&](const auto& watch) {
     if (wanted.contains(watch.first)) return false;
     ::inotify_rm_watch(inotify_.get(), watch.second);

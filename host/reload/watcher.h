@@ -25,9 +25,11 @@ class Watcher {
 
   // Each file has a name. `on_change(name)` is called on the watcher's thread, for each file that
   // may have changed; the callback must check whether it has.
+  // `more` is asked, on any thread, for files that may be others each time.
+  using Files = std::vector<std::pair<std::string, std::string>>;  // name, path
   using OnChange = std::function<void(const std::string& name)>;
-  Watcher(std::vector<std::pair<std::string, std::string>> files, OnChange on_change)
-      : files_(std::move(files)), on_change_(std::move(on_change)) {}
+  Watcher(Files files, std::function<Files()> more, OnChange on_change)
+      : files_(std::move(files)), more_(std::move(more)), on_change_(std::move(on_change)) {}
   ~Watcher() { stop(); }
   Watcher(const Watcher&) = delete;
   Watcher& operator=(const Watcher&) = delete;
@@ -41,7 +43,8 @@ class Watcher {
   Status watch_folders();
   bool take_events();
 
-  const std::vector<std::pair<std::string, std::string>> files_;  // name, path
+  const Files files_;
+  const std::function<Files()> more_;
   const OnChange on_change_;
   UniqueFd inotify_, over_;
   std::map<std::string, int> watches_;  // by folder

@@ -35,7 +35,7 @@ struct PoolOptions {
   std::size_t max_queue_bytes = 256u << 20;  // of their inputs, per method; beyond that 503
   Duration kill_grace =
       std::chrono::seconds(2);          // a worker this long past its batch's deadlines is hung
-  std::string hello;                    // the JSON that the host sends to each new worker
+  std::string hello;                    // for each new worker: encode_hello()
   bool starts_at_low_priority = false;  // the first process of each worker: others are serving
 };
 

@@ -16,11 +16,13 @@
 #include "base/process/signal_handlers.h"
 #include "base/process/signal_stack.h"
 #include "json/json.h"
+#include "plugin/configure.h"
 #include "plugin/context.h"
 #include "plugin/description.h"
 #include "plugin/host_table.h"
 #include "plugin/io_check.h"
 #include "plugin/library.h"
+#include "runner/hello.h"
 #include "runner/output_sink.h"
 #include "wire/frame.h"
 
@@ -119,17 +121,27 @@ class WorkerProcess {
     if (!(*hello).has_value() || (**hello).header.type != wire::FrameType::kHello) {
       return Status(BENTO_UNAVAILABLE, "the host went away");
     }
-    const std::string options((**hello).body.data(), (**hello).body.size());
+    auto told = decode_hello({(**hello).body.data(), (**hello).body.size()});
+    if (!told.ok()) return std::move(told).take_status();
     auto library = plugin::Library::open(config_.file);
     if (!library.ok()) return library.status();
-    table_ = std::make_unique<plugin::HostTable>(config_.host_version, options, config_.file.dir(),
-                                                 &log_to_host);
+    table_ = std::make_unique<plugin::HostTable>(config_.host_version, told->options,
+                                                 config_.file.dir(), &log_to_host);
+    table_->set_instance(told->instance);
 
-    auto service = plugin::open_service((*library).entry(), table_->get());
+    const bento_plugin_entry& entry = (*library).entry();
+    auto service = plugin::open_service(entry, table_->get());
     if (!service.ok()) return service.status();
     auto spec = plugin::describe(*service);
+    if (spec.ok()) {
+      spec = plugin::configure(entry, table_->get(), *std::move(spec), config_.file.path);
+    }
     if (!spec.ok()) return spec.status();
     spec_ = *std::move(spec);
+    spec_.name = told->instance;
+    if (Status status = plugin::check_description(spec_, told->description); !status.ok()) {
+      return status;
+    }
     runner_ = spec_.find_runner(config_.runner);
     if (runner_ == nullptr) {
       return Status(BENTO_INVALID_ARGUMENT,

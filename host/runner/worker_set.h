@@ -61,7 +61,7 @@ class WorkerSet final : private WorkerEvents {
     std::string service, runner;
     std::uint32_t workers = 1;
     Duration kill_grace = std::chrono::seconds(2);
-    std::string hello;                    // the JSON that the host sends to each new worker
+    std::string hello;                    // for each new worker: encode_hello()
     bool starts_at_low_priority = false;  // the first process of each worker
   };
   struct Deps {

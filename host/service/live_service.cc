@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "mount/parse.h"
+#include "runner/hello.h"
 
 namespace bentohost::service {
 namespace {
@@ -29,12 +30,17 @@ std::vector<mount::Mount> all_mounts(const plugin::Instance& instance, const std
 Result<std::unique_ptr<LiveService>> LiveService::load(plugin::PluginConfig config,
                                                        std::string prefix,
                                                        std::vector<mount::Mount> mounts) {
+  // Not known to the first lines of a service that goes by its own name.
+  const auto name = std::make_shared<std::string>(config.instance);
   auto instance = plugin::Instance::load(
       std::move(config),
-      [](LogLevel level, std::string_view message, std::span<const LogField> fields) {
-        log_fields(level, message, fields.data(), fields.size());
+      [name](LogLevel level, std::string_view message, std::span<const LogField> fields) {
+        std::vector<LogField> all(fields.begin(), fields.end());
+        if (!name->empty()) all.emplace_back("service", *name);
+        log_fields(level, message, all.data(), all.size());
       });
   if (!instance.ok()) return std::move(instance).take_status();
+  *name = (*instance)->spec().name;
   return std::make_unique<LiveService>(*std::move(instance), std::move(prefix), std::move(mounts));
 }
 
@@ -67,7 +73,7 @@ void LiveService::start_runners(const RunnerOptions& options, const RunnerDeps& 
     pool.max_queue = options.max_queue;
     pool.max_queue_bytes = options.max_queue_bytes;
     pool.starts_at_low_priority = options.starts_at_low_priority;
-    pool.hello = instance_->config().options_json;
+    pool.hello = runner::encode_hello({instance_->config().options_json, spec().name, spec().hash});
     pools_.push_back(
         std::make_shared<runner::Pool>(runner, std::move(pool),
                                        runner::Pool::Deps{*loops_[pools_.size() % loops_.size()],

@@ -1,9 +1,9 @@
 /* Prints the ABI as a table: each constant's value, and each struct's fields with offset and size.
  *
- * It is compiled once for each minor, with BENTO_ABI_TARGET_MINOR, and layout_check.py compares what
- * it prints to that minor's layout/1.N.golden. The files of minors that were released are frozen.
- * New constants, and new fields at the tail of a struct with `size`, are a new minor: they go behind
- * #if here and in the header, and into a file of their own, made by
+ * It is compiled once for each minor, with BENTO_ABI_TARGET_MINOR, and layout_check.py compares
+ * what it prints to that minor's layout/1.N.golden. The files of minors that were released are
+ * frozen. New constants, and new fields at the tail of a struct with `size`, are a new minor: they
+ * go behind #if here and in the header, and into a file of their own, made by
  * `build/tests/abi/abi_layout_N > tests/abi/layout/1.N.golden`. Anything else is a break:
  * BENTO_ABI_MAJOR.
  *

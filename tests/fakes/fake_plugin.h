@@ -76,10 +76,22 @@ class FakePlugin {
   }
   FakePlugin(const FakePlugin&) = delete;
 
-  Result<std::unique_ptr<plugin::Instance>> instance() {
+  // Has the plugin describe itself by `whole` once its options are known.
+  void configure(const bento_service& whole) {
+    configured = &whole;
+    entry.configure = [](const bento_host*, bento_error* error) {
+      const bento_service* described = the_one->configured;
+      return the_one->step("configure", error) == BENTO_OK ? described : nullptr;
+    };
+  }
+
+  // `name`: what the operator calls the service. `description`: the hash that is expected.
+  Result<std::unique_ptr<plugin::Instance>> instance(std::string name = {},
+                                                     std::string description = {}) {
     the_one = this;
-    return plugin::Instance::open({{"/plugins/libfake.so", ""}, "{}", "test"}, entry,
-                                  [](LogLevel, std::string_view, std::span<const LogField>) {});
+    return plugin::Instance::open(
+        {{"/plugins/libfake.so", ""}, "{}", "test", std::move(name), std::move(description)}, entry,
+        [](LogLevel, std::string_view, std::span<const LogField>) {});
   }
 
   std::string fails_in;  // the step that fails, with the code below
@@ -92,6 +104,7 @@ class FakePlugin {
   const bento_middleware* middleware[3] = {};
 
   const bento_host* host = nullptr;
+  const bento_service* configured = nullptr;
   bento_io text{};
   bento_api echo{}, raw{};
   const bento_api* apis[2] = {&echo, &raw};

@@ -45,9 +45,9 @@ int run_child(std::string_view role, const std::vector<std::string>& arguments) 
   if (role == "guardian" && arguments.size() == 1) {
     return bentohost::upstream::run_guardian(std::stoi(arguments[0]));
   }
-  if (role == "probe" && arguments.size() == 3) {
+  if (role == "probe" && arguments.size() == 4) {
     return bentohost::plugin::run_probe({arguments[0], arguments[1]}, std::stoi(arguments[2]),
-                                        BENTO_VERSION);
+                                        BENTO_VERSION, arguments[3]);
   }
   if (role == "runner" && arguments.size() == 5) {
     return bentohost::runner::run_worker({{arguments[0], arguments[3]},

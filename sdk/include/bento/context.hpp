@@ -72,6 +72,13 @@ class Options {
     if (!path.empty() && path[0] == '/') return path;
     return std::string(detail::view(host_->plugin_dir)) + "/" + path;
   }
+#if BENTO_ABI_TARGET_MINOR >= 1
+  // What the operator calls the service, in --plugin NAME=LIBRARY: its own name unless told
+  // otherwise, and from a host of ABI 1.0, which does not say, "".
+  std::string instance() const {
+    return BENTO_HAS(host_, instance) ? std::string(detail::view(host_->instance)) : std::string();
+  }
+#endif
 
  private:
   const rapidjson::Value& get(const char* name, bool (rapidjson::Value::*is)() const,

@@ -12,10 +12,39 @@ TEST(ParsePlugin, SplitsThePrefixFromTheLibrary) {
   EXPECT_EQ((*mounted).prefix, "/a/b");
   EXPECT_EQ((*mounted).library, "./libx.so");
   EXPECT_EQ((*parse_plugin("/=libx.so")).prefix, "");
+  EXPECT_EQ(mounted->name, "");
+}
+
+TEST(ParsePlugin, TakesANameForTheService) {
+  struct Case {
+    const char *text, *name, *prefix, *library;
+  };
+  for (const Case& one :
+       {Case{"a=libx.so", "a", "/a", "libx.so"}, Case{"a/=libx.so", "a", "", "libx.so"},
+        Case{"a/v1=libx.so", "a", "/v1", "libx.so"},
+        Case{"a/v1/b/=./x=y/libx.so", "a", "/v1/b", "./x=y/libx.so"},
+        Case{"metrics/m=x", "metrics", "/m", "x"}}) {
+    const auto plugin = parse_plugin(one.text);
+    ASSERT_TRUE(plugin.ok()) << one.text << ": " << plugin.status().message();
+    EXPECT_EQ(plugin->name, one.name) << one.text;
+    EXPECT_EQ(plugin->prefix, one.prefix) << one.text;
+    EXPECT_EQ(plugin->library, one.library) << one.text;
+  }
+}
+
+TEST(ParsePlugin, SaysWhatIsNoName) {
+  for (const auto& [text, why] :
+       {std::pair{"1a=x", "\"1a\" is no name for a service"}, std::pair{"a-b=x", "is no name"},
+        std::pair{"./dir=x/libx.so", "\".\" is no name"},
+        std::pair{"metrics=x", "/metrics is a page of bentohost itself"},
+        std::pair{"=x", "expected [[NAME][/PREFIX]=]LIBRARY"},
+        std::pair{"a/p=", "expected [[NAME][/PREFIX]=]LIBRARY"}, std::pair{"a//p=x", "prefix: "}}) {
+    EXPECT_THAT(parse_plugin(text).status().message(), testing::HasSubstr(why)) << text;
+  }
 }
 
 TEST(ParsePlugin, RefusesWhatCannotBeARoute) {
-  for (const char* text : {"", "/a=", "a=libx.so", "/a?b=libx.so", "//a=libx.so", "/{a}=libx.so"}) {
+  for (const char* text : {"", "/a=", "/a?b=libx.so", "//a=libx.so", "/{a}=libx.so"}) {
     EXPECT_FALSE(parse_plugin(text).ok()) << text;
   }
 }

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "unit/plugin/first_minor.h"
 #include "wire/value.h"
@@ -121,6 +122,59 @@ TEST_F(DescribeTest, TakesTheStructsOfANewerMinor) {
   direct_.size += 24;
   service_.size += 8;
   EXPECT_EQ(refusal(), "");
+}
+
+TEST_F(DescribeTest, KnowsTheFilesThatItIsMadeFrom) {
+  EXPECT_THAT(describe(&service_)->files, testing::IsEmpty());
+  bento_str files[] = {to_bento("/srv/model.txt"), to_bento("/srv/labels.txt")};
+  service_.files = files;
+  service_.n_files = 2;
+  EXPECT_THAT(describe(&service_)->files,
+              testing::ElementsAre("/srv/model.txt", "/srv/labels.txt"));
+  for (const char* path : {"", "model.txt", "./model.txt"}) {
+    files[1] = to_bento(path);
+    EXPECT_EQ(refusal(), "service iris: the file \"" + std::string(path) +
+                             "\", to be watched, is not an absolute path");
+  }
+  service_.n_files = 100'000;
+  EXPECT_THAT(refusal(), HasSubstr("made from 100000 files; 1024 at most"));
+}
+
+TEST_F(DescribeTest, HasAHashOfAllThatItSays) {
+  const std::string before = describe(&service_)->hash;
+  EXPECT_EQ(before.size(), 16u);
+  EXPECT_EQ(describe(&service_)->hash, before);
+  const bento_method other_method = method_;  // elsewhere, and the same
+  methods_[0] = &other_method;
+  EXPECT_EQ(describe(&service_)->hash, before);
+  methods_[0] = &method_;
+
+  const bento_str file = to_bento("/srv/model.txt");
+  const bento_io wider = make_io(BENTO_TENSOR);
+  const std::vector<std::function<void()>> changes = {
+      [&] { service_.version = to_bento("2"); },
+      [&] { service_.doc = to_bento("2"); },  // not the same as the version's
+      [&] { service_.options_schema = to_bento(R"({"type":"object"})"); },
+      [&] { method_.max_batch = 7; },
+      [&] { method_.flags |= BENTO_IDEMPOTENT; },
+      [&] { method_.axis_out = 0, method_.max_latency_ms = 9; },
+      [&] { tensor_.dtype = BENTO_F32; },
+      [&] { method_.out = &wider; },
+      [&] { json_.sample = to_bento("{}"); },
+      [&] { json_.schema = to_bento(R"({"type":"object"})"); },
+      [&] { raw_.route = to_bento("/v2/stream"); },
+      [&] { raw_.max_body = 10; },
+      [&] { service_.n_apis = 2; },
+      [&] { service_.files = &file, service_.n_files = 1; },
+  };
+  std::vector<std::string> hashes = {before};
+  for (const auto& change : changes) {
+    change();
+    const auto spec = describe(&service_);
+    ASSERT_TRUE(spec.ok()) << spec.status().message();
+    EXPECT_THAT(hashes, testing::Not(testing::Contains(spec->hash))) << hashes.size();
+    hashes.push_back(spec->hash);
+  }
 }
 
 TEST_F(DescribeTest, KnowsTheThreeFormsOfApis) {

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstddef>
 #include <stdexcept>
 
 #include "fakes/fake_plugin.h"
@@ -29,6 +30,83 @@ TEST(Instance, GoesThroughItsStepsInOrder) {
   }
   EXPECT_THAT(plugin.steps, ElementsAre("open", "create", "on_startup", "on_ready", "on_shutdown",
                                         "destroy", "close"));
+}
+
+TEST(Instance, IsDescribedAfterItsOptionsAreKnown) {
+  fakes::FakePlugin plugin;
+  const bento_service whole = plugin.service;
+  plugin.service.n_apis = 0;
+  plugin.configure(whole);
+  {
+    auto instance = plugin.instance();
+    ASSERT_TRUE(instance.ok()) << instance.status().message();
+    EXPECT_EQ((*instance)->spec().apis.size(), 2u);
+    EXPECT_EQ((*instance)->spec().abi, &whole);
+  }
+  EXPECT_THAT(plugin.steps, ElementsAre("open", "configure", "close"));
+}
+
+TEST(Instance, DoesNotAskAPluginOfAnOlderMinorToConfigure) {
+  fakes::FakePlugin plugin;
+  plugin.configure(plugin.service);
+  plugin.entry.size = offsetof(bento_plugin_entry, configure);
+  EXPECT_TRUE(plugin.instance().ok());
+  EXPECT_THAT(plugin.steps, ElementsAre("open", "close"));
+}
+
+TEST(Instance, TellsInThePluginsWordsWhyItCannotBeConfigured) {
+  fakes::FakePlugin plugin;
+  plugin.configure(plugin.service);
+  plugin.fails_in = "configure";
+  for (const bento_code code : {BENTO_INVALID_ARGUMENT, BENTO_OK}) {
+    plugin.code = code;
+    EXPECT_EQ(plugin.instance().status().message(),
+              "/plugins/libfake.so: configure failed: no configure")
+        << code;
+  }
+  plugin.entry.configure = [](const bento_host*, bento_error*) -> const bento_service* {
+    throw std::runtime_error("no way");
+  };
+  EXPECT_THAT(plugin.instance().status().message(),
+              HasSubstr("configure failed: an exception was thrown across the ABI: no way"));
+  EXPECT_EQ(plugin.steps.back(), "close");
+}
+
+TEST(Instance, KeepsItsNameAndOptionsWhenItIsConfigured) {
+  fakes::FakePlugin plugin;
+  bento_service other = plugin.service;
+  plugin.configure(other);
+  other.name = to_bento("other");
+  EXPECT_THAT(plugin.instance().status().message(),
+              HasSubstr("configure has changed the service's name from fake to other"));
+  other.name = plugin.service.name;
+  other.options_schema = to_bento(R"({"type":"object"})");
+  EXPECT_THAT(plugin.instance().status().message(),
+              HasSubstr("configure has changed the options of service fake"));
+  other.options_schema = {};
+  other.size = 8;
+  EXPECT_THAT(plugin.instance().status().message(),
+              HasSubstr("after configure: a bento_service of size 8"));
+}
+
+TEST(Instance, GoesByTheOperatorsName) {
+  fakes::FakePlugin plugin;
+  const auto own = plugin.instance();
+  EXPECT_EQ(to_view(plugin.host->instance), "fake");
+  const auto named = plugin.instance("first");
+  EXPECT_EQ(to_view(plugin.host->instance), "first");
+  EXPECT_EQ((*named)->spec().name, "first");
+  EXPECT_EQ((*named)->spec().hash, (*own)->spec().hash);
+}
+
+TEST(Instance, IsThatWhichWasTriedOut) {
+  fakes::FakePlugin plugin;
+  const std::string hash = (*plugin.instance())->spec().hash;
+  EXPECT_TRUE(plugin.instance({}, hash).ok());
+  plugin.service.version = to_bento("2");
+  const Status status = plugin.instance({}, hash).status();
+  EXPECT_EQ(status.code(), BENTO_UNAVAILABLE);
+  EXPECT_THAT(status.message(), HasSubstr("the description of service fake has changed"));
 }
 
 TEST(Instance, UndoesOnlyWhatWasDone) {

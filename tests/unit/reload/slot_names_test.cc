@@ -8,13 +8,18 @@ namespace {
 
 class SlotNamesTest : public testing::Test {
  protected:
-  void plugin(const std::string& service) { slots_.all.emplace_back().service = service; }
+  void plugin(const std::string& service) {
+    ServiceSlot& slot = slots_.all.emplace_back();
+    slot.service = service;
+    slot.path = "lib" + service + ".so";
+  }
   // --use SERVICE:NAME, or --use NAME
   void use(const std::string& name, const std::string& around = "") {
     ServiceSlot& slot = slots_.all.emplace_back();
     slot.options.is_around = true;
     slot.options.around = around;
     slot.options.name = slot.service = name;
+    slot.path = "lib" + name + ".so";
   }
   std::string fault() const {
     const Status status = check_slot_names(slots_);
@@ -37,13 +42,26 @@ TEST_F(SlotNamesTest, AreOfOneServiceEach) {
   plugin("iris");
   plugin("rose");
   plugin("iris");
-  EXPECT_EQ(fault(), "two plugins are called iris: a service's name is its own");
+  EXPECT_EQ(fault(),
+            "two services are called iris: libiris.so by its own name, and libiris.so by its own "
+            "name; give one another name: --plugin NAME=LIBRARY");
+}
+
+TEST_F(SlotNamesTest, SayWhoGaveThem) {
+  plugin("iris");
+  plugin("rose");
+  slots_.all.back().options.instance = slots_.all.back().service = "iris";
+  EXPECT_EQ(fault(),
+            "two services are called iris: libiris.so by its own name, and librose.so by its "
+            "--plugin; give one another name: --plugin NAME=LIBRARY");
 }
 
 TEST_F(SlotNamesTest, AreOfOneServiceEachAlsoWhereOneGoesAroundTheOther) {
   plugin("gzip");
   use("gzip");
-  EXPECT_EQ(fault(), "two plugins are called gzip: a service's name is its own");
+  EXPECT_EQ(fault(),
+            "two services are called gzip: libgzip.so by its own name, and libgzip.so by its own "
+            "name; give one another name: --plugin NAME=LIBRARY");
 }
 
 TEST_F(SlotNamesTest, SayThatAUseIsGivenTwice) {
