@@ -104,7 +104,6 @@ class Client : public AnswerChannel {
     return length;
   }
 
-  static constexpr bento_code kPending = 1000;     // BENTO_PENDING and
   static constexpr std::uint32_t kCanReceive = 1;  // BENTO_CAN_RECEIVE, which is not in ABI 1.0
 
   bool has_body() const {

@@ -25,6 +25,8 @@
 
 namespace bento::testing::internal {
 
+inline constexpr bento_code kPending = 1000;  // BENTO_PENDING, which ABI 1.0 does not have
+
 struct RequestState;
 
 // The state that all requests to a service share.

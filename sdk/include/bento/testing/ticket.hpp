@@ -72,7 +72,7 @@ class Ticket : public std::enable_shared_from_this<Ticket> {
     return pointers_;
   }
   std::span<const bento_value* const> next() {
-    if (state_.is_on_loop && !is_ready()) throw Error(BENTO_PENDING, "nothing is there yet");
+    if (state_.is_on_loop && !is_ready()) throw Error(kPending, "nothing is there yet");
     while (!is_ready()) state_.environment.wait(state_);
     check();
     return std::exchange(is_taken_, true) ? std::span<const bento_value* const>() : pointers_;
