@@ -24,7 +24,7 @@ class AsyncCall {
     state_.is_on_loop = true;
     deadline_ = loop().at(loop().now() + time_left(), [&state] {
       if (!state.is_streaming) {
-        state.cancel(BENTO_DEADLINE_EXCEEDED, "the request's deadline is past");
+        state.cancel(BENTO_DEADLINE_EXCEEDED, "the request's deadline has passed");
       }
     });
   }

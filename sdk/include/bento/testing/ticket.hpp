@@ -65,7 +65,9 @@ class Ticket : public std::enable_shared_from_this<Ticket> {
   // The first result again and again, or the next one.
   std::span<const bento_value* const> wait() {
     if (state_.is_on_loop) {
-      detail::misuse(BENTO_FAILED_PRECONDITION, "waiting would hold up an event loop");
+      detail::misuse(BENTO_FAILED_PRECONDITION,
+                     "wait() would hold up an event loop and all its connections: ask when(), and "
+                     "then next()");
     }
     while (!is_ready()) state_.environment.wait(state_);
     check();
