@@ -45,6 +45,13 @@ class Results:
         theirs = self._by_round(scenario, other, at, name)
         return Spread.of(ours[number] / theirs[number] for number in ours if theirs.get(number))
 
+    def difference(self, scenario: str, case: str, other: str, at: int,
+                   name: str) -> Spread | None:
+        """Differences within the same round."""
+        ours = self._by_round(scenario, case, at, name)
+        theirs = self._by_round(scenario, other, at, name)
+        return Spread.of(ours[number] - theirs[number] for number in ours if number in theirs)
+
     def skip(self, what: str, why: str) -> None:
         text = f"{what}: {why}"
         if text not in self.skipped:

@@ -97,10 +97,16 @@ Result<MountSpec> describe_mount(const bento_mount* mount, std::string_view opti
   if (is_reserved(std::string_view(spec.prefix).substr(1))) {
     return refuse(what + "its name is reserved; give it another");
   }
-  if (mount->app.call != nullptr) {
+  spec.app = mount->app;
+  if (BENTO_HAS(mount, call_async)) spec.call_async = mount->call_async;
+  if (BENTO_HAS(mount, takes_async)) spec.takes_async = mount->takes_async;
+  if (spec.is_app()) {
     if (mount->process.len != 0)
       return refuse(what + "must be either an app or a process, not both");
-    spec.app = mount->app;
+    const bool chooses = spec.app.call != nullptr && spec.call_async != nullptr;
+    if (chooses != (spec.takes_async != nullptr)) {
+      return refuse(what + "takes_async goes with app.call and call_async, and both need it");
+    }
     return spec;
   }
   if (Status status = describe_process(*mount, options_schema, spec); !status.ok()) {

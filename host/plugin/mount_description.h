@@ -4,6 +4,7 @@
 
 #include <bento/abi.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,7 +20,12 @@ struct MountSpec {
   std::string folder;         // relative to the plugin's; empty: see folder_option
   std::string folder_option;  // the option, of type string, that has the folder
   std::string cache_control;  // may be empty
-  bento_app app{};            // an app if it has a call; the three above are then unused
+  // An app if it has a call, or call_async; the three above are then unused. With both, takes_async
+  // chooses.
+  bento_app app{};
+  bento_code (*call_async)(void*, const bento_call*, bento_done*, bento_error*) = nullptr;
+  std::int32_t (*takes_async)(void*, const bento_scope*) = nullptr;
+  bool is_app() const { return app.call != nullptr || call_async != nullptr; }
   // A program if it is there; all but the prefix is then unused. Its paths are as the plugin says
   // them: mount::resolve_paths() makes them absolute, from plugin_dir.
   std::optional<mount::AppSpec> program;

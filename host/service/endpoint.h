@@ -3,8 +3,10 @@
 // handles the exchange). Handlers of the last two are called on a thread, or are asynchronous.
 #pragma once
 
+#include <functional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "codec/codec.h"
 #include "http/message.h"
@@ -27,7 +29,6 @@ class Endpoint {
 
  private:
   class AsyncInvoke;
-  class AsyncRaw;
   // Bodies and results up to this size are decoded and encoded on the event loop: at some 200 MB/s
   // that takes less than a millisecond. Larger ones would delay other connections.
   static constexpr std::size_t kMaxOnLoop = 128u << 10;
@@ -52,6 +53,12 @@ class Endpoint {
   mutable LoopStalls stalls_;
   bool is_checked_ = false;  // results have been checked against their description already
 };
+
+// [loop, or the request's thread] Calls an asynchronous function of a plugin, which answers through
+// a channel. `who`, `name` and `stalls` outlive the request; `name` names the function in the log.
+using AsyncFunction = std::function<bento_code(const bento_call*, bento_done*, bento_error*)>;
+void answer_async(const RequestPtr& request, RequestDeps& deps, const std::string& who,
+                  std::string_view name, LoopStalls& stalls, AsyncFunction function);
 
 // Bytes of all values.
 std::size_t size_of(std::span<const bento_value> values);

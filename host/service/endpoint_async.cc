@@ -1,4 +1,4 @@
-// The asynchronous forms of an API.
+// The asynchronous forms of an API, and of a mounted app.
 #include <memory>
 #include <utility>
 
@@ -69,11 +69,15 @@ void Endpoint::call_invoke_async(const RequestPtr& request, RequestDeps& deps) c
   std::make_shared<AsyncInvoke>(*this, request, deps)->begin();
 }
 
-class Endpoint::AsyncRaw final : public AsyncCall {
+namespace {
+
+class AsyncRaw final : public AsyncCall {
  public:
-  AsyncRaw(const Endpoint& endpoint, const RequestPtr& its_request, RequestDeps& its_deps)
-      : AsyncCall(its_request, its_deps, endpoint.who_, endpoint.stalls_),
-        endpoint_(endpoint),
+  AsyncRaw(const RequestPtr& its_request, RequestDeps& its_deps, const std::string& who,
+           std::string_view name, LoopStalls& stalls, AsyncFunction function)
+      : AsyncCall(its_request, its_deps, who, stalls),
+        name_(name),
+        function_(std::move(function)),
         at_work_(std::in_place, its_request->tracked()),
         channel_(std::in_place, *its_request) {}
 
@@ -82,12 +86,11 @@ class Endpoint::AsyncRaw final : public AsyncCall {
     if (!is_on_thread()) deps().streams.add(shared_from_this());
     channel_->set_async();
     call_ = {sizeof call_, 0, request().get(), request()->scope(), channel_->get()};
-    return endpoint_.api_.abi->raw_async(endpoint_.service_.instance().self(), endpoint_.api_.abi,
-                                         &call_, done, error);
+    return function_(&call_, done, error);
   }
   void answer(const Status& status) override {
     deps().streams.remove(this);
-    channel_->finish(status);
+    channel_->finish(status, name_);
     channel_.reset();
     at_work_.reset();
   }
@@ -110,14 +113,26 @@ class Endpoint::AsyncRaw final : public AsyncCall {
     if (whom) wake(whom);
   }
 
-  const Endpoint& endpoint_;
+  const std::string_view name_;
+  const AsyncFunction function_;
   std::optional<TrackedExchange::AtWork> at_work_;
   std::optional<Channel> channel_;
   bento_call call_{};
 };
 
+}  // namespace
+
+void answer_async(const RequestPtr& request, RequestDeps& deps, const std::string& who,
+                  std::string_view name, LoopStalls& stalls, AsyncFunction function) {
+  std::make_shared<AsyncRaw>(request, deps, who, name, stalls, std::move(function))->begin();
+}
+
 void Endpoint::call_raw_async(const RequestPtr& request, RequestDeps& deps) const {
-  std::make_shared<AsyncRaw>(*this, request, deps)->begin();
+  answer_async(request, deps, who_, "the handler", stalls_,
+               [this](const bento_call* call, bento_done* done, bento_error* error) {
+                 return api_.abi->raw_async(service_.instance().self(), api_.abi, call, done,
+                                            error);
+               });
 }
 
 }  // namespace bentohost::service

@@ -30,7 +30,11 @@ BENTO_SERVICE(svc) {
   svc.api("classify", predict,
           {.doc = "The class of each flower: 0 setosa, 1 versicolor, 2 virginica."});
 
-  // The same through a handler, at a route of its own.
+  // The same through a handler, at a route of its own: a coroutine, which holds no thread
+  // meanwhile.
   svc.api("any_name", {.route = "/v1/models/iris_classifier/predict", .input = predict.input()},
-          [=](bento::Context& ctx, bento::TensorView<double> x) { return predict.run(ctx, x); });
+          [=](bento::Context& ctx,
+              bento::TensorView<double> x) -> bento::Async<bento::Tensor<std::int64_t>> {
+            co_return co_await predict.async_run(ctx, x);
+          });
 }

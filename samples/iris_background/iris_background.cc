@@ -8,11 +8,13 @@
 
 #include "svm_model.h"
 
+using Classes = bento::Tensor<std::int64_t>;
+
 struct IrisClassifier {
   explicit IrisClassifier(const bento::RunnerContext& rc) : model(rc.options().path("model")) {}
 
-  bento::Tensor<std::int64_t> predict(bento::TensorView<double> x) {
-    auto classes = bento::Tensor<std::int64_t>::zeros({x.rows()});
+  Classes predict(bento::TensorView<double> x) {
+    auto classes = Classes::zeros({x.rows()});
     for (auto i : bento::rows(x)) classes(i) = model.classify(x.row(i));
     return classes;
   }
@@ -49,24 +51,28 @@ BENTO_SERVICE(svc) {
                   .idempotent = true,
                   .input = bento::NDArray<double>({-1, 4}).sample({{4.9, 3.0, 1.4, 0.2}})});
 
-  // One task: it runs when the response has been sent.
+  // One task: it runs when the response has been sent. The handlers are coroutines: they hold no
+  // thread while the runner computes. Tasks have threads, on which they may wait.
   svc.api("classify_with_task", {.input = predict.input()},
-          [=](bento::Context& ctx, bento::TensorView<double> x) {
-            auto classes = predict.run(ctx, x);
-            return bento::TaskResponse{classes, [json = to_json(classes)](bento::Context& task) {
-                                         send_result(task, json,
-                                                     task.options().text("callback_url"));
-                                       }};
+          [=](bento::Context& ctx,
+              bento::TensorView<double> x) -> bento::Async<bento::TaskResponse<Classes>> {
+            const Classes classes = co_await predict.async_run(ctx, x);
+            co_return bento::TaskResponse{classes, [json = to_json(classes)](bento::Context& task) {
+                                            send_result(task, json,
+                                                        task.options().text("callback_url"));
+                                          }};
           });
 
   // Several tasks, which run in this order.
-  svc.api("classify_with_multi_tasks", {.input = predict.input()},
-          [=](bento::Context& ctx, bento::TensorView<double> x) {
-            const std::string json = to_json(predict.run(ctx, x));
-            bento::BackgroundTasks tasks;
-            for (auto& url : ctx.options().strings("callback_urls")) {
-              tasks.add_task(send_result, json, url);
-            }
-            return bento::TaskResponse{bento::Json{R"({"message":"success"})"}, std::move(tasks)};
-          });
+  svc.api(
+      "classify_with_multi_tasks", {.input = predict.input()},
+      [=](bento::Context& ctx,
+          bento::TensorView<double> x) -> bento::Async<bento::TaskResponse<bento::Json>> {
+        const std::string json = to_json(co_await predict.async_run(ctx, x));
+        bento::BackgroundTasks tasks;
+        for (auto& url : ctx.options().strings("callback_urls")) {
+          tasks.add_task(send_result, json, url);
+        }
+        co_return bento::TaskResponse{bento::Json{R"({"message":"success"})"}, std::move(tasks)};
+      });
 }

@@ -6,7 +6,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <string>
-#include <thread>
 
 using namespace std::chrono_literals;
 
@@ -28,13 +27,13 @@ BENTO_SERVICE(svc) {
 
   // curl -N http://127.0.0.1:3000/count/10
   svc.api("count", {.route = "/count/{from}", .method = "GET", .doc = "Counts down, as events."},
-          [](bento::Context& ctx, bento::EventStream& out) {
+          [](bento::Context& ctx) -> bento::Generator<bento::Event> {
             int left = std::atoi(std::string(ctx.path_param("from")).c_str());
-            for (; left > 0 && !ctx.cancelled(); --left) {
-              out.send({.data = std::to_string(left), .event = "count"});
-              std::this_thread::sleep_for(100ms);
+            for (; left > 0; --left) {
+              co_yield {.data = std::to_string(left), .event = "count"};
+              co_await bento::sleep(ctx, 100ms);
             }
-            out.send({.event = "done"});
+            co_yield {.event = "done"};
           });
 
   // http://127.0.0.1:3000/

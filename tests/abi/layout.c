@@ -227,6 +227,10 @@ static void exchange(void) {
   FIELD(bento_mount, name);
   FIELD(bento_mount, app);
   FIELD(bento_mount, process);
+#if BENTO_ABI_TARGET_MINOR >= 1
+  FIELD(bento_mount, call_async);
+  FIELD(bento_mount, takes_async);
+#endif
   END(bento_mount);
   FIELD(bento_api, size);
   FIELD(bento_api, flags);

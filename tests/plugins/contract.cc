@@ -1,6 +1,7 @@
 // A service that breaks on demand what it has declared, and misuses the host: for the table of
 // cases in tests/agreement, which is run against bentohost and against bento::testing::Host.
 #include <bento/bento.hpp>
+#include <chrono>
 #include <cmath>
 #include <limits>
 #include <string>
@@ -132,6 +133,34 @@ BENTO_SERVICE(svc) {
     stream.end("x");
   });
 
+  // Coroutines.
+  svc.api("c_shape", {.input = pairs, .output = pairs},
+          [](Doubles x) -> bento::Async<DoubleTensor> { co_return shaped(x); });
+  svc.api("c_calls", [=](bento::Context& ctx, Doubles x) -> bento::Async<DoubleTensor> {
+    co_return co_await shape.async_run(ctx, x);
+  });
+  svc.api("c_waits", [=](bento::Context& ctx, Doubles x) -> bento::Async<DoubleTensor> {
+    co_return shape.run(ctx, x);
+  });
+  svc.api("c_says", [](bento::Context& ctx, std::string_view what) -> bento::Async<std::string> {
+    co_await bento::sleep(ctx, std::chrono::milliseconds(1));
+    if (what == "missing") throw bento::Error(BENTO_NOT_FOUND, "no such flower");
+    if (what == "teapot") throw bento::Error(BENTO_UNKNOWN, "short and stout", 418);
+    throw std::runtime_error("it fell over");
+  });
+  svc.api("c_stream_status", [](bento::AsyncStream& stream) -> bento::Async<> {
+    stream.start(99, "text/plain");
+    co_await stream.end("x");
+  });
+  svc.api("c_silent", [](bento::AsyncStream&) -> bento::Async<> { co_return; });
+  svc.api("c_lines", [](std::string what) -> bento::Generator<Score> {
+    const Score score = make_score(what);
+    co_yield score;
+    co_yield score;
+  });
+  svc.api("c_body",
+          [](Score score) -> bento::Generator<std::string> { co_yield std::to_string(score.n); });
+
   // Inputs.
   svc.api("image", {.input = bento::FileIO("image/*")},
           [](const bento::Bytes& bytes) { return bytes.mime; });
@@ -143,6 +172,9 @@ BENTO_SERVICE(svc) {
   bento::Router app;
   app.get("/score/{what}",
           [](const bento::PathParams& path) { return make_score(path.get<std::string>("what")); });
+  app.get("/c_score/{what}", [](const bento::PathParams& path) -> bento::Async<Score> {
+    co_return make_score(path.get<std::string>("what"));
+  });
   app.post("/json", [](const bento::Request& request) { return bento::Json{request.body}; });
   app.post("/misuses", [](bento::Context& ctx, const bento::Request&) {
     ctx.set_status(99);

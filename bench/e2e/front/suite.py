@@ -6,11 +6,11 @@ from .. import machine, markdown, plot, scenarios
 from ..results import Results
 from ..scenarios import Plan
 from ..servers import Spec
-from . import hello, idle, middleware, streams, tls
+from . import handlers, hello, idle, middleware, streams, tls
 from .servers import FASTIFY, Built
 
 # Each also has cases(built).
-SCENARIOS = (hello, middleware, idle, streams, tls)
+SCENARIOS = (hello, handlers, middleware, idle, streams, tls)
 PYTHON_PEERS = ("starlette", "uvicorn", "uvloop", "httptools")
 
 

@@ -100,7 +100,7 @@ Status ServiceRoutes::add_mounts(RouteLabels& labels) {
     route.root_path = root_of(route.path);
     route.label = labels.get(route.root_path + "/*");
     route.plan = {0, true};  // streamed, so that a response can be written piece by piece
-    route.is_files = mount.app.call == nullptr;
+    route.is_files = !mount.is_app();
     if (route.is_files) {
       route.owner = "the files of " + service_->spec().name;
       auto call = files(mount, route.root_path);
@@ -145,16 +145,32 @@ Result<std::function<void(const RequestPtr&)>> ServiceRoutes::files(const plugin
 
 std::function<void(const RequestPtr&)> ServiceRoutes::app(RouteLabels& labels,
                                                           const plugin::MountSpec& mount,
-                                                          const Route& route) const {
-  return [this, &labels, &mount, label = route.label,
+                                                          const Route& route) {
+  LoopStalls& stalls = stalls_.emplace_back(service_->spec().name, "app at " + mount.prefix);
+  return [this, &labels, &mount, &stalls, label = route.label,
           who = route.owner](const RequestPtr& request) {
     request->set_mount(labels, *label);
+    if (takes_async(mount, *request, who)) {
+      return answer_async(request, deps_, who, who, stalls,
+                          [&mount](const bento_call* call, bento_done* done, bento_error* error) {
+                            return mount.call_async(mount.app.self, call, done, error);
+                          });
+    }
     run_for(request, deps_, [request, &its_app = mount.app, &who] {
       answer_through_channel(*request, who, who, [&](const bento_call& call, bento_error* error) {
         return its_app.call(its_app.self, &call, error);
       });
     });
   };
+}
+
+bool ServiceRoutes::takes_async(const plugin::MountSpec& mount, RequestContext& request,
+                                const std::string& who) {
+  if (mount.call_async == nullptr || mount.takes_async == nullptr)
+    return mount.call_async != nullptr;
+  const PluginCallNote note = request.note(who);
+  const CallScope scope(note);
+  return mount.takes_async(mount.app.self, request.scope()) != 0;
 }
 
 }  // namespace bentohost::service

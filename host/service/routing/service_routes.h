@@ -71,7 +71,10 @@ class ServiceRoutes {
   Result<std::function<void(const RequestPtr&)>> files(const plugin::MountSpec& mount,
                                                        const std::string& root_path);
   std::function<void(const RequestPtr&)> app(RouteLabels& labels, const plugin::MountSpec& mount,
-                                             const Route& route) const;
+                                             const Route& route);
+  // Whether the app has an asynchronous function for this request.
+  static bool takes_async(const plugin::MountSpec& mount, RequestContext& request,
+                          const std::string& who);
 
   RequestDeps& deps_;
   std::shared_ptr<const LiveService> service_;
@@ -83,6 +86,7 @@ class ServiceRoutes {
   http::Router<const Route*> router_;
   std::deque<Endpoint> endpoints_;
   std::deque<FileMount> file_mounts_;
+  std::deque<LoopStalls> stalls_;  // of apps
 };
 using ServiceRoutesPtr = std::shared_ptr<const ServiceRoutes>;
 

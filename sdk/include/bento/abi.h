@@ -147,7 +147,7 @@ struct bento_channel {
    * what it is given; RESOURCE_EXHAUSTED when far more is under way than the client has room for.
    * 1: wake is called once, on the loop and never from within this call, when it is worth asking again: something
    * can be received, there is room to send, or the exchange has been cancelled. 0: it is worth it now, and wake
-   * is never called. One wake at a time for each `what`. */
+   * is never called. One wake at a time for each `what`; none after finish. */
   int32_t (*when)(bento_channel *, uint32_t what, void (*wake)(void *arg), void *arg); /* [loop] (quick) */
 #endif
 };
@@ -244,7 +244,7 @@ struct bento_middleware {
 typedef struct bento_mount {
   uint32_t size, reserved;
   bento_str prefix, name;
-  bento_app app;     /* app.call == NULL: the host answers, as `process` says */
+  bento_app app;     /* app.call == NULL, and no call_async: the host answers, as `process` says */
   bento_str process; /* JSON. Files that the host serves: {"kind": "files", "folder": "www", "cache_control":
                         "..."}, or with "folder_option": "NAME" for a folder that an option of the service
                         names. A program that the host starts, watches and passes requests on to: {"kind":
@@ -255,6 +255,12 @@ typedef struct bento_mount {
                         in seconds, "start_timeout", "stop_timeout", "connect_timeout", "send_timeout",
                         "read_timeout", "tunnel_timeout". A relative folder is meant from plugin_dir, a
                         program's default. A host refuses kinds and members that it does not know */
+#if BENTO_ABI_TARGET_MINOR >= 1
+  /* In place of app.call, or beside it; `self` is app.self. Beside it, takes_async says which of the two answers a
+   * request: 0 is app.call, on a thread. The scope is the one that the call will have. Without app.call it is NULL. */
+  bento_code (*call_async)(void *self, const bento_call *, bento_done *, bento_error *); /* [loop] (quick) */
+  int32_t (*takes_async)(void *self, const bento_scope *);                               /* [any] (quick) */
+#endif
 } bento_mount;
 
 /* `self` is what the service's create() left; the api itself is passed too, so that one function can serve

@@ -63,7 +63,8 @@ inline std::string_view path_below(const bento_scope& scope) {
   return path.empty() ? std::string_view("/") : path;
 }
 
-inline Request read_request(const bento_scope& scope, Stream& stream) {
+// Without its body.
+inline Request make_request(const bento_scope& scope) {
   Request request;
   request.method = view(scope.method);
   request.query = view(scope.query);
@@ -72,6 +73,11 @@ inline Request read_request(const bento_scope& scope, Stream& stream) {
   request.client = view(scope.client);
   request.request_id = view(scope.request_id);
   request.headers = Headers(scope.headers);
+  return request;
+}
+
+inline Request read_request(const bento_scope& scope, Stream& stream) {
+  Request request = make_request(scope);
   for (std::string_view piece : stream.body()) request.body += piece;
   return request;
 }

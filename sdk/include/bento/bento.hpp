@@ -12,17 +12,23 @@
 
 #include <bento/api.hpp>
 #include <bento/app.hpp>
+#include <bento/async.hpp>
+#include <bento/async_stream.hpp>
 #include <bento/background.hpp>
 #include <bento/call.hpp>
+#include <bento/concurrent.hpp>
 #include <bento/context.hpp>
 #include <bento/detail/entry.hpp>
 #include <bento/error.hpp>
 #include <bento/event_stream.hpp>
 #include <bento/fields.hpp>
+#include <bento/future.hpp>
+#include <bento/generator.hpp>
 #include <bento/headers.hpp>
 #include <bento/io.hpp>
 #include <bento/metrics.hpp>
 #include <bento/middleware.hpp>
+#include <bento/promise.hpp>
 #include <bento/query.hpp>
 #include <bento/router.hpp>
 #include <bento/runner.hpp>

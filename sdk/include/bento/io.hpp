@@ -34,6 +34,8 @@ namespace bento {
 // JSON as text. As the input of an API it is well-formed (RFC 8259), in UTF-8, at most 128 levels
 // deep, and fits the schema if there is one. As a result it has to be well-formed and to fit.
 struct Json {
+  Json() = default;
+  Json(std::string json) : text(std::move(json)) {}
   std::string text;
 };
 
@@ -41,6 +43,8 @@ struct Json {
 // without parameters, "" if it has none. As a result: what the answer's Content-Type says; "" for
 // the type that the FileIO names, or else application/octet-stream.
 struct Bytes {
+  Bytes() = default;
+  Bytes(std::string bytes, std::string type = {}) : data(std::move(bytes)), mime(std::move(type)) {}
   std::string data, mime;
 };
 

@@ -17,6 +17,10 @@
 //   const bento::Request&       all of the request
 //   bento::Stream&, bento::EventStream&  to read and answer piece by piece; it then returns void
 //
+// A handler that is a coroutine (<bento/async.hpp>) asks by value for structs and the bento::Query,
+// and for AsyncStream& and AsyncEventStream&; it returns an Async of what is said here, or a
+// Generator.
+//
 // It returns a struct with BENTO_FIELDS or a std::vector of these (JSON), a text, bento::Html,
 // bento::Json, bento::Bytes, a bento::Response with a status and headers of its own, a
 // bento::TaskResponse of one of these, or nothing (204). What it throws is answered as an API's
@@ -32,6 +36,7 @@
 #include <algorithm>
 #include <bento/app.hpp>
 #include <bento/context.hpp>
+#include <bento/detail/async_exchange.hpp>
 #include <bento/detail/folder.hpp>
 #include <bento/detail/json_writer.hpp>
 #include <bento/detail/route_pattern.hpp>
@@ -119,9 +124,14 @@ class Router {
   // second handler of the same paths and method.
   template <typename F>
   Router& route(std::string_view method, std::string_view path, F handler) {
-    add({std::string(method), std::string(path), detail::RoutePattern(path),
-         detail::make_route_handler(std::move(handler))},
-        path);
+    Route route{std::string(method), std::string(path), detail::RoutePattern(path), {}, {}};
+    if constexpr (detail::is_coroutine_handler<F>()) {
+      route.async_handler = detail::make_async_handler(std::move(handler));
+      has_coroutines_ = true;
+    } else {
+      route.handler = detail::make_route_handler(std::move(handler));
+    }
+    add(std::move(route), path);
     return *this;
   }
   // GET for the files of a folder, at `prefix` and below, and index.html for a folder; no
@@ -160,11 +170,30 @@ class Router {
                 405);
   }
 
+#if BENTO_ABI_TARGET_MINOR >= 1
+  // For the host: whether any handler is a coroutine, whether that of a request is; and call() for
+  // such a request, on the event loop.
+  bool has_coroutines() const { return has_coroutines_; }
+  bool is_for_async(const bento_scope& scope) const {
+    std::optional<PathParams> params;
+    const Route* route = find(scope, params);
+    return route != nullptr && route->async_handler;
+  }
+  void call_async(Context ctx, const bento_call& call, bento_done* done) const {
+    std::optional<PathParams> params;
+    const Route* route = find(*call.scope, params);
+    if (route == nullptr) throw Error(BENTO_INTERNAL, "no route has this request");
+    tell(route->path, ctx);
+    detail::drive(route->async_handler, ctx, call.channel, *std::move(params), done);
+  }
+#endif
+
  private:
   struct Route {
     std::string method, path;
     detail::RoutePattern pattern;
     detail::RouteHandler handler;
+    detail::AsyncHandler async_handler;  // in place of it
   };
 
   void add(Route route, std::string_view path) {
@@ -190,6 +219,12 @@ class Router {
     for (const Route& route : routes_) {
       if (route.method != method) continue;
       if (std::optional<PathParams> params = route.pattern.match(path)) {
+        if (!route.handler) {
+          detail::misuse(BENTO_FAILED_PRECONDITION,
+                         "the route " + route.path +
+                             " has a coroutine, which cannot be called on "
+                             "a thread: mount its router with Service::mount()");
+        }
         tell(route.path, ctx);
         detail::RouterExchange exchange(ctx, stream, *std::move(params));
         route.handler(exchange);
@@ -198,6 +233,21 @@ class Router {
     }
     return false;
   }
+#if BENTO_ABI_TARGET_MINOR >= 1
+  // Null if no route has this method and path.
+  const Route* find(const bento_scope& scope, std::optional<PathParams>& params) const {
+    const std::string_view path = detail::path_below(scope), method = detail::view(scope.method);
+    const Route* route = find(method, path, params);
+    return route != nullptr || method != "HEAD" ? route : find("GET", path, params);
+  }
+  const Route* find(std::string_view method, std::string_view path,
+                    std::optional<PathParams>& params) const {
+    for (const Route& route : routes_) {
+      if (route.method == method && (params = route.pattern.match(path))) return &route;
+    }
+    return nullptr;
+  }
+#endif
   // False: there is no such path with a slash at its end in place of none, or the other way round.
   // Relative, so that it holds below any prefix and cannot lead to another host.
   bool redirect(std::string_view path, std::string_view query, Stream& stream) const {
@@ -237,6 +287,7 @@ class Router {
     return all;
   }
 
+  bool has_coroutines_ = false;
   std::vector<Route> routes_;  // in the order in which they are asked
 };
 

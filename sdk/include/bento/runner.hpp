@@ -24,6 +24,7 @@
 #include <bento/detail/io_traits.hpp>
 #include <bento/detail/signature.hpp>
 #include <bento/error.hpp>
+#include <bento/future.hpp>
 #include <bento/io.hpp>
 #include <bento/metrics.hpp>
 #include <cstdint>
@@ -127,45 +128,7 @@ struct Instance {
   Model model;
 };
 
-template <typename T>
-void put(bento_sink* sink, const T& result) {
-  const auto held = IoTraits<T>::put(result);  // a bento_value, or what owns one
-  const bento_value& value = held;
-  bento_error error = make_error();
-  check(sink->value(sink, &value, &error), error);
-}
-
 }  // namespace detail
-
-// A runner call on its way, of the handler that has made it. It is moved, not copied, and is
-// destroyed before the handler returns. Destroying it without get() cancels the call: what waits in
-// a queue is dropped; what a worker has begun runs to its end, for nobody.
-template <typename Out>
-class Future {
- public:
-  Future(const bento_host* host, bento_ticket* ticket) : ticket_(ticket, Release{host}) {}
-
-  // [waits] Until the result is there, the call has failed or the request's deadline is past. If
-  // the client leaves, a call that is still queued fails; a worker's call is waited for. Throws
-  // Error as Method::run() does. A result that is a view (std::string_view, TensorView) is valid
-  // while this Future lives; others are copies.
-  Out get() {
-    const bento_value* const* values = nullptr;
-    std::size_t n = 0;
-    bento_error error = detail::make_error();
-    const bento_host* host = ticket_.get_deleter().host;
-    detail::check(host->wait(ticket_.get(), &values, &n, &error), error);
-    if (n == 0) throw Error(BENTO_INTERNAL, "the runner returned nothing");
-    return detail::IoTraits<Out>::get(*values[0]);
-  }
-
- private:
-  struct Release {
-    const bento_host* host;
-    void operator()(bento_ticket* ticket) const { host->release(ticket); }
-  };
-  std::unique_ptr<bento_ticket, Release> ticket_;
-};
 
 // A runner's method, as the service's handlers call it. Cheap to copy, for lambdas to capture; any
 // thread. It refers to the Service, and is valid as long as that. Only in the serving process: a
@@ -189,9 +152,25 @@ class Method {
   Out run(Context& ctx, const In& input) const { return async_run(ctx, input).get(); }
 
   // Submits the call and returns at once. The input is copied before that. Several calls of one
-  // request overlap: submit them all, then get() each. Throws Error where the call is refused (500,
-  // 413, 503 as above).
+  // request overlap: submit them all, then get() or co_await each. Throws Error where the call is
+  // refused (500, 413, 503 as above).
   Future<Out> async_run(Context& ctx, const In& input) const {
+    return Future<Out>(ctx, submit(ctx, input), runner_->name, method_->name);
+  }
+#if BENTO_ABI_TARGET_MINOR >= 1
+  FutureOfTemporary<Out> async_run(Context& ctx,
+                                   In&& input) const requires detail::kMustHaveName<In> {
+    return FutureOfTemporary<Out>(ctx, submit(ctx, input), runner_->name, method_->name);
+  }
+#endif
+
+  // The descriptor of what it takes, for an API that passes its input on.
+  const Io& input() const { return method_->in; }
+  std::string_view runner_name() const { return runner_->name; }
+  std::string_view name() const { return method_->name; }
+
+ private:
+  bento_ticket* submit(Context& ctx, const In& input) const {
     const auto held = detail::IoTraits<In>::put(input);  // a bento_value, or what owns one
     const bento_value& value = held;
     const bento_value* values[] = {&value};
@@ -200,15 +179,9 @@ class Method {
     detail::check(ctx.host()->submit(ctx.abi(), detail::str(runner_->name),
                                      detail::str(method_->name), values, 1, &ticket, &error),
                   error);
-    return Future<Out>(ctx.host(), ticket);
+    return ticket;
   }
 
-  // The descriptor of what it takes, for an API that passes its input on.
-  const Io& input() const { return method_->in; }
-  std::string_view runner_name() const { return runner_->name; }
-  std::string_view name() const { return method_->name; }
-
- private:
   const detail::RunnerRecord* runner_;
   const detail::MethodRecord* method_;
 };

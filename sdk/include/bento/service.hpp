@@ -19,11 +19,17 @@
 
 #include <bento/abi.h>
 
+#include <algorithm>
 #include <bento/api.hpp>
 #include <bento/app.hpp>
+#include <bento/async.hpp>
 #include <bento/background.hpp>
 #include <bento/context.hpp>
+#include <bento/detail/api_handlers.hpp>
 #include <bento/detail/api_record.hpp>
+#include <bento/detail/async_app.hpp>
+#include <bento/detail/async_call.hpp>
+#include <bento/detail/async_exchange.hpp>
 #include <bento/detail/io_traits.hpp>
 #include <bento/detail/json_writer.hpp>
 #include <bento/detail/middleware_table.hpp>
@@ -33,6 +39,7 @@
 #include <bento/detail/signature.hpp>
 #include <bento/error.hpp>
 #include <bento/event_stream.hpp>
+#include <bento/generator.hpp>
 #include <bento/headers.hpp>
 #include <bento/io.hpp>
 #include <bento/middleware.hpp>
@@ -114,8 +121,8 @@ class Service {
     configure_ = std::move(describe);
     return *this;
   }
-  // `path`, an absolute one such as Options::path() gives, is of a file that the description is made
-  // from: the host watches it as it does the plugin's own, so that a new file is a reload.
+  // `path`, an absolute one such as Options::path() gives, is of a file that the description is
+  // made from: the host watches it as it does the plugin's own, so that a new file is a reload.
   std::string watched(std::string path) {
     files_.push_back(path);
     return path;
@@ -159,6 +166,16 @@ class Service {
   //   void(Context&, Stream&)      reads and answers piece by piece; also void(Stream&),
   //                                and with an EventStream&
   //
+  //
+  // and as coroutines, which hold no thread while they wait: see <bento/async.hpp>,
+  //
+  //   Async<Out>(In), Async<Out>(Context&, In), Async<Out>(Context&)
+  //   Async<>(Context&, AsyncStream&)  piece by piece; also with an AsyncEventStream&
+  //   Generator<T>(Context&, In)       what it yields is sent: see <bento/generator.hpp>
+  //
+  // where a handler with a stream, or a Generator, may ask for the body, too: as a struct with
+  // BENTO_FIELDS, a Json, a text or Bytes, by value. These are not described to the host.
+  //
   // Out may also be a TaskResponse of such a type: see <bento/background.hpp>.
   // It is called by many threads at once, on one of the host's --threads, and may wait. A view that
   // it takes is valid until it returns; what it returns is copied by the host at once. What it
@@ -167,13 +184,7 @@ class Service {
   // here where a descriptor in the options is of another kind than the function's types.
   template <typename F, typename = decltype(&std::decay_t<F>::operator())>
   Service& api(std::string_view name, const ApiOptions& options, F handler) {
-    using In = typename detail::Signature<F>::Last;
-    detail::ApiRecord& record = add_api(name, options);
-    if constexpr (std::is_same_v<In, Stream> || std::is_same_v<In, EventStream>) {
-      handle_stream<In>(record, std::move(handler));
-    } else {
-      handle_values<In>(record, std::move(handler));
-    }
+    detail::handle(add_api(name, options), std::move(handler));
     return *this;
   }
   template <typename F, typename = decltype(&std::decay_t<F>::operator())>
@@ -196,8 +207,15 @@ class Service {
   template <typename App>
   Service& mount(std::string prefix, App app) {
     detail::MountRecord& record = add_mount(std::move(prefix));
-    record.app = detail::make_app(std::move(app));
     record.abi.app = {&record, &detail::MountRecord::call};
+    if constexpr (detail::is_async_app<App>()) {
+      record.abi.app.call = nullptr;
+      detail::mount_coroutine(record, std::move(app));
+    } else if constexpr (requires { app.has_coroutines(); }) {
+      detail::mount_both(record, std::move(app));
+    } else {
+      record.app = detail::make_app(std::move(app));
+    }
     return *this;
   }
 
@@ -306,6 +324,18 @@ class Service {
     }
     for (detail::MountRecord& record : mounts_) record.state = &state;
   }
+#if BENTO_ABI_TARGET_MINOR >= 1
+  bool has_coroutines() const {
+    const auto is_async_api = [](const detail::ApiRecord& record) {
+      return record.abi.invoke_async != nullptr || record.abi.raw_async != nullptr;
+    };
+    const auto is_async_mount = [](const detail::MountRecord& record) {
+      return record.abi.call_async != nullptr;
+    };
+    return std::any_of(apis_.begin(), apis_.end(), is_async_api) ||
+           std::any_of(mounts_.begin(), mounts_.end(), is_async_mount);
+  }
+#endif
   Service& set(std::string& field, bento_str& abi, std::string text) {
     field = std::move(text);
     abi = detail::str(field);
@@ -319,54 +349,6 @@ class Service {
     detail::ApiRecord& record = apis_.emplace_back(name, options);
     api_pointers_.push_back(&record.abi);
     return record;
-  }
-  template <typename In, typename F>
-  static void handle_values(detail::ApiRecord& record, F handler) {
-    using Returned = typename detail::Signature<F>::Result;
-    using Out = typename detail::TaskResponseTraits<Returned>::Result;
-    constexpr bool kTakesBody = !std::is_same_v<In, Context>;
-    if constexpr (kTakesBody) {
-      record.in = detail::fitting(record.in, detail::IoTraits<In>::io(),
-                                  "api " + record.name + ": its input");
-    } else {
-      if (!record.in) record.in = FileIO();
-    }
-    record.out = detail::fitting(record.out, detail::IoTraits<Out>::io(),
-                                 "api " + record.name + ": its output");
-    record.handler = [handler = std::move(handler)](Context& ctx, const bento_value& in,
-                                                    bento_sink* sink) {
-      const auto call = [&]() -> decltype(auto) {
-        if constexpr (kTakesBody) {
-          return detail::call_handler(handler, ctx, detail::IoTraits<In>::get(in));
-        } else {
-          return detail::call_handler(handler, ctx);
-        }
-      };
-      if constexpr (detail::TaskResponseTraits<Returned>::kIs) {
-        Returned returned = call();
-        detail::put(sink, returned.result);
-        std::move(returned.tasks).defer(ctx);
-      } else {
-        detail::put(sink, call());
-      }
-    };
-    record.abi.invoke = &detail::ApiRecord::invoke;
-    record.describe_io();
-  }
-  template <typename In, typename F>
-  static void handle_stream(detail::ApiRecord& record, F handler) {
-    static_assert(std::is_void_v<typename detail::Signature<F>::Result>,
-                  "a handler with a stream answers through it: it returns void");
-    record.stream_handler = [handler = std::move(handler)](Context& ctx, Stream& stream) {
-      if constexpr (std::is_same_v<In, EventStream>) {
-        EventStream events(stream);
-        detail::call_handler(handler, ctx, events);
-        events.open();  // no events are a stream, too
-      } else {
-        detail::call_handler(handler, ctx, stream);
-      }
-    };
-    record.abi.raw = &detail::ApiRecord::raw;
   }
   Service& mount_files(std::string prefix, std::string_view key, std::string_view folder,
                        const FilesOptions& options) {

@@ -46,17 +46,9 @@ class Stream {
   // that is too long (413), too slow (408) or malformed (400). The body may still be read after the
   // answer has begun, but not after its end.
   std::optional<std::string_view> receive() {
-    while (!body_ended_) {
-      bento_event event = make_event(BENTO_REQUEST_BODY);
-      bento_error error = detail::make_error();
-      detail::check(channel_->receive(channel_, &event, &error), error);
-      if (event.type == BENTO_DISCONNECT) throw Disconnected();
-      body_ended_ = event.more == 0;
-      if (event.body.len != 0) {
-        return std::string_view(static_cast<const char*>(event.body.ptr), event.body.len);
-      }
-    }
-    return std::nullopt;
+    std::optional<std::string_view> piece;
+    (void)poll(piece);
+    return piece;
   }
 
   // The same as a range, once: for (std::string_view piece : stream.body()) ...
@@ -107,6 +99,7 @@ class Stream {
   }
 
  private:
+  friend class AsyncStream;
   enum class State { kNothing, kStarted, kStreaming, kEnded };
 
   static bento_event make_event(std::uint32_t type) {
@@ -114,6 +107,27 @@ class Stream {
     event.size = sizeof event;
     event.type = type;
     return event;
+  }
+  // Receives a piece, or nullopt at the end. False: in a coroutine, as there is nothing yet.
+  bool poll(std::optional<std::string_view>& piece) {
+    piece.reset();
+    while (!body_ended_) {
+      bento_event event = make_event(BENTO_REQUEST_BODY);
+      bento_error error = detail::make_error();
+      const bento_code code = channel_->receive(channel_, &event, &error);
+#if BENTO_ABI_TARGET_MINOR >= 1
+      if (code == BENTO_PENDING) return false;
+      if (code == BENTO_CANCELLED) throw Disconnected();
+#endif
+      detail::check(code, error);
+      if (event.type == BENTO_DISCONNECT) throw Disconnected();
+      body_ended_ = event.more == 0;
+      if (event.body.len != 0) {
+        piece.emplace(static_cast<const char*>(event.body.ptr), event.body.len);
+        return true;
+      }
+    }
+    return true;
   }
   bento_code put_body(std::string_view bytes, bool more, bento_error& error) {
     bento_event event = make_event(BENTO_RESPONSE_BODY);

@@ -13,8 +13,16 @@
 // returned. What is the real host's own affair is not here: sockets, batches, its limits, metrics,
 // and mounts of files and of programs, which are answered 501.
 //
-// One thread: nothing here waits, and hooks, handlers and tasks are called on the test's own. One
-// Host of a plugin at a time: a plugin is opened once.
+// Coroutines and streams can be run by hand, so that a test sees what has not happened yet:
+//
+//   auto exchange = host.begin({.target = "/ticks"});
+//   host.advance(1s);
+//   EXPECT_EQ(exchange.so_far().body, "data: 0\n\ndata: 1\n\n");
+//
+// One thing at a time, and nothing waits by the real clock, but for promises that other threads
+// resolve. Hooks, handlers and tasks are called on the test's own thread; a request that is run by
+// hand has a stack of its own, which is a thread. One Host of a plugin at a time: a plugin is
+// opened once.
 #pragma once
 
 #include <bento/abi.h>
@@ -25,6 +33,7 @@
 #include <bento/headers.hpp>
 #include <bento/testing/client.hpp>
 #include <bento/testing/endpoint.hpp>
+#include <bento/testing/exchange_by_hand.hpp>
 #include <bento/testing/host_table.hpp>
 #include <bento/testing/message.hpp>
 #include <bento/testing/middleware.hpp>
@@ -37,6 +46,8 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <string>
@@ -103,15 +114,45 @@ class Host {
   // The same with all that a Request has. The request's background tasks have run when it returns;
   // the answer has an X-Request-Id, "test-1" and so on.
   Response request(const Request& request) {
-    internal::Scope scope;
-    describe(request, scope);
-    internal::RequestState state(environment_, scope.abi());
-    internal::Client client(request, state);
-    call(client, state);
-    run_tasks(state, scope);
-    Response response = std::move(client).take_response();
-    response.headers.add("X-Request-Id", scope.request_id);
-    return response;
+    internal::Underway underway(environment_, request);
+    prepare(underway);
+    run(underway);
+    return *std::move(underway.response);
+  }
+
+  // By hand: begins a request, and goes on with it until its handler waits, or has ended. From then
+  // on it goes on in turn() alone. The loop's clock stands still; advance() moves it.
+  Exchange begin(Request request) {
+    const auto underway = std::make_shared<internal::Underway>(environment_, std::move(request));
+    prepare(*underway);
+    underway->fiber.emplace([this, at = underway.get()] { run(*at); });
+    underway->fiber->run();
+    by_hand_.push_back(underway);
+    return Exchange(underway);
+  }
+  // A turn of the event loop: does what is ready, for all requests, and nothing that becomes ready
+  // by it. A runner's answer, a function of on_thread() and what it ends with each take a turn.
+  // False: nothing was ready.
+  bool turn() {
+    const bool was_ready = environment_.loop.turn();
+    for (std::size_t i = 0; i < by_hand_.size(); ++i) by_hand_[i]->fiber->run();
+    std::erase_if(by_hand_, [](const auto& underway) { return underway->response.has_value(); });
+    return was_ready;
+  }
+  // Turns until nothing is ready. The clock stands still.
+  void settle() {
+    while (turn()) continue;
+  }
+  // Moves the loop's clock, and settles. Timers go off in their order, each at its own time.
+  void advance(std::chrono::nanoseconds time) {
+    settle();
+    for (const auto end = environment_.loop.now() + time; environment_.loop.now() < end; settle()) {
+      environment_.loop.advance_to_next(end);
+    }
+  }
+  // From now on calls of a runner's method, "runner.method", take so long by the loop's clock.
+  void set_latency(std::string method, std::chrono::nanoseconds time) {
+    environment_.latencies[std::move(method)] = time;
   }
 
   // How many background tasks have been done; have thrown; did not run, after one that threw.
@@ -170,7 +211,31 @@ class Host {
     bento_error error = detail::make_error();
     if (hook != nullptr) detail::check(hook(self_, &error), error);
   }
+  void prepare(internal::Underway& underway) {
+    describe(underway.request, underway.scope);
+    underway.state.scope = underway.scope.abi();
+    underway.client.emplace(underway.request, underway.state);
+  }
+  void run(internal::Underway& underway) {
+    call(*underway.client, underway.state);
+    run_tasks(underway.state, underway.scope);
+    Response response = std::move(*underway.client).take_response();
+    response.headers.add("X-Request-Id", underway.scope.request_id);
+    underway.response = std::move(response);
+  }
+  // Nobody is left to wait for what is under way. What does not end then would hold up the test.
+  void cut_off() {
+    for (const auto& underway : by_hand_) underway->state.leave();
+    settle();
+    while (!by_hand_.empty() && environment_.loop.turn_soon()) settle();
+    if (by_hand_.empty()) return;
+    std::fprintf(stderr,
+                 "bento::testing::Host: a request has not ended though it was cancelled: %s\n",
+                 by_hand_.front()->request.target.c_str());
+    std::abort();
+  }
   void stop() {
+    cut_off();
     if (is_started_ && service_->on_shutdown != nullptr) {
       bento_error ignored = detail::make_error();
       (void)service_->on_shutdown(self_, &ignored);
@@ -245,7 +310,7 @@ class Host {
     return std::make_unique<internal::Hooks>(
         self_, middleware, next, [this](std::string_view method, std::string_view path) {
           const internal::Match match = routes_->find(method, path);
-          return match.mount != nullptr || (match.api != nullptr && match.api->raw != nullptr);
+          return match.mount != nullptr || (match.api != nullptr && internal::is_raw(*match.api));
         });
   }
 
@@ -277,6 +342,7 @@ class Host {
   const HostOptions options_;
   internal::Environment environment_;
   internal::HostTable table_;
+  std::vector<std::shared_ptr<internal::Underway>> by_hand_;  // that have not ended
   const bento_service* service_ = nullptr;
   std::optional<internal::Routes> routes_;
   void* self_ = nullptr;

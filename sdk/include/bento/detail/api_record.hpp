@@ -6,6 +6,7 @@
 
 #include <bento/api.hpp>
 #include <bento/context.hpp>
+#include <bento/detail/async_exchange.hpp>
 #include <bento/detail/signature.hpp>
 #include <bento/error.hpp>
 #include <bento/io.hpp>
@@ -76,11 +77,36 @@ struct ApiRecord {
     });
   }
 
+#if BENTO_ABI_TARGET_MINOR >= 1
+  static bento_code invoke_async(void* self, const bento_api* api, bento_ctx* ctx,
+                                 const bento_value* const* in, std::size_t n, bento_done* done,
+                                 bento_error* error) {
+    return guard(error, [&] {
+      const auto& state = *static_cast<const ServiceState*>(self);
+      if (n != 1) throw Error(BENTO_INTERNAL, "the API takes one input");
+      static_cast<const ApiRecord*>(api->user)->async_handler(
+          Context(state.host, ctx, state.options), *in[0], done);
+    });
+  }
+  static bento_code raw_async(void* self, const bento_api* api, const bento_call* call,
+                              bento_done* done, bento_error* error) {
+    return guard(error, [&] {
+      const auto& state = *static_cast<const ServiceState*>(self);
+      drive(static_cast<const ApiRecord*>(api->user)->async_stream_handler,
+            Context(state.host, call->ctx, state.options), call->channel, {}, done);
+    });
+  }
+#endif
+
   std::string name, route, http_method, doc, runner, method;
   std::optional<Io> in, out;
   bento_io in_abi{}, out_abi{};
   Handler handler;
   StreamHandler stream_handler;
+#if BENTO_ABI_TARGET_MINOR >= 1
+  std::function<void(const Context&, const bento_value&, bento_done*)> async_handler;
+  AsyncHandler async_stream_handler;
+#endif
   bento_api abi{};
 };
 

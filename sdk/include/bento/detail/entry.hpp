@@ -25,6 +25,11 @@ struct Plugin {
                     "this service is described after its options are known, which needs a "
                     "bentohost of ABI 1.1; this one has 1.0");
       }
+      if (service->has_coroutines() && host->abi_minor < 1) {
+        throw Error(BENTO_FAILED_PRECONDITION,
+                    "this service has handlers that are coroutines, which need a bentohost of ABI "
+                    "1.1; this one has 1.0");
+      }
 #endif
       bento_service& abi = service->abi_;
       abi.create = &create;

@@ -144,4 +144,12 @@ struct IoTraits<Bytes> {
   }
 };
 
+template <typename T>
+void put(bento_sink* sink, const T& result) {
+  const auto held = IoTraits<T>::put(result);  // a bento_value, or what owns one
+  const bento_value& value = held;
+  bento_error error = make_error();
+  check(sink->value(sink, &value, &error), error);
+}
+
 }  // namespace bento::detail

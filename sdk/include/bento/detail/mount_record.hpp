@@ -8,6 +8,7 @@
 #include <bento/detail/api_record.hpp>
 #include <bento/error.hpp>
 #include <bento/stream.hpp>
+#include <cstdint>
 #include <functional>
 #include <string>
 
@@ -25,6 +26,22 @@ struct MountRecord {
       stream.run([&] { record.app(context, stream); });
     });
   }
+
+#if BENTO_ABI_TARGET_MINOR >= 1
+  static bento_code call_async(void* self, const bento_call* call, bento_done* done,
+                               bento_error* error) {
+    return guard(error, [&] {
+      const auto& record = *static_cast<const MountRecord*>(self);
+      record.async_app(Context(record.state->host, call->ctx, record.state->options), *call, done);
+    });
+  }
+  static std::int32_t takes_async(void* self, const bento_scope* scope) noexcept {
+    const auto& record = *static_cast<const MountRecord*>(self);
+    return record.is_for_async(*scope) ? 1 : 0;
+  }
+  std::function<void(const Context&, const bento_call&, bento_done*)> async_app;
+  std::function<bool(const bento_scope&)> is_for_async;  // empty: all requests are
+#endif
 
   std::string prefix, process;
   std::function<void(Context&, Stream&)> app;

@@ -13,6 +13,7 @@ struct Arguments {
   using Tuple = std::tuple<Args...>;
   static constexpr std::size_t kCount = sizeof...(Args);
   using First = std::tuple_element_t<0, Tuple>;
+  using LastAsked = std::tuple_element_t<sizeof...(Args) - 1, Tuple>;
   using Last = std::decay_t<std::tuple_element_t<sizeof...(Args) - 1, Tuple>>;
 };
 

@@ -60,6 +60,12 @@ class Channel {
     table_.channel.send = [](bento_channel* channel, const bento_event* event, bento_error* error) {
       return detail::guard(error, [&] { self(channel).send(*event); });
     };
+#if BENTO_ABI_TARGET_MINOR >= 1
+    table_.channel.when = [](bento_channel* channel, std::uint32_t what, void (*wake)(void*),
+                             void* arg) -> std::int32_t {
+      return self(channel).when(what, wake, arg) ? 1 : 0;
+    };
+#endif
     table_.self = this;
   }
   Channel(const Channel&) = delete;
@@ -71,6 +77,8 @@ class Channel {
  protected:
   virtual void receive(bento_event& out) = 0;
   virtual void send(const bento_event& event) = 0;
+  // False: it is worth asking now.
+  virtual bool when(std::uint32_t what, void (*wake)(void*), void* arg) = 0;
 
  private:
   struct Table {
@@ -200,6 +208,13 @@ class Outlet {
     bento_error error = detail::make_error();
     detail::check(channel_->receive(channel_, &out, &error), error);
   }
+  bool when(std::uint32_t what, void (*wake)(void*), void* arg) {
+#if BENTO_ABI_TARGET_MINOR >= 1
+    return channel_->when(channel_, what, wake, arg) != 0;
+#else
+    return (void)what, (void)wake, (void)arg, false;
+#endif
+  }
   std::string read_all() {
     std::string body;
     for (bool more = true; more;) {
@@ -227,6 +242,9 @@ class PassingChannel : public AnswerChannel {
 
  protected:
   void receive(bento_event& out) override { to_.receive(out); }
+  bool when(std::uint32_t what, void (*wake)(void*), void* arg) override {
+    return to_.when(what, wake, arg);
+  }
   void on_head(AnswerHead head, std::string_view piece, bool more) override {
     to_.head(head, piece, more);
   }

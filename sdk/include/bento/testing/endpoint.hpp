@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <bento/error.hpp>
 #include <bento/headers.hpp>
+#include <bento/testing/async_call.hpp>
 #include <bento/testing/channel.hpp>
 #include <bento/testing/codec.hpp>
 #include <bento/testing/problem.hpp>
@@ -22,6 +23,14 @@
 #include <utility>
 
 namespace bento::testing::internal {
+
+// Whether an API takes the request piece by piece.
+inline bool is_raw(const bento_api& api) {
+#if BENTO_ABI_TARGET_MINOR >= 1
+  if (api.raw_async != nullptr) return true;
+#endif
+  return api.raw != nullptr;
+}
 
 class Endpoint : public App {
  public:
@@ -73,7 +82,12 @@ class Endpoint : public App {
       }
       left_ -= out.body.len;
     }
+    void on_piece(std::string_view piece, bool more) override {
+      if (state_.is_on_loop) state_.check_cancelled();
+      PassingChannel::on_piece(piece, more);
+    }
     void on_head(AnswerHead head, std::string_view piece, bool more) override {
+      if (state_.is_on_loop) state_.check_cancelled();
       if (state_.status != 0) head.status = state_.status;
       for (const auto& [name, value] : state_.headers) head.headers.add(name, value);
       state_.is_streaming = true;
@@ -91,7 +105,21 @@ class Endpoint : public App {
       const bento_call call{sizeof call, 0, state.abi(), state.scope, out.abi()};
       return check_through(api.raw(service_, &api, &call, &error), error, "the handler");
     }
+#if BENTO_ABI_TARGET_MINOR >= 1
+    if (api.raw_async != nullptr) {
+      const bento_call call{sizeof call, 0, state.abi(), state.scope, out.abi()};
+      AsyncCall async(state, nullptr);
+      return async.run(
+          [&](bento_done* done) { return api.raw_async(service_, &api, &call, done, &error); },
+          error,
+          [](bento_code code, const bento_error& failed) {
+            check_through(code, failed, "the handler");
+          });
+    }
+    const bool is_direct = api.invoke == nullptr && api.invoke_async == nullptr;
+#else
     const bool is_direct = api.invoke == nullptr;
+#endif
     Method method{};
     if (is_direct) {
       method = state.environment.runners.find(detail::view(api.runner), detail::view(api.method));
@@ -103,6 +131,18 @@ class Endpoint : public App {
     Values results;
     if (is_direct) {
       results = run_method(state, method, inputs, 1);
+#if BENTO_ABI_TARGET_MINOR >= 1
+    } else if (api.invoke_async != nullptr) {
+      Sink sink;
+      AsyncCall async(state, sink.abi());
+      async.run(
+          [&](bento_done* done) {
+            return api.invoke_async(service_, &api, state.abi(), inputs, 1, done, &error);
+          },
+          error, check_plugin);
+      state.check_cancelled();
+      results = sink.take();
+#endif
     } else {
       Sink sink;
       check_plugin(api.invoke(service_, &api, state.abi(), inputs, 1, sink.abi(), &error), error);
@@ -114,6 +154,20 @@ class Endpoint : public App {
   }
 
   void answer(const bento_mount& mount, RequestState& state, Out& out) const {
+#if BENTO_ABI_TARGET_MINOR >= 1
+    if (mount.call_async != nullptr &&
+        (mount.takes_async == nullptr || mount.takes_async(mount.app.self, state.scope) != 0)) {
+      const bento_call call{sizeof call, 0, state.abi(), state.scope, out.abi()};
+      bento_error error = detail::make_error();
+      AsyncCall async(state, nullptr);
+      return async.run(
+          [&](bento_done* done) { return mount.call_async(mount.app.self, &call, done, &error); },
+          error,
+          [&](bento_code code, const bento_error& failed) {
+            check_through(code, failed, name_of(mount));
+          });
+    }
+#endif
     if (mount.app.call == nullptr) {
       throw Error(BENTO_UNIMPLEMENTED,
                   "the mount " + std::string(detail::view(mount.prefix)) +

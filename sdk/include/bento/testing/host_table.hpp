@@ -7,9 +7,14 @@
 #include <bento/testing/channel.hpp>
 #include <bento/testing/message.hpp>
 #include <bento/testing/state.hpp>
+#include <bento/testing/ticket.hpp>
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -33,9 +38,19 @@ class HostTable {
     };
     host.submit = &submit;
     host.wait = &wait;
-    host.release = [](bento_ticket* ticket) { delete reinterpret_cast<Ticket*>(ticket); };
+    host.release = [](bento_ticket* ticket) { Ticket::release(ticket); };
     host.defer = &defer;
     host.set_route = [](bento_ctx*, bento_str, bento_error*) -> bento_code { return BENTO_OK; };
+#if BENTO_ABI_TARGET_MINOR >= 1
+    host.when = [](bento_ticket* ticket, void (*wake)(void*), void* arg) -> std::int32_t {
+      return Ticket::of(ticket).when(wake, arg) ? 1 : 0;
+    };
+    host.next = &next;
+    host.after = &after;
+    host.promise = &promise;
+    host.resolve = &resolve;
+    host.offload = &offload;
+#endif
     table_.environment = &environment;
     set_options("{}");
   }
@@ -59,13 +74,6 @@ class HostTable {
     bento_host host{};  // first: has the table's address
     Environment* environment = nullptr;
   };
-  // The ticket of a call that has already run.
-  struct Ticket {
-    Values values;
-    std::vector<const bento_value*> pointers;
-    std::optional<Error> error;
-  };
-
   static void log(const bento_host* host, bento_ctx* ctx, std::int32_t level, bento_str message,
                   bento_pairs) {
     const std::string text(detail::view(message));
@@ -96,26 +104,102 @@ class HostTable {
                std::string(detail::view(runner)) + "." + std::string(detail::view(method)));
       }
       const Runners& runners = state.environment.runners;
-      const Method found = runners.find(detail::view(runner), detail::view(method));
-      auto ticket = std::make_unique<Ticket>();
+      const std::string_view runner_name = detail::view(runner), name = detail::view(method);
+      const Method found = runners.find(runner_name, name);
+      const auto ticket = std::make_shared<Ticket>(state, false);
+      Values values;
+      std::optional<Error> failure;
       try {
-        ticket->values = run_method(state, found, in, n);
-      } catch (const Error& failure) {
-        ticket->error = failure;
+        values = run_method(state, found, in, n);
+      } catch (const Error& error_of_method) {
+        failure = error_of_method;
       }
-      for (const auto& value : ticket->values) ticket->pointers.push_back(&value->abi());
-      *out = reinterpret_cast<bento_ticket*>(ticket.release());
+      const auto latency = state.environment.latencies.find(found.name);
+      const bool is_slow = latency != state.environment.latencies.end();
+      if (is_slow || state.is_on_loop) {  // there, nothing is ready before the next turn
+        ticket->end_after(is_slow ? latency->second : Loop::Time(), std::move(values), failure);
+      } else {
+        ticket->end(std::move(values), failure);
+      }
+      *out = Ticket::give(ticket);
     });
   }
   static bento_code wait(bento_ticket* ticket, const bento_value* const** out, std::size_t* n,
                          bento_error* error) {
+    return detail::guard(error, [&] { put(Ticket::of(ticket).wait(), out, n); });
+  }
+  static void put(std::span<const bento_value* const> values, const bento_value* const** out,
+                  std::size_t* n) {
+    *out = values.data();
+    *n = values.size();
+  }
+
+#if BENTO_ABI_TARGET_MINOR >= 1
+  static bento_code next(bento_ticket* ticket, const bento_value* const** out, std::size_t* n,
+                         bento_error* error) {
+    return detail::guard(error, [&] { put(Ticket::of(ticket).next(), out, n); });
+  }
+  static bento_code after(bento_ctx* ctx, std::uint64_t ns, bento_ticket** out,
+                          bento_error* error) {
     return detail::guard(error, [&] {
-      const Ticket& done = *reinterpret_cast<const Ticket*>(ticket);
-      if (done.error) throw *done.error;
-      *out = done.pointers.data();
-      *n = done.pointers.size();
+      const auto ticket = std::make_shared<Ticket>(RequestState::of(ctx), false);
+      ticket->end_after(Loop::Time(static_cast<std::int64_t>(ns)));
+      *out = Ticket::give(ticket);
     });
   }
+  struct Resolver {
+    Loop& loop;
+    std::weak_ptr<Ticket> ticket;  // used on the loop alone
+  };
+  static bento_code promise(bento_ctx* ctx, bento_ticket** out, void** resolver,
+                            bento_error* error) {
+    return detail::guard(error, [&] {
+      RequestState& state = RequestState::of(ctx);
+      const auto ticket = std::make_shared<Ticket>(state, false);
+      *resolver = new Resolver{state.environment.loop, ticket};
+      ++state.environment.loop.awaited_outside;
+      *out = Ticket::give(ticket);
+    });
+  }
+  static void resolve(void* resolver, bento_code code, const bento_value* or_null,
+                      const bento_error* error) {
+    auto* const which = static_cast<Resolver*>(resolver);
+    std::shared_ptr<Value> value;
+    if (or_null != nullptr) {
+      value = std::make_shared<Value>();
+      value->copy(*or_null);
+    }
+    std::optional<Error> failure;
+    if (code != BENTO_OK) {
+      failure.emplace(code, error != nullptr ? error->message : "a promise was failed",
+                      error != nullptr ? error->http_status : 0);
+    }
+    which->loop.post_from_any([which, value, failure] {
+      --which->loop.awaited_outside;
+      Values values;
+      if (value) {
+        values.push_back(std::make_unique<Value>());
+        values.back()->copy(value->abi());
+      }
+      if (const auto ticket = which->ticket.lock()) ticket->end(std::move(values), failure);
+      delete which;
+    });
+  }
+  // In the next turn, on the thread that turns the loop.
+  static bento_code offload(bento_ctx* ctx, void (*work)(void*), void* arg, bento_ticket** out,
+                            bento_error* error) {
+    return detail::guard(error, [&] {
+      RequestState& state = RequestState::of(ctx);
+      const auto ticket = std::make_shared<Ticket>(state, true);
+      state.environment.loop.post([work, arg, weak = std::weak_ptr(ticket)] {
+        work(arg);
+        if (const auto self = weak.lock()) self->end();
+      });
+      *out = Ticket::give(ticket);
+    });
+  }
+#endif
+
   static bento_code defer(bento_ctx* ctx, Task::Run task, void* arg, void (*drop)(void*),
                           bento_error* error) {
     return detail::guard(error, [&] {

@@ -21,6 +21,10 @@ struct Request {
   // How many pieces of the response the client takes before it leaves.
   std::size_t takes = static_cast<std::size_t>(-1);
   std::string client = "127.0.0.1:50000";
+  // For Host::begin(): the body is given piece by piece, behind `body`, until end_body(); and how
+  // many pieces of the response the client has room for, before take() makes some.
+  bool gives_body = false;
+  std::size_t room = static_cast<std::size_t>(-1);
 };
 
 // What the client has received.

@@ -130,6 +130,7 @@ class Failure : public Error {
 
 // Turns an error, before any of the answer has gone out, into an answer or a Failure.
 inline void settle(const Error& error, RequestState& state, bento_channel* out) {
+  if (state.is_gone && error.code() == BENTO_CANCELLED) throw Error(error);  // to nobody, no fault
   Problem problem = make_problem(error, state);
   if (problem.head.status >= 500) throw Failure(error, std::move(problem));
   Outlet(out).head(problem.head, problem.body, false);

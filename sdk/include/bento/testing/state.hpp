@@ -7,6 +7,8 @@
 #include <bento/context.hpp>
 #include <bento/error.hpp>
 #include <bento/headers.hpp>
+#include <bento/testing/fiber.hpp>
+#include <bento/testing/loop.hpp>
 #include <bento/testing/message.hpp>
 #include <bento/testing/runners.hpp>
 #include <bento/testing/scope.hpp>
@@ -14,16 +16,28 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <map>
+#include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 namespace bento::testing::internal {
 
+inline constexpr bento_code kPending = 1000;  // BENTO_PENDING, which ABI 1.0 does not have
+
+struct RequestState;
+
 // The state that all requests to a service share.
 struct Environment {
+  // Returns when something may have happened that a request of this thread of control waits for.
+  void wait(RequestState& state);
+
   std::vector<LogLine> log;
   Runners runners;
+  Loop loop;
+  std::map<std::string, Loop::Time> latencies;  // of "runner.method"
   std::size_t max_background = 0;
 };
 
@@ -47,6 +61,37 @@ class Task {
   void (*drop_)(void*);
 };
 
+// A function that the plugin asked to be called, once.
+class Wake {
+ public:
+  Wake(Loop& loop, RequestState& state);
+  Wake(const Wake&) = delete;
+  Wake& operator=(const Wake&) = delete;
+  ~Wake();
+
+  void ask(void (*wake)(void*), void* arg) { asked_ = std::make_shared<Asked>(Asked{wake, arg}); }
+  void forget() { asked_.reset(); }
+  // In the next turn.
+  void tell() {
+    if (!asked_) return;
+    loop_.post([weak = std::weak_ptr(asked_), this] {
+      const auto asked = weak.lock();
+      if (!asked) return;
+      asked_.reset();
+      asked->wake(asked->arg);
+    });
+  }
+
+ private:
+  struct Asked {
+    void (*wake)(void*);
+    void* arg;
+  };
+  Loop& loop_;
+  RequestState& state_;
+  std::shared_ptr<Asked> asked_;  // null when nobody is to be called
+};
+
 struct RequestState {
   RequestState(Environment& e, const bento_scope* s) : environment(e), scope(s) {}
   RequestState(const RequestState&) = delete;
@@ -55,8 +100,25 @@ struct RequestState {
   bento_ctx* abi() { return reinterpret_cast<bento_ctx*>(this); }
   static RequestState& of(bento_ctx* ctx) { return *reinterpret_cast<RequestState*>(ctx); }
 
+  // From now on nothing that it waits for comes.
+  void cancel(bento_code code, const char* why) {
+    if (cancel_code != BENTO_OK) return;
+    cancel_code = code;
+    cancel_reason = why;
+    for (Wake* wake : std::set<Wake*>(wakes)) wake->tell();
+  }
+  void check_cancelled() const {
+    if (cancel_code != BENTO_OK) throw Error(cancel_code, cancel_reason);
+  }
+  void leave() {
+    is_gone = true;
+    cancel(BENTO_CANCELLED, "the client is gone");
+  }
+
   // An answer that has started has no deadline.
   bool is_cancelled() const {
+    if (cancel_code != BENTO_OK) return true;
+    if (is_on_loop) return is_gone;
     const auto now = std::chrono::steady_clock::now().time_since_epoch();
     const auto now_ns = static_cast<std::uint64_t>(std::chrono::nanoseconds(now).count());
     return is_gone || (!is_streaming && scope->deadline_ns != 0 && now_ns >= scope->deadline_ns);
@@ -67,15 +129,33 @@ struct RequestState {
   }
 
   Environment& environment;
+  const std::chrono::nanoseconds began = std::chrono::steady_clock::now().time_since_epoch();
   const bento_scope* scope;  // as its handler sees it
   bool is_gone = false;      // the client has left
   bool is_streaming = false;
+  bool is_on_loop = false;  // its handler is asynchronous
+  bento_code cancel_code = BENTO_OK;
+  const char* cancel_reason = "";
+  std::set<Wake*> wakes;     // all that it has asked for
   bool may_call = true;      // may call runners
   bool may_defer = true;     // may defer tasks
   std::uint32_t status = 0;  // set by the handler
   Headers headers;           // likewise
   std::deque<Task> tasks;
 };
+
+inline Wake::Wake(Loop& loop, RequestState& state) : loop_(loop), state_(state) {
+  state.wakes.insert(this);
+}
+inline Wake::~Wake() { state_.wakes.erase(this); }
+
+inline void Environment::wait(RequestState& state) {
+  if (Fiber::wait() || loop.turn_soon()) return;
+  if (state.cancel_code != BENTO_OK) {
+    throw Error(BENTO_INTERNAL, "the handler was cancelled, and has not ended");
+  }
+  state.cancel(BENTO_DEADLINE_EXCEEDED, "the handler waits for what will never come");
+}
 
 // While it lives, the request has the scope that its handler or middleware was called with.
 class SeenScope {

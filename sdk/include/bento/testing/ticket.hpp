@@ -1,0 +1,100 @@
+// Ticket: the bento_ticket of this host, and the `when` of tickets and channels. Part of
+// <bento/testing.hpp>.
+#pragma once
+
+#include <bento/abi.h>
+
+#include <bento/error.hpp>
+#include <bento/testing/loop.hpp>
+#include <bento/testing/state.hpp>
+#include <bento/testing/value.hpp>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace bento::testing::internal {
+
+// One thing under way: a runner call, a timer, a promise or work on a thread.
+class Ticket : public std::enable_shared_from_this<Ticket> {
+ public:
+  // `stays`: it ends in its own time, cancelled or not.
+  Ticket(RequestState& state, bool stays)
+      : state_(state), wake_(state.environment.loop, state), stays_(stays) {}
+  Ticket(const Ticket&) = delete;
+  Ticket& operator=(const Ticket&) = delete;
+  ~Ticket() { state_.environment.loop.cancel(timer_); }
+
+  // The plugin's ticket is a reference to it.
+  static bento_ticket* give(std::shared_ptr<Ticket> ticket) {
+    return reinterpret_cast<bento_ticket*>(new std::shared_ptr<Ticket>(std::move(ticket)));
+  }
+  static Ticket& of(bento_ticket* ticket) {
+    return **reinterpret_cast<std::shared_ptr<Ticket>*>(ticket);
+  }
+  static void release(bento_ticket* ticket) {
+    of(ticket).wake_.forget();
+    delete reinterpret_cast<std::shared_ptr<Ticket>*>(ticket);
+  }
+
+  void end(Values values, std::optional<Error> error) {
+    values_ = std::move(values);
+    error_ = std::move(error);
+    for (const auto& value : values_) pointers_.push_back(&value->abi());
+    has_ended_ = true;
+    wake_.tell();
+  }
+  void end() { end({}, std::nullopt); }
+  // Ends it when the clock has moved on by this.
+  void end_after(Loop::Time time, Values values = {}, std::optional<Error> error = {}) {
+    values_ = std::move(values);
+    error_ = std::move(error);
+    Loop& loop = state_.environment.loop;
+    timer_ = loop.at(loop.now() + time, [weak = weak_from_this()] {
+      if (const auto self = weak.lock()) self->end(std::move(self->values_), self->error_);
+    });
+  }
+
+  bool when(void (*wake)(void*), void* arg) {
+    if (is_ready()) return false;
+    wake_.ask(wake, arg);
+    return true;
+  }
+  // The first result again and again, or the next one.
+  std::span<const bento_value* const> wait() {
+    if (state_.is_on_loop) {
+      detail::misuse(BENTO_FAILED_PRECONDITION,
+                     "wait() would hold up an event loop and all its connections: ask when(), and "
+                     "then next()");
+    }
+    while (!is_ready()) state_.environment.wait(state_);
+    check();
+    return pointers_;
+  }
+  std::span<const bento_value* const> next() {
+    if (state_.is_on_loop && !is_ready()) throw Error(kPending, "nothing is there yet");
+    while (!is_ready()) state_.environment.wait(state_);
+    check();
+    return std::exchange(is_taken_, true) ? std::span<const bento_value* const>() : pointers_;
+  }
+
+ private:
+  bool is_ready() const { return has_ended_ || (state_.cancel_code != BENTO_OK && !stays_); }
+  void check() const {
+    if (state_.is_on_loop || !has_ended_) state_.check_cancelled();
+    if (error_) throw *error_;
+  }
+
+  RequestState& state_;
+  Wake wake_;
+  const bool stays_;
+  Loop::Timer timer_;
+  Values values_;
+  std::vector<const bento_value*> pointers_;
+  std::optional<Error> error_;
+  bool has_ended_ = false, is_taken_ = false;
+};
+
+}  // namespace bento::testing::internal
