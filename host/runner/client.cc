@@ -15,7 +15,7 @@ constexpr std::size_t kFewInputs = 4;  // up to this many are checked without an
 
 Status invalid(std::string message) { return Status(BENTO_INVALID_ARGUMENT, std::move(message)); }
 
-// A ticket that copies the results out of the frame when it arrives, for the thread that waits.
+// A ticket that keeps the results when they arrive, for the thread that waits.
 class WaitingTicket final : public bento_ticket {
  public:
   struct State {
@@ -23,7 +23,7 @@ class WaitingTicket final : public bento_ticket {
     CondVar arrived;
     bool done = false;
     Status status;
-    std::vector<wire::Value> values;
+    KeptResult result;
   };
 
   ~WaitingTicket() override {
@@ -37,11 +37,8 @@ class WaitingTicket final : public bento_ticket {
       while (!state->done) state->arrived.wait(state->mutex);
     }
     if (!state->status.ok()) return state->status;
-    if (pointers_.size() != state->values.size()) {
-      views_.clear();
-      pointers_.clear();
-      for (const wire::Value& value : state->values) views_.push_back(value.view());
-      for (const bento_value& view : views_) pointers_.push_back(&view);
+    if (pointers_.empty()) {
+      for (const bento_value& value : state->result.values()) pointers_.push_back(&value);
     }
     return std::span<const bento_value* const>(pointers_);
   }
@@ -50,24 +47,17 @@ class WaitingTicket final : public bento_ticket {
   std::vector<CallPtr> calls;
 
  private:
-  std::vector<bento_value> views_;
   std::vector<const bento_value*> pointers_;
 };
 
-void copy_outcome(const CallResult& outcome, WaitingTicket::State& state) {
-  Status status = outcome.status;
-  std::vector<wire::Value> values;
-  for (const bento_value& view : outcome.values) {
-    auto value = copy_result(view);
-    if (!value.ok()) {
-      status = std::move(value).take_status();
-      break;
-    }
-    values.push_back(*std::move(value));
-  }
+void keep_outcome(const CallResult& outcome, WaitingTicket::State& state) {
+  auto kept = outcome.keep();
   const MutexLock lock(state.mutex);
-  state.status = std::move(status);
-  state.values = std::move(values);
+  if (kept.ok()) {
+    state.result = *std::move(kept);
+  } else {
+    state.status = std::move(kept).take_status();
+  }
   state.done = true;
   state.arrived.notify_all();
 }
@@ -102,41 +92,39 @@ class Joiner {
 
  private:
   void keep_locked(std::size_t part, const CallResult& outcome) {
-    status_ = outcome.status;
-    for (std::size_t i = 0; status_.ok() && i < outcome.values.size(); ++i) {
-      auto value = copy_result(outcome.values[i]);
-      if (!value.ok()) {
-        status_ = std::move(value).take_status();
-      } else {
-        parts_[part].push_back(*std::move(value));
-      }
+    auto kept = outcome.keep();
+    if (kept.ok()) {
+      parts_[part] = *std::move(kept);
+    } else {
+      status_ = std::move(kept).take_status();
     }
   }
 
   void finish() {
-    std::vector<wire::Value> whole;
-    for (std::size_t i = 0; status_.ok() && i < parts_[0].size(); ++i) {
+    const auto whole = std::make_shared<std::vector<wire::Value>>();
+    for (std::size_t i = 0; status_.ok() && i < parts_[0].values().size(); ++i) {
       std::vector<bento_value> column;
-      for (const auto& part : parts_) {
-        if (i < part.size()) column.push_back(part[i].view());
+      for (const KeptResult& part : parts_) {
+        if (i < part.values().size()) column.push_back(part.values()[i]);
       }
       auto joined = wire::concat(column, axis_);
       if (joined.ok()) {
-        whole.push_back(*std::move(joined));
+        whole->push_back(*std::move(joined));
       } else {
         status_ = Status(BENTO_INTERNAL, "the parts of the result: " + joined.status().message());
       }
     }
     std::vector<bento_value> views;
-    for (const wire::Value& value : whole) views.push_back(value.view());
+    for (const wire::Value& value : *whole) views.push_back(value.view());
     done_({status_,
-           status_.ok() ? std::span<const bento_value>(views) : std::span<const bento_value>()});
+           status_.ok() ? std::span<const bento_value>(views) : std::span<const bento_value>(),
+           nullptr, whole});
   }
 
   Mutex mutex_;
   bool over_ BENTO_GUARDED_BY(mutex_) = false;
   std::vector<std::weak_ptr<Call>> calls_ BENTO_GUARDED_BY(mutex_);  // weak: calls own the joiner
-  std::vector<std::vector<wire::Value>> parts_;  // guarded by mutex_ until over_
+  std::vector<KeptResult> parts_;  // guarded by mutex_ until over_
   std::size_t missing_ BENTO_GUARDED_BY(mutex_);
   Status status_;  // guarded by mutex_ until over_
   const std::int32_t axis_;
@@ -251,12 +239,6 @@ Result<std::vector<CallPtr>> submit_admitted(const Target& target, std::vector<w
 
 }  // namespace
 
-Result<wire::Value> copy_result(const bento_value& value) {
-  auto copy = wire::Value::copy(value);
-  if (copy.ok() || copy.status().code() == BENTO_RESOURCE_EXHAUSTED) return copy;
-  return Status(BENTO_INTERNAL, copy.status().message());
-}
-
 Result<Target> Client::find(std::string_view runner, std::string_view method) const {
   for (Pool* pool : pools_) {
     if (pool->spec().name != runner) continue;
@@ -302,7 +284,7 @@ Result<std::unique_ptr<bento_ticket>> Client::submit(const Target& target,
   auto ticket = std::make_unique<WaitingTicket>();
   auto calls =
       submit_admitted(target, std::move(copies), *rows, wanted,
-                      [state = ticket->state](const CallResult& o) { copy_outcome(o, *state); });
+                      [state = ticket->state](const CallResult& o) { keep_outcome(o, *state); });
   if (!calls.ok()) return std::move(calls).take_status();
   ticket->calls = *std::move(calls);
   return std::unique_ptr<bento_ticket>(std::move(ticket));

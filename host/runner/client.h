@@ -22,10 +22,6 @@ struct Target {
   const plugin::MethodSpec& spec() const { return pool->spec().methods[method]; }
 };
 
-// A copy of a value that a runner returned. Errors: INTERNAL if the value is malformed (the
-// runner's mistake), RESOURCE_EXHAUSTED if there is no memory for the copy.
-Result<wire::Value> copy_result(const bento_value& value);
-
 class Client {
  public:
   // The pools must outlive the client.
@@ -46,7 +42,8 @@ class Client {
   static Result<std::vector<CallPtr>> submit(const Target& target, std::vector<wire::Value> inputs,
                                              const CallLimits& wanted, Done done);
 
-  // [any] The same for a caller that will wait on the ticket. Inputs are copied.
+  // [any] The same for a caller that will wait on the ticket. Inputs are copied; results are shared
+  // with the other callers of the batch.
   static Result<std::unique_ptr<bento_ticket>> submit(const Target& target,
                                                       std::span<const bento_value* const> inputs,
                                                       const CallLimits& wanted);

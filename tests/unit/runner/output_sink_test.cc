@@ -60,7 +60,7 @@ TEST_F(OutputSinkTest, RefusesTensorsThatCannotBe) {
   EXPECT_EQ(tensor(BENTO_F64, {kHuge, kHuge}), nullptr);
   EXPECT_EQ(tensor(BENTO_U8, std::vector<std::int64_t>(wire::kMaxDims + 1, 1)), nullptr);
   EXPECT_EQ(error_.code, BENTO_INVALID_ARGUMENT);
-  EXPECT_TRUE(sink_.values().empty());
+  EXPECT_TRUE(sink_.views().empty());
 }
 
 TEST_F(OutputSinkTest, CopiesValues) {
@@ -81,7 +81,7 @@ TEST_F(OutputSinkTest, MakesCOrderOfStridedTensors) {
   value.tensor = {BENTO_I32, 2, shape, strides, {data, sizeof data}};
   ASSERT_EQ(sink_.get()->value(sink_.get(), &value, &error_), BENTO_OK);
   std::int32_t kept[4];
-  std::memcpy(kept, sink_.values()[0].data.data(), sizeof kept);
+  std::memcpy(kept, sink_.views()[0].tensor.data.ptr, sizeof kept);
   EXPECT_EQ((std::vector<std::int32_t>(kept, kept + 4)), (std::vector<std::int32_t>{1, 3, 2, 4}));
 }
 
@@ -96,7 +96,7 @@ TEST_F(OutputSinkTest, ReleasesWhatItIsGivenOnceAlsoOnError) {
   EXPECT_EQ(sink_.get()->give(sink_.get(), &bad, &released, release, &error_),
             BENTO_INVALID_ARGUMENT);
   EXPECT_EQ(released, 2);
-  EXPECT_EQ(sink_.values().size(), 1u);
+  EXPECT_EQ(sink_.size(), 1u);
 }
 
 TEST_F(OutputSinkTest, RefusesMoreThan64Outputs) {

@@ -317,7 +317,7 @@ TEST(Frame, RefusesAShapeThatIsNotThatOfTheData) {
 TEST(Frame, RefusesUnknownKindsAndDtypesAndUsedReserves) {
   constexpr std::size_t kKind = kFirstValue + offsetof(layout::Value, kind);
   constexpr std::size_t kDtype = kFirstValue + offsetof(layout::Value, dtype);
-  constexpr std::size_t kReserved = kFirstValue + offsetof(layout::Value, reserved);
+  constexpr std::size_t kReserved = kFirstValue + offsetof(layout::Value, arena);
   EXPECT_TRUE(decode_patched(kDtype, std::uint32_t{BENTO_I64}).ok());
   for (const std::uint32_t kind : {0u, 4u, 0xFFFFFFFFu}) {
     EXPECT_FALSE(decode_patched(kKind, kind).ok());
