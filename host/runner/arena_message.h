@@ -33,9 +33,7 @@ struct ArenaMessage {
   std::uint32_t arena = 0;
   std::uint64_t bytes = 0;
 
-  std::span<const char> view() const {
-    return {reinterpret_cast<const char*>(this), sizeof *this};
-  }
+  std::span<const char> view() const { return {reinterpret_cast<const char*>(this), sizeof *this}; }
   std::span<char> room() { return {reinterpret_cast<char*>(this), sizeof *this}; }
 };
 static_assert(sizeof(ArenaMessage) == 16);

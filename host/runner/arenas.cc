@@ -73,19 +73,21 @@ ArenaSet::ArenaSet(UniqueFd channel, Deps deps, observe::ArenaMetrics metrics)
 
 ArenaSet::~ArenaSet() = default;
 
-// ---- arenas --------------------------------------------------------------------------------------
+// ---- arenas
+// --------------------------------------------------------------------------------------
 
 // The smallest free one that has room.
-ArenaSet::Arena* ArenaSet::find_input_locked(std::size_t bytes) {
-  Arena* best = nullptr;
+std::shared_ptr<ArenaSet::Arena> ArenaSet::find_input_locked(std::size_t bytes) {
+  std::shared_ptr<Arena> best;
   for (const auto& [number, arena] : arenas_) {
     const bool fits = arena->use == Arena::Use::kFree && arena->memory.size() >= bytes;
-    if (fits && (best == nullptr || arena->memory.size() < best->memory.size())) best = arena.get();
+    if (fits && (best == nullptr || arena->memory.size() < best->memory.size())) best = arena;
   }
   return best;
 }
 
-ArenaSet::Arena* ArenaSet::make_locked(Kind kind, std::size_t bytes, bool worker_is_idle) {
+std::shared_ptr<ArenaSet::Arena> ArenaSet::make_locked(Kind kind, std::size_t bytes,
+                                                       bool worker_is_idle) {
   if (!is_enabled_) {
     metrics_.refused->Increment();
     return nullptr;
@@ -101,16 +103,15 @@ ArenaSet::Arena* ArenaSet::make_locked(Kind kind, std::size_t bytes, bool worker
     refused_locked(made.status().message());
     return nullptr;
   }
-  auto arena = std::make_shared<Arena>(++last_number_, kind, *std::move(made), deps_,
-                                       *metrics_.bytes);
+  auto arena =
+      std::make_shared<Arena>(++last_number_, kind, *std::move(made), deps_, *metrics_.bytes);
   const ArenaMessage message{kind, arena->number, size};
   if (!send_with_fd(channel_.get(), message.view(), arena->fd.get(), *deps_.calls)) {
     refused_locked("its descriptor cannot be sent");
     return nullptr;
   }
-  Arena* const added = arena.get();
-  arenas_.emplace(added->number, std::move(arena));
-  return added;
+  arenas_.emplace(arena->number, arena);
+  return arena;
 }
 
 // Takes `bytes` from the budget, if need be by freeing arenas that nobody uses now.
@@ -157,18 +158,19 @@ void ArenaSet::disable() {
   disable_locked();
 }
 
-// ---- inputs --------------------------------------------------------------------------------------
+// ---- inputs
+// --------------------------------------------------------------------------------------
 
 ArenaSet::Input ArenaSet::take_input(std::uint64_t batch, std::size_t bytes) {
   if (deps_.budget == nullptr) return {};
   const MutexLock lock(mutex_);
-  Arena* arena = is_enabled_ ? find_input_locked(bytes) : nullptr;
+  std::shared_ptr<Arena> arena = is_enabled_ ? find_input_locked(bytes) : nullptr;
   if (arena == nullptr) arena = make_locked(Kind::kInput, bytes, /*worker_is_idle=*/true);
   if (arena == nullptr) return {};
   arena->use = Arena::Use::kInCall;
   arena->batch = batch;
   arena->was_used = true;
-  return {arena->number, arena->memory.data()};
+  return {arena->number, arena->memory.data(), arena};
 }
 
 bool ArenaSet::end_batch(std::uint64_t batch) {
@@ -182,7 +184,8 @@ bool ArenaSet::end_batch(std::uint64_t batch) {
   return had_any;
 }
 
-// ---- results -------------------------------------------------------------------------------------
+// ---- results
+// -------------------------------------------------------------------------------------
 
 const char* ArenaSet::claim_output(std::uint32_t number, std::uint64_t length, Claim& claim) {
   const char* data = nullptr;
@@ -196,8 +199,8 @@ const char* ArenaSet::claim_output(std::uint32_t number, std::uint64_t length, C
     data = arena.memory.data();
   }
   // Without the lock: if there is no memory for a claim, this gives the arena back.
-  claim = Claim(
-      data, [self = shared_from_this(), number](const void*) { self->give_back(number); });
+  claim =
+      Claim(data, [self = shared_from_this(), number](const void*) { self->give_back(number); });
   return data;
 }
 
@@ -215,7 +218,8 @@ void ArenaSet::give_back(std::uint32_t number) {
   say_locked({Kind::kReturn, number, 0});
 }
 
-// ---- the channel ---------------------------------------------------------------------------------
+// ---- the channel
+// ---------------------------------------------------------------------------------
 
 int ArenaSet::channel() const {
   const MutexLock lock(mutex_);
@@ -238,8 +242,8 @@ bool ArenaSet::answer(bool may_ask, std::string& bad) {
       disable_locked();
       return false;
     }
-    const bool may_have = may_ask && deps_.budget != nullptr && message.bytes > 0 &&
-                          message.bytes <= wire::kMaxData;
+    const bool may_have =
+        may_ask && deps_.budget != nullptr && message.bytes > 0 && message.bytes <= wire::kMaxData;
     const std::size_t bytes = may_have ? static_cast<std::size_t>(message.bytes) : 0;
     if (!may_have || make_locked(Kind::kOutput, bytes, /*worker_is_idle=*/false) == nullptr)
       say_locked({Kind::kRefuse, 0, message.bytes});
@@ -247,7 +251,8 @@ bool ArenaSet::answer(bool may_ask, std::string& bad) {
   return true;
 }
 
-// ---- time ----------------------------------------------------------------------------------------
+// ---- time
+// ----------------------------------------------------------------------------------------
 
 bool ArenaSet::trim(TimePoint now, bool is_idle, Freed& freed) {
   const MutexLock lock(mutex_);
@@ -255,8 +260,8 @@ bool ArenaSet::trim(TimePoint now, bool is_idle, Freed& freed) {
     const auto at = it++;
     Arena& arena = *at->second;
     if (std::exchange(arena.was_used, false)) arena.last_used = now;
-    const bool may_be_freed = arena.use == Arena::Use::kFree ||
-                              (is_idle && arena.use == Arena::Use::kWithWorker);
+    const bool may_be_freed =
+        arena.use == Arena::Use::kFree || (is_idle && arena.use == Arena::Use::kWithWorker);
     if (may_be_freed && now - arena.last_used >= kIdle) freed.push_back(drop_locked(at));
   }
   return !arenas_.empty();

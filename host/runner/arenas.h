@@ -47,6 +47,7 @@ class ArenaSet : public std::enable_shared_from_this<ArenaSet> {
   struct Input {
     std::uint32_t arena = 0;  // 0: there is none, and the value has to go through the pipe
     char* data = nullptr;
+    std::shared_ptr<const void> memory;  // the worker may die while the data is being written
   };
   // An arena for a value of `bytes` bytes in the call that this batch will be; the worker must have
   // no other. It is in use until end_batch().
@@ -86,9 +87,9 @@ class ArenaSet : public std::enable_shared_from_this<ArenaSet> {
   void close();
 
  private:
-  Arena* find_input_locked(std::size_t bytes) BENTO_REQUIRES(mutex_);
-  Arena* make_locked(ArenaMessage::Kind kind, std::size_t bytes, bool worker_is_idle)
-      BENTO_REQUIRES(mutex_);
+  std::shared_ptr<Arena> find_input_locked(std::size_t bytes) BENTO_REQUIRES(mutex_);
+  std::shared_ptr<Arena> make_locked(ArenaMessage::Kind kind, std::size_t bytes,
+                                     bool worker_is_idle) BENTO_REQUIRES(mutex_);
   bool reserve_locked(std::size_t bytes, bool worker_is_idle) BENTO_REQUIRES(mutex_);
   void refused_locked(const std::string& why) BENTO_REQUIRES(mutex_);
   void say_locked(const ArenaMessage& message) BENTO_REQUIRES(mutex_);

@@ -123,8 +123,7 @@ bento_code OutputSink::give(bento_sink* sink, const bento_value* value, void* ow
                        wire::check_value(*value).ok() && value->kind != BENTO_JSON &&
                        (value->kind != BENTO_TENSOR || value->tensor.strides == nullptr);
   if (is_kept) {
-    const bento_code code =
-        answer_plugin(error, [&] { return self.keep(*value, owner, release); });
+    const bento_code code = answer_plugin(error, [&] { return self.keep(*value, owner, release); });
     if (code != BENTO_OK) release(owner);
     return code;
   }

@@ -25,8 +25,8 @@ UniqueFd keep(int fd) {
 }
 
 // A socket for messages about shared memory becomes the worker's stdin, and the pipe that it reads
-// frames from is the first thing that it gets there (take_stdio()): Poco starts a process with three
-// descriptors, and no more. Where a call is refused, `in` stays the worker's stdin.
+// frames from is the first thing that it gets there (take_stdio()): Poco starts a process with
+// three descriptors, and no more. Where a call is refused, `in` stays the worker's stdin.
 void connect(Poco::Pipe& in, Child& child) {
   auto sockets = make_socket_pair();
   int ends[2];

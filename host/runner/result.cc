@@ -9,17 +9,10 @@
 #include "wire/value.h"
 
 namespace bentohost::runner {
-namespace {
-
-// A smaller frame is copied: its memory is the reader's, which would need another one.
-constexpr std::size_t kTakenFrame = 16u << 10;
-
-}  // namespace
-
 const std::shared_ptr<ResultFrame::Memory>& ResultFrame::keep() {
   if (memory_ != nullptr) return memory_;
   auto memory = std::make_shared<Memory>();
-  if (frame_.body.size() >= kTakenFrame) memory->bytes = reader_.take_memory(frame_);
+  memory->bytes = reader_.take_memory(frame_);
   kept_body_ = frame_.body.data();
   if (memory->bytes.empty() && !frame_.body.empty()) {
     memory->bytes.assign(frame_.body.begin(), frame_.body.end());

@@ -15,7 +15,7 @@ namespace bentohost::runner {
 
 // The host's ends of a worker process. The descriptors are non-blocking and close-on-exec.
 struct Child {
-  int pid = -1;    // -1: no process (tests)
+  int pid = -1;     // -1: no process (tests)
   UniqueFd to;      // a pipe that it reads: frames
   UniqueFd from;    // its stdout: frames
   UniqueFd err;     // its stderr: lines

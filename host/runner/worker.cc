@@ -201,7 +201,8 @@ Status deliver_batch(const Batch& batch, std::span<const bento_value> values, st
   std::int64_t first = 0;
   for (const CallPtr& call : batch.calls) {
     // Rows that are copied may be kept by their call.
-    if (cuts == nullptr || axis != 0) cuts = std::make_shared<std::vector<RowsOfCall>>(values.size());
+    if (cuts == nullptr || axis != 0)
+      cuts = std::make_shared<std::vector<RowsOfCall>>(values.size());
     for (std::size_t i = 0; i < values.size(); ++i)
       parts[i] = (*cuts)[i].cut(values[i], axis, first, call->rows);
     first += call->rows;

@@ -160,7 +160,8 @@ class WorkerProcess {
     arenas_.begin_call();
     Status status = compute(frame);
     const bool more = arenas_.is_missing() ? send_no_arena(frame.header.id)
-                      : status.ok() ? send_result(frame.header) : send_error(frame.header.id, status);
+                      : status.ok()        ? send_result(frame.header)
+                                           : send_error(frame.header.id, status);
     sink_.clear();
     if (out_.capacity() > kKeptFrameBytes) AlignedBuffer().swap(out_);
     return more;

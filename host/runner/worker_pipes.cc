@@ -54,8 +54,8 @@ Status watch_pipes(const WorkerPtr& worker, EventLoop& loop, const Clock& clock,
 }
 
 void unwatch_pipes(Worker& worker, EventLoop& loop) {
-  for (const int fd : {worker.from.get(), worker.err.get(), worker.pidfd.get(),
-                       worker.arenas->channel()}) {
+  for (const int fd :
+       {worker.from.get(), worker.err.get(), worker.pidfd.get(), worker.arenas->channel()}) {
     if (fd >= 0) loop.unwatch(fd);
   }
   worker.to.close();

@@ -29,8 +29,8 @@ struct RunnerOptions {
   std::map<std::string, std::uint32_t> workers_of;  // by SERVICE.RUNNER or RUNNER
   std::size_t max_queue = 1024;
   std::size_t max_queue_bytes = 256u << 20;
-  bool starts_at_low_priority = false;  // another generation serves meanwhile
-  ProgramOptions programs = {};         // for the mounted programs
+  bool starts_at_low_priority = false;             // another generation serves meanwhile
+  ProgramOptions programs = {};                    // for the mounted programs
   std::shared_ptr<MemoryBudget> arenas = nullptr;  // of all services; null: no shared memory
 
   std::uint32_t workers_for(const std::string& service, const std::string& runner) const;

@@ -133,8 +133,8 @@ class FrameWriter {
 };
 
 // The contents of a kCall or kResult body. The views, shapes included, point into `body`, which
-// must outlive them and start at a 64-byte boundary, or into arenas. Reuse one object: once it has the capacity,
-// decoding allocates nothing.
+// must outlive them and start at a 64-byte boundary, or into arenas. Reuse one object: once it has
+// the capacity, decoding allocates nothing.
 struct DecodedValues {
   std::vector<bento_value> values;
   std::vector<std::uint32_t> rows;  // kCall
@@ -166,8 +166,8 @@ class FrameReader {
   std::size_t pending() const { return end_ - begin_; }
   // Bytes of memory held.
   std::size_t capacity() const { return buffer_.size(); }
-  // The memory that the last frame is in, for as long as the caller wants, if nothing else is in
-  // it and the frame fills at least half of it; otherwise empty. The frame stays where it is.
+  // The memory that the last frame is in, if nothing else is in it and recycle() would free it;
+  // otherwise empty. The frame stays where it is.
   AlignedBuffer take_memory(const Frame& frame);
 
  private:

@@ -155,7 +155,8 @@ Status decode_values(std::span<const char> body, DecodedValues& out, Arenas* are
 }
 
 Status decode_counted(std::span<const char> body, DecodedValues& out, Arenas* arenas) {
-  return decode_values(body, out, arenas, [&](Cursor& cursor) { return decode_counts(cursor, out); });
+  return decode_values(body, out, arenas,
+                       [&](Cursor& cursor) { return decode_counts(cursor, out); });
 }
 
 Status or_empty(Status status, DecodedValues& out) {
@@ -198,8 +199,8 @@ Status decode_result(std::span<const char> body, DecodedValues& out, Arenas* are
 
 Status decode_named_call(std::span<const char> body, CallTarget& target, DecodedValues& out) {
   out.rows.clear();
-  Status status =
-      decode_values(body, out, nullptr, [&](Cursor& cursor) { return decode_target(cursor, target, out); });
+  Status status = decode_values(body, out, nullptr,
+                                [&](Cursor& cursor) { return decode_target(cursor, target, out); });
   if (!status.ok()) target = {};
   return or_empty(std::move(status), out);
 }

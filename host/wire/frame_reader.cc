@@ -43,8 +43,8 @@ Result<std::optional<FrameReader::Frame>> FrameReader::next() {
 }
 
 AlignedBuffer FrameReader::take_memory(const Frame& frame) {
-  const bool is_alone = begin_ == end_ && !frame.body.empty() &&
-                        frame.body.data() == buffer_.data() + kHeaderSize;
+  const bool is_alone =
+      begin_ == end_ && !frame.body.empty() && frame.body.data() == buffer_.data() + kHeaderSize;
   if (!is_alone || frame.body.size() < buffer_.size() / 2) return {};
   begin_ = end_ = 0;
   return std::exchange(buffer_, {});

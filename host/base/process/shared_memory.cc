@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -25,14 +26,11 @@ union Control {
 }  // namespace
 
 const SharedMemoryCalls kSystemCalls = {
-    .memfd_create = [](const char* name,
-                       unsigned flags) { return ::memfd_create(name, flags); },
+    .memfd_create = [](const char* name, unsigned flags) { return ::memfd_create(name, flags); },
     .ftruncate = [](int fd, off_t size) { return ::ftruncate(fd, size); },
     .add_seals = [](int fd, int seals) { return ::fcntl(fd, F_ADD_SEALS, seals); },
-    .mmap =
-        [](std::size_t size, int fd) {
-          return ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-        },
+    .mmap = [](std::size_t size,
+               int fd) { return ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0); },
     .sendmsg = [](int socket, const msghdr* message,
                   int flags) { return ::sendmsg(socket, message, flags); },
     .recvmsg = [](int socket, msghdr* message,
@@ -40,6 +38,11 @@ const SharedMemoryCalls kSystemCalls = {
 };
 
 Result<SharedMemory::Made> SharedMemory::create(std::size_t size, const SharedMemoryCalls& calls) {
+  rlimit limit{};  // beyond it, ftruncate() sends SIGXFSZ
+  if (::getrlimit(RLIMIT_FSIZE, &limit) == 0 && size > limit.rlim_cur) {
+    return Status(BENTO_RESOURCE_EXHAUSTED,
+                  "shared memory: larger than a file may be (RLIMIT_FSIZE)");
+  }
   UniqueFd fd(calls.memfd_create("bentohost-arena", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!fd) return failed("memfd_create");
   if (calls.ftruncate(fd.get(), static_cast<off_t>(size)) != 0) return failed("ftruncate");
@@ -54,6 +57,8 @@ Result<SharedMemory> SharedMemory::map(const UniqueFd& fd, std::size_t size,
                                        const SharedMemoryCalls& calls) {
   void* const data = calls.mmap(size, fd.get());
   if (data == MAP_FAILED) return failed("mmap");
+  // A process that a plugin forks would keep the memory when nobody else does.
+  (void)::madvise(data, size, MADV_DONTFORK);
   return SharedMemory(static_cast<char*>(data), size);
 }
 
@@ -83,8 +88,7 @@ Result<SocketPair> make_socket_pair() {
   return SocketPair{UniqueFd(ends[0]), UniqueFd(ends[1])};
 }
 
-bool send_with_fd(int socket, std::span<const char> bytes, int fd,
-                  const SharedMemoryCalls& calls) {
+bool send_with_fd(int socket, std::span<const char> bytes, int fd, const SharedMemoryCalls& calls) {
   iovec part{const_cast<char*>(bytes.data()), bytes.size()};
   msghdr message{};
   message.msg_iov = &part;

@@ -42,8 +42,8 @@ class WorkerSetTest : public testing::Test, protected WorkerSet::Owner {
 
   // What the set says is only written down.
   void on_ready() override { heard_.push_back("ready"); }
-  bool on_result(Worker& worker, std::uint64_t batch,
-                 std::span<const bento_value> values, ResultFrame&) override {
+  bool on_result(Worker& worker, std::uint64_t batch, std::span<const bento_value> values,
+                 ResultFrame&) override {
     heard_.push_back("result " + std::to_string(values_of(values[0]).at(0)));
     return locked([&] { return set_.finish_locked(worker, batch); }) != nullptr;
   }

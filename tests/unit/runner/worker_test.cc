@@ -83,8 +83,8 @@ class BatchTest : public testing::Test {
   AlignedBuffer bytes_;
   wire::DecodedValues decoded_;
   observe::Metrics metrics_{"test"};
-  const std::shared_ptr<ArenaSet> no_arenas_ = std::make_shared<ArenaSet>(
-      UniqueFd(), ArenaSet::Deps(), metrics_.arenas({"svc", "clf"}));
+  const std::shared_ptr<ArenaSet> no_arenas_ =
+      std::make_shared<ArenaSet>(UniqueFd(), ArenaSet::Deps(), metrics_.arenas({"svc", "clf"}));
   wire::FrameReader reader_;
   ResultFrame frame_{reader_, {}, {}};
 };
