@@ -244,8 +244,10 @@ void BareMemfd(benchmark::State& state) {
   char mark = 0;
   if (pid == 0) {
     ::close(call[1]);
+    const SharedMemory from = *SharedMemory::map(in.fd, bytes);
+    const SharedMemory to = *SharedMemory::map(out.fd, bytes);
     while (::read(call[0], &mark, 1) == 1) {
-      std::memcpy(out.memory.data(), in.memory.data(), bytes);
+      std::memcpy(to.data(), from.data(), bytes);
       if (::write(answer[1], &mark, 1) != 1) break;
     }
     ::_exit(0);
