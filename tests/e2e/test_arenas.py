@@ -52,7 +52,7 @@ class Arenas(HostTest):
         self.assertEqual((fallbacks(host, "limit"), fallbacks(host, "refused")), (0, 0))
         # One for inputs and two for outputs: a result is read while the next one is made.
         self.assertLessEqual(arena_bytes(host), 3 * 8 * WIDTH * 1.25)
-        mapped, open_ones = arenas_of(host.serving_pid())
+        mapped, open_ones = arenas_of(host.serving_pid)
         self.assertLessEqual(mapped, 3)
         self.assertEqual(mapped, open_ones)
 
@@ -75,13 +75,13 @@ class Arenas(HostTest):
     def test_zero_switches_them_off(self):
         host = self.start("--max-arena-bytes=0")
         self.echo(host, 1)
-        self.assertEqual(arenas_of(host.serving_pid()), (0, 0))
+        self.assertEqual(arenas_of(host.serving_pid), (0, 0))
         self.assertEqual(arena_bytes(host), 0)
 
     def test_a_killed_worker_leaves_nothing_behind(self):
         host = self.start()
         self.echo(host, 1)
-        serving = host.serving_pid()
+        serving = host.serving_pid
         self.assertGreater(shared_kb(serving), 0)
         before = len(os.listdir(f"/proc/{serving}/fd"))
         for first in range(2, 5):
@@ -99,7 +99,7 @@ class Arenas(HostTest):
         reply = host.post("/fragile", row(-1))
         self.assertEqual(reply.status, 503, reply)
         eventually(lambda: host.get("/readyz").status == 200)
-        self.assertEqual(arenas_of(host.serving_pid()), (0, 0))
+        self.assertEqual(arenas_of(host.serving_pid), (0, 0))
         self.echo(host, 1)
 
     def test_an_error_of_the_method_gives_the_memory_back(self):
@@ -112,12 +112,14 @@ class Arenas(HostTest):
         self.assertLessEqual(arena_bytes(host), held)
 
     def test_a_killed_host_takes_its_workers_and_the_memory_with_it(self):
-        host = self.start("--no-supervisor")
+        host = self.start()
         self.echo(host, 1)
         (pid,) = host.runners()["worker"]
         self.assertGreater(arenas_of(pid)[0], 0)
-        os.kill(host.serving_pid(), signal.SIGKILL)
-        eventually(lambda: not is_alive(pid))  # and with it the last mapping: they have no names
+        os.kill(host.serving_pid, signal.SIGKILL)
+        eventually(lambda: not is_alive(pid))  # and with it the last mapping: arenas have no names
+        eventually(lambda: host.get("/readyz").status == 200)
+        self.echo(host, 2)
 
 
 if __name__ == "__main__":
