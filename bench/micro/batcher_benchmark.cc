@@ -4,6 +4,8 @@
 #include <memory>
 #include <vector>
 
+#include "observe/metrics.h"
+#include "runner/arenas.h"
 #include "runner/batch_queue.h"
 #include "runner/worker.h"
 
@@ -46,10 +48,12 @@ void EncodeBatch(benchmark::State& state) {
   Batch batch;
   for (int i = 0; i < state.range(0); ++i) batch.calls.push_back(one_row());
   batch.rows = static_cast<std::uint32_t>(state.range(0));
+  observe::Metrics metrics("bench");
+  ArenaSet arenas(UniqueFd(), ArenaSet::Deps(), metrics.arenas({"bench", "batcher"}));
   AlignedBuffer frame;
   for (auto _ : state) {
     frame.clear();
-    benchmark::DoNotOptimize(encode_batch(batch, 0, frame));
+    benchmark::DoNotOptimize(encode_batch(batch, 0, arenas, frame));
   }
   state.SetItemsProcessed(state.iterations() * state.range(0));
 }

@@ -130,6 +130,12 @@ std::vector<OptionEntry> service_options() {
        false,
        store(
            parse_size, [](Config & c) -> auto& { return c.max_queue_bytes; })},
+      {"max-arena-bytes", "BYTES",
+       "memory shared with all runners (256m), through which values of more than 256 KiB pass; the "
+       "rest goes through pipes, which is slower. 0: all of it",
+       false,
+       store(
+           parse_size, [](Config & c) -> auto& { return c.max_arena_bytes; })},
       {"timeout", "SECONDS",
        "longest time from the end of a request's body to its answer (60); then 504", false,
        store(

@@ -57,6 +57,8 @@ reload::ServiceTableOptions service_table_options(
                      config.max_queue, config.max_queue_bytes};
   options.runners.programs = {own_program(), python_folder(exe), std::move(environment),
                               config.copy_dir};
+  if (config.max_arena_bytes > 0)
+    options.runners.arenas = std::make_shared<MemoryBudget>(config.max_arena_bytes);
   options.copy_dir = config.copy_dir;
   options.start_limit = config.reload_timeout;
   options.unmaps = config.unmaps_retired;

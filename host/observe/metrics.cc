@@ -97,6 +97,12 @@ struct Metrics::Impl {
                 "From writing a batch to a runner to reading its result, in seconds.");
   Family<Counter>& runner_calls =
       counter(registry, "bentohost_runner_calls_total", "Calls of a runner method, by result.");
+  Family<Gauge>& arena_bytes =
+      gauge(registry, "bentohost_runner_arena_bytes",
+            "Bytes of memory shared with the runner's workers, for large values.");
+  Family<Counter>& arena_fallbacks =
+      counter(registry, "bentohost_runner_arena_fallbacks_total",
+              "Large values that went through a pipe instead of shared memory, by reason.");
   Family<Gauge>& runner_up =
       gauge(registry, "bentohost_runner_up",
             "Healthy processes for this worker: 1 or 0, and 2 for a moment in a reload.");
@@ -193,6 +199,14 @@ RunnerMethodMetrics Metrics::runner_method(const RunnerName& runner, std::string
 
 Gauge& Metrics::runner_up(const RunnerName& runner, std::uint32_t worker) {
   return impl_->runner_up.Add(runner_labels(runner, "worker", std::to_string(worker)));
+}
+
+ArenaMetrics Metrics::arenas(const RunnerName& runner) {
+  const prometheus::Labels labels{{"service", std::string(runner.service)},
+                                  {"runner", std::string(runner.runner)}};
+  return {&impl_->arena_bytes.Add(labels),
+          &impl_->arena_fallbacks.Add(runner_labels(runner, "reason", "limit")),
+          &impl_->arena_fallbacks.Add(runner_labels(runner, "reason", "refused"))};
 }
 
 void Metrics::count_runner_restart(const RunnerName& runner, std::string_view reason) {

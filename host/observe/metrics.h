@@ -47,6 +47,13 @@ struct RunnerMethodMetrics {
   prometheus::Counter* calls_failed;
 };
 
+// One runner of one service, and what goes through memory that it shares with its workers:
+// bentohost_runner_arena_bytes, bentohost_runner_arena_fallbacks_total{reason}.
+struct ArenaMetrics {
+  prometheus::Gauge* bytes;
+  prometheus::Counter *limit, *refused;  // values that went through a pipe, by reason
+};
+
 // bentohost_background_tasks{state}, bentohost_background_tasks_total{result},
 // bentohost_background_task_duration_seconds.
 struct BackgroundMetrics {
@@ -92,6 +99,7 @@ class Metrics {
                                     std::uint32_t max_batch);
   prometheus::Gauge& runner_up(const RunnerName& runner,
                                std::uint32_t worker);  // bentohost_runner_up
+  ArenaMetrics arenas(const RunnerName& runner);
   void count_runner_restart(const RunnerName& runner, std::string_view reason);
   // `mount` is the prefix: "/", "/old".
   MountMetrics mount(std::string_view service, std::string_view mount);

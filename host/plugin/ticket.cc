@@ -22,6 +22,17 @@ TicketPtr Ticket::hand_out() {
 }
 
 void Ticket::end(Status status, Values result) {
+  struct Memory {
+    Values values;
+    std::vector<bento_value> views;
+  };
+  const auto memory = std::make_shared<Memory>();
+  memory->values = std::move(result);
+  for (const wire::Value& value : memory->values) memory->views.push_back(value.view());
+  end(std::move(status), {memory->views, memory});
+}
+
+void Ticket::end(Status status, Kept result) {
   {
     const MutexLock lock(mutex_);
     if (std::exchange(has_ended_, true)) return;
@@ -109,11 +120,8 @@ bool Ticket::end_in_time() {
 }
 
 bento_ticket::Results Ticket::results() {
-  if (pointers_.size() != result_.size()) {
-    views_.clear();
-    pointers_.clear();
-    for (const wire::Value& value : result_) views_.push_back(value.view());
-    for (const bento_value& view : views_) pointers_.push_back(&view);
+  if (pointers_.empty()) {
+    for (const bento_value& value : result_.values) pointers_.push_back(&value);
   }
   return pointers_;
 }

@@ -6,6 +6,7 @@
 #include <bento/abi.h>
 
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "base/clock.h"
@@ -20,6 +21,11 @@ namespace bentohost::plugin {
 class Ticket : public bento_ticket, public std::enable_shared_from_this<Ticket> {
  public:
   using Values = std::vector<wire::Value>;
+  // A result: its values, and what keeps the memory that they point into.
+  struct Kept {
+    std::span<const bento_value> values;
+    std::shared_ptr<const void> memory;
+  };
 
   explicit Ticket(Waiter waiter) : waiter_(std::move(waiter)) {}
   virtual ~Ticket() = default;
@@ -30,7 +36,8 @@ class Ticket : public bento_ticket, public std::enable_shared_from_this<Ticket> 
   TicketPtr hand_out();
   // [any] The first call ends the ticket: with an error, or OK with a result or without one. Who
   // waits is woken: from within this call only on the ctx's loop, outside of all plugins' code.
-  void end(Status status, Values result = {});
+  void end(Status status, Kept result = {});
+  void end(Status status, Values result);
 
   // bento_ticket
   Result<Results> wait() final;
@@ -72,10 +79,9 @@ class Ticket : public bento_ticket, public std::enable_shared_from_this<Ticket> 
   bool has_ended_ BENTO_GUARDED_BY(mutex_) = false;
   bool is_taken_ BENTO_GUARDED_BY(mutex_) = false;  // the result, by next()
   Status status_ BENTO_GUARDED_BY(mutex_);
-  Values result_ BENTO_GUARDED_BY(mutex_);
+  Kept result_ BENTO_GUARDED_BY(mutex_);
   Wake wake_ BENTO_GUARDED_BY(mutex_);
-  std::vector<bento_value> views_ BENTO_GUARDED_BY(mutex_);  // of the result
-  std::vector<const bento_value*> pointers_ BENTO_GUARDED_BY(mutex_);
+  std::vector<const bento_value*> pointers_ BENTO_GUARDED_BY(mutex_);  // to the result's values
 };
 
 }  // namespace bentohost::plugin

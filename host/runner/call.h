@@ -16,15 +16,10 @@
 
 #include "base/clock.h"
 #include "base/status.h"
+#include "runner/result.h"
 #include "wire/value.h"
 
 namespace bentohost::runner {
-
-// The outcome of a call. `values` are views that die when the callback returns.
-struct CallResult {
-  Status status;
-  std::span<const bento_value> values;
-};
 
 // Called exactly once, on the runner's event loop or on a submitting thread; it must be brief.
 using Done = std::function<void(const CallResult&)>;

@@ -15,19 +15,16 @@ constexpr std::size_t kFewInputs = 4;  // up to this many are checked without an
 
 Status invalid(std::string message) { return Status(BENTO_INVALID_ARGUMENT, std::move(message)); }
 
-// A ticket that copies the results out of the frame when it arrives.
+// A ticket that keeps the results when they arrive.
 class CallTicket final : public plugin::Ticket {
  public:
   using Ticket::Ticket;
 
   void take(const CallResult& outcome) {
-    Values values;
-    for (const bento_value& view : outcome.values) {
-      auto value = copy_result(view);
-      if (!value.ok()) return end(std::move(value).take_status());
-      values.push_back(*std::move(value));
-    }
-    end(outcome.status, std::move(values));
+    auto kept = outcome.keep();
+    if (!kept.ok()) return end(std::move(kept).take_status());
+    const auto result = std::make_shared<const KeptResult>(*std::move(kept));
+    end({}, {result->values(), result});
   }
   // [where it was made] The calls hold the ticket until they are done.
   void set_calls(const std::vector<CallPtr>& calls) { calls_.assign(calls.begin(), calls.end()); }
@@ -72,41 +69,39 @@ class Joiner {
 
  private:
   void keep_locked(std::size_t part, const CallResult& outcome) {
-    status_ = outcome.status;
-    for (std::size_t i = 0; status_.ok() && i < outcome.values.size(); ++i) {
-      auto value = copy_result(outcome.values[i]);
-      if (!value.ok()) {
-        status_ = std::move(value).take_status();
-      } else {
-        parts_[part].push_back(*std::move(value));
-      }
+    auto kept = outcome.keep();
+    if (kept.ok()) {
+      parts_[part] = *std::move(kept);
+    } else {
+      status_ = std::move(kept).take_status();
     }
   }
 
   void finish() {
-    std::vector<wire::Value> whole;
-    for (std::size_t i = 0; status_.ok() && i < parts_[0].size(); ++i) {
+    const auto whole = std::make_shared<std::vector<wire::Value>>();
+    for (std::size_t i = 0; status_.ok() && i < parts_[0].values().size(); ++i) {
       std::vector<bento_value> column;
-      for (const auto& part : parts_) {
-        if (i < part.size()) column.push_back(part[i].view());
+      for (const KeptResult& part : parts_) {
+        if (i < part.values().size()) column.push_back(part.values()[i]);
       }
       auto joined = wire::concat(column, axis_);
       if (joined.ok()) {
-        whole.push_back(*std::move(joined));
+        whole->push_back(*std::move(joined));
       } else {
         status_ = Status(BENTO_INTERNAL, "the parts of the result: " + joined.status().message());
       }
     }
     std::vector<bento_value> views;
-    for (const wire::Value& value : whole) views.push_back(value.view());
+    for (const wire::Value& value : *whole) views.push_back(value.view());
     done_({status_,
-           status_.ok() ? std::span<const bento_value>(views) : std::span<const bento_value>()});
+           status_.ok() ? std::span<const bento_value>(views) : std::span<const bento_value>(),
+           nullptr, whole});
   }
 
   Mutex mutex_;
   bool over_ BENTO_GUARDED_BY(mutex_) = false;
   std::vector<std::weak_ptr<Call>> calls_ BENTO_GUARDED_BY(mutex_);  // weak: calls own the joiner
-  std::vector<std::vector<wire::Value>> parts_;  // guarded by mutex_ until over_
+  std::vector<KeptResult> parts_;  // guarded by mutex_ until over_
   std::size_t missing_ BENTO_GUARDED_BY(mutex_);
   Status status_;  // guarded by mutex_ until over_
   const std::int32_t axis_;
@@ -220,12 +215,6 @@ Result<std::vector<CallPtr>> submit_admitted(const Target& target, std::vector<w
 }
 
 }  // namespace
-
-Result<wire::Value> copy_result(const bento_value& value) {
-  auto copy = wire::Value::copy(value);
-  if (copy.ok() || copy.status().code() == BENTO_RESOURCE_EXHAUSTED) return copy;
-  return Status(BENTO_INTERNAL, copy.status().message());
-}
 
 Result<Target> Client::find(std::string_view runner, std::string_view method) const {
   for (Pool* pool : pools_) {

@@ -22,10 +22,6 @@ struct Target {
   const plugin::MethodSpec& spec() const { return pool->spec().methods[method]; }
 };
 
-// A copy of a value that a runner returned. Errors: INTERNAL if the value is malformed (the
-// runner's mistake), RESOURCE_EXHAUSTED if there is no memory for the copy.
-Result<wire::Value> copy_result(const bento_value& value);
-
 class Client {
  public:
   // The pools must outlive the client.
@@ -47,7 +43,8 @@ class Client {
                                              const CallLimits& wanted, Done done);
 
   // [any; with a scope, its loop] The same for a plugin, which waits for the ticket: on a thread,
-  // or with a scope on its loop. Inputs are copied.
+  // or with a scope on its loop. Inputs are copied; results
+  // are shared with the other callers of the batch.
   static Result<plugin::TicketPtr> submit(const Target& target,
                                           std::span<const bento_value* const> inputs,
                                           const CallLimits& wanted,

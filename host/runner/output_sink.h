@@ -1,9 +1,11 @@
 // OutputSink: the bento_sink that a runner method or an API writes its results to. It owns the
-// results. One thread.
+// results, or holds what it was given until clear(). One thread.
 #pragma once
 
 #include <bento/abi.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <span>
 #include <vector>
@@ -12,30 +14,66 @@
 
 namespace bentohost::runner {
 
+// Where the memory for a large tensor comes from, if not from the heap.
+class OutputMemory {
+ public:
+  struct Block {
+    std::uint32_t arena = 0;  // 0: none
+    char* data = nullptr;     // aligned as tensor data is
+  };
+  // A block of at least `bytes` bytes; none if there is none, or it would not be worth it.
+  virtual Block take(std::size_t bytes) = 0;
+  virtual void put_back(std::uint32_t arena) = 0;
+
+ protected:
+  ~OutputMemory() = default;
+};
+
 class OutputSink {
  public:
-  OutputSink();
+  explicit OutputSink(OutputMemory* memory = nullptr);
+  ~OutputSink() { clear(); }
   OutputSink(const OutputSink&) = delete;
   OutputSink& operator=(const OutputSink&) = delete;
 
   bento_sink* get() { return &table_.sink; }
-  const std::deque<wire::Value>& values() const { return values_; }
+  std::size_t size() const { return outputs_.size(); }
+  // They are checked, and valid until clear().
   std::vector<bento_value> views() const;
-  void clear() { values_.clear(); }
+  // The arena that the output's data lies in, from its start on; 0: none.
+  std::uint32_t arena_of(std::size_t output) const { return outputs_[output].block.arena; }
+  // Moves an output that is large and not in an arena into one, if there is one to be had.
+  void move_to_arena(std::size_t output);
+  // The arenas belong to somebody else now: clear() does not put them back.
+  void hand_over_arenas();
+  void clear();
 
  private:
   struct Table {
     bento_sink sink;  // first: has the table's address
     OutputSink* owner;
   };
+  struct Output {
+    wire::Value value;  // without its data, if that is in the block or given
+    OutputMemory::Block block;
+    std::size_t block_bytes = 0;  // of the block: those in use
+    bool is_handed_over = false;
+    bento_bytes given{};  // data that the plugin keeps until it is released
+    void* owner = nullptr;
+    void (*release)(void* owner) = nullptr;
+
+    bento_value view() const;
+  };
   static void* tensor(bento_sink* sink, bento_str name, std::uint32_t dtype, std::uint32_t ndim,
                       const std::int64_t* shape, bento_error* error);
   static bento_code value(bento_sink* sink, const bento_value* copied, bento_error* error);
   static bento_code give(bento_sink* sink, const bento_value* value, void* owner,
                          void (*release)(void* owner), bento_error* error);
+  Status keep(const bento_value& value, void* owner, void (*release)(void* owner));
 
+  OutputMemory* const memory_;
   Table table_{};
-  std::deque<wire::Value> values_;  // a deque: memory that tensor() returned must not move
+  std::deque<Output> outputs_;  // a deque: memory that tensor() returned must not move
 };
 
 }  // namespace bentohost::runner

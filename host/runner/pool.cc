@@ -175,7 +175,7 @@ bool Pool::send(Dispatch dispatch) {
     const std::int32_t axis = spec_.methods[dispatch.batch->method].axis_in;
     bool is_encoded = false;
     try {
-      is_encoded = encode_batch(*dispatch.batch, axis, frame);
+      is_encoded = encode_batch(*dispatch.batch, axis, *dispatch.worker->arenas, frame);
       if (is_encoded) dispatch.worker->to.send(frame);
     } catch (const std::bad_alloc&) {
       // Part of the frame may have been sent already, and no other frame can follow it.
@@ -235,7 +235,8 @@ std::shared_ptr<const Batch> Pool::finish_batch(Worker& worker, std::uint64_t id
   return batch;
 }
 
-bool Pool::on_result(Worker& worker, std::uint64_t id, std::span<const bento_value> values) {
+bool Pool::on_result(Worker& worker, std::uint64_t id, std::span<const bento_value> values,
+                     ResultFrame& frame) {
   const auto batch = finish_batch(worker, id);
   if (batch == nullptr) return false;
 
@@ -243,7 +244,7 @@ bool Pool::on_result(Worker& worker, std::uint64_t id, std::span<const bento_val
   // The finished calls have already failed, at their deadlines.
   const auto waiting = std::count_if(batch->calls.begin(), batch->calls.end(),
                                      [](const CallPtr& call) { return !call->finished; });
-  const Status status = deliver_batch(*batch, values, method.axis_out);
+  const Status status = deliver_batch(*batch, values, method.axis_out, frame);
   if (status.ok()) {
     metrics(*batch).calls_ok->Increment(static_cast<double>(waiting));
     return true;
@@ -271,6 +272,17 @@ bool Pool::on_error(Worker& worker, std::uint64_t id, const Status& error) {
   }
   dispatch_all();
   complete(failures);
+  return true;
+}
+
+bool Pool::on_no_arena(const WorkerPtr& worker, std::uint64_t id) {
+  std::shared_ptr<const Batch> batch;
+  {
+    const MutexLock lock(workers_.mutex());
+    if (worker->batch == nullptr || worker->batch->id != id) return false;
+    batch = worker->batch;
+  }
+  if (send({worker, batch})) dispatch_all();
   return true;
 }
 
@@ -310,7 +322,7 @@ bool Pool::tick(TimePoint now) {
     is_needed = scheduler_.expire_queued(now, failures) || is_needed;
   }
   complete(failures);
-  workers_.handle(due);
+  workers_.handle(std::move(due));
   return is_needed;
 }
 

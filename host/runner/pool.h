@@ -102,7 +102,9 @@ class Pool final : private EventLoop::TurnEnd,
 
   void on_turn_end() override { dispatch_all(); }
   void on_ready() override;
-  bool on_result(Worker& worker, std::uint64_t batch, std::span<const bento_value> values) override;
+  bool on_result(Worker& worker, std::uint64_t batch, std::span<const bento_value> values,
+                 ResultFrame& frame) override;
+  bool on_no_arena(const WorkerPtr& worker, std::uint64_t batch) override;
   bool on_error(Worker& worker, std::uint64_t batch, const Status& error) override;
   Failures on_lost(const Batch& batch, const Status& why) override;
   void on_gone() override;

@@ -10,6 +10,7 @@
 #include "base/loop/child_end.h"
 #include "base/process/launch.h"
 #include "base/process/low_priority.h"
+#include "base/process/shared_memory.h"
 #include "plugin/private_copy.h"
 #include "runner/spawner.h"
 
@@ -23,18 +24,39 @@ UniqueFd keep(int fd) {
   return copy;
 }
 
+// A socket for messages about shared memory becomes the worker's stdin, and the pipe that it reads
+// frames from is the first thing that it gets there (take_stdio()): Poco starts a process with
+// three descriptors, and no more. Where a call is refused, `in` stays the worker's stdin.
+void connect(Poco::Pipe& in, Child& child) {
+  auto sockets = make_socket_pair();
+  int ends[2];
+  if (sockets.ok() && ::pipe2(ends, O_CLOEXEC) == 0) {
+    const UniqueFd reading(ends[0]);
+    UniqueFd writing(ends[1]);
+    const char mark = 0;
+    if (send_with_fd(sockets->ours.get(), {&mark, 1}, reading.get()) &&
+        ::dup2(sockets->theirs.get(), in.readHandle()) >= 0) {
+      child.to = keep(writing.get());
+      child.arenas = std::move(sockets->ours);
+      return;
+    }
+  }
+  child.to = keep(in.writeHandle());
+}
+
 Result<Child> start(EventLoop& launcher, const std::string& exe,
                     const std::vector<std::string>& arguments, bool is_low_priority) {
   try {
     Poco::Pipe in, out, err;
+    Child child;
+    connect(in, child);
     const pid_t pid = launch(exe, arguments, in, out, err);
     if (is_low_priority) lower_priority(pid, /*for_good=*/false);
-    Child child{pid,
-                keep(in.writeHandle()),
-                keep(out.readHandle()),
-                keep(err.readHandle()),
-                open_pidfd(pid),
-                is_low_priority};
+    child.pid = pid;
+    child.from = keep(out.readHandle());
+    child.err = keep(err.readHandle());
+    child.pidfd = open_pidfd(pid);
+    child.is_low_priority = is_low_priority;
     if (child.to && child.from && child.err) return child;
     ::kill(pid, SIGKILL);
     reap_later(launcher, pid, std::move(child.pidfd));

@@ -15,11 +15,12 @@ namespace bentohost::runner {
 
 // The host's ends of a worker process. The descriptors are non-blocking and close-on-exec.
 struct Child {
-  int pid = -1;    // -1: no process (tests)
-  UniqueFd to;     // its stdin: frames
-  UniqueFd from;   // its stdout: frames
-  UniqueFd err;    // its stderr: lines
-  UniqueFd pidfd;  // readable when the process has ended; may be absent
+  int pid = -1;     // -1: no process (tests)
+  UniqueFd to;      // a pipe that it reads: frames
+  UniqueFd from;    // its stdout: frames
+  UniqueFd err;     // its stderr: lines
+  UniqueFd pidfd;   // readable when the process has ended; may be absent
+  UniqueFd arenas;  // a socket for messages about shared memory; may be absent
   bool is_low_priority = false;
 };
 

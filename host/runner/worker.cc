@@ -32,7 +32,23 @@ Blocks blocks_of(std::span<const std::int64_t> shape, std::int32_t axis, std::ui
   return blocks;
 }
 
-void join_input(const Batch& batch, std::size_t input, std::int32_t axis,
+// Writes one input of all calls, from the joined tensor's view: its data is joined at `to`.
+void join_rows(const Batch& batch, std::size_t input, const Blocks& blocks, char* to) {
+  for (std::size_t block = 0; block < blocks.outer; ++block) {
+    for (const CallPtr& call : batch.calls) {
+      const std::size_t bytes = call->rows * blocks.row_bytes;
+      if (bytes == 0) continue;
+      std::memcpy(to, call->inputs[input].data.data() + block * bytes, bytes);
+      to += bytes;
+    }
+  }
+}
+
+ArenaSet::Input find_arena(const Batch& batch, std::size_t bytes, ArenaSet& arenas) {
+  return bytes > kArenaThreshold ? arenas.take_input(batch.id, bytes) : ArenaSet::Input();
+}
+
+void join_input(const Batch& batch, std::size_t input, std::int32_t axis, ArenaSet& arenas,
                 wire::FrameWriter& frame) {
   const wire::Value& first = batch.calls.front()->inputs[input];
   std::array<std::int64_t, wire::kMaxDims> shape;
@@ -42,17 +58,27 @@ void join_input(const Batch& batch, std::size_t input, std::int32_t axis,
   const Blocks blocks = blocks_of(joined, axis, first.dtype);
 
   const std::size_t total = blocks.outer * batch.rows * blocks.row_bytes;
+  if (const ArenaSet::Input arena = find_arena(batch, total, arenas); arena.arena != 0) {
+    bento_value view = first.view();
+    view.tensor.shape = joined.data();
+    view.tensor.data.len = total;
+    frame.value_in(arena.arena, view);
+    return join_rows(batch, input, blocks, arena.data);
+  }
   char* to = frame.tensor(first.name, first.dtype, joined, total);
   // A tensor without bytes may still have a huge number of blocks: (2^40, 0).
   if (to == nullptr || total == 0) return;
-  for (std::size_t block = 0; block < blocks.outer; ++block) {
-    for (const CallPtr& call : batch.calls) {
-      const std::size_t bytes = call->rows * blocks.row_bytes;
-      if (bytes == 0) continue;
-      std::memcpy(to, call->inputs[input].data.data() + block * bytes, bytes);
-      to += bytes;
-    }
-  }
+  join_rows(batch, input, blocks, to);
+}
+
+void write_input(const Batch& batch, std::size_t input, ArenaSet& arenas,
+                 wire::FrameWriter& frame) {
+  const wire::Value& value = batch.calls.front()->inputs[input];
+  const std::size_t bytes = value.kind == BENTO_JSON ? 0 : value.data.size();
+  const ArenaSet::Input arena = find_arena(batch, bytes, arenas);
+  if (arena.arena == 0) return frame.value(value.view());
+  frame.value_in(arena.arena, value.view());
+  std::memcpy(arena.data, value.data.data(), bytes);
 }
 
 // One call's rows of a result; not copied if they are contiguous in memory.
@@ -137,7 +163,7 @@ void Worker::kill(TimePoint now, std::string why) {
   if (is_low_priority) restore_priority(pid);  // we wait for its end
 }
 
-bool encode_batch(const Batch& batch, std::int32_t axis, AlignedBuffer& out) {
+bool encode_batch(const Batch& batch, std::int32_t axis, ArenaSet& arenas, AlignedBuffer& out) {
   std::vector<std::uint32_t> rows;
   rows.reserve(batch.calls.size());
   for (const CallPtr& call : batch.calls) rows.push_back(call->rows);
@@ -147,18 +173,19 @@ bool encode_batch(const Batch& batch, std::int32_t axis, AlignedBuffer& out) {
   frame.rows(rows, static_cast<std::uint32_t>(inputs.size()));
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (batch.calls.size() == 1) {
-      frame.value(inputs[i].view());
+      write_input(batch, i, arenas, frame);
     } else {
-      join_input(batch, i, axis, frame);
+      join_input(batch, i, axis, arenas, frame);
     }
   }
   return frame.finish();
 }
 
-Status deliver_batch(const Batch& batch, std::span<const bento_value> values, std::int32_t axis) {
+Status deliver_batch(const Batch& batch, std::span<const bento_value> values, std::int32_t axis,
+                     ResultFrame& frame) {
   if (batch.calls.size() == 1) {
     if (!std::exchange(batch.calls.front()->finished, true))
-      batch.calls.front()->done({Status(), values});
+      batch.calls.front()->done({Status(), values, &frame});
     return {};
   }
   for (const bento_value& value : values) {
@@ -169,14 +196,18 @@ Status deliver_batch(const Batch& batch, std::span<const bento_value> values, st
                                         std::to_string(batch.rows));
     }
   }
-  std::vector<RowsOfCall> cuts(values.size());
+  std::shared_ptr<std::vector<RowsOfCall>> cuts;
   std::vector<bento_value> parts(values.size());
   std::int64_t first = 0;
   for (const CallPtr& call : batch.calls) {
+    // Rows that are copied may be kept by their call.
+    if (cuts == nullptr || axis != 0)
+      cuts = std::make_shared<std::vector<RowsOfCall>>(values.size());
     for (std::size_t i = 0; i < values.size(); ++i)
-      parts[i] = cuts[i].cut(values[i], axis, first, call->rows);
+      parts[i] = (*cuts)[i].cut(values[i], axis, first, call->rows);
     first += call->rows;
-    if (!std::exchange(call->finished, true)) call->done({Status(), parts});
+    if (std::exchange(call->finished, true)) continue;
+    call->done({Status(), parts, &frame, axis == 0 ? nullptr : cuts});
   }
   return {};
 }

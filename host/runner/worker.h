@@ -27,6 +27,7 @@
 #include "base/mutex.h"
 #include "base/process/line_relay.h"
 #include "base/status.h"
+#include "runner/arenas.h"
 #include "runner/call.h"
 #include "runner/spawner.h"
 #include "wire/frame.h"
@@ -64,10 +65,12 @@ class PipeWriter {
 struct Worker {
   enum class State { kStarting, kIdle, kBusy, kEnding };
 
-  Worker(EventLoop& loop, std::string service, std::string runner, std::uint32_t i, Child child)
+  Worker(EventLoop& loop, std::string service, std::string runner, std::uint32_t i, Child child,
+         const ArenaSet::Deps& arena_deps, const observe::ArenaMetrics& arena_metrics)
       : index(i),
         pid(child.pid),
         to(loop, std::move(child.to)),
+        arenas(std::make_shared<ArenaSet>(std::move(child.arenas), arena_deps, arena_metrics)),
         from(std::move(child.from)),
         err(std::move(child.err)),
         pidfd(std::move(child.pidfd)),
@@ -82,6 +85,7 @@ struct Worker {
   const std::uint32_t index;
   const int pid;  // -1: there is no process behind the pipes (tests)
   PipeWriter to;
+  const std::shared_ptr<ArenaSet> arenas;  // threads: see arenas.h
   UniqueFd from, err, pidfd;
   bool is_low_priority;                       // while it starts
   TimePoint relax_priority_at = kNoDeadline;  // while it starts
@@ -105,11 +109,13 @@ struct Worker {
 using WorkerPtr = std::shared_ptr<Worker>;
 
 // Writes `batch` as one call frame into `out`; the inputs of several calls are joined along `axis`.
-// Returns false and leaves `out` empty when the batch does not fit in a frame.
-bool encode_batch(const Batch& batch, std::int32_t axis, AlignedBuffer& out);
+// Large inputs are written into arenas, where there are any. Returns false and leaves `out` empty
+// when the batch does not fit in a frame; the arenas are in use until end_batch() in any case.
+bool encode_batch(const Batch& batch, std::int32_t axis, ArenaSet& arenas, AlignedBuffer& out);
 
 // Completes each unfinished call of `batch` with its rows of `values` (the values of the result
 // frame). If they cannot be handed out (too few rows, ...), returns an error and completes no call.
-Status deliver_batch(const Batch& batch, std::span<const bento_value> values, std::int32_t axis);
+Status deliver_batch(const Batch& batch, std::span<const bento_value> values, std::int32_t axis,
+                     ResultFrame& frame);
 
 }  // namespace bentohost::runner

@@ -28,6 +28,7 @@
 #include "runner/hello.h"
 #include "runner/metrics_report.h"
 #include "runner/output_sink.h"
+#include "runner/worker_arenas.h"
 #include "wire/frame.h"
 
 namespace bentohost::runner {
@@ -57,7 +58,7 @@ void log_to_host(LogLevel level, std::string_view message, std::span<const LogFi
 // Reads and writes frames on the worker's ends of the pipes, which are blocking.
 class FramePipe {
  public:
-  explicit FramePipe(ChildPipes pipes) : pipes_(std::move(pipes)) {}
+  FramePipe(UniqueFd in, UniqueFd out) : in_(std::move(in)), out_(std::move(out)) {}
 
   // The next frame, or nothing at the end of stdin. The frame is valid until the next call.
   // `before_read` is called whenever bytes are needed that may not be there yet.
@@ -66,9 +67,9 @@ class FramePipe {
     for (;;) {
       auto frame = reader_.next();
       if (!frame.ok() || (*frame).has_value()) return frame;
-      before_read(pipes_.in.get());
+      before_read(in_.get());
       const std::span<char> room = reader_.writable();
-      const ssize_t n = ::read(pipes_.in.get(), room.data(), room.size());
+      const ssize_t n = ::read(in_.get(), room.data(), room.size());
       if (n < 0 && errno == EINTR) continue;
       if (n <= 0) return std::optional<wire::FrameReader::Frame>();
       reader_.commit(static_cast<std::size_t>(n));
@@ -78,7 +79,7 @@ class FramePipe {
   // Returns false when the host is gone.
   bool write(AlignedBuffer& frame) {
     for (std::size_t sent = 0; sent < frame.size();) {
-      const ssize_t n = ::write(pipes_.out.get(), frame.data() + sent, frame.size() - sent);
+      const ssize_t n = ::write(out_.get(), frame.data() + sent, frame.size() - sent);
       if (n < 0 && errno == EINTR) continue;
       if (n <= 0) return false;
       sent += static_cast<std::size_t>(n);
@@ -88,14 +89,16 @@ class FramePipe {
   }
 
  private:
-  ChildPipes pipes_;
+  UniqueFd in_, out_;
   wire::FrameReader reader_;
 };
 
 class WorkerProcess {
  public:
-  WorkerProcess(const WorkerConfig& config, FramePipe link)
-      : config_(config), pipe_(std::move(link)) {}
+  WorkerProcess(const WorkerConfig& config, ChildPipes pipes)
+      : config_(config),
+        pipe_(std::move(pipes.in), std::move(pipes.out)),
+        arenas_(std::move(pipes.socket)) {}
 
   int run() {
     if (Status status = load(); !status.ok()) {
@@ -176,8 +179,11 @@ class WorkerProcess {
 
   // Returns false when the host is gone.
   bool answer(const wire::FrameReader::Frame& frame) {
+    arenas_.begin_call();
     Status status = compute(frame);
-    const bool more = status.ok() ? send_result(frame.header) : send_error(frame.header.id, status);
+    const bool more = arenas_.is_missing() ? send_no_arena(frame.header.id)
+                      : status.ok()        ? send_result(frame.header)
+                                           : send_error(frame.header.id, status);
     sink_.clear();
     if (out_.capacity() > kKeptFrameBytes) AlignedBuffer().swap(out_);
     return more;
@@ -185,11 +191,25 @@ class WorkerProcess {
 
   bool send_result(const wire::FrameHeader& call) {
     wire::FrameWriter result(out_, wire::FrameType::kResult, call.id, call.method);
-    result.value_count(static_cast<std::uint32_t>(sink_.values().size()));
-    for (const wire::Value& value : sink_.values()) result.value(value.view());
+    for (std::size_t i = 0; i < sink_.size(); ++i) sink_.move_to_arena(i);
+    const std::vector<bento_value> outputs = sink_.views();
+    result.value_count(static_cast<std::uint32_t>(outputs.size()));
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      if (const std::uint32_t arena = sink_.arena_of(i); arena != 0) {
+        result.value_in(arena, outputs[i]);
+      } else {
+        result.value(outputs[i]);
+      }
+    }
     if (!result.finish()) {
       return send_error(call.id, Status(BENTO_INTERNAL, "the result is too large to be sent"));
     }
+    sink_.hand_over_arenas();
+    return pipe_.write(out_);
+  }
+
+  bool send_no_arena(std::uint64_t id) {
+    (void)wire::FrameWriter(out_, wire::FrameType::kNoArena, id, 0).finish();
     return pipe_.write(out_);
   }
 
@@ -198,7 +218,7 @@ class WorkerProcess {
         frame.header.method >= runner_->methods.size()) {
       return Status(BENTO_INTERNAL, "not a call of a method of this runner");
     }
-    if (Status status = wire::decode_call(frame.body, inputs_); !status.ok()) {
+    if (Status status = wire::decode_call(frame.body, inputs_, &arenas_); !status.ok()) {
       return Status(BENTO_INTERNAL, status.message());
     }
     const plugin::MethodSpec& method = runner_->methods[frame.header.method];
@@ -213,17 +233,16 @@ class WorkerProcess {
 
   // Here and not in the host, so that checking a long JSON text does not delay other requests.
   Status check_outputs(const plugin::MethodSpec& method, const std::string& who) const {
-    if (sink_.values().empty()) return Status(BENTO_INTERNAL, who + " returned nothing");
-    for (const wire::Value& value : sink_.values()) {
-      if (Status status = plugin::check_output(value.view(), method.out, who); !status.ok()) {
-        return status;
-      }
+    const std::vector<bento_value> outputs = sink_.views();
+    if (outputs.empty()) return Status(BENTO_INTERNAL, who + " returned nothing");
+    for (const bento_value& value : outputs) {
+      if (Status status = plugin::check_output(value, method.out, who); !status.ok()) return status;
     }
     if (!method.batchable) return {};
     std::int64_t rows = 0;
     for (const std::uint32_t n : inputs_.rows) rows += n;
-    for (const wire::Value& value : sink_.values()) {
-      auto got = wire::rows_of(value.view(), method.axis_out);
+    for (const bento_value& value : outputs) {
+      auto got = wire::rows_of(value, method.axis_out);
       if (!got.ok()) return Status(BENTO_INTERNAL, who + "'s output: " + got.status().message());
       if (*got != rows) {
         return Status(BENTO_INTERNAL, who + " returned " + std::to_string(*got) + " rows for " +
@@ -275,7 +294,8 @@ class WorkerProcess {
 
   std::vector<std::string> names_;  // of the methods, for the crash report
   BatchContext context_;
-  OutputSink sink_;
+  WorkerArenas arenas_;
+  OutputSink sink_{&arenas_};
   AlignedBuffer out_;
   wire::DecodedValues inputs_;
   std::vector<const bento_value*> pointers_;
@@ -292,7 +312,7 @@ int run_worker(const WorkerConfig& config) {
   const SignalStack for_crashes;
   auto pipes = take_stdio();
   if (!pipes.ok()) return kExitRetry;
-  return WorkerProcess(config, FramePipe(*std::move(pipes))).run();
+  return WorkerProcess(config, *std::move(pipes)).run();
 }
 
 }  // namespace bentohost::runner

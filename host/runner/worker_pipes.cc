@@ -42,6 +42,11 @@ Status watch_pipes(const WorkerPtr& worker, EventLoop& loop, const Clock& clock,
     read_stderr(*worker, loop, clock);
   });
   if (!status.ok()) return status;
+  if (const int channel = worker->arenas->channel(); channel >= 0) {
+    status = loop.watch(channel, EPOLLIN,
+                        [worker, &events](std::uint32_t) { events.on_arena_message(worker); });
+    if (!status.ok()) return status;
+  }
   return worker->to.watch([worker, &events] {
     worker->to.close();
     events.on_closed_pipe(worker);
@@ -49,7 +54,8 @@ Status watch_pipes(const WorkerPtr& worker, EventLoop& loop, const Clock& clock,
 }
 
 void unwatch_pipes(Worker& worker, EventLoop& loop) {
-  for (const int fd : {worker.from.get(), worker.err.get(), worker.pidfd.get()}) {
+  for (const int fd :
+       {worker.from.get(), worker.err.get(), worker.pidfd.get(), worker.arenas->channel()}) {
     if (fd >= 0) loop.unwatch(fd);
   }
   worker.to.close();

@@ -22,6 +22,8 @@ class WorkerEvents {
   virtual void on_protocol_error(const WorkerPtr& worker, const std::string& what) = 0;
   // There was no memory to read the worker's frame.
   virtual void on_no_memory(const WorkerPtr& worker) = 0;
+  // The worker has sent a message about its arenas.
+  virtual void on_arena_message(const WorkerPtr& worker) = 0;
   // The worker has closed its stdout or its stdin.
   virtual void on_closed_pipe(const WorkerPtr& worker) = 0;
   // The worker's process has ended, and everything that it had sent was read.

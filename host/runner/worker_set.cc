@@ -21,7 +21,11 @@ constexpr int kExitConfig = 78;  // EX_CONFIG of sysexits.h: trying again is use
 }  // namespace
 
 WorkerSet::WorkerSet(Options options, Deps deps, Owner& owner)
-    : options_(std::move(options)), deps_(deps), owner_(owner), slots_(options_.workers) {
+    : options_(std::move(options)),
+      deps_(std::move(deps)),
+      arena_metrics_(deps_.metrics.arenas({options_.service, options_.runner})),
+      owner_(owner),
+      slots_(options_.workers) {
   // Creates the series, which start at 0.
   for (std::uint32_t i = 0; i < options_.workers; ++i) deps_.metrics.runner_up(name(), i);
 }
@@ -39,6 +43,7 @@ std::shared_ptr<const Batch> WorkerSet::finish_locked(Worker& worker, std::uint6
   if (worker.batch == nullptr || worker.batch->id != batch) return nullptr;
   auto finished = std::move(worker.batch);
   worker.served = true;
+  (void)worker.arenas->end_batch(batch);
   // A worker that is already ending gets no more work, and its time to end runs on.
   if (worker.state == Worker::State::kBusy) {
     worker.kill_at = kNoDeadline;
@@ -54,6 +59,7 @@ std::shared_ptr<const Batch> WorkerSet::finish_locked(Worker& worker, std::uint6
 bool WorkerSet::take_back_locked(Worker& worker, const std::shared_ptr<const Batch>& batch) {
   if (worker.batch != batch) return false;
   worker.batch = nullptr;
+  (void)worker.arenas->end_batch(batch->id);
   if (worker.state == Worker::State::kBusy) {
     worker.state = Worker::State::kIdle;
     worker.kill_at = kNoDeadline;
@@ -125,7 +131,7 @@ void WorkerSet::on_spawned(std::uint32_t index, Result<Child> child) {
     return owner_.on_gone();
   }
   slot.worker = std::make_shared<Worker>(deps_.loop, options_.service, options_.runner, index,
-                                         *std::move(child));
+                                         *std::move(child), deps_.arenas, arena_metrics_);
   const WorkerPtr worker = slot.worker;
   const TimePoint now = deps_.clock.now();
   if (worker->is_low_priority) worker->relax_priority_at = now + kLowPriorityTime;
@@ -161,6 +167,8 @@ void WorkerSet::on_frame(const WorkerPtr& worker, const wire::FrameReader::Frame
       return on_error(worker, frame);
     case wire::FrameType::kReport:
       return on_report(worker, frame);
+    case wire::FrameType::kNoArena:
+      return on_no_arena(worker, frame.header.id);
     default:
       return on_protocol_error(worker, "it sent a frame that only the host sends");
   }
@@ -184,10 +192,31 @@ void WorkerSet::on_ready(Worker& worker) {
 }
 
 void WorkerSet::on_result(const WorkerPtr& worker, const wire::FrameReader::Frame& frame) {
-  if (Status status = wire::decode_result(frame.body, decoded_); !status.ok())
+  ResultArenas arenas(*worker->arenas);
+  if (Status status = wire::decode_result(frame.body, decoded_, &arenas); !status.ok())
     return on_protocol_error(worker, status.message());
-  if (!owner_.on_result(*worker, frame.header.id, decoded_.values))
+  ResultFrame result(worker->reader, frame, arenas.take_claims());
+  if (!owner_.on_result(*worker, frame.header.id, decoded_.values, result))
     on_protocol_error(worker, "it answered a call that is not in flight");
+}
+
+void WorkerSet::on_no_arena(const WorkerPtr& worker, std::uint64_t batch) {
+  worker->arenas->disable();
+  const bool had_arenas = worker->arenas->end_batch(batch);
+  if (!had_arenas || !owner_.on_no_arena(worker, batch))
+    on_protocol_error(worker, "it misses arenas that it was not sent");
+}
+
+void WorkerSet::on_arena_message(const WorkerPtr& worker) {
+  bool has_batch = false;
+  {
+    const MutexLock lock(mutex_);
+    has_batch = worker->batch != nullptr;
+  }
+  std::string bad;
+  if (worker->arenas->answer(has_batch, bad)) return;
+  deps_.loop.unwatch(worker->arenas->channel());
+  if (!bad.empty()) on_protocol_error(worker, bad);
 }
 
 void WorkerSet::on_error(const WorkerPtr& worker, const wire::FrameReader::Frame& frame) {
@@ -261,6 +290,7 @@ void WorkerSet::on_ended(const WorkerPtr& worker) {
   }
   const TimePoint now = deps_.clock.now();
   read_last_lines(*worker, now);
+  worker->arenas->close();
 
   std::string end = !worker->killed_for.empty() ? "was killed by the host: " + worker->killed_for
                     : status < 0                ? std::string("is gone")
@@ -345,6 +375,7 @@ void WorkerSet::leave_behind() {
       failures.push_back(std::move(failure));
     }
     unwatch_pipes(*worker, deps_.loop);
+    worker->arenas->close();
     if (worker->was_up) deps_.metrics.runner_up(name(), worker->index).Decrement();
     log_error("a runner process does not die of SIGKILL and is left behind",
               {{"service", options_.service},
@@ -366,11 +397,13 @@ bool WorkerSet::tick_slot_locked(WorkerSlot& slot, TimePoint now, Due& due) {
   }
   Worker& worker = *slot.worker;
   tick_worker_locked(worker, now);
+  const bool has_arenas =
+      worker.arenas->trim(now, worker.state == Worker::State::kIdle, due.arenas);
   const bool is_ending = worker.state == Worker::State::kEnding;
   // Without a pidfd, nothing else reports its end.
   if (!worker.pidfd && is_ending && worker.pid > 0 && has_ended(worker.pid))
     due.ended.push_back(slot.worker);
-  return worker.batch != nullptr || worker.kill_at != kNoDeadline ||
+  return has_arenas || worker.batch != nullptr || worker.kill_at != kNoDeadline ||
          worker.relax_priority_at != kNoDeadline || is_ending;
 }
 
@@ -400,7 +433,8 @@ void WorkerSet::report_undying_locked(Worker& worker, TimePoint now) {
        {"pid", worker.pid}});
 }
 
-void WorkerSet::handle(const Due& due) {
+void WorkerSet::handle(Due due) {
+  due.arenas.clear();
   for (const WorkerPtr& worker : due.ended) read_frames(worker, true, deps_.loop, *this);
   for (const std::uint32_t index : due.slots) spawn(index);
 }

@@ -40,9 +40,13 @@ class WorkerSet final : private WorkerEvents {
     // The worker has come up, and is idle.
     virtual void on_ready() = 0;
     // The worker returned a result for the batch with this id; the owner must call finish_locked().
-    // `values` die when on_result() returns. False: no such batch is in flight, a protocol error.
-    virtual bool on_result(Worker& worker, std::uint64_t batch,
-                           std::span<const bento_value> values) = 0;
+    // `values` die when on_result() returns; they are in `frame`. False: no such batch is in
+    // flight, a protocol error.
+    virtual bool on_result(Worker& worker, std::uint64_t batch, std::span<const bento_value> values,
+                           ResultFrame& frame) = 0;
+    // The worker could not read this batch's inputs in arenas, and gets no more of them: the owner
+    // must send the batch again. False: as of on_result().
+    virtual bool on_no_arena(const WorkerPtr& worker, std::uint64_t batch) = 0;
     // The same for an error that the worker returned.
     virtual bool on_error(Worker& worker, std::uint64_t batch, const Status& error) = 0;
     // The batch will get no result: the host is ending its worker, or the worker has gone or is
@@ -69,6 +73,7 @@ class WorkerSet final : private WorkerEvents {
     Spawner& spawner;
     const Clock& clock;
     observe::Metrics& metrics;
+    ArenaSet::Deps arenas = {};
   };
   // `owner` must outlive the set, and the loop must outlive both.
   WorkerSet(Options options, Deps deps, Owner& owner);
@@ -100,6 +105,7 @@ class WorkerSet final : private WorkerEvents {
   struct Due {
     std::vector<WorkerPtr> ended;      // processes whose end no descriptor reports
     std::vector<std::uint32_t> slots;  // slots whose next process must be started
+    ArenaSet::Freed arenas;            // that nobody needs any more
   };
   // Resets priorities and kills workers where that is due. First calls `in_flight` with the batch
   // of each busy worker. Returns whether any time limit is pending.
@@ -112,7 +118,7 @@ class WorkerSet final : private WorkerEvents {
     }
     return is_needed;
   }
-  void handle(const Due& due);
+  void handle(Due due);
 
   // ---- the end, in this order
 
@@ -133,12 +139,14 @@ class WorkerSet final : private WorkerEvents {
   void on_protocol_error(const WorkerPtr& worker, const std::string& what) override;
   void on_no_memory(const WorkerPtr& worker) override;
   void on_closed_pipe(const WorkerPtr& worker) override;
+  void on_arena_message(const WorkerPtr& worker) override;
   void on_ended(const WorkerPtr& worker) override;
 
   void on_ready(Worker& worker);
   void on_result(const WorkerPtr& worker, const wire::FrameReader::Frame& frame);
   void on_error(const WorkerPtr& worker, const wire::FrameReader::Frame& frame);
   void on_report(const WorkerPtr& worker, const wire::FrameReader::Frame& frame);
+  void on_no_arena(const WorkerPtr& worker, std::uint64_t batch);
   void end_at_once(const WorkerPtr& worker, const std::string& why);
   void report_death(const Worker& worker, int status, const std::string& end);
   Failures lose(const Worker& worker, const std::shared_ptr<const Batch>& batch,
@@ -154,6 +162,7 @@ class WorkerSet final : private WorkerEvents {
 
   const Options options_;
   const Deps deps_;
+  const observe::ArenaMetrics arena_metrics_;
   Owner& owner_;
   mutable Mutex mutex_;
   WorkerSlots slots_ BENTO_GUARDED_BY(mutex_);  // changed on the loop only

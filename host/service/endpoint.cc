@@ -70,7 +70,7 @@ void Endpoint::answer_call(const RequestPtr& request, const runner::CallResult& 
   if (!outcome.status.ok()) return request->fail(outcome.status);
   guard(request, [&] {
     if (size_of(outcome.values) > kMaxOnLoop) {
-      return answer_with_copies(request, outcome.values, deps);
+      return answer_on_thread(request, outcome, deps);
     }
     answer_with(*request, outcome.values);
   });
@@ -82,20 +82,15 @@ void Endpoint::answer_with(RequestContext& request, std::span<const bento_value>
   request.answer(*std::move(response));
 }
 
-// The same on a thread: the values live only as long as the callback, so they are copied.
-void Endpoint::answer_with_copies(const RequestPtr& request, std::span<const bento_value> values,
-                                  RequestDeps& deps) const {
-  auto copies = std::make_shared<std::vector<wire::Value>>();
-  for (const bento_value& value : values) {
-    auto copy = runner::copy_result(value);
-    if (!copy.ok()) return request->fail(copy.status());
-    copies->push_back(*std::move(copy));
-  }
-  run_for(request, deps, [this, request, copies] {
-    std::vector<bento_value> views;
-    for (const wire::Value& value : *copies) views.push_back(value.view());
-    answer_with(*request, views);
-  });
+// The same on a thread.
+void Endpoint::answer_on_thread(const RequestPtr& request, const runner::CallResult& outcome,
+                                RequestDeps& deps) const {
+  auto kept = outcome.keep();
+  if (!kept.ok()) return request->fail(kept.status());
+  run_for(request, deps,
+          [this, request, kept = std::make_shared<runner::KeptResult>(*std::move(kept))] {
+            answer_with(*request, kept->values());
+          });
 }
 
 // call_direct() for a request that already has a thread: it decodes and encodes on that thread, as

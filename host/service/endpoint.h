@@ -42,8 +42,8 @@ class Endpoint {
   void call_invoke(RequestContext& request) const;
   void call_raw(RequestContext& request) const;
   void answer_with(RequestContext& request, std::span<const bento_value> values) const;
-  void answer_with_copies(const RequestPtr& request, std::span<const bento_value> values,
-                          RequestDeps& deps) const;
+  void answer_on_thread(const RequestPtr& request, const runner::CallResult& outcome,
+                        RequestDeps& deps) const;
 
   const LiveService& service_;
   const plugin::ApiSpec& api_;

@@ -77,7 +77,10 @@ void LiveService::start_runners(const RunnerOptions& options, const RunnerDeps& 
     pools_.push_back(
         std::make_shared<runner::Pool>(runner, std::move(pool),
                                        runner::Pool::Deps{*loops_[pools_.size() % loops_.size()],
-                                                          *spawner_, deps.clock, deps.metrics}));
+                                                          *spawner_,
+                                                          deps.clock,
+                                                          deps.metrics,
+                                                          {.budget = options.arenas}}));
     pools.push_back(pools_.back().get());
   }
   client_ = std::make_unique<runner::Client>(std::move(pools));

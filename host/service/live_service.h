@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/loop/event_loop.h"
+#include "base/memory_budget.h"
 #include "base/status.h"
 #include "mount/app_spec.h"
 #include "observe/metrics.h"
@@ -28,8 +29,9 @@ struct RunnerOptions {
   std::map<std::string, std::uint32_t> workers_of;  // by SERVICE.RUNNER or RUNNER
   std::size_t max_queue = 1024;
   std::size_t max_queue_bytes = 256u << 20;
-  bool starts_at_low_priority = false;  // another generation serves meanwhile
-  ProgramOptions programs = {};         // for the mounted programs
+  bool starts_at_low_priority = false;             // another generation serves meanwhile
+  ProgramOptions programs = {};                    // for the mounted programs
+  std::shared_ptr<MemoryBudget> arenas = nullptr;  // of all services; null: no shared memory
 
   std::uint32_t workers_for(const std::string& service, const std::string& runner) const;
 };

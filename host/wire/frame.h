@@ -15,12 +15,16 @@
 //   kError           0 i32 code  4 u32 HTTP status, then the message
 //   kNamedCall       0 u32 milliseconds left (0: no deadline)  4 u32 values  8 u16 lengths[4], then
 //                    four texts: service, runner, method, request id; then the values
-//   kCancel, kList   nothing
+//   kCancel, kList, kNoArena   nothing
 //
 // A value begins at the next multiple of 64, offsets from there:
 //
-//   0 u32 kind  4 u32 dtype  8 u32 ndim  12 u32 name length  16 u32 MIME length  20 u32 zero
+//   0 u32 kind  4 u32 dtype  8 u32 ndim  12 u32 name length  16 u32 MIME length  20 u32 arena
 //   24 u64 data length  32 i64 shape[ndim], name, MIME type, zeros up to a multiple of 64, data
+//
+// The data of a large tensor, or of large bytes, may lie in an arena instead, which is memory that
+// both processes have mapped (base/process/shared_memory.h): from its start on. `arena` is then the
+// arena's number, otherwise 0, and no data follows. Frames on sockets have no arenas.
 //
 // A decoder trusts nothing: each length is checked against the bytes that are there, and against
 // kMaxBody, before memory is allocated for it.
@@ -59,6 +63,9 @@ enum class FrameType : std::uint8_t {
   kList = 8,       // which services, runners and methods there are
 
   kReport = 9,  // runner to host, unasked: JSON, what the runner's own metrics have gained
+
+  // Runner to host, same id: it cannot reach an arena that the call names. Send it without.
+  kNoArena = 10,
 };
 
 struct FrameHeader {
@@ -71,6 +78,17 @@ struct FrameHeader {
 // Reads the first kHeaderSize bytes. INVALID_ARGUMENT: wrong magic, version or type, a body over
 // kMaxBody, flags or reserved bytes that are not zero.
 Result<FrameHeader> decode_header(std::span<const char> bytes);
+
+// Finds the arenas that a frame names: a peer's own view of them.
+class Arenas {
+ public:
+  // The start of an arena's memory, aligned as tensor data is. Null: the peer that sent the frame
+  // may not name this arena (now), or it has fewer than `length` bytes.
+  virtual const char* find(std::uint32_t arena, std::uint64_t length) = 0;
+
+ protected:
+  ~Arenas() = default;
+};
 
 // Which runner method a kNamedCall is for.
 struct CallTarget {
@@ -95,6 +113,9 @@ class FrameWriter {
   // batching gathers many callers' rows directly. `data_length` must match the shape.
   char* tensor(std::string_view name, std::uint32_t dtype, std::span<const std::int64_t> shape,
                std::size_t data_length);
+  // The same for data that is at the start of an arena, in C order; `value` has its length. Not in
+  // a kNamedCall.
+  void value_in(std::uint32_t arena, const bento_value& value);
   void error(const Status& status);  // kError; `status` is not OK
   // False for a frame that no peer would accept (over kMaxBody, kMaxCallers, kMaxValues or
   // kMaxLabel; a name of a target that is longer than 64 KiB; fewer or more values than announced):
@@ -105,7 +126,7 @@ class FrameWriter {
   char* extend(std::size_t length);
   char* extend_aligned(std::size_t length);
   void counts(std::span<const std::uint32_t> rows, std::uint32_t n_values);
-  char* begin_value(const bento_value& value, std::size_t data_length);
+  char* begin_value(const bento_value& value, std::size_t data_length, std::uint32_t arena = 0);
 
   AlignedBuffer& out_;
   std::size_t start_;
@@ -114,15 +135,15 @@ class FrameWriter {
 };
 
 // The contents of a kCall or kResult body. The views, shapes included, point into `body`, which
-// must outlive them and start at a 64-byte boundary. Reuse one object: once it has the capacity,
-// decoding allocates nothing.
+// must outlive them and start at a 64-byte boundary, or into arenas. Reuse one object: once it has
+// the capacity, decoding allocates nothing.
 struct DecodedValues {
   std::vector<bento_value> values;
   std::vector<std::uint32_t> rows;  // kCall
 };
-// INVALID_ARGUMENT for a malformed body; `out` is then empty.
-Status decode_call(std::span<const char> body, DecodedValues& out);
-Status decode_result(std::span<const char> body, DecodedValues& out);
+// INVALID_ARGUMENT for a malformed body; `out` is then empty. Without `arenas` it may name none.
+Status decode_call(std::span<const char> body, DecodedValues& out, Arenas* arenas = nullptr);
+Status decode_result(std::span<const char> body, DecodedValues& out, Arenas* arenas = nullptr);
 // The same for a kNamedCall body; the texts of `target` point into it, too.
 Status decode_named_call(std::span<const char> body, CallTarget& target, DecodedValues& out);
 // The error in a kError body. A malformed body gives INTERNAL "malformed error frame".
@@ -147,6 +168,9 @@ class FrameReader {
   std::size_t pending() const { return end_ - begin_; }
   // Bytes of memory held.
   std::size_t capacity() const { return buffer_.size(); }
+  // The memory that the last frame is in, if nothing else is in it and recycle() would free it;
+  // otherwise empty. The frame stays where it is.
+  AlignedBuffer take_memory(const Frame& frame);
 
  private:
   void make_room();

@@ -64,11 +64,11 @@ Status check_fixed(const layout::Value& fixed) {
   if (fixed.name_length > kMaxLabel || fixed.mime_length > kMaxLabel) {
     return malformed("a name or a MIME type is too long");
   }
-  if (fixed.reserved != 0) return malformed("a reserved field of a value is used");
+  if (fixed.arena != 0 && fixed.kind == BENTO_JSON) return malformed("JSON in an arena");
   return {};
 }
 
-Status decode_value(Cursor& cursor, bento_value& value) {
+Status decode_value(Cursor& cursor, bento_value& value, Arenas* arenas) {
   layout::Value fixed;
   if (!cursor.align() || !cursor.read(fixed)) return malformed("a value is cut short");
   if (Status status = check_fixed(fixed); !status.ok()) return status;
@@ -84,10 +84,15 @@ Status decode_value(Cursor& cursor, bento_value& value) {
   value.kind = fixed.kind;
   value.name = {cursor.take(fixed.name_length), fixed.name_length};
   value.mime = {cursor.take(fixed.mime_length), fixed.mime_length};
-  if (!cursor.align() || cursor.left() < fixed.data_length) {
-    return malformed("a value's data is cut short");
+  if (!cursor.align()) return malformed("a value's data is cut short");
+  bento_bytes data = {nullptr, fixed.data_length};
+  if (fixed.arena == 0) {
+    if (cursor.left() < fixed.data_length) return malformed("a value's data is cut short");
+    data.ptr = cursor.take(fixed.data_length);
+  } else {
+    if (arenas != nullptr) data.ptr = arenas->find(fixed.arena, fixed.data_length);
+    if (data.ptr == nullptr) return malformed("a value is in an arena that it cannot be in");
   }
-  const bento_bytes data = {cursor.take(fixed.data_length), fixed.data_length};
   if (fixed.kind != BENTO_TENSOR) {
     value.bytes = data;
     return {};
@@ -135,7 +140,8 @@ Status decode_target(Cursor& cursor, CallTarget& target, DecodedValues& out) {
 
 // `decode_head` reads what comes before the values, and makes room for them.
 template <typename DecodeHead>
-Status decode_values(std::span<const char> body, DecodedValues& out, DecodeHead decode_head) {
+Status decode_values(std::span<const char> body, DecodedValues& out, Arenas* arenas,
+                     DecodeHead decode_head) {
   if (reinterpret_cast<std::uintptr_t>(body.data()) % kDataAlignment != 0) {
     return malformed("the body is not aligned");
   }
@@ -143,13 +149,14 @@ Status decode_values(std::span<const char> body, DecodedValues& out, DecodeHead 
   Cursor cursor(body);
   if (Status status = decode_head(cursor); !status.ok()) return status;
   for (bento_value& value : out.values) {
-    if (Status status = decode_value(cursor, value); !status.ok()) return status;
+    if (Status status = decode_value(cursor, value, arenas); !status.ok()) return status;
   }
   return cursor.left() == 0 ? Status() : malformed("bytes after the last value");
 }
 
-Status decode_counted(std::span<const char> body, DecodedValues& out) {
-  return decode_values(body, out, [&](Cursor& cursor) { return decode_counts(cursor, out); });
+Status decode_counted(std::span<const char> body, DecodedValues& out, Arenas* arenas) {
+  return decode_values(body, out, arenas,
+                       [&](Cursor& cursor) { return decode_counts(cursor, out); });
 }
 
 Status or_empty(Status status, DecodedValues& out) {
@@ -169,7 +176,7 @@ Result<FrameHeader> decode_header(std::span<const char> bytes) {
   if (header.magic != kMagic) return malformed("wrong magic");
   if (header.version != kVersion) return malformed("wrong version");
   if (header.type < static_cast<std::uint8_t>(FrameType::kHello) ||
-      header.type > static_cast<std::uint8_t>(FrameType::kReport)) {
+      header.type > static_cast<std::uint8_t>(FrameType::kNoArena)) {
     return malformed("unknown type");
   }
   if (header.body_length > kMaxBody) return malformed("the body is over the cap");
@@ -180,20 +187,20 @@ Result<FrameHeader> decode_header(std::span<const char> bytes) {
                      header.body_length};
 }
 
-Status decode_call(std::span<const char> body, DecodedValues& out) {
-  return or_empty(decode_counted(body, out), out);
+Status decode_call(std::span<const char> body, DecodedValues& out, Arenas* arenas) {
+  return or_empty(decode_counted(body, out, arenas), out);
 }
 
-Status decode_result(std::span<const char> body, DecodedValues& out) {
-  Status status = decode_counted(body, out);
+Status decode_result(std::span<const char> body, DecodedValues& out, Arenas* arenas) {
+  Status status = decode_counted(body, out, arenas);
   if (status.ok() && !out.rows.empty()) status = malformed("a result with callers");
   return or_empty(std::move(status), out);
 }
 
 Status decode_named_call(std::span<const char> body, CallTarget& target, DecodedValues& out) {
   out.rows.clear();
-  Status status =
-      decode_values(body, out, [&](Cursor& cursor) { return decode_target(cursor, target, out); });
+  Status status = decode_values(body, out, nullptr,
+                                [&](Cursor& cursor) { return decode_target(cursor, target, out); });
   if (!status.ok()) target = {};
   return or_empty(std::move(status), out);
 }

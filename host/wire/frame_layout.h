@@ -37,7 +37,7 @@ static_assert(sizeof(Target) == 16);
 
 // At the start of each value.
 struct Value {
-  std::uint32_t kind, dtype, ndim, name_length, mime_length, reserved;
+  std::uint32_t kind, dtype, ndim, name_length, mime_length, arena;
   std::uint64_t data_length;
 };
 static_assert(sizeof(Value) == 32);

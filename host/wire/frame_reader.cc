@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cstring>
+#include <utility>
 
 #include "wire/frame.h"
 
@@ -39,6 +40,14 @@ Result<std::optional<FrameReader::Frame>> FrameReader::next() {
   if (pending() < needed_) return std::optional<Frame>();
   begin_ += std::exchange(needed_, 0);
   return std::optional<Frame>({*header, {at + kHeaderSize, body_length}});
+}
+
+AlignedBuffer FrameReader::take_memory(const Frame& frame) {
+  const bool is_alone =
+      begin_ == end_ && !frame.body.empty() && frame.body.data() == buffer_.data() + kHeaderSize;
+  if (!is_alone || frame.body.size() < buffer_.size() / 2) return {};
+  begin_ = end_ = 0;
+  return std::exchange(buffer_, {});
 }
 
 void FrameReader::recycle() {

@@ -89,6 +89,13 @@ char* FrameWriter::tensor(std::string_view name, std::uint32_t dtype,
   return begin_value(value, data_length);
 }
 
+void FrameWriter::value_in(std::uint32_t arena, const bento_value& value) {
+  assert(arena != 0 && value.kind != BENTO_JSON);
+  if (!valid_) return;
+  const bool is_tensor = value.kind == BENTO_TENSOR;
+  (void)begin_value(value, is_tensor ? value.tensor.data.len : value.bytes.len, arena);
+}
+
 void FrameWriter::error(const Status& status) {
   assert(!status.ok());
   const std::size_t length = std::min(status.message().size(), kMaxMessage);
@@ -134,7 +141,8 @@ void FrameWriter::counts(std::span<const std::uint32_t> rows, std::uint32_t n_va
 }
 
 // Writes a value without its data, and returns room for the data. Ignores the value's own data.
-char* FrameWriter::begin_value(const bento_value& value, std::size_t data_length) {
+char* FrameWriter::begin_value(const bento_value& value, std::size_t data_length,
+                               std::uint32_t arena) {
   const std::string_view name = to_view(value.name), mime = to_view(value.mime);
   valid_ = valid_ && values_left_ > 0 && name.size() <= kMaxLabel && mime.size() <= kMaxLabel;
   --values_left_;
@@ -145,12 +153,13 @@ char* FrameWriter::begin_value(const bento_value& value, std::size_t data_length
   fixed.ndim = is_tensor ? value.tensor.ndim : 0;
   fixed.name_length = static_cast<std::uint32_t>(name.size());
   fixed.mime_length = static_cast<std::uint32_t>(mime.size());
+  fixed.arena = arena;
   fixed.data_length = data_length;
 
   const std::size_t shape_length = fixed.ndim * sizeof(std::int64_t);
   const std::size_t head_length = sizeof fixed + shape_length + name.size() + mime.size();
   const std::size_t data_at = align_up(head_length);
-  char* head = extend_aligned(data_at + data_length);
+  char* head = extend_aligned(data_at + (arena == 0 ? data_length : 0));
   char* at = put(head, fixed);
   at = put(at, value.tensor.shape, shape_length);
   at = put(at, name.data(), name.size());

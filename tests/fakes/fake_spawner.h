@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -18,7 +19,10 @@
 #include <utility>
 #include <vector>
 
+#include "fakes/refusing_memory.h"
+#include "runner/output_sink.h"
 #include "runner/spawner.h"
+#include "runner/worker_arenas.h"
 #include "wire/frame.h"
 
 namespace bentohost::fakes {
@@ -32,6 +36,7 @@ class FakeSpawner final : public runner::Spawner {
     UniqueFd in, out, err;
     UniqueFd ended;  // with_pidfd: a write tells the host that the process has ended
     pid_t pid = -1;  // with_process
+    std::optional<runner::WorkerArenas> arenas;  // with_arenas
     wire::FrameReader reader;
     std::string unsent;
 
@@ -70,31 +75,42 @@ class FakeSpawner final : public runner::Spawner {
       (void)frame.finish();
       send(bytes);
     }
-    // Answers a call with its own first input, or with another value.
+    // Answers a call with its own first input, or with another value. Like a real worker, it asks
+    // for another frame if it cannot reach the input.
     void echo(const Frame& call, std::uint64_t id) {
       wire::DecodedValues values;
-      (void)wire::decode_call(call.body, values);
+      if (arenas) arenas->begin_call();
+      (void)wire::decode_call(call.body, values, arenas ? &*arenas : nullptr);
+      if (arenas && arenas->is_missing()) return send(empty_frame(wire::FrameType::kNoArena, id));
       answer(id, call.header.method, values.values[0]);
     }
     void answer(std::uint64_t id, std::uint32_t method, const bento_value& value) {
       AlignedBuffer bytes;
       wire::FrameWriter frame(bytes, wire::FrameType::kResult, id, method);
       frame.value_count(1);
-      frame.value(value);
+      runner::OutputMemory::Block block;
+      if (arenas && value.kind == BENTO_TENSOR) block = arenas->take(value.tensor.data.len);
+      if (block.arena != 0) {
+        std::memcpy(block.data, value.tensor.data.ptr, value.tensor.data.len);
+        frame.value_in(block.arena, value);
+      } else {
+        frame.value(value);
+      }
       (void)frame.finish();
       send(bytes);
     }
     // As a process ends: closes its pipes first, then signals its pidfd.
     void die() {
+      arenas.reset();
       in.reset();
       out.reset();
       err.reset();
       if (ended) (void)::eventfd_write(ended.get(), 1);
     }
 
-    static AlignedBuffer empty_frame(wire::FrameType type) {
+    static AlignedBuffer empty_frame(wire::FrameType type, std::uint64_t id = 0) {
       AlignedBuffer bytes;
-      (void)wire::FrameWriter(bytes, type, 0, 0).finish();
+      (void)wire::FrameWriter(bytes, type, id, 0).finish();
       return bytes;
     }
   };
@@ -110,6 +126,7 @@ class FakeSpawner final : public runner::Spawner {
   bool is_slow = false;  // processes start only when the test says so
   bool refuse = false;
   bool with_pidfd = false;
+  bool with_arenas = false;      // workers share memory with the host
   std::optional<int> exit_code;  // behind the pipes is a process that ended with this code
   bool with_process = false;     // behind the pipes is a process that does nothing, without a pidfd
   bool is_unwatchable = false;   // its stdout is a file, which no event loop accepts
@@ -124,6 +141,12 @@ class FakeSpawner final : public runner::Spawner {
     if (!connect(puppet->in, child.to) || !connect(child.from, puppet->out) ||
         !connect(child.err, puppet->err)) {
       return Status(BENTO_INTERNAL, "no pipes");
+    }
+    if (with_arenas) {
+      auto sockets = make_socket_pair();
+      if (!sockets.ok()) return sockets.status();
+      child.arenas = std::move(sockets->ours);
+      puppet->arenas.emplace(std::move(sockets->theirs), WorkerMemory::calls);
     }
     if (with_pidfd) {
       puppet->ended.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));

@@ -31,6 +31,34 @@ bool same(const bento_value& a, const bento_value& b) {
          same_bytes(s.data.ptr, s.data.len, t.data.ptr, t.data.len);
 }
 
+// The arenas that a peer may name: two, of different sizes, each once in a frame.
+class TwoArenas final : public Arenas {
+ public:
+  const char* find(std::uint32_t arena, std::uint64_t length) override {
+    if (arena == 0 || arena > kArenas || taken_[arena - 1] || length > size(arena)) return nullptr;
+    taken_[arena - 1] = true;
+    return memory(arena).data();
+  }
+  // The arena that begins there; 0: none.
+  static std::uint32_t at(const void* data) {
+    for (std::uint32_t arena = 1; arena <= kArenas; ++arena) {
+      if (data == memory(arena).data()) return arena;
+    }
+    return 0;
+  }
+
+ private:
+  static constexpr std::uint32_t kArenas = 2;
+  static std::size_t size(std::uint32_t arena) { return arena * 4096; }
+  static const AlignedBuffer& memory(std::uint32_t arena) {
+    static const AlignedBuffer all[kArenas] = {AlignedBuffer(size(1), 'a'),
+                                               AlignedBuffer(size(2), 'b')};
+    return all[arena - 1];
+  }
+
+  bool taken_[kArenas] = {};
+};
+
 AlignedBuffer copy_of(std::span<const char> bytes) {
   AlignedBuffer copy;  // exactly as long, so that the sanitizer sees a step beyond
   copy.resize(bytes.size());
@@ -63,7 +91,13 @@ void check_values(const DecodedValues& decoded, FrameType type) {
     const auto copy = Value::copy(value);
     require(copy.ok() && same(copy->view(), value));
     if (value.kind == BENTO_TENSOR) check_tensor(value);
-    frame.value(value);
+    const void* const data = value.kind == BENTO_TENSOR ? value.tensor.data.ptr : value.bytes.ptr;
+    if (const std::uint32_t arena = TwoArenas::at(data); arena != 0) {
+      require(value.kind != BENTO_JSON);
+      frame.value_in(arena, value);
+    } else {
+      frame.value(value);
+    }
   }
   require(frame.finish());
 
@@ -71,7 +105,10 @@ void check_values(const DecodedValues& decoded, FrameType type) {
   require(header.ok() && header->type == type);
   const auto body = std::span(out).subspan(kHeaderSize, header->body_length);
   DecodedValues again;
-  require((type == FrameType::kCall ? decode_call(body, again) : decode_result(body, again)).ok());
+  TwoArenas arenas;
+  require((type == FrameType::kCall ? decode_call(body, again, &arenas)
+                                    : decode_result(body, again, &arenas))
+              .ok());
   require(again.rows == decoded.rows && again.values.size() == decoded.values.size());
   for (std::size_t i = 0; i < again.values.size(); ++i) {
     require(same(again.values[i], decoded.values[i]));
@@ -113,8 +150,13 @@ void check_error(std::span<const char> body) {
 void check_body(std::span<const char> bytes) {
   const AlignedBuffer body = copy_of(bytes);
   DecodedValues decoded;
-  if (decode_call(body, decoded).ok()) check_values(decoded, FrameType::kCall);
-  if (decode_result(body, decoded).ok()) check_values(decoded, FrameType::kResult);
+  for (const bool has_arenas : {false, true}) {
+    TwoArenas of_call, of_result;
+    if (decode_call(body, decoded, has_arenas ? &of_call : nullptr).ok())
+      check_values(decoded, FrameType::kCall);
+    if (decode_result(body, decoded, has_arenas ? &of_result : nullptr).ok())
+      check_values(decoded, FrameType::kResult);
+  }
   CallTarget target;
   if (decode_named_call(body, target, decoded).ok()) check_named_call(target, decoded);
   check_error(body);

@@ -45,6 +45,18 @@ AlignedBuffer result(const std::vector<Value>& values) {
   return out;
 }
 
+AlignedBuffer result_in_arenas(const Value& inline_one, const std::vector<Value>& values) {
+  AlignedBuffer out;
+  FrameWriter frame(out, FrameType::kResult, 7, 1);
+  frame.value_count(static_cast<std::uint32_t>(values.size() + 1));
+  frame.value(inline_one.view());
+  std::uint32_t arena = 0;
+  for (const Value& value : values) frame.value_in(++arena, value.view());
+  frame.finish();
+  FrameWriter(out, FrameType::kNoArena, 7, 0).finish();
+  return out;
+}
+
 AlignedBuffer named_call(const CallTarget& target, const std::vector<Value>& values) {
   AlignedBuffer out;
   FrameWriter frame(out, FrameType::kNamedCall, 7, 0);
@@ -86,6 +98,8 @@ bool write_all(const std::filesystem::path& folder) {
          write(folder / "result_no_rows", result({make_tensor(BENTO_I64, {0, 3}, "")})) &&
          write(folder / "result_dims",
                result({make_tensor(BENTO_BOOL, {2, 1, 3, 1, 2}, "mask")})) &&
+         write(folder / "result_in_arenas",
+               result_in_arenas(json, {make_tensor(BENTO_F32, {2, 512}, "y"), image})) &&
          write(folder / "named_call",
                named_call({"iris_classifier", "iris_clf", "predict", "7", 500},
                           {make_tensor(BENTO_F64, {1, 4}, "x"), json})) &&

@@ -4,12 +4,15 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <utility>
 
+#include "base/process/shared_memory.h"
 #include "base/process/signal_handlers.h"
 
 namespace bentohost {
@@ -22,9 +25,23 @@ void fill_stdio() {
   }
 }
 
+namespace {
+
+bool is_socket(int fd) {
+  struct stat info {};
+  return ::fstat(fd, &info) == 0 && S_ISSOCK(info.st_mode);
+}
+
+}  // namespace
+
 Result<ChildPipes> take_stdio() {
   ChildPipes pipes{UniqueFd(::fcntl(0, F_DUPFD_CLOEXEC, 3)),
-                   UniqueFd(::fcntl(1, F_DUPFD_CLOEXEC, 3))};
+                   UniqueFd(::fcntl(1, F_DUPFD_CLOEXEC, 3)), UniqueFd()};
+  if (pipes.in && is_socket(pipes.in.get())) {
+    pipes.socket = std::move(pipes.in);
+    char mark = 0;
+    pipes.in = receive_with_fd(pipes.socket.get(), {&mark, 1}, /*waits=*/true).fd;
+  }
   UniqueFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   if (!pipes.in || !pipes.out || !null || ::dup2(null.get(), 0) < 0 || ::dup2(2, 1) < 0) {
     return Status(BENTO_INTERNAL, std::string("cannot move stdin and stdout: ") + strerror(errno));

@@ -14,10 +14,12 @@ void fill_stdio();
 
 struct ChildPipes {
   UniqueFd in, out;
+  UniqueFd socket;  // if the parent gave one: see take_stdio()
 };
 
 // Descriptor 0 becomes /dev/null, 1 a copy of stderr, and stdout is line-buffered. Returns the
-// pipes that they were, close-on-exec.
+// pipes that they were, close-on-exec. A parent that needs a socket beside the pipes makes it the
+// child's stdin, and sends the pipe that is to be read as the first descriptor over it.
 Result<ChildPipes> take_stdio();
 
 // The process will get SIGKILL when the thread that started it ends, and ends at once if its parent

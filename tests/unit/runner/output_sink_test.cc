@@ -60,7 +60,7 @@ TEST_F(OutputSinkTest, RefusesTensorsThatCannotBe) {
   EXPECT_EQ(tensor(BENTO_F64, {kHuge, kHuge}), nullptr);
   EXPECT_EQ(tensor(BENTO_U8, std::vector<std::int64_t>(wire::kMaxDims + 1, 1)), nullptr);
   EXPECT_EQ(error_.code, BENTO_INVALID_ARGUMENT);
-  EXPECT_TRUE(sink_.values().empty());
+  EXPECT_TRUE(sink_.views().empty());
 }
 
 TEST_F(OutputSinkTest, CopiesValues) {
@@ -81,22 +81,95 @@ TEST_F(OutputSinkTest, MakesCOrderOfStridedTensors) {
   value.tensor = {BENTO_I32, 2, shape, strides, {data, sizeof data}};
   ASSERT_EQ(sink_.get()->value(sink_.get(), &value, &error_), BENTO_OK);
   std::int32_t kept[4];
-  std::memcpy(kept, sink_.values()[0].data.data(), sizeof kept);
+  std::memcpy(kept, sink_.views()[0].tensor.data.ptr, sizeof kept);
   EXPECT_EQ((std::vector<std::int32_t>(kept, kept + 4)), (std::vector<std::int32_t>{1, 3, 2, 4}));
 }
 
-TEST_F(OutputSinkTest, ReleasesWhatItIsGivenOnceAlsoOnError) {
+constexpr auto kCount = [](void* owner) { ++*static_cast<int*>(owner); };
+
+TEST_F(OutputSinkTest, HoldsWhatItIsGivenWithoutACopy) {
   int released = 0;
-  const auto release = [](void* owner) { ++*static_cast<int*>(owner); };
-  const bento_value good = bytes("x");
-  EXPECT_EQ(sink_.get()->give(sink_.get(), &good, &released, release, &error_), BENTO_OK);
+  const std::string text = "x";
+  const bento_value given = bytes(text);
+  EXPECT_EQ(sink_.get()->give(sink_.get(), &given, &released, kCount, &error_), BENTO_OK);
+  EXPECT_EQ(sink_.views()[0].bytes.ptr, text.data());
+  EXPECT_EQ(released, 0);
+  sink_.clear();
   EXPECT_EQ(released, 1);
-  bento_value bad = good;
+}
+
+TEST_F(OutputSinkTest, ReleasesAtOnceWhatItCannotHold) {
+  int released = 0;
+  bento_value bad = bytes("x");
   bad.kind = 99;
-  EXPECT_EQ(sink_.get()->give(sink_.get(), &bad, &released, release, &error_),
+  EXPECT_EQ(sink_.get()->give(sink_.get(), &bad, &released, kCount, &error_),
             BENTO_INVALID_ARGUMENT);
-  EXPECT_EQ(released, 2);
-  EXPECT_EQ(sink_.values().size(), 1u);
+  EXPECT_EQ(released, 1);
+  bento_value json = bytes("{}");
+  json.kind = BENTO_JSON;
+  EXPECT_EQ(sink_.get()->give(sink_.get(), &json, &released, kCount, &error_), BENTO_OK);
+  EXPECT_EQ(released, 2) << "copied, so that it cannot change";
+  const std::int32_t data[] = {1, 2, 3, 4};
+  const std::int64_t shape[] = {2, 2}, strides[] = {1, 2};
+  bento_value strided = bytes("");
+  strided.kind = BENTO_TENSOR;
+  strided.tensor = {BENTO_I32, 2, shape, strides, {data, sizeof data}};
+  EXPECT_EQ(sink_.get()->give(sink_.get(), &strided, &released, kCount, &error_), BENTO_OK);
+  EXPECT_EQ(released, 3) << "copied into C order";
+  EXPECT_EQ(sink_.size(), 2u);
+}
+
+// Memory of which there is one block.
+class OneBlock final : public OutputMemory {
+ public:
+  Block take(std::size_t bytes) override {
+    if (is_taken || bytes > sizeof data) return {};
+    is_taken = true;
+    return {5, data};
+  }
+  void put_back(std::uint32_t arena) override {
+    EXPECT_EQ(arena, 5u);
+    is_taken = false;
+  }
+  alignas(64) char data[64] = {};
+  bool is_taken = false;
+};
+
+TEST(OutputSinkInArenas, PutsThereWhatFitsAndBackWhatWasNotHandedOver) {
+  OneBlock memory;
+  OutputSink sink(&memory);
+  const std::int64_t shape[] = {2};
+  const auto make = [&] {
+    return sink.get()->tensor(sink.get(), {}, BENTO_F64, 1, shape, nullptr);
+  };
+  EXPECT_EQ(make(), memory.data);
+  EXPECT_NE(make(), memory.data) << "from the heap";
+  EXPECT_EQ(sink.arena_of(0), 5u);
+  EXPECT_EQ(sink.arena_of(1), 0u);
+  EXPECT_EQ(sink.views()[0].tensor.data.ptr, memory.data);
+  EXPECT_EQ(sink.views()[0].tensor.data.len, 16u);
+  sink.clear();
+  EXPECT_FALSE(memory.is_taken);
+  (void)make();
+  sink.hand_over_arenas();
+  sink.clear();
+  EXPECT_TRUE(memory.is_taken) << "it is the host's now";
+}
+
+TEST(OutputSinkInArenas, MovesThereWhatWasWrittenElsewhere) {
+  OneBlock memory;
+  OutputSink sink(&memory);
+  bento_value value{};
+  value.size = sizeof value;
+  value.kind = BENTO_BYTES;
+  value.bytes = {"hello", 5};
+  ASSERT_EQ(sink.get()->value(sink.get(), &value, nullptr), BENTO_OK);
+  sink.move_to_arena(0);
+  sink.move_to_arena(0);
+  EXPECT_EQ(sink.arena_of(0), 5u);
+  const bento_bytes moved = sink.views()[0].bytes;
+  EXPECT_EQ(std::string(static_cast<const char*>(moved.ptr), moved.len), "hello");
+  EXPECT_EQ(moved.ptr, memory.data);
 }
 
 TEST_F(OutputSinkTest, RefusesMoreThan64Outputs) {

@@ -54,14 +54,16 @@ inline Values values_of(const bento_value& value) {
   return values;
 }
 
-// Rows of one int64 each.
-inline wire::Value make_rows(const Values& rows) {
+// Rows of one int64 each, or of the same one `width` times.
+inline wire::Value make_rows(const Values& rows, std::size_t width = 1) {
+  Values elements;
+  for (const std::int64_t row : rows) elements.insert(elements.end(), width, row);
   wire::Value value;
   value.kind = BENTO_TENSOR;
   value.dtype = BENTO_I64;
-  value.shape = {static_cast<std::int64_t>(rows.size()), 1};
-  const char* bytes = reinterpret_cast<const char*>(rows.data());
-  value.data.assign(bytes, bytes + rows.size() * sizeof(std::int64_t));
+  value.shape = {static_cast<std::int64_t>(rows.size()), static_cast<std::int64_t>(width)};
+  const char* bytes = reinterpret_cast<const char*>(elements.data());
+  value.data.assign(bytes, bytes + elements.size() * sizeof(std::int64_t));
   return value;
 }
 
@@ -94,10 +96,10 @@ class PoolFixture : public testing::Test {
   using Puppet = fakes::FakeSpawner::Puppet;
 
   explicit PoolFixture(PoolOptions options = make_pool_options(),
-                       plugin::RunnerSpec spec = make_pool_spec())
+                       plugin::RunnerSpec spec = make_pool_spec(), ArenaSet::Deps arenas = {})
       : spec_(std::move(spec)),
         owner_(std::make_shared<Pool>(spec_, std::move(options),
-                                      Pool::Deps{loop_, spawner_, clock_, metrics_})) {
+                                      Pool::Deps{loop_, spawner_, clock_, metrics_, arenas})) {
     pool_.start();
   }
   ~PoolFixture() override {
@@ -127,9 +129,10 @@ class PoolFixture : public testing::Test {
   }
   void make_ready() { make_ready(puppet()); }
 
-  Status submit(Caller& caller, std::uint32_t method, const Values& rows, Duration time = kDay) {
+  Status submit(Caller& caller, std::uint32_t method, const Values& rows, Duration time = kDay,
+                std::size_t width = 1) {
     caller.call = std::make_shared<Call>();
-    caller.call->inputs.push_back(make_rows(rows));
+    caller.call->inputs.push_back(make_rows(rows, width));
     caller.call->rows = static_cast<std::uint32_t>(rows.size());
     caller.call->deadline = clock_.now() + time;
     caller.call->done = caller.hear();
@@ -143,7 +146,8 @@ class PoolFixture : public testing::Test {
     if (!frame_) return {};
     EXPECT_EQ(frame_->header.type, wire::FrameType::kCall);
     wire::DecodedValues values;
-    EXPECT_TRUE(wire::decode_call(frame_->body, values).ok());
+    auto& arenas = puppet().arenas;
+    EXPECT_TRUE(wire::decode_call(frame_->body, values, arenas ? &*arenas : nullptr).ok());
     return values.rows;
   }
   void answer() {

@@ -1,5 +1,6 @@
 // The pool under thousands of random interleavings of callers, results, faults and time: each
-// caller always gets exactly one result, and only its own values.
+// caller always gets exactly one result, and only its own values, whether they go through pipes or
+// through shared memory, which is there at one moment and refused at the next.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -17,12 +18,38 @@ using namespace std::chrono_literals;
 struct RandomCaller : Caller {
   std::uint32_t method = 0;
   Values sent;
+  std::size_t width = 1;
+
+  // What make_rows() makes of `sent`.
+  Values expected_values() const {
+    Values elements;
+    for (const std::int64_t row : sent) elements.insert(elements.end(), width, row);
+    return elements;
+  }
 };
 
-class PoolRandomTest : public PoolFixture, public testing::WithParamInterface<unsigned> {
+struct SharedBudget {
+  const std::shared_ptr<MemoryBudget> budget_ =
+      std::make_shared<MemoryBudget>(12 * kArenaThreshold);
+};
+
+class PoolRandomTest : protected SharedBudget,
+                       public PoolFixture,
+                       public testing::WithParamInterface<unsigned> {
  protected:
-  PoolRandomTest() : PoolFixture(make_pool_options(3)), random_(GetParam()) {
+  // A row of so many is larger than what goes through pipes; not many fit into the budget.
+  static constexpr std::size_t kWide = kArenaThreshold / sizeof(std::int64_t) + 1;
+
+  PoolRandomTest()
+      : PoolFixture(make_pool_options(3), make_pool_spec(), {budget_, &fakes::HostMemory::calls}),
+        random_(GetParam()) {
     spawner_.with_pidfd = GetParam() % 2 == 0;
+    spawner_.with_arenas = GetParam() % 4 != 0;
+    fakes::WorkerMemory::instead_of_waiting = [this] { loop_.step(Duration::zero()); };
+  }
+  ~PoolRandomTest() override {
+    fakes::HostMemory::reset();
+    fakes::WorkerMemory::reset();
   }
 
   std::size_t below(std::size_t n) { return random_() % n; }
@@ -31,7 +58,9 @@ class PoolRandomTest : public PoolFixture, public testing::WithParamInterface<un
     RandomCaller& caller = callers_.emplace_back();
     caller.method = below(2) == 0 ? kSafe : kFragile;
     for (std::size_t i = 0, rows = below(5); i < rows; ++i) caller.sent.push_back(next_value_++);
-    (void)submit(caller, caller.method, caller.sent, 1ms * below(2000));
+    // A wide one takes many moves to get through a pipe.
+    caller.width = below(spawner_.with_arenas ? 16 : 64) == 0 ? kWide : 1;
+    (void)submit(caller, caller.method, caller.sent, 1ms * below(2000), caller.width);
     refused_ += caller.expected == 0 ? 1 : 0;
   }
 
@@ -52,7 +81,19 @@ class PoolRandomTest : public PoolFixture, public testing::WithParamInterface<un
     if (dice < 21) worker.die();
   }
 
+  // What is refused changes now and then; most of the time nothing is.
+  void move_system() {
+    using fakes::HostMemory, fakes::WorkerMemory;
+    for (bool* refuses :
+         {&HostMemory::refuses_create, &HostMemory::refuses_seals, &HostMemory::refuses_map,
+          &HostMemory::refuses_send, &WorkerMemory::refuses_map, &WorkerMemory::refuses_send,
+          &WorkerMemory::loses_descriptors}) {
+      *refuses = below(40) == 0;
+    }
+  }
+
   void move() {
+    if (below(20) == 0) move_system();
     switch (below(6)) {
       case 0:
       case 1:
@@ -67,8 +108,10 @@ class PoolRandomTest : public PoolFixture, public testing::WithParamInterface<un
     }
   }
 
-  // From now on no worker fails, and there is enough time.
+  // From now on nothing fails, and there is enough time.
   void settle() {
+    fakes::HostMemory::refuse_nothing();
+    fakes::WorkerMemory::refuse_nothing();
     for (int round = 0; round < 200; ++round) {
       for (const auto& worker : spawner_.puppets) {
         const auto frame = worker->in ? worker->receive() : std::nullopt;
@@ -93,13 +136,18 @@ class PoolRandomTest : public PoolFixture, public testing::WithParamInterface<un
 TEST_P(PoolRandomTest, AnswersEachCallerOnceWithItsOwnRows) {
   for (int i = 0; i < 3000; ++i) move();
   settle();
-  std::size_t good = 0;
+  std::size_t good = 0, wide = 0;
   for (const RandomCaller& caller : callers_) {
     EXPECT_EQ(caller.answers, caller.expected);
     if (caller.answers == 0 || !caller.status.ok() || caller.values == Values{-1}) continue;
-    EXPECT_EQ(caller.values, caller.sent);
+    EXPECT_TRUE(caller.values == caller.expected_values());
     ++good;
+    wide += caller.width > 1 && !caller.sent.empty() ? 1 : 0;
   }
+  EXPECT_GT(wide, 0u);
+  for (const auto& worker : spawner_.puppets) worker->die();
+  turn();
+  EXPECT_EQ(budget_->used(), 0u) << "of shared memory nothing is left";
   // Otherwise the random choices tested too little.
   EXPECT_GT(good, callers_.size() / 10);
   EXPECT_LT(refused_, callers_.size());

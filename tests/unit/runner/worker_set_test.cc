@@ -26,7 +26,7 @@ class WorkerSetTest : public testing::Test, protected WorkerSet::Owner {
         const bool is_needed = locked([&] {
           return set_.tick_locked(now, due, [this](const Batch& batch) { ticked_ = batch.id; });
         });
-        set_.handle(due);
+        set_.handle(std::move(due));
         return is_needed;
       });
       set_.start(lifetime_);
@@ -42,10 +42,14 @@ class WorkerSetTest : public testing::Test, protected WorkerSet::Owner {
 
   // What the set says is only written down.
   void on_ready() override { heard_.push_back("ready"); }
-  bool on_result(Worker& worker, std::uint64_t batch,
-                 std::span<const bento_value> values) override {
+  bool on_result(Worker& worker, std::uint64_t batch, std::span<const bento_value> values,
+                 ResultFrame&) override {
     heard_.push_back("result " + std::to_string(values_of(values[0]).at(0)));
     return locked([&] { return set_.finish_locked(worker, batch); }) != nullptr;
+  }
+  bool on_no_arena(const WorkerPtr&, std::uint64_t batch) override {
+    heard_.push_back("no arena for " + std::to_string(batch));
+    return true;
   }
   bool on_error(Worker& worker, std::uint64_t batch, const Status& error) override {
     heard_.push_back("error " + error.message());
@@ -105,7 +109,7 @@ class WorkerSetTest : public testing::Test, protected WorkerSet::Owner {
     worker_ = *idle.first;
     locked([&] { set_.assign_locked(*worker_, batch); });
     AlignedBuffer frame;
-    EXPECT_TRUE(encode_batch(*batch, 0, frame));
+    EXPECT_TRUE(encode_batch(*batch, 0, *worker_->arenas, frame));
     worker_->to.send(frame);
     return batch;
   }

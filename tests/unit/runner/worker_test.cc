@@ -64,7 +64,7 @@ class BatchTest : public testing::Test {
 
   // The bytes that a worker would read.
   const wire::DecodedValues& encode(std::int32_t axis) {
-    EXPECT_TRUE(encode_batch(batch_, axis, bytes_));
+    EXPECT_TRUE(encode_batch(batch_, axis, *no_arenas_, bytes_));
     const auto header = wire::decode_header({bytes_.data(), wire::kHeaderSize});
     EXPECT_EQ((*header).id, 7u);
     EXPECT_EQ((*header).method, 2u);
@@ -75,13 +75,18 @@ class BatchTest : public testing::Test {
   Status deliver(const std::vector<wire::Value>& values, std::int32_t axis) {
     std::vector<bento_value> views;
     for (const wire::Value& value : values) views.push_back(value.view());
-    return deliver_batch(batch_, views, axis);
+    return deliver_batch(batch_, views, axis, frame_);
   }
 
   Batch batch_{.id = 7, .method = 2, .rows = 0, .sent = {}, .calls = {}};
   std::deque<Heard> heard_;
   AlignedBuffer bytes_;
   wire::DecodedValues decoded_;
+  observe::Metrics metrics_{"test"};
+  const std::shared_ptr<ArenaSet> no_arenas_ =
+      std::make_shared<ArenaSet>(UniqueFd(), ArenaSet::Deps(), metrics_.arenas({"svc", "clf"}));
+  wire::FrameReader reader_;
+  ResultFrame frame_{reader_, {}, {}};
 };
 
 TEST_F(BatchTest, SendsOneCallAsItIs) {
@@ -136,7 +141,7 @@ TEST_F(BatchTest, JoinsEmptyTensorsOfManyBlocksAtOnce) {
 TEST_F(BatchTest, LeavesNothingBehindWhenNoFrameCanHoldIt) {
   add(1, {tensor({1}, {1})});
   batch_.calls[0]->inputs[0].name.assign(wire::kMaxLabel + 1, 'n');
-  EXPECT_FALSE(encode_batch(batch_, 0, bytes_));
+  EXPECT_FALSE(encode_batch(batch_, 0, *no_arenas_, bytes_));
   EXPECT_TRUE(bytes_.empty());
 }
 
@@ -163,7 +168,7 @@ TEST_F(BatchTest, CutsWhatItJoined) {
   add(0, {tensor({2, 0}, {})});
   add(2, {tensor({2, 2}, {2, 3, 5, 6})});
   const auto& sent = encode(1);
-  EXPECT_TRUE(deliver_batch(batch_, sent.values, 1).ok());
+  EXPECT_TRUE(deliver_batch(batch_, sent.values, 1, frame_).ok());
   for (std::size_t i = 0; i < batch_.calls.size(); ++i) {
     EXPECT_EQ(heard_[i].times, 1);
     EXPECT_THAT(heard_[i].values, ElementsAre(floats(batch_.calls[i]->inputs[0].view())));

@@ -314,10 +314,50 @@ TEST(Frame, RefusesAShapeThatIsNotThatOfTheData) {
   }
 }
 
+// One arena, of 64 bytes.
+class OneArena final : public Arenas {
+ public:
+  const char* find(std::uint32_t arena, std::uint64_t length) override {
+    return arena == 7 && length <= memory.size() ? memory.data() : nullptr;
+  }
+  AlignedBuffer memory = AlignedBuffer(64, 'm');
+};
+
+AlignedBuffer result_in(std::uint32_t arena, const bento_value& value) {
+  AlignedBuffer out;
+  FrameWriter frame(out, FrameType::kResult, 7, 1);
+  frame.value_count(1);
+  frame.value_in(arena, value);
+  EXPECT_TRUE(frame.finish());
+  return out;
+}
+
+TEST(Frame, LeavesDataInAnArena) {
+  const Value tensor = make_tensor(BENTO_F64, {2, 4});
+  const AlignedBuffer frame = result_in(7, tensor.view());
+  EXPECT_LT(frame.size(), kHeaderSize + 4 * kDataAlignment) << "no data is in the frame";
+  OneArena arenas;
+  DecodedValues decoded;
+  ASSERT_TRUE(decode_result(body_of(frame), decoded, &arenas).ok());
+  EXPECT_EQ(decoded.values[0].tensor.data.ptr, arenas.memory.data());
+  EXPECT_EQ(decoded.values[0].tensor.data.len, 64u);
+  EXPECT_EQ(decoded.values[0].tensor.shape[1], 4);
+}
+
+TEST(Frame, RefusesAnArenaThatThePeerMayNotName) {
+  const Value tensor = make_tensor(BENTO_F64, {2, 4}), larger = make_tensor(BENTO_F64, {2, 5});
+  OneArena arenas;
+  DecodedValues decoded;
+  EXPECT_FALSE(decode_result(body_of(result_in(8, tensor.view())), decoded, &arenas).ok());
+  EXPECT_FALSE(decode_result(body_of(result_in(7, larger.view())), decoded, &arenas).ok());
+  EXPECT_FALSE(decode_result(body_of(result_in(7, tensor.view())), decoded).ok()) << "a socket's";
+  EXPECT_TRUE(decoded.values.empty());
+}
+
 TEST(Frame, RefusesUnknownKindsAndDtypesAndUsedReserves) {
   constexpr std::size_t kKind = kFirstValue + offsetof(layout::Value, kind);
   constexpr std::size_t kDtype = kFirstValue + offsetof(layout::Value, dtype);
-  constexpr std::size_t kReserved = kFirstValue + offsetof(layout::Value, reserved);
+  constexpr std::size_t kReserved = kFirstValue + offsetof(layout::Value, arena);
   EXPECT_TRUE(decode_patched(kDtype, std::uint32_t{BENTO_I64}).ok());
   for (const std::uint32_t kind : {0u, 4u, 0xFFFFFFFFu}) {
     EXPECT_FALSE(decode_patched(kKind, kind).ok());
