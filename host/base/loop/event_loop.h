@@ -106,6 +106,7 @@ class EventLoop {
   // does not have to wake it each time.
   static constexpr Duration kLinger = std::chrono::milliseconds(100);
 
+  Duration time_until(TimePoint deadline) const;
   int timeout_ms(Duration longest) const;
   void handle(std::span<epoll_event> events);
   void forget_events_of(const void* watcher);
@@ -131,6 +132,7 @@ class EventLoop {
   std::atomic<bool> stopping_ = false;
 
   std::vector<std::function<void()>> posted_ BENTO_GUARDED_BY(mutex_);
+  std::atomic<bool> has_posted_ = false;  // changed under mutex_
   bool stopped_ BENTO_GUARDED_BY(mutex_) = false;
   std::vector<std::function<void()>> running_;
   std::thread thread_;
