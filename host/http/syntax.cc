@@ -28,8 +28,6 @@ constexpr bool one_of(unsigned char c, std::string_view marks) {
 
 constexpr ByteSet kToken =
     bytes_where([](unsigned char c) { return is_alnum(c) || one_of(c, "!#$%&'*+-.^_`|~"); });
-constexpr ByteSet kFieldValue =
-    bytes_where([](unsigned char c) { return c == '\t' || (c >= ' ' && c != 0x7f); });
 constexpr ByteSet kVisible = bytes_where([](unsigned char c) { return c > ' ' && c != 0x7f; });
 constexpr ByteSet kRegName =
     bytes_where([](unsigned char c) { return is_alnum(c) || one_of(c, "-._~%!$&'()*+,;="); });
@@ -65,7 +63,16 @@ void append_field(std::string_view name, std::string_view value, std::string& ou
 }
 
 bool is_token(std::string_view text) { return !text.empty() && all_in(kToken, text); }
-bool is_field_value(std::string_view text) { return all_in(kFieldValue, text); }
+// Values are long, and nearly all are valid: without an early end the compiler can look at many
+// bytes at a time.
+bool is_field_value(std::string_view text) {
+  unsigned char bad = 0;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    bad |= static_cast<unsigned char>((byte < ' ' && byte != '\t') || byte == 0x7f);
+  }
+  return bad == 0;
+}
 bool is_visible(std::string_view text) { return all_in(kVisible, text); }
 
 // Whether each '%' is followed by two hex digits.
@@ -94,7 +101,7 @@ bool is_authority(std::string_view text) {
 
 bool equals_ignoring_case(std::string_view a, std::string_view b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](char x, char y) { return to_lower(x) == to_lower(y); });
+                    [](char x, char y) { return x == y || to_lower(x) == to_lower(y); });
 }
 
 std::string_view trim(std::string_view text) {
