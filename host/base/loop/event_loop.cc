@@ -26,8 +26,9 @@ class EventLoop::FunctionWatcher final : public Watcher {
   std::function<void(std::uint32_t)> f_;
 };
 
-EventLoop::EventLoop(const Clock& clock)
+EventLoop::EventLoop(const Clock& clock, Duration between_ticks)
     : clock_(clock),
+      between_ticks_(between_ticks),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       now_(clock.now()) {
@@ -93,7 +94,7 @@ Duration EventLoop::time_until(TimePoint deadline) const {
 int EventLoop::timeout_ms(Duration longest) const {
   if (!turn_ends_.empty()) return 0;
   Duration wait = longest;
-  if (ticking_.load()) wait = std::min(wait, kTick);
+  if (ticking_.load()) wait = std::min(wait, owes_tick_ ? between_ticks_ : kTick);
   if (const TimePoint next = timers_.next(); next != kNoDeadline) {
     wait = std::min(wait, time_until(next));
   }
@@ -149,6 +150,9 @@ void EventLoop::at_turn_end(TurnEnd& whom) {
 }
 
 bool EventLoop::tick() {
+  owes_tick_ = ticking_.load() && now_ - last_tick_ < between_ticks_;
+  if (owes_tick_) return true;
+  last_tick_ = now_;
   const auto any_need = [&] {
     bool need = false;
     for (const auto& [id, ticker] : tickers_) need = ticker(now_) || need;
