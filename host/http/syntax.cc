@@ -34,6 +34,15 @@ constexpr ByteSet kRegName =
 constexpr ByteSet kAddress = bytes_where([](unsigned char c) { return kRegName[c] || c == ':'; });
 constexpr ByteSet kDigit = bytes_where([](unsigned char c) { return c >= '0' && c <= '9'; });
 
+// The lower case of a token's bytes; 0 for all others.
+constexpr std::array<char, 256> kLowerToken = [] {
+  std::array<char, 256> lower{};
+  for (unsigned c = 0; c < lower.size(); ++c) {
+    if (kToken[c]) lower[c] = to_lower(static_cast<char>(c));
+  }
+  return lower;
+}();
+
 bool all_in(const ByteSet& set, std::string_view text) {
   return std::all_of(text.begin(), text.end(),
                      [&set](char c) { return set[static_cast<unsigned char>(c)]; });
@@ -42,15 +51,27 @@ bool all_in(const ByteSet& set, std::string_view text) {
 }  // namespace
 
 bool append_lower_token(std::string_view name, std::string& out) {
-  if (!is_token(name)) return false;
   const std::size_t size = out.size();
   out.resize(size + name.size());
-  std::transform(name.begin(), name.end(), out.begin() + static_cast<std::ptrdiff_t>(size),
-                 to_lower);
-  return true;
+  char* at = out.data() + size;
+  bool is_token = !name.empty();
+  for (const char c : name) {
+    const char lower = kLowerToken[static_cast<unsigned char>(c)];
+    is_token = is_token && lower != 0;
+    *at++ = lower;
+  }
+  return is_token;
 }
 
-// Grows `out` once: heads are most of what many messages cost.
+void append_all(std::initializer_list<std::string_view> parts, std::string& out) {
+  const std::size_t size = out.size();
+  std::size_t more = 0;
+  for (const std::string_view part : parts) more += part.size();
+  out.resize(size + more);
+  char* at = out.data() + size;
+  for (const std::string_view part : parts) at = std::copy(part.begin(), part.end(), at);
+}
+
 void append_field(std::string_view name, std::string_view value, std::string& out) {
   const std::size_t size = out.size();
   out.resize(size + name.size() + value.size() + 4);
