@@ -50,6 +50,8 @@ constexpr Duration kStreamEndTime = std::chrono::seconds(3);
 // Pipes, listeners, and the plugins' own descriptors.
 constexpr std::size_t kOtherDescriptors = 1024;
 constexpr int kLastLookMs = 5;
+// A tick of all runner pools costs about a microsecond.
+constexpr Duration kBetweenTicks = std::chrono::milliseconds(1);
 // Between log lines while runners start: doubled with each line up to the longest.
 constexpr Duration kFirstSilence = std::chrono::seconds(1),
                    kLongestSilence = std::chrono::minutes(1);
@@ -297,7 +299,7 @@ class Lifecycle {
   http::Server::Loops make_loops() const {
     http::Server::Loops loops;
     for (std::size_t i = 0; i < config_.loops; ++i) {
-      loops.push_back(std::make_shared<EventLoop>(clock_));
+      loops.push_back(std::make_shared<EventLoop>(clock_, kBetweenTicks));
     }
     return loops;
   }

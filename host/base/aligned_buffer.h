@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <new>
 #include <vector>
@@ -22,10 +23,18 @@ struct AlignedAllocator {
   template <typename U>
   AlignedAllocator(const AlignedAllocator<U>&) {}  // NOLINT(google-explicit-constructor)
 
+  // glibc keeps freed blocks for the next new of their size, but not for a new that is aligned,
+  // which costs five times as much. So the block is larger, and its address is in front of the
+  // data: there is room for it, because new aligns by 16.
   T* allocate(std::size_t n) {
-    return static_cast<T*>(::operator new (n * sizeof(T), std::align_val_t{kDataAlignment}));
+    static_assert(__STDCPP_DEFAULT_NEW_ALIGNMENT__ >= sizeof(void*));
+    char* const block = static_cast<char*>(::operator new(n * sizeof(T) + kDataAlignment));
+    const auto at = reinterpret_cast<std::uintptr_t>(block);
+    void** const data = reinterpret_cast<void**>(block + (align_up(at + 1) - at));
+    data[-1] = block;
+    return reinterpret_cast<T*>(data);
   }
-  void deallocate(T* p, std::size_t) { ::operator delete (p, std::align_val_t{kDataAlignment}); }
+  void deallocate(T* p, std::size_t) { ::operator delete(reinterpret_cast<void**>(p)[-1]); }
   // resize() leaves new bytes as they are: the next step writes them.
   template <typename U>
   void construct(U* p) {

@@ -16,32 +16,37 @@ Status Status::from_plugin(bento_code code, const bento_error& error) {
   return with_http(error.http_status, code, std::move(message));
 }
 
+const std::string& Status::message() const {
+  static const std::string kNone;
+  return ok() ? kNone : error_->message;
+}
+
 std::uint32_t Status::http_status() const {
-  return http_status_ != 0 ? http_status_ : http_from_code(code_);
+  return !ok() && error_->http_status != 0 ? error_->http_status : http_from_code(code());
 }
 
 Status Status::as_misuse() && {
-  const std::uint32_t implied = http_from_code(code_);
-  if (http_status_ == 0 &&
+  const std::uint32_t implied = http_from_code(code());
+  if (!ok() && error_->http_status == 0 &&
       (implied == 400 || implied == 401 || implied == 403 || implied == 404 || implied == 501)) {
-    http_status_ = 500;
+    error_->http_status = 500;
   }
   return std::move(*this);
 }
 
 Status Status::prefixed(std::string_view context) && {
-  message_.insert(0, context);
+  if (!ok()) error_->message.insert(0, context);
   return std::move(*this);
 }
 
 bento_code Status::give(bento_error* error) const {
-  if (error == nullptr || ok()) return code_;
-  error->code = code_;
-  error->http_status = http_status_;
-  const std::size_t length = std::min(message_.size(), sizeof error->message - 1);
-  std::memcpy(error->message, message_.data(), length);
+  if (error == nullptr || ok()) return code();
+  error->code = error_->code;
+  error->http_status = error_->http_status;
+  const std::size_t length = std::min(error_->message.size(), sizeof error->message - 1);
+  std::memcpy(error->message, error_->message.data(), length);
   error->message[length] = '\0';
-  return code_;
+  return error_->code;
 }
 
 std::uint32_t http_from_code(bento_code code) {

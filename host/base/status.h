@@ -5,6 +5,7 @@
 #include <bento/abi.h>
 
 #include <cstdint>
+#include <memory>
 #include <new>
 #include <string>
 #include <string_view>
@@ -16,21 +17,31 @@ namespace bentohost {
 class [[nodiscard]] Status {
  public:
   Status() = default;  // OK
-  Status(bento_code code, std::string message) : code_(code), message_(std::move(message)) {}
+  Status(bento_code code, std::string message) {
+    if (code != BENTO_OK) error_ = std::make_unique<Error>(Error{code, 0, std::move(message)});
+  }
+  // What was moved from is OK.
+  Status(Status&&) noexcept = default;
+  Status& operator=(Status&&) noexcept = default;
+  Status(const Status& other) : error_(other.copy()) {}
+  Status& operator=(const Status& other) {
+    if (this != &other) error_ = other.copy();
+    return *this;
+  }
 
   // An error whose HTTP status differs from the one that its code implies. 0 means the implied one.
   static Status with_http(std::uint32_t http_status, bento_code code, std::string message) {
     Status status(code, std::move(message));
-    status.http_status_ = http_status;
+    if (status.error_ != nullptr) status.error_->http_status = http_status;
     return status;
   }
   // The `error` that a plugin filled in for a call that returned `code`. An HTTP status outside of
   // 400 to 599 is the plugin's mistake, and becomes 500.
   static Status from_plugin(bento_code code, const bento_error& error);
 
-  bool ok() const { return code_ == BENTO_OK; }
-  bento_code code() const { return code_; }
-  const std::string& message() const { return message_; }
+  bool ok() const { return error_ == nullptr; }
+  bento_code code() const { return ok() ? BENTO_OK : error_->code; }
+  const std::string& message() const;
   // The HTTP status to answer with: the explicit one, else http_from_code().
   std::uint32_t http_status() const;
   // For telling a plugin that it called the host wrongly: should the plugin pass this status on,
@@ -43,9 +54,14 @@ class [[nodiscard]] Status {
   bento_code give(bento_error* error) const;
 
  private:
-  bento_code code_ = BENTO_OK;
-  std::uint32_t http_status_ = 0;
-  std::string message_;
+  struct Error {
+    bento_code code;
+    std::uint32_t http_status;  // 0: the one that the code implies
+    std::string message;
+  };
+  std::unique_ptr<Error> copy() const { return ok() ? nullptr : std::make_unique<Error>(*error_); }
+
+  std::unique_ptr<Error> error_;  // null: OK, which costs no more than that
 };
 
 // Calls a plugin's function: `f(&error)` returns its code.

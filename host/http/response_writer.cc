@@ -28,10 +28,16 @@ bool is_ours(std::string_view name) {
   }
 }
 
-void append_number(std::size_t number, int base, std::string& out) {
-  char digits[24];
-  out.append(digits, std::to_chars(digits, digits + sizeof digits, number, base).ptr);
-}
+class Digits {
+ public:
+  explicit Digits(std::size_t number, int base = 10)
+      : end_(std::to_chars(digits_, digits_ + sizeof digits_, number, base).ptr) {}
+  std::string_view text() const { return {digits_, end_}; }
+
+ private:
+  char digits_[24];
+  const char* end_;
+};
 
 }  // namespace
 
@@ -72,9 +78,8 @@ bool find_content_length(const Headers& headers, std::size_t& length) {
 }
 
 void append_head(const Response& response, const ResponseHead& head, std::string& out) {
-  out.append("HTTP/1.1 ");
-  append_number(static_cast<std::size_t>(response.status), 10, out);
-  out.append(" ").append(reason_phrase(response.status)).append("\r\n");
+  const Digits status(static_cast<std::size_t>(response.status));
+  append_all({"HTTP/1.1 ", status.text(), " ", reason_phrase(response.status), "\r\n"}, out);
 
   bool has_server = false;
   for (const Header& header : response.headers) {
@@ -84,37 +89,31 @@ void append_head(const Response& response, const ResponseHead& head, std::string
   }
   if (!response.content_type.empty()) append_field("Content-Type", response.content_type, out);
 
+  bool has_length = head.framing == BodyFraming::kSized || head.framing == BodyFraming::kGiven;
   std::size_t length = response.body.size();
-  switch (head.framing) {
-    case BodyFraming::kGiven:
-      (void)find_content_length(response.headers, length);
-      [[fallthrough]];
-    case BodyFraming::kSized:
-      // RFC 9110 8.6: none in a 204; in a 304 it would be the 200's, which is unknown here.
-      if (response.status == 204 || response.status == 304) break;
-      if (response.status == 205) length = 0;  // RFC 9110 15.3.6
-      out.append("Content-Length: ");
-      append_number(length, 10, out);
-      out.append("\r\n");
-      break;
-    case BodyFraming::kChunked:
-      append_field("Transfer-Encoding", "chunked", out);
-      break;
-    case BodyFraming::kToClose:
-      break;
+  if (head.framing == BodyFraming::kGiven) (void)find_content_length(response.headers, length);
+  // RFC 9110 8.6: none in a 204; in a 304 it would be the 200's, which is unknown here.
+  if (response.status == 204 || response.status == 304) has_length = false;
+  if (response.status == 205) length = 0;  // RFC 9110 15.3.6
+  if (has_length) append_all({"Content-Length: ", Digits(length).text(), "\r\n"}, out);
+  if (head.framing == BodyFraming::kChunked) out.append("Transfer-Encoding: chunked\r\n");
+
+  std::string_view end = "\r\n";
+  if (response.status == 101) {
+    end = "Connection: Upgrade\r\n\r\n";
+  } else if (head.close) {
+    end = "Connection: close\r\n\r\n";
+  } else if (head.keep_alive) {
+    end = "Connection: keep-alive\r\n\r\n";
   }
-  append_field("Date", http_date(std::time(nullptr)), out);
-  if (!has_server) append_field("Server", "bentohost", out);
-  if (response.status == 101) return (void)out.append("Connection: Upgrade\r\n\r\n");
-  if (head.close) append_field("Connection", "close", out);
-  if (head.keep_alive) append_field("Connection", "keep-alive", out);
-  out.append("\r\n");
+  append_all({"Date: ", http_date(std::time(nullptr)), "\r\n",
+              has_server ? std::string_view() : "Server: bentohost\r\n", end},
+             out);
 }
 
 void append_chunk(std::string_view bytes, std::string& out) {
   if (bytes.empty()) return;
-  append_number(bytes.size(), 16, out);
-  out.append("\r\n").append(bytes).append("\r\n");
+  append_all({Digits(bytes.size(), 16).text(), "\r\n", bytes, "\r\n"}, out);
 }
 
 }  // namespace bentohost::http

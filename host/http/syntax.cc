@@ -28,13 +28,20 @@ constexpr bool one_of(unsigned char c, std::string_view marks) {
 
 constexpr ByteSet kToken =
     bytes_where([](unsigned char c) { return is_alnum(c) || one_of(c, "!#$%&'*+-.^_`|~"); });
-constexpr ByteSet kFieldValue =
-    bytes_where([](unsigned char c) { return c == '\t' || (c >= ' ' && c != 0x7f); });
 constexpr ByteSet kVisible = bytes_where([](unsigned char c) { return c > ' ' && c != 0x7f; });
 constexpr ByteSet kRegName =
     bytes_where([](unsigned char c) { return is_alnum(c) || one_of(c, "-._~%!$&'()*+,;="); });
 constexpr ByteSet kAddress = bytes_where([](unsigned char c) { return kRegName[c] || c == ':'; });
 constexpr ByteSet kDigit = bytes_where([](unsigned char c) { return c >= '0' && c <= '9'; });
+
+// The lower case of a token's bytes; 0 for all others.
+constexpr std::array<char, 256> kLowerToken = [] {
+  std::array<char, 256> lower{};
+  for (unsigned c = 0; c < lower.size(); ++c) {
+    if (kToken[c]) lower[c] = to_lower(static_cast<char>(c));
+  }
+  return lower;
+}();
 
 bool all_in(const ByteSet& set, std::string_view text) {
   return std::all_of(text.begin(), text.end(),
@@ -44,15 +51,27 @@ bool all_in(const ByteSet& set, std::string_view text) {
 }  // namespace
 
 bool append_lower_token(std::string_view name, std::string& out) {
-  if (!is_token(name)) return false;
   const std::size_t size = out.size();
   out.resize(size + name.size());
-  std::transform(name.begin(), name.end(), out.begin() + static_cast<std::ptrdiff_t>(size),
-                 to_lower);
-  return true;
+  char* at = out.data() + size;
+  bool is_token = !name.empty();
+  for (const char c : name) {
+    const char lower = kLowerToken[static_cast<unsigned char>(c)];
+    is_token = is_token && lower != 0;
+    *at++ = lower;
+  }
+  return is_token;
 }
 
-// Grows `out` once: heads are most of what many messages cost.
+void append_all(std::initializer_list<std::string_view> parts, std::string& out) {
+  const std::size_t size = out.size();
+  std::size_t more = 0;
+  for (const std::string_view part : parts) more += part.size();
+  out.resize(size + more);
+  char* at = out.data() + size;
+  for (const std::string_view part : parts) at = std::copy(part.begin(), part.end(), at);
+}
+
 void append_field(std::string_view name, std::string_view value, std::string& out) {
   const std::size_t size = out.size();
   out.resize(size + name.size() + value.size() + 4);
@@ -65,7 +84,16 @@ void append_field(std::string_view name, std::string_view value, std::string& ou
 }
 
 bool is_token(std::string_view text) { return !text.empty() && all_in(kToken, text); }
-bool is_field_value(std::string_view text) { return all_in(kFieldValue, text); }
+// Values are long, and nearly all are valid: without an early end the compiler can look at many
+// bytes at a time.
+bool is_field_value(std::string_view text) {
+  unsigned char bad = 0;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    bad |= static_cast<unsigned char>((byte < ' ' && byte != '\t') || byte == 0x7f);
+  }
+  return bad == 0;
+}
 bool is_visible(std::string_view text) { return all_in(kVisible, text); }
 
 // Whether each '%' is followed by two hex digits.
@@ -94,7 +122,7 @@ bool is_authority(std::string_view text) {
 
 bool equals_ignoring_case(std::string_view a, std::string_view b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](char x, char y) { return to_lower(x) == to_lower(y); });
+                    [](char x, char y) { return x == y || to_lower(x) == to_lower(y); });
 }
 
 std::string_view trim(std::string_view text) {

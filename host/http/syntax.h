@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
@@ -10,6 +11,9 @@ namespace bentohost::http {
 
 // Appends `name` in lower case to `out`; false if it is not a token (RFC 9110 5.6.2).
 bool append_lower_token(std::string_view name, std::string& out);
+// Appends the parts, one after the other. It grows `out` once: heads are most of what many messages
+// cost.
+void append_all(std::initializer_list<std::string_view> parts, std::string& out);
 // Appends "name: value" and the end of the line.
 void append_field(std::string_view name, std::string_view value, std::string& out);
 bool is_token(std::string_view text);

@@ -2,7 +2,6 @@
 
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
-#include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
@@ -14,6 +13,7 @@
 #include "observe/custom_metrics.h"
 #include "observe/process_metrics.h"
 #include "observe/route_metrics.h"
+#include "observe/sharded.h"
 
 namespace bentohost::observe {
 namespace {
@@ -21,15 +21,14 @@ namespace {
 using prometheus::Counter;
 using prometheus::Family;
 using prometheus::Gauge;
-using prometheus::Histogram;
 using prometheus::Registry;
 
 // Finer at the lower end than HTTP's buckets: a batch of a small model takes well under 1 ms.
-const Histogram::BucketBoundaries kRunnerSeconds{.0001, .00025, .0005, .001, .0025, .005, .01, .025,
-                                                 .05,   .1,     .25,   .5,   1,     2.5,  5,   10};
+const std::vector<double> kRunnerSeconds{.0001, .00025, .0005, .001, .0025, .005, .01, .025,
+                                         .05,   .1,     .25,   .5,   1,     2.5,  5,   10};
 
 // Tasks call other services, send mail, write files.
-const Histogram::BucketBoundaries kTaskSeconds{.001, .005, .01, .05, .1, .5, 1, 5, 10, 60, 300};
+const std::vector<double> kTaskSeconds{.001, .005, .01, .05, .1, .5, 1, 5, 10, 60, 300};
 
 Family<Counter>& counter(Registry& registry, const char* name, const char* help) {
   return prometheus::BuildCounter().Name(name).Help(help).Register(registry);
@@ -37,13 +36,10 @@ Family<Counter>& counter(Registry& registry, const char* name, const char* help)
 Family<Gauge>& gauge(Registry& registry, const char* name, const char* help) {
   return prometheus::BuildGauge().Name(name).Help(help).Register(registry);
 }
-Family<Histogram>& histogram(Registry& registry, const char* name, const char* help) {
-  return prometheus::BuildHistogram().Name(name).Help(help).Register(registry);
-}
 
 // 1, 2, 4, ... and the limit itself, so that the last bucket before +Inf means "full".
-Histogram::BucketBoundaries batch_buckets(std::uint32_t max_batch) {
-  Histogram::BucketBoundaries buckets;
+std::vector<double> batch_buckets(std::uint32_t max_batch) {
+  std::vector<double> buckets;
   for (std::uint64_t rows = 1; rows < max_batch; rows *= 2) {
     buckets.push_back(static_cast<double>(rows));
   }
@@ -74,10 +70,11 @@ struct Metrics::Impl {
   Registry registry;
   ProcessMetrics process;
   CustomMetrics custom;
-  RouteMetricsTable routes{registry};
+  RouteMetricsTable routes;
 
-  Gauge& in_flight =
-      gauge(registry, "bentohost_http_requests_in_flight", "HTTP requests in progress.").Add({});
+  ShardedFamily<ShardedGauge> requests_in_flight{"bentohost_http_requests_in_flight",
+                                                 "HTTP requests in progress."};
+  ShardedGauge& in_flight = requests_in_flight.add({});
   Gauge& connections =
       gauge(registry, "bentohost_http_connections", "Open HTTP connections.").Add({});
   Family<Counter>& http_rejected =
@@ -87,14 +84,14 @@ struct Metrics::Impl {
       gauge(registry, "bentohost_queue_depth", "Calls that wait for a worker of the runner.");
   Family<Gauge>& queue_bytes =
       gauge(registry, "bentohost_queue_bytes", "Bytes of input of the calls that wait.");
-  Family<Histogram>& queue_wait =
-      histogram(registry, "bentohost_queue_wait_seconds",
-                "From a call's submission to the start of its batch, in seconds.");
-  Family<Histogram>& batch_size =
-      histogram(registry, "bentohost_batch_size", "Rows in a batch given to a runner.");
-  Family<Histogram>& run_duration =
-      histogram(registry, "bentohost_runner_call_duration_seconds",
-                "From writing a batch to a runner to reading its result, in seconds.");
+  ShardedFamily<ShardedHistogram> queue_wait{
+      "bentohost_queue_wait_seconds",
+      "From a call's submission to the start of its batch, in seconds."};
+  ShardedFamily<ShardedHistogram> batch_size{"bentohost_batch_size",
+                                             "Rows in a batch given to a runner."};
+  ShardedFamily<ShardedHistogram> run_duration{
+      "bentohost_runner_call_duration_seconds",
+      "From writing a batch to a runner to reading its result, in seconds."};
   Family<Counter>& runner_calls =
       counter(registry, "bentohost_runner_calls_total", "Calls of a runner method, by result.");
   Family<Gauge>& arena_bytes =
@@ -116,15 +113,15 @@ struct Metrics::Impl {
       gauge(registry, "bentohost_mount_connections", "Open connections to a mounted program.");
   Family<Gauge>& mount_waiting = gauge(registry, "bentohost_mount_queue_depth",
                                        "Requests that wait for a connection to a mounted program.");
-  Family<Counter>& mount_requests = counter(registry, "bentohost_mount_requests_total",
-                                            "Requests to a mounted program, by outcome.");
+  ShardedFamily<ShardedCounter> mount_requests{"bentohost_mount_requests_total",
+                                               "Requests to a mounted program, by outcome."};
   Family<Counter>& mount_retries =
       counter(registry, "bentohost_mount_retries_total",
               "Requests that were sent to a mounted program once more, on a new connection.");
-  Family<Histogram>& mount_to_head =
-      histogram(registry, "bentohost_mount_response_head_seconds",
-                "From the start of a request to a mounted program to the head of its response, in "
-                "seconds.");
+  ShardedFamily<ShardedHistogram> mount_to_head{
+      "bentohost_mount_response_head_seconds",
+      "From the start of a request to a mounted program to the head of its response, in "
+      "seconds."};
   Family<Counter>& mount_restarts =
       counter(registry, "bentohost_mount_restarts_total",
               "Processes of a mounted program that were replaced, by reason.");
@@ -146,9 +143,9 @@ struct Metrics::Impl {
       gauge(registry, "bentohost_background_tasks", "Current background tasks, by state.");
   Family<Counter>& background_results =
       counter(registry, "bentohost_background_tasks_total", "Background tasks, by result.");
-  Family<Histogram>& background_duration =
-      histogram(registry, "bentohost_background_task_duration_seconds",
-                "From a background task's start to its end, in seconds.");
+  ShardedFamily<ShardedHistogram> background_duration{
+      "bentohost_background_task_duration_seconds",
+      "From a background task's start to its end, in seconds."};
   Family<Counter>& reloads =
       counter(registry, "bentohost_reload_total",
               "Reloads of a service's plugin: ok, unchanged, or the step that failed.");
@@ -172,7 +169,7 @@ Metrics::~Metrics() = default;
 
 RouteMetrics* Metrics::route(std::string_view route) { return impl_->routes.route(route); }
 
-Gauge& Metrics::in_flight() { return impl_->in_flight; }
+ShardedGauge& Metrics::in_flight() { return impl_->in_flight; }
 
 Gauge& Metrics::connections() { return impl_->connections; }
 
@@ -190,9 +187,9 @@ RunnerMethodMetrics Metrics::runner_method(const RunnerName& runner, std::string
   };
   return {&impl_->queue_depth.Add(labels),
           &impl_->queue_bytes.Add(labels),
-          &impl_->queue_wait.Add(labels, kRunnerSeconds),
-          &impl_->batch_size.Add(labels, batch_buckets(max_batch)),
-          &impl_->run_duration.Add(labels, kRunnerSeconds),
+          &impl_->queue_wait.add(labels, kRunnerSeconds),
+          &impl_->batch_size.add(labels, batch_buckets(max_batch)),
+          &impl_->run_duration.add(labels, kRunnerSeconds),
           &impl_->runner_calls.Add(with_result("ok")),
           &impl_->runner_calls.Add(with_result("error"))};
 }
@@ -229,13 +226,13 @@ MountMetrics Metrics::mount(std::string_view service, std::string_view mount) {
           &impl_->mount_in_flight.Add(labels),
           &impl_->mount_connections.Add(labels),
           &impl_->mount_waiting.Add(labels),
-          &impl_->mount_to_head.Add(labels, kTaskSeconds),
+          &impl_->mount_to_head.add(labels, kTaskSeconds),
           &impl_->mount_retries.Add(labels)};
 }
 
-Counter& Metrics::mount_requests(std::string_view service, std::string_view mount,
-                                 std::string_view outcome) {
-  return impl_->mount_requests.Add({{"service", std::string(service)},
+ShardedCounter& Metrics::mount_requests(std::string_view service, std::string_view mount,
+                                        std::string_view outcome) {
+  return impl_->mount_requests.add({{"service", std::string(service)},
                                     {"mount", std::string(mount)},
                                     {"outcome", std::string(outcome)}});
 }
@@ -257,7 +254,7 @@ BackgroundMetrics Metrics::background() {
     return &impl_->background_results.Add({{"result", name}});
   };
   return {state("queued"),  state("running"),  result("done"),
-          result("failed"), result("dropped"), &impl_->background_duration.Add({}, kTaskSeconds)};
+          result("failed"), result("dropped"), &impl_->background_duration.add({}, kTaskSeconds)};
 }
 
 void Metrics::count_reload(std::string_view service, std::string_view result) {
@@ -283,6 +280,13 @@ std::string Metrics::text() const {
     families.insert(families.end(), std::make_move_iterator(more.begin()),
                     std::make_move_iterator(more.end()));
   };
+  impl_->routes.collect(append);
+  append(impl_->requests_in_flight.Collect());
+  for (const auto* histograms : {&impl_->queue_wait, &impl_->batch_size, &impl_->run_duration,
+                                 &impl_->mount_to_head, &impl_->background_duration}) {
+    append(histograms->Collect());
+  }
+  append(impl_->mount_requests.Collect());
   append(impl_->process.Collect());
   append(impl_->custom.collect());
   std::ostringstream out;

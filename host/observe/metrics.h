@@ -17,11 +17,14 @@
 namespace prometheus {
 class Counter;
 class Gauge;
-class Histogram;
 class Registry;
 }  // namespace prometheus
 
 namespace bentohost::observe {
+
+class ShardedCounter;
+class ShardedGauge;
+class ShardedHistogram;
 
 // One HTTP route: bentohost_http_requests_total{method,route,code},
 // bentohost_http_request_duration_seconds{method,route}, ..._request_size_bytes,
@@ -40,9 +43,9 @@ class RouteMetrics {
 // bentohost_runner_call_duration_seconds, bentohost_runner_calls_total{result}.
 struct RunnerMethodMetrics {
   prometheus::Gauge *queue_depth, *queue_bytes;
-  prometheus::Histogram* queue_wait;
-  prometheus::Histogram* batch_size;
-  prometheus::Histogram* run_duration;  // of one batch, frame written to result read
+  ShardedHistogram* queue_wait;
+  ShardedHistogram* batch_size;
+  ShardedHistogram* run_duration;  // of one batch, frame written to result read
   prometheus::Counter* calls_ok;
   prometheus::Counter* calls_failed;
 };
@@ -59,7 +62,7 @@ struct ArenaMetrics {
 struct BackgroundMetrics {
   prometheus::Gauge *queued, *running;
   prometheus::Counter *done, *failed, *dropped;
-  prometheus::Histogram* duration;
+  ShardedHistogram* duration;
 };
 
 // bentohost_handler_threads, bentohost_handler_queue_depth, bentohost_handler_queue_bytes,
@@ -74,7 +77,7 @@ struct LoadMetrics {
 // bentohost_mount_retries_total.
 struct MountMetrics {
   prometheus::Gauge *up, *in_flight, *connections, *waiting;
-  prometheus::Histogram* to_head;
+  ShardedHistogram* to_head;
   prometheus::Counter* retries;
 };
 
@@ -88,7 +91,7 @@ class Metrics {
   // The same pointer for the same route. "" is the route of requests that match none:
   // "__unmatched__".
   RouteMetrics* route(std::string_view route);
-  prometheus::Gauge& in_flight();                     // bentohost_http_requests_in_flight
+  ShardedGauge& in_flight();                          // bentohost_http_requests_in_flight
   prometheus::Gauge& connections();                   // bentohost_http_connections
   void count_http_rejected(std::string_view reason);  // bentohost_http_rejected_total
   // A runner's name is unique only within its service.
@@ -104,8 +107,8 @@ class Metrics {
   // `mount` is the prefix: "/", "/old".
   MountMetrics mount(std::string_view service, std::string_view mount);
   // bentohost_mount_requests_total{service,mount,outcome}
-  prometheus::Counter& mount_requests(std::string_view service, std::string_view mount,
-                                      std::string_view outcome);
+  ShardedCounter& mount_requests(std::string_view service, std::string_view mount,
+                                 std::string_view outcome);
   // bentohost_mount_restarts_total{service,mount,reason}
   void count_mount_restart(std::string_view service, std::string_view mount,
                            std::string_view reason);

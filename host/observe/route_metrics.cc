@@ -7,9 +7,6 @@
 namespace bentohost::observe {
 namespace {
 
-using prometheus::Counter;
-using prometheus::Histogram;
-
 constexpr std::string_view kUnmatched = "__unmatched__";
 
 // Clients may invent methods, and each would be a time series.
@@ -23,9 +20,9 @@ constexpr std::size_t kNoSlot = 255;
 
 // BentoML's default buckets, which are OpenTelemetry's advice for http.server.request.duration, and
 // four below them: most of our responses take a fraction of a millisecond.
-const Histogram::BucketBoundaries kSeconds{.00025, .0005, .001, .0025, .005, .01, .025, .05, .075,
-                                           .1,     .25,   .5,   .75,   1,    2.5, 5,    7.5, 10};
-const Histogram::BucketBoundaries kBytes{100, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8};
+const std::vector<double> kSeconds{.00025, .0005, .001, .0025, .005, .01, .025, .05, .075,
+                                   .1,     .25,   .5,   .75,   1,    2.5, 5,    7.5, 10};
+const std::vector<double> kBytes{100, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8};
 
 constexpr auto kSlotOfCode = [] {
   std::array<unsigned char, kLastCode - kFirstCode + 1> slots{};
@@ -49,24 +46,7 @@ std::size_t code_slot(int code) {
 
 std::string code_label(int code) { return is_http_code(code) ? std::to_string(code) : "OTHER"; }
 
-prometheus::Family<Histogram>& histogram(prometheus::Registry& registry, const char* name,
-                                         const char* help) {
-  return prometheus::BuildHistogram().Name(name).Help(help).Register(registry);
-}
-
 }  // namespace
-
-HttpFamilies::HttpFamilies(prometheus::Registry& registry)
-    : requests(prometheus::BuildCounter()
-                   .Name("bentohost_http_requests_total")
-                   .Help("HTTP requests, by method, route and status code.")
-                   .Register(registry)),
-      duration(histogram(registry, "bentohost_http_request_duration_seconds",
-                         "From the request's arrival to the end of its response, in seconds.")),
-      request_size(histogram(registry, "bentohost_http_request_size_bytes",
-                             "Size of request bodies, in bytes.")),
-      response_size(histogram(registry, "bentohost_http_response_size_bytes",
-                              "Size of response bodies, in bytes.")) {}
 
 class RouteMetricsTable::Route final : public RouteMetrics {
  public:
@@ -77,28 +57,28 @@ class RouteMetricsTable::Route final : public RouteMetrics {
     const std::size_t index = method_index(method);
     ByMethod* handles = published_[index].load(std::memory_order_acquire);
     if (handles == nullptr) handles = add_method(index);
-    counter(*handles, index, code).Increment();
-    handles->duration.Observe(seconds(took));
-    handles->request_size.Observe(static_cast<double>(request_bytes));
-    handles->response_size.Observe(static_cast<double>(response_bytes));
+    counter(*handles, index, code).add(1);
+    handles->duration.observe(seconds(took));
+    handles->request_size.observe(static_cast<double>(request_bytes));
+    handles->response_size.observe(static_cast<double>(response_bytes));
   }
 
  private:
   // Made at the first request with that method: most routes have one method.
   struct ByMethod {
-    Histogram& duration;
-    Histogram& request_size;
-    Histogram& response_size;
-    std::array<std::atomic<Counter*>, std::size(kCodes)> requests{};
+    ShardedHistogram& duration;
+    ShardedHistogram& request_size;
+    ShardedHistogram& response_size;
+    std::array<std::atomic<ShardedCounter*>, std::size(kCodes)> requests{};
   };
 
   ByMethod* add_method(std::size_t index) {
     const MutexLock lock(mutex_);
     if (methods_[index] == nullptr) {
       const prometheus::Labels labels{{"method", std::string(kMethods[index])}, {"route", name_}};
-      methods_[index].reset(new ByMethod{families_.duration.Add(labels, kSeconds),
-                                         families_.request_size.Add(labels, kBytes),
-                                         families_.response_size.Add(labels, kBytes),
+      methods_[index].reset(new ByMethod{families_.duration.add(labels, kSeconds),
+                                         families_.request_size.add(labels, kBytes),
+                                         families_.response_size.add(labels, kBytes),
                                          {}});
       published_[index].store(methods_[index].get(), std::memory_order_release);
     }
@@ -106,12 +86,13 @@ class RouteMetricsTable::Route final : public RouteMetrics {
   }
 
   // Two threads may add the same counter at once: the family gives both the same one.
-  Counter& counter(ByMethod& handles, std::size_t method, int code) {
+  ShardedCounter& counter(ByMethod& handles, std::size_t method, int code) {
     const std::size_t slot = code_slot(code);
     if (slot != kNoSlot) {
-      if (Counter* known = handles.requests[slot].load(std::memory_order_acquire)) return *known;
+      if (ShardedCounter* known = handles.requests[slot].load(std::memory_order_acquire))
+        return *known;
     }
-    Counter& added = families_.requests.Add(
+    ShardedCounter& added = families_.requests.add(
         {{"method", std::string(kMethods[method])}, {"route", name_}, {"code", code_label(code)}});
     if (slot != kNoSlot) handles.requests[slot].store(&added, std::memory_order_release);
     return added;
@@ -124,7 +105,7 @@ class RouteMetricsTable::Route final : public RouteMetrics {
   std::array<std::unique_ptr<ByMethod>, kMethods.size()> methods_ BENTO_GUARDED_BY(mutex_);
 };
 
-RouteMetricsTable::RouteMetricsTable(prometheus::Registry& registry) : families_(registry) {}
+RouteMetricsTable::RouteMetricsTable() = default;
 RouteMetricsTable::~RouteMetricsTable() = default;
 
 RouteMetrics* RouteMetricsTable::route(std::string_view route) {
@@ -135,6 +116,15 @@ RouteMetrics* RouteMetricsTable::route(std::string_view route) {
     found = routes_.emplace(name, std::make_unique<Route>(families_, name)).first;
   }
   return found->second.get();
+}
+
+void RouteMetricsTable::collect(
+    const std::function<void(std::vector<prometheus::MetricFamily>)>& append) const {
+  append(families_.requests.Collect());
+  for (const auto* sizes :
+       {&families_.duration, &families_.request_size, &families_.response_size}) {
+    append(sizes->Collect());
+  }
 }
 
 }  // namespace bentohost::observe

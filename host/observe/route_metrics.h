@@ -2,35 +2,39 @@
 // need no label lookup: handles are kept by method and code, and read without a lock.
 #pragma once
 
-#include <prometheus/counter.h>
-#include <prometheus/family.h>
-#include <prometheus/histogram.h>
-#include <prometheus/registry.h>
-
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/mutex.h"
 #include "observe/metrics.h"
+#include "observe/sharded.h"
 
 namespace bentohost::observe {
 
 struct HttpFamilies {
-  explicit HttpFamilies(prometheus::Registry& registry);
-
-  prometheus::Family<prometheus::Counter>& requests;
-  prometheus::Family<prometheus::Histogram>& duration;
-  prometheus::Family<prometheus::Histogram>& request_size;
-  prometheus::Family<prometheus::Histogram>& response_size;
+  ShardedFamily<ShardedCounter> requests{"bentohost_http_requests_total",
+                                         "HTTP requests, by method, route and status code."};
+  ShardedFamily<ShardedHistogram> duration{
+      "bentohost_http_request_duration_seconds",
+      "From the request's arrival to the end of its response, in seconds."};
+  ShardedFamily<ShardedHistogram> request_size{"bentohost_http_request_size_bytes",
+                                               "Size of request bodies, in bytes."};
+  ShardedFamily<ShardedHistogram> response_size{"bentohost_http_response_size_bytes",
+                                                "Size of response bodies, in bytes."};
 };
 
 class RouteMetricsTable {
  public:
-  explicit RouteMetricsTable(prometheus::Registry& registry);
+  RouteMetricsTable();
   ~RouteMetricsTable();
 
   RouteMetrics* route(std::string_view route);  // any thread
+  // Calls `append` with the families of all routes.
+  void collect(const std::function<void(std::vector<prometheus::MetricFamily>)>& append) const;
 
  private:
   class Route;

@@ -2,11 +2,12 @@
 
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
-#include <prometheus/histogram.h>
 
 #include <algorithm>
 #include <chrono>
 #include <utility>
+
+#include "observe/sharded.h"
 
 namespace bentohost::runner {
 namespace {
@@ -103,10 +104,10 @@ std::shared_ptr<const Batch> BatchScheduler::make_batch(std::size_t method,
   for (const CallPtr& call : calls) {
     batch->rows += call->rows;
     batch->last_deadline = std::max(batch->last_deadline, call->deadline);
-    metrics.queue_wait->Observe(seconds(now - call->enqueued));
+    metrics.queue_wait->observe(seconds(now - call->enqueued));
   }
   batch->calls = std::move(calls);
-  metrics.batch_size->Observe(batch->rows);
+  metrics.batch_size->observe(batch->rows);
   return batch;
 }
 

@@ -1,7 +1,6 @@
 #include "runner/pool.h"
 
 #include <prometheus/counter.h>
-#include <prometheus/histogram.h>
 
 #include <algorithm>
 #include <new>
@@ -11,6 +10,7 @@
 #include "base/aligned_buffer.h"
 #include "base/mutex.h"
 #include "observe/metrics.h"
+#include "observe/sharded.h"
 
 namespace bentohost::runner {
 namespace {
@@ -231,7 +231,7 @@ std::shared_ptr<const Batch> Pool::finish_batch(Worker& worker, std::uint64_t id
   // Send the next batch first: the worker computes while the responses to this batch are written.
   if (dispatch && send(std::move(dispatch))) dispatch_all();
   complete(failures);
-  metrics(*batch).run_duration->Observe(seconds(now - batch->sent));
+  metrics(*batch).run_duration->observe(seconds(now - batch->sent));
   return batch;
 }
 

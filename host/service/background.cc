@@ -2,13 +2,13 @@
 
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
-#include <prometheus/histogram.h>
 
 #include <chrono>
 #include <utility>
 
 #include "base/log.h"
 #include "base/process/plugin_call_note.h"
+#include "observe/sharded.h"
 #include "service/live_service.h"
 
 namespace bentohost::service {
@@ -141,7 +141,7 @@ bool BackgroundRow::run_one(const BackgroundTask& task) {
       call_plugin({service_->spec().name, service_->instance().config().file.path,
                    "a background task", method_, path_, request_id_},
                   [&](bento_error* error) { return task.run(task.arg, this, error); });
-  background_.metrics_.duration->Observe(
+  background_.metrics_.duration->observe(
       std::chrono::duration<double>(background_.clock_.now() - begun).count());
   (status.ok() ? background_.metrics_.done : background_.metrics_.failed)->Increment();
   if (status.ok()) return true;

@@ -2,12 +2,12 @@
 
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
-#include <prometheus/histogram.h>
 
 #include <algorithm>
 #include <chrono>
 #include <functional>
 
+#include "observe/sharded.h"
 #include "service/source_files.h"
 #include "upstream/process/app_servers.h"
 
@@ -43,10 +43,10 @@ upstream::UpstreamOptions upstream_options(const mount::Mount& mount) {
   return options;
 }
 
-std::vector<prometheus::Counter*> outcome_counters(observe::Metrics& metrics,
-                                                   const std::string& service,
-                                                   const std::string& place) {
-  std::vector<prometheus::Counter*> counters;
+std::vector<observe::ShardedCounter*> outcome_counters(observe::Metrics& metrics,
+                                                       const std::string& service,
+                                                       const std::string& place) {
+  std::vector<observe::ShardedCounter*> counters;
   for (std::size_t i = 0; i < upstream::kOutcomes; ++i) {
     const auto outcome = static_cast<upstream::Outcome>(i);
     counters.push_back(&metrics.mount_requests(service, place, name_of(outcome)));
@@ -75,11 +75,11 @@ void MountedPrograms::start(const std::string& service, const ProgramOptions& op
         upstream::UpstreamMetrics{
             .on_end =
                 [counters = outcome_counters(metrics, service, place)](upstream::Outcome outcome) {
-                  counters[static_cast<std::size_t>(outcome)]->Increment();
+                  counters[static_cast<std::size_t>(outcome)]->add(1);
                 },
             .on_head =
                 [its](Duration took) {
-                  its.to_head->Observe(std::chrono::duration<double>(took).count());
+                  its.to_head->observe(std::chrono::duration<double>(took).count());
                 },
             .on_retry = [its] { its.retries->Increment(); }});
     upstream::AppProcessesOptions processes;

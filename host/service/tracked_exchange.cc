@@ -1,8 +1,7 @@
 #include "service/tracked_exchange.h"
 
-#include <prometheus/gauge.h>
-
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <limits>
 #include <random>
@@ -10,6 +9,7 @@
 
 #include "base/log.h"
 #include "http/problem.h"
+#include "observe/sharded.h"
 #include "service/live_service.h"
 
 namespace bentohost::service {
@@ -29,11 +29,11 @@ std::uint64_t next_id() {
 }
 
 std::string hex16(std::uint64_t value) {
-  std::string text(16, '0');
-  for (auto digit = text.rbegin(); digit != text.rend(); ++digit, value >>= 4) {
-    *digit = "0123456789abcdef"[value & 15];
+  std::array<char, 16> digits;
+  for (std::size_t i = digits.size(); i-- > 0; value >>= 4) {
+    digits[i] = "0123456789abcdef"[value & 15];
   }
-  return text;
+  return {digits.data(), digits.size()};
 }
 
 // A client's id is used when it is short and can break neither a log line nor a header.
@@ -61,7 +61,7 @@ TrackedExchange::TrackedExchange(RequestDeps& deps, http::Exchange& front)
       deadline_(due(front.request(), deps).time_since_epoch().count()) {
   const std::string_view given = http::find_header(request().headers, "x-request-id");
   request_id_ = is_usable_id(given) ? std::string(given) : hex16(next_id());
-  deps_.metrics.in_flight().Increment();
+  deps_.metrics.in_flight().add(1);
 }
 
 TrackedExchange::~TrackedExchange() {
@@ -70,7 +70,7 @@ TrackedExchange::~TrackedExchange() {
 
 void TrackedExchange::release_hold() {
   if (--holds_ != 0) return;
-  deps_.metrics.in_flight().Decrement();
+  deps_.metrics.in_flight().add(-1);
   if (lease_ != nullptr) deps_.slots.fetch_sub(1);
 }
 

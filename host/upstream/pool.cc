@@ -74,12 +74,12 @@ Pool::Acquired Pool::find(const Waiter::Turn& turn) {
   const bool fresh = turn.wants_fresh;
   servers_->list(candidates_);
   if (turn.avoids != nullptr) {
-    std::stable_partition(candidates_.begin(), candidates_.end(),
+    std::stable_partition(candidates_.servers.begin(), candidates_.servers.end(),
                           [&turn](const auto& server) { return server.get() != turn.avoids; });
   }
   Acquired failure{Kind::kNoServer};
   bool waits = false;
-  for (std::shared_ptr<Server>& server : candidates_) {
+  for (const std::shared_ptr<Server>& server : candidates_.servers) {
     if (!servers_->begin_request(*server)) continue;
     std::unique_ptr<Connection> connection = fresh ? nullptr : take_idle(*server);
     if (connection == nullptr) {

@@ -119,7 +119,7 @@ class Pool final : public std::enable_shared_from_this<Pool>,
   std::vector<std::unique_ptr<Connection>> abandoned_;
   std::list<Waiter*> waiters_;
   std::atomic<std::int64_t> oldest_wait_ = kNobodyWaits;
-  std::vector<std::shared_ptr<Server>> candidates_;
+  ServerSet::Listed candidates_;
   Timer retry_;  // when a backlog was full
   bool is_serving_ = false;
 };

@@ -9,6 +9,7 @@
 namespace bentohost::upstream {
 namespace {
 
+using http::append_all;
 using http::append_field;
 using http::equals_ignoring_case;
 
@@ -192,25 +193,24 @@ void append_forwarded(const http::Request& request, const UpstreamOptions& optio
   const std::string_view address = address_of(request.client);
   const bool is_secure = request.scheme == "https";
   if (!address.empty()) {
-    append_field("x-forwarded-for", address, out);
-    append_field("x-real-ip", address, out);
+    append_all({"x-forwarded-for: ", address, "\r\nx-real-ip: ", address, kCrLf}, out);
   }
   // uvicorn takes it for the scheme of the ASGI scope, as it is.
   const bool says_ws = is_websocket && options.strips_prefix;
-  append_field("x-forwarded-proto", !says_ws ? request.scheme : is_secure ? "wss" : "ws", out);
-  append_field("x-forwarded-host", host, out);
-  append_field("x-forwarded-port", port_of(host, is_secure), out);
+  append_all(
+      {"x-forwarded-proto: ",
+       !says_ws    ? request.scheme
+       : is_secure ? "wss"
+                   : "ws",
+       "\r\nx-forwarded-host: ", host, "\r\nx-forwarded-port: ", port_of(host, is_secure), kCrLf},
+      out);
   if (!options.root_path.empty()) append_field("x-forwarded-prefix", options.root_path, out);
 
-  out.append("forwarded: for=");  // RFC 7239
-  if (address.empty()) {
-    out.append("unknown");
-  } else if (address.find(':') != std::string_view::npos) {
-    out.append("\"[").append(address).append("]\"");
-  } else {
-    out.append(address);
-  }
-  out.append(";host=\"").append(host).append("\";proto=").append(request.scheme).append(kCrLf);
+  const bool is_v6 = address.find(':') != std::string_view::npos;
+  append_all({"forwarded: for=", is_v6 ? "\"[" : "",  // RFC 7239
+              address.empty() ? "unknown" : address, is_v6 ? "]\"" : "", ";host=\"", host,
+              "\";proto=", request.scheme, kCrLf},
+             out);
 }
 
 }  // namespace

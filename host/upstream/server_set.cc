@@ -28,6 +28,7 @@ ServerId ServerSet::add(std::string address) {
     const MutexLock lock(mutex_);
     id = next_id_++;
     entries_.push_back({std::make_shared<Server>(id, std::move(address)), {}});
+    version_.fetch_add(1);
   }
   for (const auto& pool : pools()) pool->post_serve();
   return id;
@@ -42,6 +43,7 @@ void ServerSet::retire(ServerId id, std::function<void()> drained) {
       server = entry.server;
       entry.drained = std::move(drained);
       server->takes_requests = false;
+      version_.fetch_add(1);
     }
   }
   if (server == nullptr) {  // it was removed
@@ -64,6 +66,7 @@ void ServerSet::remove(ServerId id) {
       server = entry.server;
       server->takes_requests = false;
       server->is_dead = true;
+      version_.fetch_add(1);
     }
   }
   if (server == nullptr) return;
@@ -151,10 +154,12 @@ void ServerSet::close() {
   }
 }
 
-void ServerSet::list(std::vector<std::shared_ptr<Server>>& servers) const {
-  servers.clear();
-  {
+void ServerSet::list(Listed& listed) const {
+  std::vector<std::shared_ptr<Server>>& servers = listed.servers;
+  if (listed.version != version_.load()) {
+    servers.clear();
     const MutexLock lock(mutex_);
+    listed.version = version_.load();
     for (const Entry& entry : entries_) {
       if (entry.server->takes_requests) servers.push_back(entry.server);
     }

@@ -50,8 +50,13 @@ class ServerSet : public std::enable_shared_from_this<ServerSet> {
   Absence absence() const;
   Status availability() const;
 
-  // The servers that take requests, the least busy one first.
-  void list(std::vector<std::shared_ptr<Server>>& servers) const;
+  // A list of the servers that take requests, which its owner keeps from one request to the next.
+  struct Listed {
+    std::vector<std::shared_ptr<Server>> servers;  // the least busy one first
+    std::uint64_t version = 0;
+  };
+  // Brings the list up to date, without a lock as long as the servers are the same.
+  void list(Listed& listed) const;
   // Counts a request in. False, and it is not counted, if the server takes none any more.
   bool begin_request(Server& server);
   void end_request(Server& server);
@@ -79,6 +84,7 @@ class ServerSet : public std::enable_shared_from_this<ServerSet> {
   std::string reason_ BENTO_GUARDED_BY(mutex_);
   Duration retry_after_ BENTO_GUARDED_BY(mutex_) = std::chrono::seconds(1);
   ServerId next_id_ BENTO_GUARDED_BY(mutex_) = 1;
+  std::atomic<std::uint64_t> version_ = 1;  // of the servers; changed under mutex_
 };
 
 }  // namespace bentohost::upstream

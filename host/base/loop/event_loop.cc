@@ -26,8 +26,9 @@ class EventLoop::FunctionWatcher final : public Watcher {
   std::function<void(std::uint32_t)> f_;
 };
 
-EventLoop::EventLoop(const Clock& clock)
+EventLoop::EventLoop(const Clock& clock, Duration between_ticks)
     : clock_(clock),
+      between_ticks_(between_ticks),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       now_(clock.now()) {
@@ -60,6 +61,7 @@ void EventLoop::stop() {
     const MutexLock lock(mutex_);
     stopped_ = true;
     never_run.swap(posted_);
+    has_posted_ = false;
   }
 }
 
@@ -80,12 +82,21 @@ void EventLoop::step(Duration longest) {
   current_loop = outer;
 }
 
+// A far deadline is not worth a look at the clock: the loop wakes a little before it instead, and
+// then waits for the rest.
+Duration EventLoop::time_until(TimePoint deadline) const {
+  constexpr Duration kFar = std::chrono::seconds(1);
+  const Duration left = deadline - now_;
+  if (left > 2 * kFar) return left - kFar;
+  return std::max(deadline - clock_.now(), Duration::zero());
+}
+
 int EventLoop::timeout_ms(Duration longest) const {
   if (!turn_ends_.empty()) return 0;
   Duration wait = longest;
-  if (ticking_.load()) wait = std::min(wait, kTick);
+  if (ticking_.load()) wait = std::min(wait, owes_tick_ ? between_ticks_ : kTick);
   if (const TimePoint next = timers_.next(); next != kNoDeadline) {
-    wait = std::min(wait, std::max(next - clock_.now(), Duration::zero()));
+    wait = std::min(wait, time_until(next));
   }
   if (wait == Duration::max()) return -1;
   // Rounded up, so that the timer is due when the wait is over.
@@ -115,10 +126,12 @@ void EventLoop::forget_events_of(const void* watcher) {
 }
 
 void EventLoop::run_posted() {
+  // What is posted while this reads false also wakes the loop, for another turn.
+  if (!has_posted_.load()) return;
   {
     const MutexLock lock(mutex_);
-    if (posted_.empty()) return;
     running_.swap(posted_);
+    has_posted_ = false;
   }
   for (auto& f : running_) f();
   running_.clear();
@@ -137,6 +150,9 @@ void EventLoop::at_turn_end(TurnEnd& whom) {
 }
 
 bool EventLoop::tick() {
+  owes_tick_ = ticking_.load() && now_ - last_tick_ < between_ticks_;
+  if (owes_tick_) return true;
+  last_tick_ = now_;
   const auto any_need = [&] {
     bool need = false;
     for (const auto& [id, ticker] : tickers_) need = ticker(now_) || need;
@@ -164,6 +180,7 @@ void EventLoop::post(std::function<void()> f) {
     if (stopped_) return;
     is_first = posted_.empty();
     posted_.push_back(std::move(f));
+    has_posted_ = true;
   }
   // The first poster wakes the loop, and the loop takes all functions.
   if (is_first) wake();

@@ -29,8 +29,10 @@ class EventLoop {
   // How late, at most, a ticker notices that a time limit has passed.
   static constexpr Duration kTick = std::chrono::milliseconds(25);
 
-  // Throws std::system_error if no descriptor is left: loops are made at the start.
-  explicit EventLoop(const Clock& clock);
+  // `between_ticks`: tickers are called in each turn, but not more often than that; a busy loop has
+  // tens of thousands of turns a second. Throws std::system_error if no descriptor is left: loops
+  // are made at the start.
+  explicit EventLoop(const Clock& clock, Duration between_ticks = Duration::zero());
   ~EventLoop();  // calls stop(); never on the loop's own thread
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
@@ -106,6 +108,7 @@ class EventLoop {
   // does not have to wake it each time.
   static constexpr Duration kLinger = std::chrono::milliseconds(100);
 
+  Duration time_until(TimePoint deadline) const;
   int timeout_ms(Duration longest) const;
   void handle(std::span<epoll_event> events);
   void forget_events_of(const void* watcher);
@@ -115,6 +118,7 @@ class EventLoop {
   void wake();
 
   const Clock& clock_;
+  const Duration between_ticks_;
   Mutex mutex_;
   UniqueFd epoll_, wake_;
   TimePoint now_;
@@ -126,11 +130,13 @@ class EventLoop {
   std::vector<TurnEnd*> turn_ends_, ending_;
   std::map<TickerId, Ticker> tickers_;
   TickerId next_ticker_ = 1;
-  TimePoint last_need_{};
+  TimePoint last_need_{}, last_tick_{};
+  bool owes_tick_ = false;  // it is too early for one
   std::atomic<bool> ticking_ = false;
   std::atomic<bool> stopping_ = false;
 
   std::vector<std::function<void()>> posted_ BENTO_GUARDED_BY(mutex_);
+  std::atomic<bool> has_posted_ = false;  // changed under mutex_
   bool stopped_ BENTO_GUARDED_BY(mutex_) = false;
   std::vector<std::function<void()>> running_;
   std::thread thread_;

@@ -209,12 +209,13 @@ void Dispatcher::handle(http::Exchange& exchange) {
   };
   const http::Request& from = exchange.request();
   const auto target = std::static_pointer_cast<const Route>(exchange.take_target());
+  if (target == nullptr) {  // when its head came, the path was a page of the host's, or nothing
+    const auto tracked = std::make_shared<TrackedExchange>(deps_, exchange);
+    tracked->set_label(labels_.unmatched());
+    return dispatch(nullptr, tracked, *tracked, tracked, {false, false});
+  }
   const auto first = std::make_shared<First>(deps_, exchange);
   const std::shared_ptr<TrackedExchange> tracked(first, &first->tracked);
-  if (target == nullptr) {  // when its head came, the path was a page of the host's, or nothing
-    first->tracked.set_label(labels_.unmatched());
-    return dispatch(nullptr, tracked, *tracked, first, {false, false});
-  }
   const ServiceRoutesPtr routes(target, target->service_routes);
   first->tracked.set_label(target->label);
   const bool is_work = target->call != nullptr;

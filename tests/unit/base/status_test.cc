@@ -5,6 +5,7 @@
 #include <bento/testing/problem.hpp>
 #include <cstring>
 #include <memory>
+#include <utility>
 
 namespace bentohost {
 namespace {
@@ -42,6 +43,28 @@ TEST(Status, KeepsItsCodeAndHttpStatusUnderAPrefix) {
   const Status status = Status::with_http(422, BENTO_INVALID_ARGUMENT, "bad").prefixed("body: ");
   EXPECT_EQ(status.message(), "body: bad");
   EXPECT_EQ(status.http_status(), 422u);
+}
+
+TEST(Status, ACopyIsItsOwn) {
+  Status original = Status::with_http(422, BENTO_INVALID_ARGUMENT, "bad");
+  Status copy = original;
+  copy = std::move(copy).prefixed("body: ");
+  EXPECT_EQ(original.message(), "bad");
+  EXPECT_EQ(copy.message(), "body: bad");
+  EXPECT_EQ(copy.http_status(), 422u);
+  copy = Status();
+  EXPECT_TRUE(copy.ok());
+  copy = original;
+  EXPECT_EQ(copy.message(), "bad");
+  EXPECT_EQ(copy.code(), BENTO_INVALID_ARGUMENT);
+}
+
+TEST(Status, WhatWasMovedFromIsOk) {
+  Status from(BENTO_NOT_FOUND, "none");
+  const Status to = std::move(from);
+  EXPECT_EQ(to.message(), "none");
+  EXPECT_TRUE(from.ok());  // NOLINT(bugprone-use-after-move)
+  EXPECT_EQ(from.message(), "");
 }
 
 TEST(Status, ReadsWhatAPluginLeft) {

@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
-#include <prometheus/histogram.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -17,6 +16,7 @@
 #include <vector>
 
 #include "base/unique_fd.h"
+#include "observe/sharded.h"
 
 namespace bentohost::observe {
 namespace {
@@ -35,14 +35,14 @@ double sample(const std::string& text, const std::string& series) {
 void use_everything(Metrics& metrics) {
   metrics.route("/classify")->observe("POST", 200, 7ms, 19, 3);
   metrics.route("")->observe("GET", 404, 1ms, 0, 90);
-  metrics.in_flight().Increment();
+  metrics.in_flight().add(1);
   const RunnerMethodMetrics method =
       metrics.runner_method({"iris_classifier", "iris_clf"}, "predict", 100);
   method.queue_depth->Set(2);
   method.queue_bytes->Set(4096);
-  method.queue_wait->Observe(0.001);
-  method.batch_size->Observe(3);
-  method.run_duration->Observe(0.0002);
+  method.queue_wait->observe(0.001);
+  method.batch_size->observe(3);
+  method.run_duration->observe(0.0002);
   method.calls_ok->Increment();
   metrics.runner_up({"iris_classifier", "iris_clf"}, 0).Set(1);
   metrics.count_runner_restart({"iris_classifier", "iris_clf"}, "exited");
@@ -139,8 +139,8 @@ TEST(Metrics, TellsRunnersOfOneNameOfTwoServicesApart) {
 
 TEST(Metrics, EndsTheBatchBucketsAtTheLargestBatch) {
   Metrics metrics("1");
-  metrics.runner_method({"s", "r"}, "m", 100).batch_size->Observe(100);
-  metrics.runner_method({"s", "one"}, "m", 1).batch_size->Observe(1);
+  metrics.runner_method({"s", "r"}, "m", 100).batch_size->observe(100);
+  metrics.runner_method({"s", "one"}, "m", 1).batch_size->observe(1);
   const std::string text = metrics.text();
   const std::string start = R"(bentohost_batch_size_bucket{method="m",runner=")";
   EXPECT_EQ(sample(text, start + R"(r",service="s",le="64"})"), 0);

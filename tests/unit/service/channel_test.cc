@@ -2,10 +2,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <prometheus/gauge.h>
 
 #include "fakes/fake_clock.h"
 #include "fakes/fake_exchange.h"
+#include "observe/sharded.h"
 
 namespace bentohost::service {
 namespace {
@@ -18,7 +18,7 @@ class ChannelTest : public testing::Test {
     error_.size = sizeof error_;
     tracked_.set_label(&label_);
   }
-  ~ChannelTest() override { EXPECT_EQ(metrics_.in_flight().Value(), 0); }
+  ~ChannelTest() override { EXPECT_EQ(metrics_.in_flight().value(), 0); }
 
   bento_code start(std::uint32_t status, std::vector<bento_pair> headers = {}) {
     bento_event event{};

@@ -4,7 +4,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <prometheus/gauge.h>
 
 #include <deque>
 #include <functional>
@@ -17,6 +16,7 @@
 #include "fakes/fake_exchange.h"
 #include "fakes/fake_plugin.h"
 #include "fakes/local_service.h"
+#include "observe/sharded.h"
 #include "service/routing/dispatcher.h"
 
 namespace bentohost::service {
@@ -111,7 +111,7 @@ class MiddlewareTest : public testing::Test {
     exchange.request().arrived = clock_.now();
     fakes::ask(dispatcher_, exchange);
     EXPECT_EQ(exchange.responses.size() + (exchange.started ? 1 : 0), 1u);
-    EXPECT_EQ(metrics_.in_flight().Value(), 0);
+    EXPECT_EQ(metrics_.in_flight().value(), 0);
     EXPECT_EQ(deps_.slots, 0u);
     return exchange.started ? *exchange.started : exchange.response();
   }

@@ -2,10 +2,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <prometheus/gauge.h>
 
 #include "fakes/fake_clock.h"
 #include "fakes/fake_exchange.h"
+#include "observe/sharded.h"
 
 namespace bentohost::service {
 namespace {
@@ -166,7 +166,7 @@ TEST_F(RequestTest, TellsTheHostsWordsOfOther5xx) {
 
 TEST_F(RequestTest, IsCountedWhenItIsAnswered) {
   context().fail(418, "teapot");
-  EXPECT_EQ(metrics_.in_flight().Value(), 0);
+  EXPECT_EQ(metrics_.in_flight().value(), 0);
   EXPECT_THAT(metrics_.text(), HasSubstr("code=\"418\""));
 }
 

@@ -158,6 +158,37 @@ TEST_F(EventLoopTest, TicksAtEachStepAndHasItsClocksTime) {
   EXPECT_EQ(ticks[1] - ticks[0], 3s);
 }
 
+TEST_F(EventLoopTest, TicksNoMoreOftenThanItsTimeBetweenTicks) {
+  EventLoop loop(clock_, 1ms);
+  int ticks = 0;
+  loop.add_ticker([&](TimePoint) {
+    ++ticks;
+    return true;
+  });
+  loop.step(Duration::zero());
+  loop.step(Duration::zero());
+  EXPECT_EQ(ticks, 1);
+  clock_.advance(999us);
+  loop.step(Duration::zero());
+  EXPECT_EQ(ticks, 1);
+  clock_.advance(1us);
+  loop.step(Duration::zero());
+  EXPECT_EQ(ticks, 2);
+}
+
+TEST_F(EventLoopTest, TicksAtOnceForANeedThatComesBetweenTicks) {
+  EventLoop loop(clock_, 1ms);
+  int ticks = 0;
+  loop.add_ticker([&](TimePoint) {
+    ++ticks;
+    return false;
+  });
+  loop.step(Duration::zero());  // nothing ticks from now on
+  loop.ensure_ticking();
+  loop.step(Duration::zero());
+  EXPECT_EQ(ticks, 2);
+}
+
 TEST_F(EventLoopTest, AsksEveryTickerEvenWhenOneHasNeed) {
   int asked = 0;
   for (int i = 0; i < 3; ++i) {

@@ -4,7 +4,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <prometheus/gauge.h>
 
 #include <future>
 #include <latch>
@@ -14,6 +13,7 @@
 #include "fakes/fake_exchange.h"
 #include "fakes/fake_plugin.h"
 #include "fakes/local_service.h"
+#include "observe/sharded.h"
 
 namespace bentohost::service {
 namespace {
@@ -36,7 +36,7 @@ class DispatcherTest : public testing::Test {
     exchange.request().arrived = clock_.now();
     fakes::ask(dispatcher_, exchange);
     EXPECT_EQ(exchange.responses.size(), 1u);
-    EXPECT_EQ(metrics_.in_flight().Value(), 0);
+    EXPECT_EQ(metrics_.in_flight().value(), 0);
     EXPECT_EQ(deps_.slots, 0u);
     return exchange.response();
   }
@@ -361,7 +361,7 @@ TEST_F(DispatcherTest, AnswersWhatTheFrontRefusesWithAnIdAndCountsIt) {
   EXPECT_THAT(response.body, HasSubstr(std::string("\"request_id\":\"") + std::string(id)));
   EXPECT_THAT(metrics_.text(), HasSubstr("code=\"415\",method=\"POST\",route=\"/echo\""));
   EXPECT_THAT(metrics_.text(), HasSubstr("bentohost_http_rejected_total{reason=\"other\"} 1"));
-  EXPECT_EQ(metrics_.in_flight().Value(), 0);
+  EXPECT_EQ(metrics_.in_flight().value(), 0);
 }
 
 TEST_F(DispatcherTest, RefusesWhatIsNoRequestWithAnIdAlone) {

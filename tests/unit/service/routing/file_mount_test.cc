@@ -4,12 +4,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <prometheus/gauge.h>
 
 #include "fakes/fake_clock.h"
 #include "fakes/fake_exchange.h"
 #include "fakes/fake_plugin.h"
 #include "fakes/local_service.h"
+#include "observe/sharded.h"
 #include "service/routing/dispatcher.h"
 #include "unit/http/temp_folder.h"
 
@@ -47,7 +47,7 @@ class FileMountTest : public testing::Test {
     exchange.request().headers = std::move(headers);
     exchange.write_status = write_status_;
     fakes::ask(dispatcher_, exchange);
-    EXPECT_EQ(metrics_.in_flight().Value(), 0);
+    EXPECT_EQ(metrics_.in_flight().value(), 0);
     EXPECT_EQ(deps_.slots, 0u);
     was_streamed_ = exchange.started.has_value();
     EXPECT_EQ(exchange.responses.size() + (was_streamed_ ? 1 : 0), 1u);
