@@ -69,7 +69,7 @@ class AsyncStream {
   class Receive : public detail::Wait {
    public:
     explicit Receive(AsyncStream& stream) : stream_(stream) {}
-    ~Receive() {
+    ~Receive() override {
       if (stream_.in_.waits == this) leave();
     }
     bool await_ready() { return stream_.stream_.poll(piece_); }
@@ -129,7 +129,7 @@ class AsyncStream {
    public:
     Send(AsyncStream& stream, std::string_view bytes, bool is_last)
         : stream_(stream), bytes_(bytes), is_last_(is_last) {}
-    ~Send() {
+    ~Send() override {
       if (stream_.out_.waits == this) leave();
     }
     bool await_ready() const noexcept { return false; }

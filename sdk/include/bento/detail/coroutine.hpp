@@ -67,7 +67,7 @@ class Wait {
 
  protected:
   Wait() = default;
-  ~Wait() { unlink(); }
+  virtual ~Wait() { unlink(); }
 
   // False: it is cancelled already, and must not suspend.
   template <typename P>
