@@ -144,7 +144,7 @@ BENTO_SERVICE(svc) {
     }).detach();
     co_return co_await promise;
   });
-  svc.api("throws", [=](Context& ctx, Text what) -> Async<std::string> {
+  svc.api("throws", [=](Context&, Text what) -> Async<std::string> {
     throw_what(what);
     co_return "fine";
   });
