@@ -1,7 +1,6 @@
 #include "service/tracked_exchange.h"
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <limits>
 #include <random>
@@ -28,12 +27,12 @@ std::uint64_t next_id() {
   return z ^ (z >> 31);
 }
 
-std::string hex16(std::uint64_t value) {
-  std::array<char, 16> digits;
+std::array<char, 16> hex16(std::uint64_t value) {
+  std::array<char, 16> digits{};
   for (std::size_t i = digits.size(); i-- > 0; value >>= 4) {
     digits[i] = "0123456789abcdef"[value & 15];
   }
-  return {digits.data(), digits.size()};
+  return digits;
 }
 
 // A client's id is used when it is short and can break neither a log line nor a header.
@@ -60,7 +59,11 @@ TrackedExchange::TrackedExchange(RequestDeps& deps, http::Exchange& front)
       gone_(front.cancelled()),
       deadline_(due(front.request(), deps).time_since_epoch().count()) {
   const std::string_view given = http::find_header(request().headers, "x-request-id");
-  request_id_ = is_usable_id(given) ? std::string(given) : hex16(next_id());
+  if (is_usable_id(given)) {
+    given_id_ = given;
+  } else {
+    own_id_ = hex16(next_id());
+  }
   deps_.metrics.in_flight().add(1);
 }
 
@@ -127,7 +130,7 @@ Status TrackedExchange::defer(const std::shared_ptr<const LiveService>& service,
     return Status(BENTO_UNIMPLEMENTED, "there are no background tasks here");
   }
   if (tasks_ == nullptr) {
-    tasks_ = std::make_shared<BackgroundRow>(*deps_.background, service, request_id_,
+    tasks_ = std::make_shared<BackgroundRow>(*deps_.background, service, std::string(request_id()),
                                              request().method, request().path);
     outer().after_sent([row = tasks_] { row->begin(row); });
   }
@@ -153,14 +156,14 @@ void TrackedExchange::end_answer(int status, std::size_t response_bytes) {
 }
 
 void TrackedExchange::respond(http::Response response) {
-  if (begin_answer()) response.headers.push_back({"X-Request-Id", request_id_});
+  if (begin_answer()) response.headers.push_back({"X-Request-Id", std::string(request_id())});
   end_answer(response.status, response.body.size());
   outer().respond(std::move(response));
 }
 
 Status TrackedExchange::start(http::Response response) {
   if (!begin_answer()) return Status(BENTO_CANCELLED, "the request was already answered 504");
-  response.headers.push_back({"X-Request-Id", request_id_});
+  response.headers.push_back({"X-Request-Id", std::string(request_id())});
   streamed_status_ = response.status;
   streamed_bytes_ = response.body.size();
   Status status = outer().start(std::move(response));
@@ -185,10 +188,10 @@ std::optional<http::Response> TrackedExchange::late() {
   const Status status = over();
   log_warning(
       has_work_begun_ ? "a handler has not answered by the request's deadline" : status.message(),
-      {{"path", request().path}, {"request_id", request_id_}});
-  http::Response response = http::problem(504, status.message(), request().path, request_id_);
+      {{"path", request().path}, {"request_id", request_id()}});
+  http::Response response = http::problem(504, status.message(), request().path, request_id());
   if (show_late_) show_late_(response);
-  response.headers.push_back({"X-Request-Id", request_id_});
+  response.headers.push_back({"X-Request-Id", std::string(request_id())});
   note_end(response.status, response.body.size());
   return response;
 }
@@ -202,7 +205,7 @@ void TrackedExchange::note_end(int status, std::size_t response_bytes) {
   if (http::is_bodiless(from.method, status)) response_bytes = 0;
   label.metrics->observe(from.method, status, took, request_bytes, response_bytes);
   if (deps_.access_log != nullptr) {
-    deps_.access_log->write({from.client, from.method, from.path, label.route, request_id_, status,
+    deps_.access_log->write({from.client, from.method, from.path, label.route, request_id(), status,
                              request_bytes, response_bytes, took});
   }
   if (lease_ != nullptr) deps_.unanswered.fetch_sub(1);

@@ -8,6 +8,7 @@
 // true; a handler that has not answered kLateGrace later is answered for.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <functional>
@@ -34,7 +35,9 @@ class TrackedExchange final : public ExchangeDecorator, public http::DeadlineRes
   // own words, through the service's middleware. A pool's tick and a turn of a busy loop fit in.
   static constexpr Duration kLateGrace = std::chrono::milliseconds(250);
 
-  std::string_view request_id() const { return request_id_; }
+  std::string_view request_id() const {
+    return given_id_.empty() ? std::string_view(own_id_.data(), own_id_.size()) : given_id_;
+  }
   TimePoint deadline() const { return TimePoint(Duration(deadline_.load())); }
   // [any] Why nobody waits for this request's work any more; OK: the client still waits.
   Status over() const;
@@ -99,7 +102,8 @@ class TrackedExchange final : public ExchangeDecorator, public http::DeadlineRes
   void release_hold();
 
   RequestDeps& deps_;
-  std::string request_id_;
+  std::string given_id_;           // the client's, if it is usable
+  std::array<char, 16> own_id_{};  // otherwise
   const std::shared_ptr<const std::atomic<bool>> gone_;
   std::atomic<Duration::rep> deadline_;
   std::atomic<const RouteLabel*> label_ = nullptr;

@@ -5,7 +5,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-
 #include <functional>
 #include <string>
 #include <thread>
@@ -14,6 +13,7 @@
 #include "fakes/fake_exchange.h"
 #include "fakes/fake_plugin.h"
 #include "fakes/local_service.h"
+#include "observe/sharded.h"
 
 namespace bentohost::service {
 namespace {
@@ -98,7 +98,7 @@ class AsyncCallTest : public testing::Test {
   void expect_nothing_left(fakes::FakeExchange& exchange) {
     exchange.events.reset();
     exchange.late.reset();
-    EXPECT_EQ(metrics_.in_flight().Value(), 0);
+    EXPECT_EQ(metrics_.in_flight().value(), 0);
     EXPECT_EQ(deps_.slots, 0u);
     EXPECT_EQ(deps_.unanswered, 0u);
     EXPECT_EQ(service_->leases, 0u);
