@@ -35,7 +35,11 @@ ServiceTable::ServiceTable(ServiceTableOptions options, Deps deps)
       step_options_(step_options()),
       reaper_(clock_, deps_.metrics, options_.unmaps),
       starters_(ReloadTransaction::kMaxCalls, ReloadTransaction::kMaxCalls) {
-  for (const ServiceSlotOptions& slot : options_.slots) slots_.all.emplace_back().options = slot;
+  for (const ServiceSlotOptions& given : options_.slots) {
+    ServiceSlot& slot = slots_.all.emplace_back();
+    slot.options = given;
+    slot.service = given.instance;  // if it is empty, the plugin will say
+  }
 }
 
 ServiceTable::~ServiceTable() = default;
@@ -73,15 +77,18 @@ Result<Staged> ServiceTable::stage(ServiceSlot& slot) {
   slot.path = *std::move(path);
   StageOptions at_once = options_.stage;
   at_once.quiet = Duration::zero();
+  at_once.check_name = [&](const std::string& service) {
+    slot.service = service;
+    if (!slot.options.name.empty() && service != slot.options.name) {
+      return Status(BENTO_INVALID_ARGUMENT, slot.path + " is of a service called " + service);
+    }
+    return check_name_is_free(slots_, slot);
+  };
   Progress progress(clock_);
   auto staged = copy_plugin(*folder_, slot.path, at_once, progress);
   if (!staged.ok()) return staged;
   staged->config.instance = slot.options.instance;
   if (Status status = try_plugin(*staged, at_once, false, progress); !status.ok()) return status;
-  slot.service = staged->service;
-  if (!slot.options.name.empty() && slot.service != slot.options.name) {
-    return Status(BENTO_INVALID_ARGUMENT, slot.path + " is of a service called " + slot.service);
-  }
   return staged;
 }
 

@@ -6,6 +6,9 @@
 
 namespace bentohost::reload {
 
+// INVALID_ARGUMENT if another slot has the service name of this one, which is one of `slots`.
+Status check_name_is_free(const ServiceSlots& slots, const ServiceSlot& slot);
+
 // INVALID_ARGUMENT names the first fault: a --use around a service that does not exist, the same
 // middleware in two --use, two services with the same name.
 Status check_slot_names(const ServiceSlots& slots);

@@ -49,6 +49,9 @@ Status try_plugin(Staged& staged, const StageOptions& options, bool is_low_prior
   how.options = [&](const std::string& own_name, const std::string& schema) -> Result<std::string> {
     staged.own_name = own_name;
     staged.service = staged.config.instance.empty() ? own_name : staged.config.instance;
+    if (options.check_name != nullptr) {
+      if (Status status = options.check_name(staged.service); !status.ok()) return status;
+    }
     progress.enter(Step::kOptions);
     auto checked = plugin::check_options(schema, options.settings(staged.service));
     if (!checked.ok()) {

@@ -20,6 +20,8 @@ struct StageOptions {
   std::string exe, host_version;
   // The options that were given for a service, by the operator's name for it, as a JSON object.
   std::function<std::string(const std::string& service)> settings;
+  // Called with that name before its options are asked for. Null: any will do.
+  std::function<Status(const std::string& service)> check_name = nullptr;
   Duration quiet{};                                  // a file must be unchanged for this long
   Duration longest_wait = std::chrono::seconds(10);  // ... and how long to wait for that
   Duration probe_limit = std::chrono::seconds(10);

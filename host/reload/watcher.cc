@@ -58,7 +58,9 @@ Status Watcher::watch_folders() {
   for (const std::string& folder : wanted) {
     const int watch = ::inotify_add_watch(inotify_.get(), folder.c_str(), kEvents);
     if (watch >= 0) {
-      watches_[folder] = watch;
+      const auto [at, is_new] = watches_.try_emplace(folder, watch);
+      has_new_folders_ = has_new_folders_ || is_new || at->second != watch;
+      at->second = watch;
     } else if (errno == ENOSPC || errno == ENOMEM) {
       return Status(BENTO_RESOURCE_EXHAUSTED,
                     "--reload: cannot watch " + folder +
@@ -88,13 +90,13 @@ void Watcher::run() {
     ::poll(fds, 2, static_cast<int>(rounded.count()));
     if (fds[1].revents != 0) return;
     const TimePoint now = clock.now();
-    if (take_events()) {
-      if (!std::exchange(is_due, true)) longest = now + kLongest;
-      due = std::min(now + kQuiet, longest);
-    }
     if (now >= look_at) {
       look_at = now + kLookAgain;
       (void)watch_folders();
+    }
+    if (take_events() || std::exchange(has_new_folders_, false)) {
+      if (!std::exchange(is_due, true)) longest = now + kLongest;
+      due = std::min(now + kQuiet, longest);
     }
     if (!is_due || now < due) continue;
     is_due = false;

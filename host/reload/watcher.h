@@ -23,7 +23,8 @@ class Watcher {
   // ... or this long after the first change, in case the folders never go quiet.
   static constexpr Duration kLongest = std::chrono::seconds(1);
 
-  // Each file has a name. `on_change(name)` is called on the watcher's thread, for each file that
+  // Each file has a name; `on_change(name)` is called once at the start, too, and when there are
+  // other folders to watch, for what has happened before they were watched. `on_change(name)` is called on the watcher's thread, for each file that
   // may have changed; the callback must check whether it has.
   // `more` is asked, on any thread, for files that may be others each time.
   using Files = std::vector<std::pair<std::string, std::string>>;  // name, path
@@ -40,7 +41,7 @@ class Watcher {
 
  private:
   void run();
-  Status watch_folders();
+  Status watch_folders();  // sets has_new_folders_
   bool take_events();
 
   const Files files_;
@@ -48,6 +49,7 @@ class Watcher {
   const OnChange on_change_;
   UniqueFd inotify_, over_;
   std::map<std::string, int> watches_;  // by folder
+  bool has_new_folders_ = false;        // what happened in them before was not seen
   std::thread thread_;
 };
 

@@ -51,7 +51,7 @@ inline constexpr std::uint32_t kMaxValues = 1u << 10;
 inline constexpr std::size_t kMaxMessage = 1u << 16;  // of a kError; longer ones are cut
 
 enum class FrameType : std::uint8_t {
-  kHello = 1,   // host to runner, once: JSON with the options, the host's version
+  kHello = 1,   // host to runner, once: JSON (runner/hello.h)
   kReady = 2,   // runner to host, once: create() is done
   kCall = 3,    // host to runner: one `run`: rows per caller, then the inputs
   kResult = 4,  // runner to host, same id: the outputs

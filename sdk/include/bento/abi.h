@@ -368,8 +368,8 @@ struct bento_host {
    * for metrics and the access log. A mount has 256 of them at most; beyond, it is counted as a whole. */
   bento_code (*set_route)(bento_ctx *, bento_str, bento_error *);            /* [worker] (quick) CALL */
 #if BENTO_ABI_TARGET_MINOR >= 1
-  bento_str instance;   /* what the operator calls this service: the service's own name unless told otherwise;
-                           then empty in `open`, which is asked for that name */
+  bento_str instance;   /* what the operator calls this service: the service's own name unless told otherwise.
+                           In `open`, which tells that name, it is empty unless told */
   /* Tickets in asynchronous functions; see "async" above.
    * when: 1: wake is called once, on the loop and never from within this call, when `next` has something to say.
    * 0: it has now, and wake is never called. One wake at a time; none after release. */

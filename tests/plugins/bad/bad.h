@@ -196,6 +196,10 @@ static void close_plugin(void) {}
 #ifdef __cplusplus
 extern "C"
 #endif
-    BENTO_EXPORT const bento_plugin_entry bento_entry = {
-        BAD_ENTRY_SIZE, BAD_ABI_MAJOR, BAD_ABI_MINOR, "a bad plugin", open_plugin, close_plugin};
+    BENTO_EXPORT const bento_plugin_entry bento_entry = {.size = BAD_ENTRY_SIZE,
+                                                         .abi_major = BAD_ABI_MAJOR,
+                                                         .abi_minor = BAD_ABI_MINOR,
+                                                         .built_with = "a bad plugin",
+                                                         .open = open_plugin,
+                                                         .close = close_plugin};
 #endif

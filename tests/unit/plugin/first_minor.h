@@ -22,8 +22,8 @@ class InFirstMinor {
  public:
   explicit InFirstMinor(const T& from) {
     const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-    pages_ = static_cast<char*>(::mmap(nullptr, 2 * page, PROT_READ | PROT_WRITE,
-                                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    pages_ = static_cast<char*>(
+        ::mmap(nullptr, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
     ::mprotect(pages_ + page, page, PROT_NONE);
     at_ = pages_ + page - kFirstSize<T>;
     std::memcpy(at_, &from, kFirstSize<T>);

@@ -56,6 +56,19 @@ TEST_F(SlotNamesTest, SayWhoGaveThem) {
             "--plugin; give one another name: --plugin NAME=LIBRARY");
 }
 
+TEST_F(SlotNamesTest, AreHeldAgainstThoseThatTheOperatorGaveBeforeAnyPluginWasAsked) {
+  plugin("iris");
+  ServiceSlot& named = slots_.all.emplace_back();
+  named.options.library = "librose.so";
+  named.options.instance = named.service = "iris";
+  slots_.all.emplace_back();  // not asked yet
+  EXPECT_EQ(check_name_is_free(slots_, slots_.all.front()).message(),
+            "two services are called iris: libiris.so by its own name, and librose.so by its "
+            "--plugin; give one another name: --plugin NAME=LIBRARY");
+  slots_.all.front().service = "lily";
+  EXPECT_TRUE(check_name_is_free(slots_, slots_.all.front()).ok());
+}
+
 TEST_F(SlotNamesTest, AreOfOneServiceEachAlsoWhereOneGoesAroundTheOther) {
   plugin("gzip");
   use("gzip");
