@@ -189,7 +189,7 @@ void TicketsOfOneBatch(benchmark::State& state) {
   const wire::Value input = floats(static_cast<std::size_t>(state.range(1)));
   const bento_value view = input.view();
   const bento_value* const inputs[] = {&view};
-  std::vector<std::unique_ptr<bento_ticket>> tickets(static_cast<std::size_t>(state.range(0)));
+  std::vector<plugin::TicketPtr> tickets(static_cast<std::size_t>(state.range(0)));
   for (auto _ : state) {
     bool has_come = false;
     host.on_loop([&] {
@@ -207,8 +207,7 @@ void TicketsOfOneBatch(benchmark::State& state) {
 }
 BENCHMARK(TicketsOfOneBatch)->Args({1, 32})->Args({16, 32})->Args({63, 32})->Args({16, 16 << 10});
 
-// ---- a large tensor to the worker and back; the caller reads the result where it is
-// --------------
+// ---- a large tensor to the worker and back; the caller reads the result where it is ----
 
 void call_with(benchmark::State& state, std::size_t arena_bytes) {
   Host host(arena_bytes);
