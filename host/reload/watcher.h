@@ -24,9 +24,9 @@ class Watcher {
   static constexpr Duration kLongest = std::chrono::seconds(1);
 
   // Each file has a name; `on_change(name)` is called once at the start, too, and when there are
-  // other folders to watch, for what has happened before they were watched. `on_change(name)` is called on the watcher's thread, for each file that
-  // may have changed; the callback must check whether it has.
-  // `more` is asked, on any thread, for files that may be others each time.
+  // other folders to watch, for what has happened before they were watched. `on_change(name)` is
+  // called on the watcher's thread, for each file that may have changed; the callback must check
+  // whether it has. `more` is asked, on any thread, for files that may be others each time.
   using Files = std::vector<std::pair<std::string, std::string>>;  // name, path
   using OnChange = std::function<void(const std::string& name)>;
   Watcher(Files files, std::function<Files()> more, OnChange on_change)

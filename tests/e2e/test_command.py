@@ -116,7 +116,7 @@ class Refusals(HostTest):
         for arguments, word in ((["--bogus"], "bogus"), (["--port", "70000"], "65535"), (["--port"], "port"),
                                 (["--timeout", "soon"], "seconds"), (["--access-log", "maybe"], "on or off"),
                                 (["--log-level", "loud"], "warning"), (["--max-body", "1x"], "64m"),
-                                (["--plugin", "slashless=libiris.so"], "slashless"), (["--threads", "0"], "threads"),
+                                (["--plugin", "no-name=libiris.so"], "no-name"), (["--threads", "0"], "threads"),
                                 (["--runner-workers", "worker="], "RUNNER=N"),
                                 (["stray"], "stray"), ([], "--plugin")):
             done = Run(*arguments)

@@ -56,7 +56,7 @@ class Instances(HostTest):
 
     def test_metrics_and_the_log_name_the_service(self):
         host = self.begin("--runner-workers", "b.echo=2", "--log-format", "json")
-        self.assertEqual(self.workers(host), {"a": 1, "b": 2})
+        eventually(lambda: self.workers(host) == {"a": 1, "b": 2}, what="b's second worker")
         for name in ("a", "b", "b"):
             self.assertEqual(host.post(f"/{name}/say", "x").status, 200)
         calls = 'bentohost_runner_calls_total{method="say",result="ok",runner="echo",service="%s"}'

@@ -63,14 +63,14 @@
 // ports and models are opened, and threads started, in Service::on_startup (the serving process
 // alone) or in the constructor of a runner. Options have no values yet: what depends on them is for
 // Service::configure. What the body throws is the reason for which the plugin is refused.
-#define BENTO_SERVICE(svc)                                         \
-  static void bento_describe_service(::bento::Service& svc);       \
-  extern "C" BENTO_EXPORT const bento_plugin_entry bento_entry = { \
-      sizeof(bento_plugin_entry),                                  \
-      BENTO_ABI_MAJOR,                                             \
-      BENTO_ABI_TARGET_MINOR,                                      \
-      BENTO_BUILT_WITH,                                            \
-      &::bento::detail::Plugin<&bento_describe_service>::open,     \
-      &::bento::detail::Plugin<&bento_describe_service>::close     \
-          BENTO_ENTRY_SINCE_1_1(&bento_describe_service)};         \
+#define BENTO_SERVICE(svc)                                                            \
+  static void bento_describe_service(::bento::Service& svc);                          \
+  extern "C" BENTO_EXPORT const bento_plugin_entry bento_entry = {                    \
+      sizeof(bento_plugin_entry),                                                     \
+      BENTO_ABI_MAJOR,                                                                \
+      BENTO_ABI_TARGET_MINOR,                                                         \
+      BENTO_BUILT_WITH,                                                               \
+      &::bento::detail::Plugin<&bento_describe_service>::open,                        \
+      &::bento::detail::Plugin<&bento_describe_service>::close BENTO_ENTRY_SINCE_1_1( \
+          &bento_describe_service)};                                                  \
   static void bento_describe_service(::bento::Service& svc)
