@@ -275,12 +275,13 @@ Counter& Metrics::access_log_dropped() { return impl_->access_log_dropped; }
 CustomMetrics& Metrics::custom() { return impl_->custom; }
 
 std::string Metrics::text() const {
-  std::vector<prometheus::MetricFamily> families = impl_->registry.Collect();
+  std::vector<prometheus::MetricFamily> families;
   const auto append = [&families](std::vector<prometheus::MetricFamily> more) {
     families.insert(families.end(), std::make_move_iterator(more.begin()),
                     std::make_move_iterator(more.end()));
   };
   impl_->routes.collect(append);
+  append(impl_->registry.Collect());
   append(impl_->requests_in_flight.Collect());
   for (const auto* histograms : {&impl_->queue_wait, &impl_->batch_size, &impl_->run_duration,
                                  &impl_->mount_to_head, &impl_->background_duration}) {

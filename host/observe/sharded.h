@@ -110,7 +110,6 @@ class ShardedFamily final : public prometheus::Collectable {
 
   std::vector<prometheus::MetricFamily> Collect() const override {
     const MutexLock lock(mutex_);
-    if (metrics_.empty()) return {};
     std::vector<prometheus::MetricFamily> families(1);
     families[0].name = name_;
     families[0].help = help_;

@@ -30,6 +30,8 @@ inline constexpr std::size_t kFirstSize<bento_channel> = offsetof(bento_channel,
 template <>
 inline constexpr std::size_t kFirstSize<bento_host> = offsetof(bento_host, instance);
 template <>
+inline constexpr std::size_t kFirstSize<bento_mount> = offsetof(bento_mount, call_async);
+template <>
 inline constexpr std::size_t kFirstSize<bento_plugin_entry> = offsetof(bento_plugin_entry,
                                                                        configure);
 template <>
