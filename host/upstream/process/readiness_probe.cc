@@ -71,7 +71,10 @@ ReadinessProbe::ReadinessProbe(EventLoop& loop, std::vector<std::string> address
 
 ReadinessProbe::~ReadinessProbe() { disconnect(); }
 
-void ReadinessProbe::start() { timer_.set(loop_.clock().now() + kFirstInterval); }
+void ReadinessProbe::start() {
+  started_ = loop_.clock().now();
+  timer_.set(started_ + kShortestInterval);
+}
 
 void ReadinessProbe::disconnect() {
   if (socket_) loop_.unwatch(socket_.get());
@@ -81,8 +84,9 @@ void ReadinessProbe::disconnect() {
 void ReadinessProbe::retry(const char* state) {
   state_ = state;
   disconnect();
-  timer_.set(loop_.clock().now() + interval_);
-  interval_ = std::min<Duration>(interval_ * 2, kLongestInterval);
+  const TimePoint now = loop_.clock().now();
+  const Duration share = (now - started_) / kFractionOfStart;
+  timer_.set(now + std::clamp(share, kShortestInterval, kLongestInterval));
 }
 
 void ReadinessProbe::attempt() {

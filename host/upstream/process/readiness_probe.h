@@ -37,9 +37,11 @@ class ReadinessProbe final : private Timer::Owner {
   const char* state() const { return state_; }
 
  private:
-  // Between attempts. An answer is noticed at once.
-  static constexpr Duration kFirstInterval = std::chrono::milliseconds(10);
+  // Between attempts: a fiftieth of the time that the start has taken, so that the probe prolongs
+  // it by 2 % at most. An answer is noticed at once.
+  static constexpr Duration kShortestInterval = std::chrono::milliseconds(2);
   static constexpr Duration kLongestInterval = std::chrono::milliseconds(40);
+  static constexpr int kFractionOfStart = 50;
 
   void on_timer() override { attempt(); }
   void attempt();
@@ -55,7 +57,7 @@ class ReadinessProbe final : private Timer::Owner {
   const std::string request_;
   Owner& owner_;
   Timer timer_;
-  Duration interval_ = kFirstInterval;
+  TimePoint started_{};
   std::size_t next_ = 0;  // of addresses_
   std::string address_;   // of socket_
   UniqueFd socket_;

@@ -113,6 +113,16 @@ TEST_F(ReadinessProbeTest, AsksUntilSomethingListensAndAnswers) {
   EXPECT_EQ(status_, 404);
 }
 
+TEST_F(ReadinessProbeTest, ProlongsAStartByTwoPercentAtMost) {
+  for (int i = 0; i < 500; ++i) turn(1ms);
+  listen();
+  for (int i = 0; i < 10 && !connection_; ++i) {
+    turn(1ms);
+    connection_.reset(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  }
+  EXPECT_TRUE(connection_) << "a start of 500 ms was prolonged by more than 10 ms";
+}
+
 TEST_F(ReadinessProbeTest, WaitsForASlowAnswerOnOneConnection) {
   listen();
   ASSERT_NE(accept(), "");
