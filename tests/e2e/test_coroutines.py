@@ -6,9 +6,9 @@ import socket
 import time
 from pathlib import Path
 
+from async_case import AsyncTest
 from harness import AT_ONCE, PLUGINS, SLOW, eventually, main
 from reload_case import ReloadTest
-from test_async import AsyncTest
 from test_streams import GROWTH, MIB, Watch
 
 COROUTINES = str(PLUGINS / "libcoroutines.so")
@@ -96,7 +96,7 @@ class Streams(CoroutineTest):
         self.host.log_line("broken off")
 
     def test_a_generator_without_a_reader_waits_and_ends_with_its_client(self):
-        connection = self.ask("POST /texts HTTP/1.1\nHost: x\nContent-Length: 0")
+        connection = self.send("POST /texts HTTP/1.1\nHost: x\nContent-Length: 0")
         self.wait_alive(1)
         self.leave(connection)
         self.wait_alive(0)
@@ -104,7 +104,7 @@ class Streams(CoroutineTest):
 
     def test_1000_event_streams_hold_no_thread_and_end_with_their_clients(self):
         before = len(list(Path(f"/proc/{self.host.serving_pid}/task").iterdir()))
-        streams = [self.ask("GET /ticks/50 HTTP/1.1\nHost: x") for _ in range(1000)]
+        streams = [self.send("GET /ticks/50 HTTP/1.1\nHost: x") for _ in range(1000)]
         self.wait_alive(1000)
         for stream in streams:
             received = b""
@@ -118,7 +118,7 @@ class Streams(CoroutineTest):
         self.assertNotIn("[error]", self.host.stderr())
 
     def test_the_stop_ends_streams(self):
-        stream = self.ask("GET /ticks/100000 HTTP/1.1\nHost: x")
+        stream = self.send("GET /ticks/100000 HTTP/1.1\nHost: x")
         self.assertIn(b"200 OK", stream.recv(1000))
         began = time.monotonic()
         self.assertEqual(self.host.stop(), 0)
@@ -183,7 +183,7 @@ class Reloaded(ReloadTest, AsyncTest):
                            b"Content-Length: 4\r\n\r\n1000")
         self.wait_alive(1)
         self.put("coroutines")
-        self.assertEqual(self.reload("coroutines").json()["result"], "ok")
+        self.assertEqual(self.reload("coroutines", "?force=true").json()["result"], "ok")
         self.assertEqual(self.alive(), 0, "the new generation has its own")
         answer = b""
         while not answer.endswith(b"slept"):
