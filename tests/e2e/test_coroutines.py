@@ -6,9 +6,9 @@ import socket
 import time
 from pathlib import Path
 
+from async_case import AsyncTest
 from harness import AT_ONCE, PLUGINS, SLOW, eventually, main
 from reload_case import ReloadTest
-from test_async import AsyncTest
 from test_streams import GROWTH, MIB, Watch
 
 COROUTINES = str(PLUGINS / "libcoroutines.so")
