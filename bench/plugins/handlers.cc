@@ -23,8 +23,7 @@ BENTO_SERVICE(svc) {
   svc.option("model", "iris.svm", "the iris sample's model");
   auto iris = svc.runner<IrisClassifier>("iris_clf");
   auto predict = iris.method<&IrisClassifier::predict>(
-      "predict",
-      {.batchable = true, .idempotent = true, .input = bento::NDArray<double>({-1, 4})});
+      "predict", {.batchable = true, .idempotent = true, .input = bento::NDArray<double>({-1, 4})});
 
   svc.api("direct", predict);
   svc.api("coroutine", {.input = predict.input()},

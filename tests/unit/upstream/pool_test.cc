@@ -202,7 +202,8 @@ TEST_F(PoolTest, AGetThatADeadServerLostGoesToAnotherOne) {
   EXPECT_EQ(client->end, "answered");
 }
 
-// The report of the death may come before or after the end of the connection: the answer is the same.
+// The report of the death may come before or after the end of the connection: the answer is the
+// same.
 TEST_F(PoolTest, AGetThatTheOnlyServerLostIsABadGateway) {
   const auto client = get();
   ServerEnd end = accept_request();
