@@ -60,11 +60,12 @@ threaded_suites+='|^http\.(Server|Stream|Listener|Tls|PlainTransport|HealthClien
 threaded_suites+='|^(runner|observe|upstream|service|runner_rpc|reload)\.'
 threaded_suites+='|^e2e\.(Iris|Health|Errors|Runners|Shutdown|Around|Background|Reload)$'
 threaded_suites+='|^e2e\.(Mounts_faulty|Mounts_reload|Python_runners)$|^http_text\.'
+threaded_suites+='|^plugin\.Ticket|^e2e\.(Async|Async_streams|Coroutines|Arenas|Custom_metrics)$'
 thread_sanitizer() {
   configure build-tsan -DBENTO_SANITIZE=thread
   cmake --build build-tsan --target bentohost samples/all plugins/all tests/plugins/all \
-    unit_base unit_http unit_runner unit_observe unit_upstream unit_service unit_runner_rpc \
-    unit_reload
+    unit_base unit_http unit_plugin unit_runner unit_observe unit_upstream unit_service \
+    unit_runner_rpc unit_reload
   local fixed_addresses=()
   if setarch -R true 2>/dev/null; then fixed_addresses=(setarch -R); fi
   export -f run_tests
