@@ -21,11 +21,6 @@ endif()
 if(BENTO_SANITIZE)
   add_compile_options(-fsanitize=${BENTO_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${BENTO_SANITIZE})
-  if(BENTO_SANITIZE MATCHES undefined AND CMAKE_CXX_COMPILER_ID STREQUAL Clang)
-    # Its marks in functions are in the way of clang 14 when it splits a coroutine: "Cannot represent a
-    # difference across sections".
-    add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-fno-sanitize=function>)
-  endif()
   if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
     add_compile_options(-fsanitize-ignorelist=${PROJECT_SOURCE_DIR}/tests/sanitizers/ignorelist.txt)
   endif()
