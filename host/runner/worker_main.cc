@@ -41,6 +41,12 @@ constexpr std::chrono::seconds kReportInterval{1};
 
 struct BatchContext final : bento_ctx {};
 
+// Never destroyed: a thread that the plugin has left behind may count until the process ends.
+observe::CustomMetrics& metrics_of_this_process() {
+  static observe::CustomMetrics& metrics = *new observe::CustomMetrics;
+  return metrics;
+}
+
 // Writes a line to stderr, where the host reads it, with the level in front as in sd-daemon(3).
 void log_to_host(LogLevel level, std::string_view message, std::span<const LogField> fields) {
   std::string line(syslog_prefix(level));
@@ -285,7 +291,7 @@ class WorkerProcess {
 
   const WorkerConfig& config_;
   FramePipe pipe_;
-  observe::CustomMetrics metrics_;  // outlives the plugin's last call
+  observe::CustomMetrics& metrics_ = metrics_of_this_process();
   std::chrono::steady_clock::time_point next_report_{};
   std::unique_ptr<plugin::HostTable> table_;
   plugin::ServiceSpec spec_;
