@@ -67,7 +67,7 @@ struct Config {
   std::vector<std::string> runner_bind;                    // paths of Unix sockets
   std::size_t max_queue = 1024;                            // calls of a runner method that wait
   std::size_t max_queue_bytes = 256u << 20;                // of their inputs
-  std::size_t max_arena_bytes = 256u << 20;  // of memory shared with workers; 0: none
+  std::size_t max_arena_bytes = 256u << 20;                // of memory shared with workers; 0: none
   Duration start_timeout = std::chrono::minutes(10);       // for the runners at the first start
   Duration timeout = std::chrono::seconds(60);
   Duration drain_delay{};
