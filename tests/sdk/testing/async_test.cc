@@ -333,7 +333,9 @@ TEST_F(AsyncApi, AClientThatLeavesUnwindsTheCoroutineWhereItStands) {
   EXPECT_TRUE(host.log().empty()) << host.log().front().message;  // no failure of the service's
 }
 
-TEST_F(AsyncApi, TheDeadlineUnwindsItAndIs504) {
+// A Host of its own, since a plugin has one at a time.
+TEST(AsyncHost, TheDeadlineUnwindsACoroutineAndIs504) {
+  notes.clear();
   bento::testing::Host strict(bento::fakes::kEntry<&describe>, {.timeout = 500ms});
   const auto response = strict.post("/nap", "");
   EXPECT_EQ(response.status, 504u);
@@ -349,7 +351,8 @@ TEST_F(AsyncApi, ACancelledRequestGoesOnSayingSo) {
   EXPECT_THAT(notes, ElementsAre(code, code, code));
 }
 
-TEST_F(AsyncApi, TheHostUnwindsWhatIsStillSuspendedAtItsEnd) {
+TEST(AsyncHost, UnwindsWhatIsStillSuspendedAtItsEnd) {
+  notes.clear();
   {
     bento::testing::Host other(bento::fakes::kEntry<&describe>);
     (void)other.begin({.method = "POST", .target = "/nap"});
