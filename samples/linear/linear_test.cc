@@ -40,6 +40,9 @@ TEST(Linear, IsAnotherServiceWithAnotherFile) {
   bento::testing::Host weather = host_of("linear_weather.txt");
   EXPECT_EQ(weather.post("/classify", "[[12,95,3],[25,40,2],[-4,60,9]]").body,
             "umbrella\nsunglasses\ncoat\n");
+}
+
+TEST(Linear, TakesAModelOfOneInput) {
   bento::testing::Host small = host_of(file_of("inputs a\nyes 1 2\n"));
   EXPECT_EQ(small.post("/scores", "[[3]]").body, "[[7.0]]");
 }

@@ -23,9 +23,9 @@ class ProcessTreeTest : public testing::Test {
       ::prctl(PR_SET_NAME, ") Z 1 (");
       const pid_t grandchild = ::fork();
       if (grandchild == 0) {
-        char variable[] = "PROCESS_TREE_TEST=1", name[] = "sleep", time[] = "60";
+        char name[] = "sleep", time[] = "60";
         char* arguments[] = {name, time, nullptr};
-        char* environment[] = {variable, nullptr};
+        char* environment[] = {variable_.data(), nullptr};
         ::execve("/bin/sleep", arguments, environment);
         ::_exit(1);
       }
@@ -36,7 +36,7 @@ class ProcessTreeTest : public testing::Test {
               static_cast<ssize_t>(sizeof grandchild_));
     ::close(fds[0]);
     ::close(fds[1]);
-    while (processes_with("PROCESS_TREE_TEST=1").empty()) {  // until it has called exec
+    while (processes_with(variable_).empty()) {  // until it has called exec
     }
   }
   ~ProcessTreeTest() override {
@@ -51,6 +51,7 @@ class ProcessTreeTest : public testing::Test {
     });
   }
 
+  std::string variable_ = "PROCESS_TREE_TEST=" + std::to_string(::getpid());  // no other run's
   pid_t child_ = -1, grandchild_ = -1;
 };
 
@@ -70,8 +71,8 @@ TEST_F(ProcessTreeTest, SumsTheMemory) {
 }
 
 TEST_F(ProcessTreeTest, FindsProcessesByAVariable) {
-  EXPECT_EQ(processes_with("PROCESS_TREE_TEST=1"), std::vector<pid_t>{grandchild_});
-  EXPECT_TRUE(processes_with("ROCESS_TREE_TEST=1").empty());
+  EXPECT_EQ(processes_with(variable_), std::vector<pid_t>{grandchild_});
+  EXPECT_TRUE(processes_with(variable_.substr(1)).empty());
   EXPECT_TRUE(processes_with("PROCESS_TREE_TEST=").empty());
 }
 
