@@ -49,7 +49,7 @@ def check_docs(docs):
         if not (docs / page).is_file():
             sys.exit(f"{page} was not installed")
     for page in docs.rglob("*.md"):
-        text = re.sub(r"```.*?```", "", page.read_text(), flags=re.S)
+        text = re.sub(r"```.*?```|^ {4}.*?$", "", page.read_text(), flags=re.S | re.M)  # code
         for target in re.findall(r"\]\(([^)#\s]+)", text):
             if "://" not in target and not (page.parent / target).exists():
                 sys.exit(f"{page}: {target} is not there")
