@@ -33,7 +33,7 @@ SUB_COMMANDS = ("healthcheck", "reload")
 def metrics_of_sources(root):
     """The names that host/observe registers."""
     found = set()
-    for path in sorted((root / "host" / "observe").glob("*.cc")):
+    for path in sorted((root / "host" / "observe").glob("*.[ch]*")):
         found.update(re.findall(r'"((?:bentohost|process)_[a-z_]+)"', path.read_text()))
     return found
 
