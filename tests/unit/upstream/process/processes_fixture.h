@@ -41,7 +41,8 @@ inline bool eventually(const std::function<bool()>& is_true, Duration longest = 
 // Zombies are dead.
 inline bool is_alive(pid_t pid) {
   std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
-  std::string text((std::istreambuf_iterator<char>(stat)), {});
+  std::string text;
+  std::getline(stat, text);  // empty if the process ends meanwhile; an iterator would throw
   const std::size_t name_end = text.rfind(')');
   return name_end != std::string::npos && text.compare(name_end, 3, ") Z") != 0;
 }
