@@ -64,8 +64,8 @@ class PluginReloadSteps final : public ReloadSteps {
   const Deps deps_;
   const Result<plugin::FileStamp> stamp_;  // of the file, before it is copied
   const std::string sources_;              // the state of the mounted programs' files
-  const std::string files_;                // the state of those that the description is made from
-  std::optional<Staged> staged_;           // from copy() on
+  const std::string files_;       // the state of the files that the description is made from
+  std::optional<Staged> staged_;  // from copy() on
   // The candidate, from load() on:
   GenerationPtr generation_;
   std::shared_ptr<service::LiveService> live_;

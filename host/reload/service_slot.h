@@ -45,7 +45,7 @@ struct ServiceSlot {
   std::deque<GenerationPtr> old;  // the newest last
   plugin::FileStamp tried;        // of the file that was tried last and does not serve
   std::string tried_sources;      // the same of the mounted programs' files
-  std::string tried_files;        // ... and of those that the description is made from
+  std::string tried_files;        // ... and of the files that the description is made from
   std::uint64_t reloads = 0, failures = 0;
   std::string last_error;  // a JSON object; "" for none
 };

@@ -27,7 +27,7 @@ struct ArenaMessage {
     kReturn = 3,  // host to worker: the output arena may be filled again
     kDrop = 4,    // host to worker: the arena is gone
     kAsk = 5,     // worker to host: an output arena of at least `bytes` bytes is needed
-    kRefuse = 6,  // host to worker: there is none. This or kOutput answers each kAsk
+    kRefuse = 6,  // host to worker: no arena for it. This or kOutput answers each kAsk
   };
   Kind kind{};
   std::uint32_t arena = 0;

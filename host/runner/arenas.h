@@ -1,6 +1,6 @@
 // ArenaSet: the host's side of one worker's arenas: the shared memory through which large values
 // go to the worker and come back (arena_message.h). It makes arenas, keeps them for the next call,
-// and frees those that nobody has used for a while. Wherever there is none to be had, the value
+// and frees arenas that were not used for a while. Wherever no arena can be had, the value
 // goes through the pipe, and nobody but the metrics notices.
 //
 // Threads: [any], under a lock of its own, which is a leaf, except where it says otherwise.
@@ -45,7 +45,7 @@ class ArenaSet : public std::enable_shared_from_this<ArenaSet> {
   // ---- inputs
 
   struct Input {
-    std::uint32_t arena = 0;  // 0: there is none, and the value has to go through the pipe
+    std::uint32_t arena = 0;  // 0: no arena, so the value goes through the pipe
     char* data = nullptr;
     std::shared_ptr<const void> memory;  // the worker may die while the data is being written
   };
@@ -65,7 +65,7 @@ class ArenaSet : public std::enable_shared_from_this<ArenaSet> {
 
   // ---- the channel
 
-  // The socket to watch for messages of the worker; -1: there is none.
+  // The socket to watch for messages of the worker; -1: the worker has no socket.
   int channel() const;
   // [loop] Answers what has come. `may_ask`: the worker has a call, otherwise it needs no output.
   // False: there is no more to come: the worker has closed the socket, or it has sent what no

@@ -19,6 +19,8 @@ using observe::SeriesChange;
 using Writer = rapidjson::Writer<rapidjson::StringBuffer>;
 
 constexpr std::size_t kMostBytes = 256u << 10;
+// What a worker that keeps to it may send is less: one series is added to kMostBytes.
+constexpr std::size_t kMostAccepted = 1u << 20;
 
 template <typename Values, typename Write>
 void write_array(Writer& json, const char* key, const Values& values, Write write) {
@@ -138,6 +140,9 @@ std::string take_report(observe::CustomMetrics& metrics) {
 
 Status apply_report(std::string_view report, const ReportSource& source,
                     observe::CustomMetrics& metrics) {
+  if (report.size() > kMostAccepted) {
+    return Status(BENTO_INVALID_ARGUMENT, "the report is too long");
+  }
   auto document = parse_json(report);
   if (!document.ok()) return std::move(document).take_status();
   if (!document->IsArray()) return Status(BENTO_INVALID_ARGUMENT, "the report is no array");

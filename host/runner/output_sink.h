@@ -21,7 +21,8 @@ class OutputMemory {
     std::uint32_t arena = 0;  // 0: none
     char* data = nullptr;     // aligned as tensor data is
   };
-  // A block of at least `bytes` bytes; none if there is none, or it would not be worth it.
+  // A block of at least `bytes` bytes; nothing if no memory is free, or `bytes` is too small for
+  // it.
   virtual Block take(std::size_t bytes) = 0;
   virtual void put_back(std::uint32_t arena) = 0;
 

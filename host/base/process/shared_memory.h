@@ -63,7 +63,7 @@ struct SharedMemory::Made {
 // again. It stays mapped where it is, and costs nothing until somebody writes to it.
 void empty_shared_memory(const UniqueFd& fd, std::size_t size);
 
-// Two ends of a socket that keeps messages apart, close-on-exec. INTERNAL: there is none.
+// Two ends of a socket that keeps messages apart, close-on-exec. INTERNAL: the system made none.
 struct SocketPair {
   UniqueFd ours, theirs;
 };

@@ -98,6 +98,7 @@ TEST_F(MetricsReportTest, AMalformedPartIsNamedAndTheRestCounted) {
        R"([{"kind":1,"name":"process_x_total","help":"H","labels":[],"bounds":[],"values":[],"value":2,"counts":[]}])"}) {
     EXPECT_EQ(apply(report).code(), BENTO_INVALID_ARGUMENT) << report;
   }
+  EXPECT_EQ(apply("[" + std::string(1u << 20, ' ') + "]").message(), "the report is too long");
   // Counts that do not fit the buckets count nothing.
   EXPECT_TRUE(apply(R"([{"kind":3,"name":"c","help":"H","labels":[],"bounds":[1],"values":[],)"
                     R"("value":2,"counts":[1]}])")
