@@ -30,12 +30,18 @@ inline constexpr std::size_t kFirstSize<bento_channel> = offsetof(bento_channel,
 template <>
 inline constexpr std::size_t kFirstSize<bento_host> = offsetof(bento_host, instance);
 template <>
+inline constexpr std::size_t kFirstSize<bento_io> = offsetof(bento_io, name);
+template <>
+inline constexpr std::size_t kFirstSize<bento_method> = offsetof(bento_method, ins);
+template <>
 inline constexpr std::size_t kFirstSize<bento_mount> = offsetof(bento_mount, call_async);
 template <>
 inline constexpr std::size_t kFirstSize<bento_plugin_entry> = offsetof(bento_plugin_entry,
                                                                        configure);
 template <>
 inline constexpr std::size_t kFirstSize<bento_service> = offsetof(bento_service, files);
+template <>
+inline constexpr std::size_t kFirstSize<bento_sink> = offsetof(bento_sink, fail);
 
 // Whether `thing` is not null and has all the fields of x.0. What is newer: newer_field().
 template <typename T>

@@ -74,6 +74,9 @@ static void constants(void) {
   CONSTANT(BENTO_IO_ENFORCE_SHAPE);
   CONSTANT(BENTO_IO_ENFORCE_DTYPE);
   CONSTANT(BENTO_IO_SELF_CHECKED);
+#if BENTO_ABI_TARGET_MINOR >= 1
+  CONSTANT(BENTO_IO_OPTIONAL);
+#endif
   CONSTANT(BENTO_REQUEST_BODY);
   CONSTANT(BENTO_DISCONNECT);
   CONSTANT(BENTO_RESPONSE_START);
@@ -84,6 +87,10 @@ static void constants(void) {
   CONSTANT(BENTO_COUNTER);
   CONSTANT(BENTO_GAUGE);
   CONSTANT(BENTO_HISTOGRAM);
+  CONSTANT(BENTO_LISTS);
+  CONSTANT(BENTO_STREAMS);
+  CONSTANT(BENTO_AS_EVENTS);
+  CONSTANT(BENTO_AS_LINES);
 #endif
   CONSTANT(BENTO_API_QUICK);
   CONSTANT(BENTO_BATCHABLE);
@@ -137,12 +144,18 @@ static void values(void) {
   FIELD(bento_io, mime);
   FIELD(bento_io, schema);
   FIELD(bento_io, sample);
+#if BENTO_ABI_TARGET_MINOR >= 1
+  FIELD(bento_io, name);
+#endif
   END(bento_io);
   FIELD(bento_sink, size);
   FIELD(bento_sink, reserved);
   FIELD(bento_sink, tensor);
   FIELD(bento_sink, value);
   FIELD(bento_sink, give);
+#if BENTO_ABI_TARGET_MINOR >= 1
+  FIELD(bento_sink, fail);
+#endif
   END(bento_sink);
 }
 
@@ -249,11 +262,41 @@ static void exchange(void) {
 #if BENTO_ABI_TARGET_MINOR >= 1
   FIELD(bento_api, invoke_async);
   FIELD(bento_api, raw_async);
+  FIELD(bento_api, ins);
+  FIELD(bento_api, n_ins);
+  FIELD(bento_api, outs);
+  FIELD(bento_api, n_outs);
+  FIELD(bento_api, stream);
+  FIELD(bento_api, reserved2);
 #endif
   END(bento_api);
 }
 
 static void runners(void) {
+#if BENTO_ABI_TARGET_MINOR >= 1
+  FIELD(bento_work, size);
+  FIELD(bento_work, reserved);
+  FIELD(bento_work, ctx);
+  FIELD(bento_work, in);
+  FIELD(bento_work, n);
+  FIELD(bento_work, sink);
+  FIELD(bento_work, state);
+  FIELD(bento_work, emit);
+  FIELD(bento_work, finish);
+  END(bento_work);
+  FIELD(bento_engine, size);
+  FIELD(bento_engine, reserved);
+  FIELD(bento_engine, begin);
+  FIELD(bento_engine, step);
+  FIELD(bento_engine, cancel);
+  END(bento_engine);
+  FIELD(bento_caller, size);
+  FIELD(bento_caller, cancelled);
+  FIELD(bento_caller, request_id);
+  FIELD(bento_caller, traceparent);
+  FIELD(bento_caller, deadline_ns);
+  END(bento_caller);
+#endif
   FIELD(bento_method, size);
   FIELD(bento_method, flags);
   FIELD(bento_method, name);
@@ -265,6 +308,15 @@ static void runners(void) {
   FIELD(bento_method, out);
   FIELD(bento_method, run);
   FIELD(bento_method, user);
+#if BENTO_ABI_TARGET_MINOR >= 1
+  FIELD(bento_method, ins);
+  FIELD(bento_method, n_ins);
+  FIELD(bento_method, outs);
+  FIELD(bento_method, n_outs);
+  FIELD(bento_method, engine);
+  FIELD(bento_method, max_concurrent);
+  FIELD(bento_method, max_batch_wait_us);
+#endif
   END(bento_method);
   FIELD(bento_runner, size);
   FIELD(bento_runner, flags);
@@ -327,6 +379,7 @@ static void service(void) {
   FIELD(bento_host, resolve);
   FIELD(bento_host, offload);
   FIELD(bento_host, extension);
+  FIELD(bento_host, caller);
 #endif
   END(bento_host);
   FIELD(bento_plugin_entry, size);

@@ -94,6 +94,9 @@ typedef struct bento_value {
 enum { BENTO_IO_ENFORCE_SHAPE = 1u, BENTO_IO_ENFORCE_DTYPE = 2u,
        BENTO_IO_SELF_CHECKED = 4u /* an input: the plugin holds JSON against the schema, and can tell all that
                                      is wrong with it, not the first fault alone; the host does not */ };
+#if BENTO_ABI_TARGET_MINOR >= 1
+enum { BENTO_IO_OPTIONAL = 8u }; /* one of several inputs: may be left out; the value at its place then has kind 0 */
+#endif
 typedef struct bento_io {
   uint32_t       size, kind, flags;
   uint32_t       dtype, ndim, reserved; /* tensor: 0 = any */
@@ -101,6 +104,9 @@ typedef struct bento_io {
   bento_str      descriptor;  /* "ndarray" "json" "text" "file" */
   bento_str      mime, schema, sample; /* of a file: "image/png", or "image/" and "*" for all of them; JSON
                                           Schema text; a sample as JSON */
+#if BENTO_ABI_TARGET_MINOR >= 1
+  bento_str      name; /* of one of several: the argument's, and of an API's the member's of its JSON body */
+#endif
 } bento_io;
 
 /* Where results go: host memory first, give() for zero copy. */
@@ -113,6 +119,11 @@ struct bento_sink {
   bento_code (*give)(bento_sink *, const bento_value *, void *owner,
                      void (*release)(void *owner), bento_error *);
                      /* release: [any] (quick), exactly once, also on error */
+#if BENTO_ABI_TARGET_MINOR >= 1
+  /* In the `run` of a batchable method: this caller's rows have failed with *why, whatever the result has in their
+   * place; the others' have not. INVALID_ARGUMENT elsewhere, and for a caller that the batch does not have. */
+  bento_code (*fail)(bento_sink *, size_t caller, const bento_error *why, bento_error *); /* [runner] (quick) CALL */
+#endif
 };
 
 /* ---- one exchange: ASGI's scope, receive and send --------------------------------------- */
@@ -288,6 +299,11 @@ struct bento_api {
                              bento_done *, bento_error *);                            /* [loop] (quick) */
   bento_code (*raw_async)(void *self, const bento_api *, const bento_call *, bento_done *,
                           bento_error *);                                             /* [loop] (quick) */
+  /* In place of `in` and of `out`, several by name: the members of a JSON object. Values are passed in the order of
+   * ins, and given to the sink in the order of outs. */
+  const bento_io *const *ins; size_t n_ins;
+  const bento_io *const *outs; size_t n_outs;
+  uint32_t stream, reserved2; /* a direct API of a method that STREAMS: how its results go out, BENTO_AS_ */
 #endif
 };
 
@@ -295,8 +311,60 @@ struct bento_api {
 typedef struct bento_host bento_host;
 
 enum { BENTO_BATCHABLE = 1u, BENTO_IDEMPOTENT = 2u /* may be retried after a crash */ };
-/* Only tensors are batched: a BENTO_BATCHABLE method has an `in` and an `out` of kind BENTO_TENSOR. */
+/* Only tensors are joined: a BENTO_BATCHABLE method without BENTO_LISTS takes and returns values of kind
+ * BENTO_TENSOR. */
 typedef struct bento_method bento_method;
+
+#if BENTO_ABI_TARGET_MINOR >= 1
+enum { BENTO_LISTS = 4u /* with BENTO_BATCHABLE: callers' values side by side, not joined, and so of any kind and
+                           shape. Caller c's inputs are in[c * n_ins] and on, rows[c] is 1, and the sink is given as
+                           many outputs for each caller, caller by caller */,
+       BENTO_STREAMS = 8u /* a call has any number of results; of an engine only */ };
+enum { BENTO_AS_EVENTS = 1, BENTO_AS_LINES = 2 }; /* `stream` of an API: server-sent events, whose last one has the
+                                                     data [DONE]; JSON, one a line */
+
+/* ---- engines: runner methods whose calls come and go one by one ---------------------------
+ * One call in a worker. The host's: it lives from begin until finish. */
+typedef struct bento_work bento_work;
+struct bento_work {
+  uint32_t size, reserved;
+  bento_ctx *ctx;             /* this call's alone: for log, caller(ctx, 0), and cancelled(ctx): nobody waits any
+                                 more, so finish soon, with any code */
+  const bento_value *const *in; size_t n; /* as the method takes them */
+  bento_sink *sink;           /* of the next result */
+  void *state;                /* the plugin's; NULL at first, and left alone by the host */
+  /* What is in the sink is one result, and more may follow. When its caller has not taken the earlier ones, it waits
+   * for room; within `step` it does not: a work without room is left out of the next steps. CANCELLED: nobody
+   * waits any more. One thread at a time for each work. */
+  bento_code (*emit)(bento_work *, bento_error *);                         /* [any] (waits) */
+  /* Exactly once, and the last use of the work. What is in the sink, if anything, is the last result. */
+  void (*finish)(bento_work *, bento_code, const bento_error *error);      /* [any] (quick) CALL */
+};
+
+/* In place of `run`. Calls join by begin and leave by finish, each when it is its turn; at most max_concurrent are in
+ * flight in a worker. begin works a call off before it returns, or leaves that to `step`, or to threads that the
+ * plugin has made. With `step` the host calls it again and again while works with room are in flight: a batch that
+ * changes from turn to turn. */
+typedef struct bento_engine {
+  uint32_t size, reserved;
+  /* An error: the call has failed with it, and the work is gone. */
+  bento_code (*begin)(void *self, const bento_method *, bento_work *, bento_error *);    /* [runner] (waits) */
+  /* May be NULL. An error: all of these works that are not finished have failed with it, and are gone. */
+  bento_code (*step)(void *self, const bento_method *, bento_work *const *works, size_t n,
+                     bento_error *);                                                     /* [runner] (waits) */
+  /* May be NULL. Nobody waits for the work any more: once, between steps. finish is due all the same, here or later. */
+  void (*cancel)(void *self, const bento_method *, bento_work *);                        /* [runner] (quick) */
+} bento_engine;
+
+/* One of those whose rows or works they are. */
+typedef struct bento_caller {
+  uint32_t size;
+  int32_t cancelled; /* it does not wait any more, as of the call of caller() */
+  bento_str request_id, traceparent; /* traceparent: W3C's; empty: the request had none */
+  uint64_t deadline_ns;              /* CLOCK_MONOTONIC, which all processes share; 0 = none */
+} bento_caller;
+#endif
+
 struct bento_method {
   uint32_t size, flags;
   bento_str name;
@@ -308,6 +376,15 @@ struct bento_method {
   bento_code (*run)(void *self, const bento_method *, bento_ctx *, const bento_value *const *in, size_t n,
                     const uint32_t *rows, size_t callers, bento_sink *, bento_error *); /* [runner] */
   void *user;                 /* the plugin's; the host hands it back unread */
+#if BENTO_ABI_TARGET_MINOR >= 1
+  /* In place of `in` and of `out`, several by name. Values are passed in the order of ins, and given to the sink in the
+   * order of outs. */
+  const bento_io *const *ins; size_t n_ins;
+  const bento_io *const *outs; size_t n_outs;
+  const bento_engine *engine; /* in place of run */
+  uint32_t max_concurrent;    /* calls of an engine in flight in one worker; 0 = 1 */
+  uint32_t max_batch_wait_us; /* how long an idle worker waits for a fuller batch; 0 = it does not */
+#endif
 };
 
 typedef struct bento_runner {
@@ -390,6 +467,9 @@ struct bento_host {
                         bento_error *);                                                /* [loop] (quick) */
   /* A table of functions beyond these, by its BENTO_EXT_ id. NULL: this host does not offer it to this plugin. */
   const void *(*extension)(const bento_host *, const char *id);                        /* [any] (quick) HOST */
+  /* In a runner: caller i of the batch, or of a work, whose only one is 0. NULL: there is no such caller. It lives
+   * until run returns or the work is finished; `cancelled` is of this moment. */
+  const bento_caller *(*caller)(bento_ctx *, size_t i);                                /* [any] (quick) */
 #endif
 };
 
