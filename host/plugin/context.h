@@ -67,6 +67,9 @@ struct bento_ctx {
       std::string_view runner, std::string_view method, std::span<const bento_value* const> inputs);
   virtual bentohost::Status defer(bento_code (*task)(void*, bento_ctx*, bento_error*), void* arg,
                                   void (*drop)(void*));
+  virtual bentohost::Status defer_async(bento_code (*task)(void*, bento_ctx*, bento_done*,
+                                                           bento_error*),
+                                        void* arg, void (*drop)(void*));
   // Who waits for timers and promises. An error: this ctx has none, or it has been cancelled.
   virtual bentohost::Result<bentohost::plugin::Waiter> waiter();
   virtual bentohost::Result<bentohost::plugin::TicketPtr> offload(void (*work)(void*), void* arg);

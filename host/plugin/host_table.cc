@@ -34,6 +34,12 @@ bentohost::Status bento_ctx::defer(bento_code (*)(void*, bento_ctx*, bento_error
   return Status(BENTO_UNIMPLEMENTED, "defer: there is no response here");
 }
 
+bentohost::Status bento_ctx::defer_async(bento_code (*)(void*, bento_ctx*, bento_done*,
+                                                        bento_error*),
+                                         void*, void (*)(void*)) {
+  return Status(BENTO_UNIMPLEMENTED, "defer_async: there is no response here");
+}
+
 bentohost::Result<bentohost::plugin::Waiter> bento_ctx::waiter() {
   return Status(BENTO_UNIMPLEMENTED,
                 "timers and promises: only requests and their tasks have them");
@@ -133,6 +139,12 @@ bento_code defer(bento_ctx* ctx, bento_code (*task)(void*, bento_ctx*, bento_err
   return ctx->defer(task, arg, drop).as_misuse().give(error);
 }
 
+bento_code defer_async(bento_ctx* ctx,
+                       bento_code (*task)(void*, bento_ctx*, bento_done*, bento_error*), void* arg,
+                       void (*drop)(void*), bento_error* error) {
+  return ctx->defer_async(task, arg, drop).as_misuse().give(error);
+}
+
 bento_code set_route(bento_ctx* ctx, bento_str route, bento_error* error) {
   return ctx->set_route(to_view(route)).as_misuse().give(error);
 }
@@ -175,6 +187,7 @@ HostTable::HostTable(std::string version, std::string options_json, std::string 
   host.resolve = &resolve;
   host.offload = &offload;
   host.extension = &HostTable::extension;
+  host.defer_async = &defer_async;
 }
 
 void HostTable::offer_metrics(const bento_plugin_entry& entry, MetricsOutlet outlet) {

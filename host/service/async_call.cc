@@ -20,11 +20,7 @@ Status stopping() { return Status(BENTO_CANCELLED, "the server is shutting down"
 
 AsyncCall::AsyncCall(RequestPtr request, RequestDeps& deps, const std::string& who,
                      LoopStalls& stalls)
-    : request_(std::move(request)), deps_(deps), who_(who), stalls_(stalls) {
-  table_.owner = this;
-  table_.done.size = sizeof table_.done;
-  table_.done.finish = &AsyncCall::finish;
-}
+    : request_(std::move(request)), deps_(deps), who_(who), stalls_(stalls) {}
 
 void AsyncCall::begin() {
   if (request_->is_on_thread()) return run_on_thread();
@@ -84,8 +80,8 @@ void AsyncCall::ready() {
   note_ = request_->note(who_);
   enter([this] {
     const Status status =
-        call_plugin([this](bento_error* error) { return call(&table_.done, error); });
-    if (!status.ok() && !has_finished_.exchange(true)) finished_ = status;
+        call_plugin([this](bento_error* error) { return call(done_.get(), error); });
+    if (!status.ok() && done_.end()) finished_ = status;
   });
 }
 
@@ -93,7 +89,7 @@ void AsyncCall::fail(const Status& why) {
   if (EventLoop::current() != loop_) {
     return loop_->post([self = shared_from_this(), why] { self->fail(why); });
   }
-  if (has_finished_.exchange(true)) return;
+  if (!done_.end()) return;
   finished_ = why;
   complete();
 }
@@ -118,18 +114,7 @@ void AsyncCall::wake(const plugin::Wake& wake) {
   enter([&wake] { wake.function(wake.arg); });
 }
 
-void AsyncCall::finish(bento_done* done, bento_code code, const bento_error* error) {
-  AsyncCall& self = *reinterpret_cast<Table*>(done)->owner;
-  if (code == BENTO_OK) return self.on_finish({});
-  if (code == BENTO_PENDING) {
-    return self.on_finish(Status(BENTO_INTERNAL, "nothing can finish with PENDING"));
-  }
-  self.on_finish(error == nullptr ? Status(code, "it failed without saying why")
-                                  : Status::from_plugin(code, *error));
-}
-
 void AsyncCall::on_finish(Status status) {
-  if (has_finished_.exchange(true)) return on_second_finish();
   if (EventLoop::current() == loop_ && is_inside_) {
     finished_ = std::move(status);
     return;
@@ -141,7 +126,7 @@ void AsyncCall::on_finish(Status status) {
   });
 }
 
-// Undefined, as the ABI has it; found out while the call is remembered.
+// It is found out while the call is remembered.
 void AsyncCall::on_second_finish() const {
   log_error((name_.empty() ? who_ : name_) + " was finished twice: a bug of the plugin");
   if (deps_.debug) std::abort();

@@ -9,7 +9,6 @@
 
 #include <bento/abi.h>
 
-#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,6 +18,7 @@
 #include "base/status.h"
 #include "http/message.h"
 #include "plugin/async_scope.h"
+#include "service/done.h"
 #include "service/loop_stalls.h"
 #include "service/request.h"
 #include "service/request_deps.h"
@@ -28,6 +28,7 @@ namespace bentohost::service {
 class AsyncCall : public http::StreamEvents,
                   public std::enable_shared_from_this<AsyncCall>,
                   private plugin::AsyncScope::Owner,
+                  private Done::Owner,
                   private Timer::Owner {
  public:
   // `who` names the function: "api classify". It and `stalls` outlive the request.
@@ -72,17 +73,11 @@ class AsyncCall : public http::StreamEvents,
   const RequestPtr& request() const { return request_; }  // null: it has been answered
   RequestDeps& deps() const { return deps_; }
   bool is_on_thread() const { return is_on_thread_; }
-  void set_sink(bento_sink* sink) { table_.done.sink = sink; }
+  void set_sink(bento_sink* sink) { done_.set_sink(sink); }
 
  private:
-  struct Table {
-    bento_done done;  // first: its address is the table's
-    AsyncCall* owner;
-  };
-  static void finish(bento_done* done, bento_code code, const bento_error* error);
-  void on_finish(Status status);
-  void on_second_finish() const;
-
+  void on_finish(Status status) override;
+  void on_second_finish() const override;
   void on_timer() override;
   void open(EventLoop& loop);
   void run_on_thread();
@@ -100,14 +95,13 @@ class AsyncCall : public http::StreamEvents,
   LoopStalls& stalls_;
   EventLoop* loop_ = nullptr;
   plugin::AsyncScope scope_{*this};
-  Table table_{};
+  Done done_{*this};
   std::optional<Timer> timer_;       // for the deadline
   std::shared_ptr<AsyncCall> keep_;  // the plugin's reference
   PluginCallNote note_;
   bool is_on_thread_ = false;  // the loop is a thread's
   bool is_inside_ = false;     // of the plugin's code
   bool is_complete_ = false;
-  std::atomic<bool> has_finished_ = false;
   std::string name_;                // of a finished call: `who_` may be gone
   std::optional<Status> finished_;  // within a call of the plugin, until that returns
 };

@@ -1,6 +1,7 @@
 // Background: tasks that handlers leave for after the response. The tasks of a request are a row:
 // it starts when the response has been sent, and runs in order on threads of its own, so slow tasks
-// slow no request. Bounded: when `max_tasks` wait, the handler's defer() fails.
+// slow no request. Asynchronous tasks hold no thread: all of them run on one loop, which is no
+// connection's. Bounded: when `max_tasks` wait, the handler's defer() fails.
 #pragma once
 
 #include <bento/abi.h>
@@ -9,24 +10,29 @@
 #include <cstddef>
 #include <deque>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "base/clock.h"
+#include "base/loop/event_loop.h"
 #include "base/loop/thread_pool.h"
 #include "base/mutex.h"
+#include "base/process/plugin_call_note.h"
 #include "base/status.h"
 #include "observe/metrics.h"
 #include "plugin/context.h"
 
 namespace bentohost::service {
 
+class AsyncTask;
 class LiveService;
 
-// A task as the ABI's defer() takes it.
+// A task as the ABI's defer() or defer_async() takes it: one of the two functions is null.
 struct BackgroundTask {
   bento_code (*run)(void* arg, bento_ctx*, bento_error*);
+  bento_code (*run_async)(void* arg, bento_ctx*, bento_done*, bento_error*);
   void* arg;
   void (*drop)(void* arg);
 };
@@ -37,7 +43,7 @@ class Background {
  public:
   struct Options {
     std::size_t threads = 4;
-    std::size_t max_tasks = 1024;                 // waiting
+    std::size_t max_tasks = 1024;                 // waiting, or asynchronous and running
     Duration timeout = std::chrono::seconds(60);  // of a runner call
   };
   Background(const Options& options, const Clock& clock, observe::Metrics& metrics);
@@ -53,9 +59,14 @@ class Background {
  private:
   friend class BackgroundRow;
   class RowJob;
-  Status admit();
+  Status admit(const BackgroundTask& task);
   void begin(std::shared_ptr<BackgroundRow> row);
+  void go_on(std::shared_ptr<BackgroundRow> row);
   void end_row();
+  Status start_loop();
+  EventLoop* loop_in_use();  // null: there was no asynchronous task yet
+  void stop_loop();
+  void stop_async_tasks(TimePoint deadline);
 
   const Options options_;
   const Clock& clock_;
@@ -66,13 +77,16 @@ class Background {
   std::atomic<std::size_t> dropped_ = 0;  // tasks, by stop()
   Mutex mutex_;
   CondVar row_ended_;
-  std::size_t rows_ BENTO_GUARDED_BY(mutex_) = 0;  // begun
+  std::size_t rows_ BENTO_GUARDED_BY(mutex_) = 0;             // begun
+  std::unique_ptr<EventLoop> loop_ BENTO_GUARDED_BY(mutex_);  // from the first async task on
+  std::set<const BackgroundRow*> async_rows_;                 // loop_: whose asynchronous task runs
   ThreadPool threads_;
 };
 
 // The tasks of one request, and their bento_ctx. The request is over by then, so the row keeps
-// copies of its id, method and path. One thread at a time: the handler's, then a background one.
-class BackgroundRow final : public bento_ctx {
+// copies of its id, method and path. One thread at a time: the handler's, then a background one,
+// or that of the loop.
+class BackgroundRow final : public bento_ctx, public std::enable_shared_from_this<BackgroundRow> {
  public:
   // Holds `service`, whose runners the tasks may call.
   BackgroundRow(Background& background, std::shared_ptr<const LiveService> service,
@@ -92,20 +106,27 @@ class BackgroundRow final : public bento_ctx {
   bool cancelled() const override { return *background_.stopping_; }
   Result<plugin::TicketPtr> submit(std::string_view runner, std::string_view method,
                                    std::span<const bento_value* const> inputs) override;
-  Result<plugin::Waiter> waiter() override {
-    return plugin::Waiter{nullptr, kNoDeadline, background_.stopping_};
-  }
+  Result<plugin::Waiter> waiter() override;
+  Result<plugin::TicketPtr> offload(void (*work)(void*), void* arg) override;
 
  private:
   friend class Background;
-  void run();
-  bool run_one(const BackgroundTask& task);
+  // Runs tasks until none is left, or one has failed, or the next belongs on the loop or a thread.
+  void run_on_thread();
+  void run_on_loop(const std::shared_ptr<BackgroundRow>& self, EventLoop& loop);
+  bool is_at_end() const { return tasks_.empty() || has_failed_ || *background_.stopping_; }
+  BackgroundTask take_next();
+  void drop_rest();
+  void end(const BackgroundTask& task, TimePoint begun, const Status& status);
+  PluginCallNote note() const;
 
   Background& background_;
   const std::shared_ptr<const LiveService> service_;
   const std::string request_id_, method_, path_;
   bento_scope scope_{};
   std::deque<BackgroundTask> tasks_;
+  bool has_failed_ = false;
+  std::shared_ptr<AsyncTask> async_;  // that runs
 };
 
 }  // namespace bentohost::service

@@ -260,11 +260,20 @@ Result<plugin::TicketPtr> RequestContext::offload(void (*work)(void*), void* arg
 
 Status RequestContext::defer(bento_code (*task)(void*, bento_ctx*, bento_error*), void* arg,
                              void (*drop)(void*)) {
+  return defer_task({task, nullptr, arg, drop});
+}
+
+Status RequestContext::defer_async(bento_code (*task)(void*, bento_ctx*, bento_done*, bento_error*),
+                                   void* arg, void (*drop)(void*)) {
+  return defer_task({nullptr, task, arg, drop});
+}
+
+Status RequestContext::defer_task(const BackgroundTask& task) {
   if (has_ended_) {
     return Status(BENTO_FAILED_PRECONDITION, "the response has ended: defer a task before that");
   }
   if (service_ == nullptr) return Status(BENTO_FAILED_PRECONDITION, "there is no service here");
-  return tracked_.defer(service_, {task, arg, drop});
+  return tracked_.defer(service_, task);
 }
 
 }  // namespace bentohost::service

@@ -115,10 +115,13 @@ class RequestContext final : public bento_ctx {
                                    std::span<const bento_value* const> inputs) override;
   Status defer(bento_code (*task)(void*, bento_ctx*, bento_error*), void* arg,
                void (*drop)(void*)) override;
+  Status defer_async(bento_code (*task)(void*, bento_ctx*, bento_done*, bento_error*), void* arg,
+                     void (*drop)(void*)) override;
   Result<plugin::Waiter> waiter() override;
   Result<plugin::TicketPtr> offload(void (*work)(void*), void* arg) override;
 
  private:
+  Status defer_task(const BackgroundTask& task);
   void add_set(http::Response& response);
   void keep_own(std::string_view name, http::Response& response) const;
   void respond(http::Response response);

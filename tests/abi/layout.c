@@ -380,6 +380,7 @@ static void service(void) {
   FIELD(bento_host, offload);
   FIELD(bento_host, extension);
   FIELD(bento_host, caller);
+  FIELD(bento_host, defer_async);
 #endif
   END(bento_host);
   FIELD(bento_plugin_entry, size);

@@ -58,6 +58,34 @@ class Values(CoroutineTest):
         self.host.log_line("wait() would hold up an event loop")
 
 
+class BackgroundTasks(CoroutineTest):
+    def setUp(self):
+        self.serve("--timeout-graceful-shutdown", "1")
+
+    def test_background_tasks_may_be_coroutines(self):
+        self.assertEqual(self.host.post("/async_tasks", "word").body, b"word")
+        eventually(lambda: self.counts()["tasks"] == 4, what="the row of tasks")
+        self.wait_alive(0)
+
+    def test_a_background_coroutine_that_throws_ends_its_row(self):
+        self.assertEqual(self.host.post("/task_fails", "x").body, b"x")
+        line = self.host.log_line("a background task failed")
+        self.assertIn("the task gave up", line)
+        self.assertIn("not_run=1", line)
+        self.assertEqual(self.counts()["tasks"], 0)
+
+    def test_waiting_background_coroutines_hold_no_thread_and_end_with_the_host(self):
+        threads = Path(f"/proc/{self.host.serving_pid}/task")
+        before = len(list(threads.iterdir()))
+        for _ in range(200):
+            self.assertEqual(self.host.post("/task_waits", "1").status, 200)
+        self.wait_alive(200)
+        self.assertLess(len(list(threads.iterdir())), before + 8, "one loop is all they need")
+        self.assertEqual(self.host.metrics()['bentohost_background_tasks{state="running"}'], 200)
+        self.assertEqual(self.host.stop(), 0)
+        self.assertIn("a background task failed: the host is stopping", self.host.stderr())
+
+
 class Streams(CoroutineTest):
     def test_bodies_pass_in_constant_memory(self):
         self.host.get(f"/download/{MIB}")

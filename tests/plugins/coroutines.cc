@@ -162,6 +162,44 @@ BENTO_SERVICE(svc) {
   svc.api("tasks", [](Text text) -> Async<bento::TaskResponse<std::string>> {
     co_return bento::TaskResponse{std::string(text), [] { ++tasks; }};
   });
+  // Tasks that are coroutines: each waits for something else. The last counts those that were right.
+  svc.api("async_tasks", [=](Text text) -> Async<bento::TaskResponse<std::string>> {
+    bento::BackgroundTasks row;
+    const auto right = std::make_shared<int>(0);
+    row.add_task(
+        [=](Context& task, const std::string& word) -> Async<> {
+          const Counted counted;
+          if (co_await shout.async_run(task, word) == word + "!") ++*right;
+        },
+        std::string(text));
+    row.add_task([right] { ++*right; });
+    row.add_task([right](Context& task) -> Async<> {
+      const Counted counted;
+      co_await bento::sleep(task, 1ms);
+      const auto here = std::this_thread::get_id();
+      if (co_await bento::on_thread(task, [] { return std::this_thread::get_id(); }) != here) ++*right;
+      if (here == std::this_thread::get_id()) ++*right;
+    });
+    row.add_task([right] { tasks += *right; });
+    co_return bento::TaskResponse{std::string(text), std::move(row)};
+  });
+  svc.api("task_fails", [](Context& ctx, Text text) {
+    ctx.defer([](Context& task) -> Async<> {
+      co_await bento::sleep(task, 1ms);
+      throw std::runtime_error("the task gave up");
+    });
+    ctx.defer([] { ++tasks; });
+    return std::string(text);
+  });
+  svc.api("task_waits", [](Context& ctx, Text hours) {
+    ctx.defer(
+        [](Context& task, int n) -> Async<> {
+          const Counted counted;
+          co_await bento::sleep(task, std::chrono::hours(n));
+        },
+        to_int(hours));
+    return std::string(hours);
+  });
   svc.api("many", [=](Context& ctx, Text n) -> Async<std::string> {
     const auto one = []() -> Async<int> { co_return 1; };
     int sum = 0;

@@ -470,6 +470,10 @@ struct bento_host {
   /* In a runner: caller i of the batch, or of a work, whose only one is 0. NULL: there is no such caller. It lives
    * until run returns or the work is finished; `cancelled` is of this moment. */
   const bento_caller *(*caller)(bento_ctx *, size_t i);                                /* [any] (quick) */
+  /* As defer, for an asynchronous task, whose done has no sink. All of these tasks have one loop, and it is no
+   * connection's. */
+  bento_code (*defer_async)(bento_ctx *, bento_code (*task)(void *arg, bento_ctx *, bento_done *, bento_error *),
+                            void *arg, void (*drop)(void *arg), bento_error *);        /* [worker] [loop] (quick) */
 #endif
 };
 

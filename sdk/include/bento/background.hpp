@@ -15,13 +15,21 @@
 // own first, to call runners (each within --timeout) and to log; its cancelled() turns true when
 // the host stops waiting, --timeout-graceful-shutdown after a stop. What a task holds is destroyed
 // once, run or not, on any thread.
+//
+// A task may be a coroutine, a function or lambda that returns bento::Async<>: it holds no thread
+// while it waits. All coroutines of all requests share one event loop, which is no connection's;
+// what blocks there holds up the others. When the host stops waiting, what it awaits throws Error,
+// CANCELLED.
 #pragma once
 
 #include <bento/abi.h>
 
+#include <bento/async.hpp>
 #include <bento/context.hpp>
+#include <bento/detail/coroutine.hpp>
 #include <bento/error.hpp>
 #include <bento/io.hpp>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <tuple>
@@ -36,20 +44,22 @@ class BackgroundTasks {
  public:
   BackgroundTasks() = default;
   // f(args...) or f(Context&, args...), with copies of the arguments, which it is passed as const&.
-  // Both are kept until it has run: no views or references of the request's among them.
+  // Both are kept until it has run, or the coroutine that it returns has ended: no views or
+  // references of the request's among them.
   template <typename F, typename... Args>
   void add_task(F f, Args... args) {
-    tasks_.push_back([f = std::move(f), args = std::make_tuple(std::move(args)...)](Context& ctx) {
-      std::apply(
+    auto task = [f = std::move(f), args = std::make_tuple(std::move(args)...)](Context& ctx) {
+      return std::apply(
           [&](const auto&... each) {
             if constexpr (std::is_invocable_v<const F&, Context&, const Args&...>) {
-              std::invoke(f, ctx, each...);
+              return std::invoke(f, ctx, each...);
             } else {
-              std::invoke(f, each...);
+              return std::invoke(f, each...);
             }
           },
           args);
-    });
+    };
+    add(std::move(task));
   }
   std::size_t size() const { return tasks_.size(); }
 
@@ -61,24 +71,66 @@ class BackgroundTasks {
     for (Task& task : tasks_) {
       auto row = std::make_unique<Deferred>(Deferred{ctx.host(), ctx.options(), std::move(task)});
       bento_error error = detail::make_error();
-      detail::check(ctx.host()->defer(ctx.abi(), &run, row.get(), &drop, &error), error);
+      detail::check(defer(ctx, *row, &error), error);
       (void)row.release();  // the host's now: it calls drop
     }
     tasks_.clear();
   }
 
  private:
-  using Task = std::function<void(Context&)>;
+  struct Task {
+    std::function<void(Context&)> run;
+#if BENTO_ABI_TARGET_MINOR >= 1
+    std::function<Async<>(Context&)> run_async = {};  // in its place
+#endif
+  };
   struct Deferred {
     const bento_host* host;
     const Options& options;
     Task task;
   };
+  template <typename F>
+  void add(F f) {
+#if BENTO_ABI_TARGET_MINOR >= 1
+    using Result = std::invoke_result_t<F&, Context&>;
+    if constexpr (detail::AsyncTraits<Result>::kIs) {
+      static_assert(std::is_same_v<Result, Async<>>,
+                    "nobody takes the result of a background task: it returns bento::Async<>");
+      tasks_.push_back({.run = nullptr, .run_async = std::move(f)});
+      return;
+    }
+#endif
+    tasks_.push_back({.run = std::move(f)});
+  }
+  static bento_code defer(Context& ctx, Deferred& deferred, bento_error* error) {
+#if BENTO_ABI_TARGET_MINOR >= 1
+    if (deferred.task.run_async) {
+      return ctx.host()->defer_async(ctx.abi(), &run_async, &deferred, &drop, error);
+    }
+#endif
+    return ctx.host()->defer(ctx.abi(), &run, &deferred, &drop, error);
+  }
+#if BENTO_ABI_TARGET_MINOR >= 1
+  static bento_code run_async(void* arg, bento_ctx* ctx, bento_done* done, bento_error*) {
+    const auto& deferred = *static_cast<const Deferred*>(arg);
+    (void)drive(deferred, Context(deferred.host, ctx, deferred.options), done);
+    return BENTO_OK;
+  }
+  static detail::Detached drive(const Deferred& deferred, Context context, bento_done* done) {
+    std::exception_ptr failure;
+    try {
+      co_await deferred.task.run_async(context);
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    detail::finish(done, failure);
+  }
+#endif
   static bento_code run(void* arg, bento_ctx* ctx, bento_error* error) {
     return detail::guard(error, [&] {
       const auto& deferred = *static_cast<const Deferred*>(arg);
       Context context(deferred.host, ctx, deferred.options);
-      deferred.task(context);
+      deferred.task.run(context);
     });
   }
   static void drop(void* arg) { delete static_cast<Deferred*>(arg); }

@@ -225,7 +225,11 @@ class Host {
   }
   // Nobody is left to wait for what is under way. What does not end then would hold up the test.
   void cut_off() {
-    for (const auto& underway : by_hand_) underway->state.leave();
+    for (const auto& underway : by_hand_) {
+      underway->state.leave();
+      internal::RequestState* const task = underway->state.running_task;
+      if (task != nullptr) task->cancel(BENTO_CANCELLED, "the host is stopping");
+    }
     settle();
     while (!by_hand_.empty() && environment_.loop.turn_soon()) settle();
     if (by_hand_.empty()) return;
@@ -314,6 +318,18 @@ class Host {
         });
   }
 
+  static void run(const internal::Task& task, internal::RequestState& state) {
+#if BENTO_ABI_TARGET_MINOR >= 1
+    if (task.is_async()) {
+      bento_error error = detail::make_error();
+      internal::AsyncCall call(state, nullptr);
+      return call.run(
+          [&](bento_done* done) { return task.run_async(state.abi(), done, error); }, error,
+          [](bento_code code, const bento_error& failed) { detail::check(code, failed); });
+    }
+#endif
+    task.run(state.abi());
+  }
   void run_tasks(internal::RequestState& request, const internal::Scope& scope) {
     internal::Scope after;  // no headers and no deadline
     after.method = scope.method;
@@ -327,14 +343,16 @@ class Host {
       }
       internal::RequestState state(environment_, after.abi());
       state.may_defer = false;
+      request.running_task = &state;
       try {
-        request.tasks.front().run(state.abi());
+        run(request.tasks.front(), state);
         ++done_;
       } catch (const Error& error) {
         ++failed_;
         goes_on = false;
         state.log(Log::kError, std::string("a background task failed: ") + error.what());
       }
+      request.running_task = nullptr;
     }
   }
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <bento/testing.hpp>
+#include <chrono>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -357,6 +358,17 @@ void describe_tasks(bento::Service& svc) {
     ctx.defer([held = std::make_shared<int>(1)] { notes.push_back("after"); });
     throw bento::Error(BENTO_NOT_FOUND, "none");
   });
+  svc.api("coroutines", [=](bento::Context& ctx, std::string_view text) {
+    ctx.defer(
+        [=](bento::Context& task, const std::string& word) -> bento::Async<> {
+          notes.push_back(co_await shout.async_run(task, word));
+          co_await bento::sleep(task, std::chrono::hours(1));
+          notes.push_back("an hour later");
+        },
+        std::string(text));
+    ctx.defer([] { notes.push_back("then a thread"); });
+    return "ok";
+  });
   svc.api("nested", [](bento::Context& ctx, std::string_view) {
     ctx.defer([](bento::Context& task) { task.defer([] {}); });
     return "ok";
@@ -390,6 +402,29 @@ TEST_F(Tasks, TheFirstThatFailsEndsTheRowAndTheAnswerIsNotTouched) {
 TEST_F(Tasks, ATaskDefersNoOthers) {
   EXPECT_EQ(host.post("/nested", "").body, "ok");
   EXPECT_EQ(host.failed_tasks(), 1u);
+}
+
+TEST_F(Tasks, ACoroutineHoldsUpTheTasksBehindIt) {
+  auto exchange = host.begin({.method = "POST", .target = "/coroutines", .body = "hi"});
+  host.settle();
+  EXPECT_THAT(notes, ElementsAre("hi!"));
+  host.advance(std::chrono::minutes(59));
+  EXPECT_THAT(notes, ElementsAre("hi!"));
+  EXPECT_FALSE(exchange.has_ended());
+  host.advance(std::chrono::minutes(1));
+  EXPECT_THAT(notes, ElementsAre("hi!", "an hour later", "then a thread"));
+  EXPECT_TRUE(exchange.has_ended());
+  EXPECT_EQ(host.tasks(), 2u);
+}
+
+TEST(TasksAtTheEnd, ACoroutineThatWaitsIsCancelled) {
+  notes.clear();
+  {
+    bento::testing::Host host(bento::fakes::kEntry<&describe_tasks>);
+    (void)host.begin({.method = "POST", .target = "/coroutines", .body = "hi"});
+    host.settle();
+  }
+  EXPECT_THAT(notes, ElementsAre("hi!"));
 }
 
 TEST(TasksBound, BeyondItTheRequestIs503) {

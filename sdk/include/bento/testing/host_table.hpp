@@ -39,7 +39,7 @@ class HostTable {
     host.submit = &submit;
     host.wait = &wait;
     host.release = [](bento_ticket* ticket) { Ticket::release(ticket); };
-    host.defer = &defer;
+    host.defer = &defer<Task::Run>;
     host.set_route = [](bento_ctx*, bento_str, bento_error*) -> bento_code { return BENTO_OK; };
 #if BENTO_ABI_TARGET_MINOR >= 1
     host.when = [](bento_ticket* ticket, void (*wake)(void*), void* arg) -> std::int32_t {
@@ -50,6 +50,7 @@ class HostTable {
     host.promise = &promise;
     host.resolve = &resolve;
     host.offload = &offload;
+    host.defer_async = &defer<Task::RunAsync>;
 #endif
     table_.environment = &environment;
     set_options("{}");
@@ -200,7 +201,8 @@ class HostTable {
   }
 #endif
 
-  static bento_code defer(bento_ctx* ctx, Task::Run task, void* arg, void (*drop)(void*),
+  template <typename Run>
+  static bento_code defer(bento_ctx* ctx, Run task, void* arg, void (*drop)(void*),
                           bento_error* error) {
     return detail::guard(error, [&] {
       RequestState& state = RequestState::of(ctx);

@@ -46,6 +46,15 @@ class Task {
  public:
   using Run = bento_code (*)(void*, bento_ctx*, bento_error*);
   Task(Run function, void* arg, void (*drop)(void*)) : run_(function), arg_(arg), drop_(drop) {}
+#if BENTO_ABI_TARGET_MINOR >= 1
+  using RunAsync = bento_code (*)(void*, bento_ctx*, bento_done*, bento_error*);
+  Task(RunAsync function, void* arg, void (*drop)(void*))
+      : run_async_(function), arg_(arg), drop_(drop) {}
+  bool is_async() const { return run_async_ != nullptr; }
+  bento_code run_async(bento_ctx* ctx, bento_done* done, bento_error& error) const {
+    return run_async_(arg_, ctx, done, &error);
+  }
+#endif
   Task(const Task&) = delete;
   Task& operator=(const Task&) = delete;
   ~Task() { drop_(arg_); }
@@ -56,7 +65,10 @@ class Task {
   }
 
  private:
-  Run run_;
+  Run run_ = nullptr;
+#if BENTO_ABI_TARGET_MINOR >= 1
+  RunAsync run_async_ = nullptr;  // in its place
+#endif
   void* arg_;
   void (*drop_)(void*);
 };
@@ -142,6 +154,7 @@ struct RequestState {
   std::uint32_t status = 0;  // set by the handler
   Headers headers;           // likewise
   std::deque<Task> tasks;
+  RequestState* running_task = nullptr;  // of this request
 };
 
 inline Wake::Wake(Loop& loop, RequestState& state) : loop_(loop), state_(state) {
