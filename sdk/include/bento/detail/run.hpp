@@ -169,29 +169,8 @@ class Run {
       throw Error(BENTO_INTERNAL, "the method returned " + std::to_string(results.size()) +
                                       " results for " + std::to_string(inputs.size()));
     }
-    auto result = results.begin();
-    for (std::size_t i = 0, next = 0; i < callers; ++i) {
-      const bool is_in_list = next < whose.size() && whose[next] == i;
-      if (failed[i]) {
-        put_nothing(sink);
-      } else {
-        put_pack(sink, *result);
-      }
-      if (!is_in_list) continue;
-      ++next;
-      ++result;
-    }
-  }
-  // In the place of a result that nobody sees.
-  static void put_nothing(bento_sink* sink) {
-    static constexpr std::int64_t kNoRows[1] = {0};
-    for (const Io& io : Pack<Out>::ios()) {
-      const bento_io described = io.abi();
-      bento_value value = make_value(described.kind, described.kind == BENTO_JSON ? "null" : "");
-      value.name = described.name;
-      if (described.kind == BENTO_TENSOR) value.tensor = {described.dtype, 1, kNoRows, nullptr, {}};
-      bento_error error = make_error();
-      check(sink->value(sink, &value, &error), error);
+    for (std::size_t i = 0; i < whose.size(); ++i) {  // those who have failed have no values
+      if (!failed[whose[i]]) put_pack(sink, results[i]);
     }
   }
 #endif

@@ -6,18 +6,23 @@
 #include <rapidjson/document.h>
 #include <rapidjson/encodings.h>
 #include <rapidjson/memorystream.h>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
 
 #include <algorithm>
 #include <bento/detail/io_traits.hpp>
+#include <bento/detail/json_writer.hpp>
 #include <bento/error.hpp>
 #include <bento/headers.hpp>
 #include <bento/testing/json.hpp>
 #include <bento/testing/ndarray.hpp>
 #include <bento/testing/value.hpp>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace bento::testing::internal {
 
@@ -48,6 +53,19 @@ inline bool fits_media_type(std::string_view declared, std::string_view type) {
   return type.size() > family.size() && type.starts_with(family);
 }
 
+// The descriptors of a body: one, or those of the members of a JSON object.
+struct IoSpan {
+  std::span<const bento_io* const> ios;
+  bool is_named;
+};
+
+inline void decode_json(const rapidjson::Value& json, std::string_view text, const bento_io& io,
+                        Value& value) {
+  const bool is_checked_here = (io.flags & BENTO_IO_SELF_CHECKED) == 0;
+  if (io.schema.len > 0 && is_checked_here) check_schema(json, detail::view(io.schema), 422);
+  value.set_bytes(BENTO_JSON, text, "application/json");
+}
+
 inline std::unique_ptr<Value> decode(std::string_view body, std::string_view content_type,
                                      const bento_io& io) {
   auto value = std::make_unique<Value>();
@@ -57,9 +75,7 @@ inline std::unique_ptr<Value> decode(std::string_view body, std::string_view con
     if (io.kind == BENTO_TENSOR) {
       NdarrayReader::read(json, io, *value);
     } else {
-      const bool is_checked_here = (io.flags & BENTO_IO_SELF_CHECKED) == 0;
-      if (io.schema.len > 0 && is_checked_here) check_schema(json, detail::view(io.schema), 422);
-      value->set_bytes(BENTO_JSON, body, "application/json");
+      decode_json(json, body, io, *value);
     }
     return value;
   }
@@ -76,6 +92,61 @@ inline std::unique_ptr<Value> decode(std::string_view body, std::string_view con
   }
   value->set_bytes(BENTO_BYTES, body, type);
   return value;
+}
+
+#if BENTO_ABI_TARGET_MINOR >= 1
+// A member of a body with several values; null: it is missing.
+inline std::unique_ptr<Value> decode_member(const rapidjson::Value* json, const bento_io& io) {
+  const std::string name(detail::view(io.name));
+  auto value = std::make_unique<Value>();
+  if (json == nullptr || (json->IsNull() && (io.flags & BENTO_IO_OPTIONAL) != 0)) {
+    if ((io.flags & BENTO_IO_OPTIONAL) != 0) return value;
+    throw Error(BENTO_INVALID_ARGUMENT, "/" + name + ": is missing", 422);
+  }
+  try {
+    if (io.kind == BENTO_TENSOR) {
+      NdarrayReader::read(*json, io, *value);
+    } else if (io.kind == BENTO_JSON) {
+      rapidjson::StringBuffer text;
+      rapidjson::Writer<rapidjson::StringBuffer> writer(text);
+      json->Accept(writer);
+      decode_json(*json, text.GetString(), io, *value);
+    } else if (!json->IsString()) {
+      throw Error(BENTO_INVALID_ARGUMENT, "expected a string", 422);
+    } else if (detail::view(io.descriptor) == "text") {
+      value->set_bytes(BENTO_BYTES, detail::view(*json), "text/plain");
+    } else {
+      throw Error(BENTO_UNIMPLEMENTED, "bytes are no member of a JSON object");
+    }
+  } catch (const Error& error) {
+    throw Error(error.code(), "/" + name + ": " + error.what(), error.http_status());
+  }
+  return value;
+}
+#endif
+
+inline Values decode(std::string_view body, std::string_view content_type, const IoSpan& io) {
+  Values values;
+  if (!io.is_named) {
+    values.push_back(decode(body, content_type, *io.ios[0]));
+    return values;
+  }
+#if BENTO_ABI_TARGET_MINOR >= 1
+  rapidjson::Document json;
+  detail::parse_json(body, json);
+  if (!json.IsObject()) {
+    throw Error(BENTO_INVALID_ARGUMENT, "expected a JSON object with the inputs as members", 422);
+  }
+  for (const bento_io* one : io.ios) {
+    const rapidjson::Value* found = nullptr;
+    for (auto member = json.MemberBegin(); member < json.MemberEnd(); ++member) {
+      if (detail::view(member->name) == detail::view(one->name)) found = &member->value;
+    }
+    values.push_back(decode_member(found, *one));
+    values.back()->set_name(detail::view(one->name));
+  }
+#endif
+  return values;
 }
 
 struct Encoded {
@@ -119,14 +190,9 @@ inline void check_output(const bento_value& value, const bento_io& io, const std
   }
 }
 
-inline Encoded encode(const Values& values, const bento_io& io, const std::string& who) {
-  if (values.size() != 1) {
-    throw Error(BENTO_INTERNAL,
-                who + " returned " + std::to_string(values.size()) + " results, but declares one");
-  }
-  const bento_value& value = values[0]->abi();
+inline Encoded encode(const bento_value& value, const bento_io& io, const std::string& who) {
   check_output(value, io, who);
-  if (value.kind == BENTO_TENSOR) return {"application/json", write_ndarray(*values[0])};
+  if (value.kind == BENTO_TENSOR) return {"application/json", write_ndarray(value)};
   std::string body(detail::bytes_of(value));
   if (value.kind == BENTO_JSON) return {"application/json", std::move(body)};
   if (detail::view(io.descriptor) == "text") {
@@ -136,6 +202,48 @@ inline Encoded encode(const Values& values, const bento_io& io, const std::strin
     if (mime.len > 0) return {std::string(detail::view(mime)), std::move(body)};
   }
   return {"application/octet-stream", std::move(body)};
+}
+
+// As a member of a JSON object, or as a line of JSON.
+inline std::string encode_as_json(const bento_value& value, const bento_io& io,
+                                  const std::string& who) {
+  std::string body = encode(value, io, who).body;
+  if (value.kind != BENTO_BYTES) return body;
+  detail::JsonWriter json;
+  json.write_text(body);
+  return json.text();
+}
+
+inline Encoded encode(std::span<const bento_value* const> values, const IoSpan& io,
+                      const std::string& who) {
+  if (values.size() != io.ios.size()) {
+    throw Error(BENTO_INTERNAL, who + " returned " + std::to_string(values.size()) +
+                                    " results, but declares " +
+                                    (io.is_named ? std::to_string(io.ios.size()) : "one"));
+  }
+  if (!io.is_named) return encode(*values[0], *io.ios[0], who);
+  std::string body = "{";
+#if BENTO_ABI_TARGET_MINOR >= 1
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    detail::JsonWriter name;
+    name.write_text(detail::view(io.ios[i]->name));
+    body += (i > 0 ? "," : "") + name.text() + ":" + encode_as_json(*values[i], *io.ios[i], who);
+  }
+#endif
+  return {"application/json", body + "}"};
+}
+inline Encoded encode(const Values& values, const IoSpan& io, const std::string& who) {
+  std::vector<const bento_value*> pointers;
+  for (const auto& value : values) pointers.push_back(&value->abi());
+  return encode(std::span<const bento_value* const>(pointers), io, who);
+}
+
+// One result of a stream: the data of an event, where text is as it is, or a line of JSON.
+inline std::string encode_piece(std::span<const bento_value* const> values, const IoSpan& io,
+                                const std::string& who, bool is_event) {
+  const bool is_one_text = values.size() == 1 && !io.is_named && values[0]->kind == BENTO_BYTES;
+  if (is_one_text && !is_event) return encode_as_json(*values[0], *io.ios[0], who);
+  return encode(values, io, who).body;
 }
 
 }  // namespace bento::testing::internal

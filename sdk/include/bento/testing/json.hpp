@@ -111,7 +111,7 @@ class SchemaDemand {
 };
 
 // Throws Error with `http_status` if the JSON violates the schema.
-inline void check_schema(const rapidjson::Document& json, std::string_view schema,
+inline void check_schema(const rapidjson::Value& json, std::string_view schema,
                          std::uint32_t http_status) {
   rapidjson::Document document;
   parse_json(schema, document);
