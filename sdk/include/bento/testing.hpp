@@ -137,13 +137,13 @@ class Host {
     return Exchange(underway);
   }
   // A turn of the event loop: does what is ready, for all requests, and nothing that becomes ready
-  // by it. A runner's answer, a function of on_thread() and what it ends with each take a turn.
-  // False: nothing was ready.
+  // by it. A runner's answer, a turn of an engine, a function of on_thread() and what it ends with
+  // each take a turn. False: nothing was ready, and nothing is.
   bool turn() {
     const bool was_ready = environment_.loop.turn();
     for (std::size_t i = 0; i < by_hand_.size(); ++i) by_hand_[i]->fiber->run();
     std::erase_if(by_hand_, [](const auto& underway) { return underway->response.has_value(); });
-    return was_ready;
+    return was_ready || environment_.loop.is_ready();
   }
   // Turns until nothing is ready. The clock stands still.
   void settle() {

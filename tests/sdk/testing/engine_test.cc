@@ -191,7 +191,8 @@ void describe(bento::Service& svc) {
   });
   svc.api("two_letters", [=](bento::Context& ctx, std::string_view text) {
     auto letters = spell.stream(ctx, text);
-    return *letters.get() + *letters.get();
+    const std::string first = letters.get().value();
+    return first + letters.get().value();
   });
   svc.api("get_on_loop", [=](bento::Context& ctx, std::string text) -> bento::Async<std::string> {
     auto letters = spell.stream(ctx, text);
@@ -260,7 +261,7 @@ TEST_F(EngineApi, CancelsWhenTheClientLeaves) {
   (void)take_notes();
   exchange.leave();
   host.settle();
-  EXPECT_THAT(take_notes(), ElementsAre("step a", "cancel a", "step a", "~a"));
+  EXPECT_THAT(take_notes(), ElementsAre("cancel a", "step a", "~a"));
   EXPECT_TRUE(exchange.has_ended());
 }
 
