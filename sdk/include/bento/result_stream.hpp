@@ -59,7 +59,8 @@ class [[nodiscard]] ResultStream {
     Within(detail::RunnerCall& call, std::chrono::nanoseconds limit) : LimitedWait(call, limit) {}
     std::optional<Out> await_resume() { return ResultStream::read(take()); }
   };
-  [[nodiscard]] Next next() { return Next(*this); }
+  [[nodiscard]] Next next() & { return Next(*this); }
+  Next next() && = delete;  // give the stream a name: a temporary is cancelled at once
 
   // [waits] The same on a thread. In a coroutine it throws Error, 500.
   std::optional<Out> get() {
