@@ -280,8 +280,8 @@ class Runner {
     return StreamMethod<Out, In>(record_,
                                  &add_engine<In, Out>(name, options, Engine::abi(), BENTO_STREAMS));
   }
-  // The same for one result each: what Work::finish() is given, or emit() once. It is called as
-  // others are, with run() and async_run().
+  // The same for one result each, which Work::finish() is given; there is no emit(). It is called
+  // as other methods are, with run() and async_run().
   template <auto Begin, auto Step = nullptr, auto Cancel = nullptr>
   auto concurrent(std::string_view name, const EngineOptions& options = {}) {
     using Engine = detail::Engine<Model, Begin, Step, Cancel>;

@@ -264,6 +264,7 @@ class Host {
       (void)service_->on_shutdown(self_, &ignored);
     }
     environment_.runners.stop();
+    settle();  // what it has finished
     if (is_created_ && service_->destroy != nullptr) service_->destroy(self_);
     if (service_ != nullptr) entry_.close();
   }

@@ -50,7 +50,9 @@ struct WorkRecord {
   WorkRecord& operator=(const WorkRecord&) = delete;
   ~WorkRecord() { clear_state(); }
 
-  bool is_over() const { return state.load(std::memory_order_acquire) == kOver; }
+  bool is_over() const { return state.load() == kOver; }
+  // The host will not use the work any more.
+  bool is_gone() const { return has_gone.load(); }
   bool change(State from, State to) { return state.compare_exchange_strong(from, to); }
   void clear_state() {
     if (destroy != nullptr) destroy(std::exchange(plugin_state, nullptr));
@@ -62,6 +64,7 @@ struct WorkRecord {
   const bento_host* const host;
   const bool is_lent;  // the SDK keeps it, and the author has a reference
   std::atomic<State> state{kBeginning};
+  std::atomic<bool> has_gone = false;
   std::optional<Error> failure;  // of emit: how it is going to end
   void* plugin_state = nullptr;
   void (*destroy)(void*) = nullptr;
@@ -74,7 +77,7 @@ struct WorkRecord {
 // move it to another thread, and finish it there. An owned Work that is destroyed unfinished ends
 // its call with an error, 500.
 //
-// One thread at a time, whichever, but cancelled(), which is for any at any time.
+// One thread at a time, whichever.
 template <typename In, typename Out>
 class Work {
  public:
@@ -193,6 +196,7 @@ class Work {
       return;
     }
     record->abi->finish(record->abi, code, error);
+    record->has_gone = true;
   }
   void drop() {
     using State = detail::WorkRecord::State;

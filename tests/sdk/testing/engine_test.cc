@@ -114,6 +114,7 @@ class Threaded {
   void begin(Work work) {
     if (work.input() == "throw") throw bento::Error(BENTO_NOT_FOUND, "not taken");
     if (work.input() == "drop") return;
+    if (work.input() == "keep") return kept_.push_back(std::move(work));
     {
       const std::lock_guard lock(mutex_);
       works_.push_back(std::move(work));
@@ -141,7 +142,7 @@ class Threaded {
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::vector<Work> works_;
+  std::vector<Work> works_, kept_;
   bool is_ending_ = false;
   std::thread thread_;
 };
@@ -153,7 +154,7 @@ void describe(bento::Service& svc) {
       llm.engine<&Llm::begin, &Llm::step, &Llm::cancel>("generate", {.max_concurrent = 2});
   auto spell = llm.stream<&Llm::spell>("spell");
   auto count = llm.stream("count", [](Llm&, std::string_view text, bento::Emit<bento::Json>& emit) {
-    for (std::size_t i = 0; i < text.size(); ++i) emit(std::to_string(i));
+    for (std::size_t i = 0; i < text.size(); ++i) emit("[ " + std::to_string(i) + ", \"a b\" ]");
   });
   auto whole = llm.engine<&Llm::whole>("whole");
   auto one = llm.concurrent<&Llm::one>("one", {.max_concurrent = 4});
@@ -355,7 +356,9 @@ TEST_F(EngineApi, StreamsToAThread) {
   EXPECT_EQ(host.post("/get_on_loop", "a").status, 500u);
 }
 
-TEST_F(EngineApi, TakesALambda) { EXPECT_EQ(host.post("/count", "abc").body, "0\n1\n2\n"); }
+TEST_F(EngineApi, TakesALambda) {
+  EXPECT_EQ(host.post("/count", "abc").body, "[0,\"a b\"]\n[1,\"a b\"]\n[2,\"a b\"]\n");
+}
 
 TEST_F(EngineApi, EndsWithBeginWithoutAStep) {
   EXPECT_EQ(host.post("/whole", "a").body, "data: <a>\n\ndata: [DONE]\n\n");
@@ -386,6 +389,15 @@ TEST_F(EngineApi, EndsACallThatIsDropped) {
     EXPECT_EQ(response.status, 500u) << how;
     EXPECT_THAT(response.body, HasSubstr("dropped the call without finishing it")) << how;
   }
+}
+
+TEST_F(EngineApi, LetsAPluginKeepACallUntilItsRunnerEnds) {
+  auto exchange = begin("/threaded", "keep");
+  host.settle();
+  EXPECT_FALSE(exchange.has_ended());
+  exchange.leave();
+  host.settle();
+  EXPECT_TRUE(exchange.has_ended());
 }
 
 }  // namespace

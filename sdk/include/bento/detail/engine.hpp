@@ -30,9 +30,12 @@ class Lent final : public LentWork {
  public:
   Lent(bento_work* abi, const bento_host* host)
       : record_(std::make_shared<WorkRecord>(abi, host, true)), work(record_) {}
-  bool is_over() const override { return record_->is_over(); }
-  // The host has ended it: nothing is to be finished.
-  void give_up() { record_->state.store(WorkRecord::kOver); }
+  bool is_gone() const override { return record_->is_gone(); }
+  bool is_over() const { return record_->is_over(); }
+  // The host has ended it, unless the author has: nothing is to be finished.
+  void give_up() {
+    if (record_->state.exchange(WorkRecord::kOver) != WorkRecord::kOver) record_->has_gone = true;
+  }
 
  private:
   std::shared_ptr<WorkRecord> record_;

@@ -65,12 +65,12 @@ struct RunnerRecord {
   bento_runner abi{};
 };
 
-// A Work that begin was lent, until it is over.
+// A Work that begin was lent, until the host has no more use for it.
 struct LentWork {
   LentWork() = default;
   LentWork(const LentWork&) = delete;
   virtual ~LentWork() = default;
-  virtual bool is_over() const = 0;
+  virtual bool is_gone() const = 0;
 };
 
 // An instance of a runner's class, after the context that it was made from and may refer to, and
@@ -88,7 +88,7 @@ struct Instance {
     }
   }
   void sweep() {
-    std::erase_if(works, [](const auto& work) { return work->is_over(); });
+    std::erase_if(works, [](const auto& work) { return work->is_gone(); });
   }
 
   RunnerContext context;

@@ -243,7 +243,8 @@ inline std::string encode_piece(std::span<const bento_value* const> values, cons
                                 const std::string& who, bool is_event) {
   const bool is_one_text = values.size() == 1 && !io.is_named && values[0]->kind == BENTO_BYTES;
   if (is_one_text && !is_event) return encode_as_json(*values[0], *io.ios[0], who);
-  return encode(values, io, who).body;
+  std::string body = encode(values, io, who).body;
+  return values[0]->kind == BENTO_JSON ? compact(body) : body;
 }
 
 }  // namespace bento::testing::internal

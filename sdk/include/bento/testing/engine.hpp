@@ -53,14 +53,14 @@ class Engine {
     return ticket;
   }
 
-  // At the end of the Host, when nobody waits for a call any more. False: the plugin has not
-  // finished one of them.
+  // At the end of the Host, when nobody waits for a call any more. False: the plugin goes on with
+  // one of them. What it has kept it finishes, or drops, when its runner is destroyed.
   bool stop() {
-    while (!has_ended() && environment_.loop.turn_soon()) continue;
+    while (!has_ended() && is_scheduled_) (void)environment_.loop.turn_soon();
+    if (in_begin_ != nullptr || (has_step() && !has_ended())) return false;
     is_stopping_ = true;
-    const bool ended = has_ended();
-    if (fiber_ && ended) fiber_->run();
-    return ended;
+    if (fiber_) fiber_->run();
+    return true;
   }
 
  private:

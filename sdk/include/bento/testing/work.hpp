@@ -117,6 +117,10 @@ class Work : public std::enable_shared_from_this<Work> {
   bento_code emit(bento_error* error) {
     return detail::guard(error, [&] {
       auto result = std::make_shared<Values>(sink_.take());
+      if ((method_.abi->flags & BENTO_STREAMS) == 0) {
+        detail::misuse(BENTO_FAILED_PRECONDITION,
+                       method_.name + " has one result, which finish() sends");
+      }
       Runners::check_result(*result, method_);
       wait_for_room();
       if (state_.is_gone) throw Error(BENTO_CANCELLED, "nobody waits for it any more");
