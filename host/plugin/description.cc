@@ -9,6 +9,7 @@
 #include "http/route/router.h"
 #include "plugin/check_struct.h"
 #include "plugin/description_hash.h"
+#include "plugin/engine_description.h"
 #include "wire/value.h"
 
 namespace bentohost::plugin {
@@ -23,7 +24,7 @@ constexpr std::array<std::string_view, 5> kHttpMethods = {"GET", "POST", "PUT", 
 // The flags that this host knows.
 constexpr std::uint32_t kIoFlags =
     BENTO_IO_ENFORCE_SHAPE | BENTO_IO_ENFORCE_DTYPE | BENTO_IO_SELF_CHECKED;
-constexpr std::uint32_t kMethodFlags = BENTO_BATCHABLE | BENTO_IDEMPOTENT;
+constexpr std::uint32_t kMethodFlags = BENTO_BATCHABLE | BENTO_IDEMPOTENT | BENTO_STREAMS;
 constexpr std::uint32_t kRunnerFlags = 0;
 
 constexpr std::size_t kMaxFiles = 1024;  // that are watched
@@ -107,10 +108,10 @@ Result<MethodSpec> describe_method(const bento_method* method, const std::string
   spec.name = text(method->name);
   const std::string what = "method " + runner + "." + spec.name;
   if (Status status = check_name(what, spec.name); !status.ok()) return status;
-  if (method->run == nullptr) return refuse(what + " has no run function");
   if (Status status = check_flags(method->flags, kMethodFlags, what); !status.ok()) return status;
   spec.batchable = (method->flags & BENTO_BATCHABLE) != 0;
   spec.idempotent = (method->flags & BENTO_IDEMPOTENT) != 0;
+  if (Status status = describe_engine(*method, what, spec); !status.ok()) return status;
   spec.axis_in = method->axis_in;
   spec.axis_out = method->axis_out;
   spec.max_batch = method->max_batch != 0 ? method->max_batch : kDefaultMaxBatch;
@@ -262,7 +263,11 @@ Result<ApiSpec> describe_api(const bento_api* api, const ServiceSpec& service) {
     return refuse(what +
                   ": an asynchronous handler is called on the loop anyway, and is not quick");
   }
-  if (spec.form == ApiSpec::Form::kRaw) return spec;
+  spec.stream = newer_field<&bento_api::stream>(*api);
+  if (spec.form == ApiSpec::Form::kRaw) {
+    if (Status status = check_stream(what, spec, nullptr); !status.ok()) return status;
+    return spec;
+  }
 
   const MethodSpec* method = nullptr;
   if (spec.form == ApiSpec::Form::kDirect) {
@@ -293,6 +298,7 @@ Result<ApiSpec> describe_api(const bento_api* api, const ServiceSpec& service) {
                                      spec.runner + "." + spec.method + " takes");
     if (!status.ok()) return status;
   }
+  if (Status status = check_stream(what, spec, method); !status.ok()) return status;
   if (Status status = check_body_of_get(what, spec); !status.ok()) return status;
   return spec;
 }

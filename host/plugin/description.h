@@ -33,6 +33,9 @@ struct IoSpec {
 struct MethodSpec {
   std::string name;
   bool batchable = false, idempotent = false;
+  bool streams = false;                  // an engine's: a call has any number of results
+  const bento_engine* engine = nullptr;  // in place of `run`
+  std::uint32_t max_concurrent = 1;      // calls in one worker at once; more than 1: an engine's
   std::int32_t axis_in = 0, axis_out = 0;
   std::uint32_t max_batch = kDefaultMaxBatch, max_latency_ms = 0;
   IoSpec in, out;
@@ -56,6 +59,7 @@ struct ApiSpec {
   std::string runner, method;  // kDirect
   std::uint64_t max_body = 0;  // bytes; 0: the host's limit
   bool is_quick = false;       // kInvoke: may be called on an event loop
+  std::uint32_t stream = 0;    // kDirect: how results go out, BENTO_AS_; 0: there is one
   bool is_async = false;       // kInvoke, kRaw: by invoke_async or raw_async, on an event loop
   const bento_api* abi = nullptr;
 };

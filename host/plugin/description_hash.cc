@@ -65,6 +65,7 @@ void add(Hash& hash, const bento_api& api) {
   hash.add(api.max_body);
   hash.add_presence(newer_field<&bento_api::invoke_async>(api));
   hash.add_presence(newer_field<&bento_api::raw_async>(api));
+  hash.add(newer_field<&bento_api::stream>(api));
 }
 
 void add(Hash& hash, const bento_method& method) {
@@ -76,6 +77,11 @@ void add(Hash& hash, const bento_method& method) {
   hash.add(method.max_latency_ms);
   add(hash, method.in);
   add(hash, method.out);
+  const bento_engine* const engine = newer_field<&bento_method::engine>(method);
+  hash.add_presence(engine);
+  if (engine == nullptr) return;
+  hash.add_presence(engine->step);
+  hash.add(newer_field<&bento_method::max_concurrent>(method));
 }
 
 void add(Hash& hash, const bento_runner& runner) {

@@ -44,6 +44,7 @@ class BatchQueue {
   void expire(TimePoint now, std::vector<CallPtr>& dropped);
   std::vector<CallPtr> take_all();
 
+  const Call& front() const { return *calls_.front(); }  // of a queue that is not empty
   std::size_t size() const { return calls_.size(); }
   std::size_t bytes() const { return bytes_; }
   const BatchPolicy& policy() const { return policy_; }

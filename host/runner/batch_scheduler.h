@@ -45,15 +45,25 @@ class BatchScheduler {
   std::shared_ptr<const Batch> next_batch(TimePoint now, std::size_t idle_workers,
                                           Failures& failures);
 
+  // One more call of an engine for a worker that has room beside others of it. Null: none waits, or
+  // a call of another method has waited longer: it must have a worker to itself, so this one is to
+  // become idle.
+  std::shared_ptr<const Batch> next_beside(std::uint32_t method, TimePoint now,
+                                           Failures& failures);
+
   // Fails queued calls that are cancelled or late. Returns whether any calls were waiting before.
   bool expire_queued(TimePoint now, Failures& failures);
-  // Fails the calls whose deadline has passed in a batch that a worker has.
-  void expire_in_flight(const Batch& batch, TimePoint now, Failures& failures);
+  // Fails the calls that are cancelled or late in a batch that a worker has. Returns whether that
+  // leaves none.
+  bool expire_in_flight(const Batch& batch, TimePoint now, Failures& failures);
+  // A result of a stream has come, or its caller has taken one: until when the next one must.
+  void renew_deadline(Call& call, std::uint32_t method, TimePoint now) const;
 
   // Batches that get no result. All of these functions skip calls that have finished.
   //
   // The batch is lost: its worker died. Calls of an idempotent method that were not rescued before
-  // go back to the front of the queue, in their order, each to travel alone; others fail with
+  // go back to the front of the queue, in their order, each to travel alone, unless they have
+  // emitted results; others fail with
   // `status`. After stop() all of them fail.
   void rescue(const Batch& batch, const Status& status, Failures& failures);
   // The worker returned an error. A call that was alone fails with it. Several calls are rescued:

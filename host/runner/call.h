@@ -17,11 +17,15 @@
 #include "base/clock.h"
 #include "base/status.h"
 #include "runner/result.h"
+#include "runner/window.h"
 #include "wire/value.h"
 
 namespace bentohost::runner {
 
-// Called exactly once, on the runner's event loop or on a submitting thread; it must be brief.
+struct Worker;
+
+// Called on the runner's event loop or on a submitting thread; it must be brief. Exactly once, or
+// for a method that streams once for each result, and the last time without `more`.
 using Done = std::function<void(const CallResult&)>;
 
 struct Call {
@@ -42,7 +46,14 @@ struct Call {
   }
   bool alone = false;  // travels in a frame of its own, because it was in a batch that failed
   bool retried = false;
-  bool finished = false;  // `done` has been or is being called
+  bool finished = false;  // `done` has been or is being called for the last time
+
+  // Of a call that streams.
+  bool has_emitted = false;  // from now on it has the deadline of its next result
+  Window ahead;              // results that it was given, and has not taken
+  Window taken;              // and of which its worker does not know yet that they were
+  std::weak_ptr<Worker> worker;
+  std::uint64_t batch = 0;
 };
 using CallPtr = std::shared_ptr<Call>;
 
@@ -53,7 +64,16 @@ struct Batch {
   TimePoint sent{};
   TimePoint last_deadline{};  // of the batch's calls
   std::vector<CallPtr> calls;
+
+  // An engine's call: it is alone, and others may be in flight beside it.
+  std::uint32_t max_concurrent = 0;  // 0: a batch for `run`
+  bool is_engines() const { return max_concurrent != 0; }
+  // When its worker was told that nobody waits for any of the calls. The pool's mutex guards it.
+  mutable TimePoint cancelled_at = kNoDeadline;
+  mutable std::atomic<bool> is_sent = false;
 };
+
+using Batches = std::vector<std::shared_ptr<const Batch>>;
 
 // Calls that have failed: they are `finished`, and complete() has yet to tell their callers.
 struct Failure {

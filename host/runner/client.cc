@@ -15,15 +15,17 @@ constexpr std::size_t kFewInputs = 4;  // up to this many are checked without an
 
 Status invalid(std::string message) { return Status(BENTO_INVALID_ARGUMENT, std::move(message)); }
 
-// A ticket that keeps the results when they arrive.
+// A ticket that keeps the results as they arrive, of a stream no more than fit in its window.
 class CallTicket final : public plugin::Ticket {
  public:
-  using Ticket::Ticket;
+  CallTicket(plugin::Waiter its_waiter, Pool& pool)
+      : Ticket(std::move(its_waiter)), pool_(pool) {}
 
   void take(const CallResult& outcome) {
     auto kept = outcome.keep();
     if (!kept.ok()) return end(std::move(kept).take_status());
     const auto result = std::make_shared<const KeptResult>(*std::move(kept));
+    if (outcome.more) return add({result->values(), result, outcome.bytes});
     end({}, {result->values(), result});
   }
   // [where it was made] The calls hold the ticket until they are done.
@@ -36,6 +38,12 @@ class CallTicket final : public plugin::Ticket {
     }
   }
 
+  void on_taken(std::size_t bytes) override {
+    if (bytes == 0) return;
+    if (const CallPtr call = calls_.front().lock()) pool_.give_room(call, {1, bytes});
+  }
+
+  Pool& pool_;
   std::vector<std::weak_ptr<Call>> calls_;
 };
 
@@ -229,6 +237,11 @@ Result<Target> Client::find(std::string_view runner, std::string_view method) co
 
 Result<std::vector<CallPtr>> Client::submit(const Target& target, std::vector<wire::Value> inputs,
                                             const CallLimits& wanted, Done done) {
+  if (target.spec().streams) {
+    return Status(BENTO_UNIMPLEMENTED, target.pool->spec().name + "." + target.spec().name +
+                                           " has a stream of results, which can be had in the "
+                                           "service's own process alone");
+  }
   std::array<bento_value, kFewInputs> few;
   std::vector<bento_value> many;
   std::span<bento_value> views(few.data(), std::min(inputs.size(), kFewInputs));
@@ -261,7 +274,8 @@ Result<plugin::TicketPtr> Client::submit(const Target& target,
   }
   // A thread needs no limits of its own: the pool ends the call.
   const auto ticket =
-      std::make_shared<CallTicket>(plugin::Waiter{std::move(scope), kNoDeadline, {}});
+      std::make_shared<CallTicket>(
+          plugin::Waiter{std::move(scope), kNoDeadline, {}}, *target.pool);
   auto calls = submit_admitted(target, std::move(copies), *rows, wanted,
                                [ticket](const CallResult& outcome) { ticket->take(outcome); });
   if (!calls.ok()) return std::move(calls).take_status();

@@ -5,10 +5,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
+#include <atomic>
 #include <chrono>
 #include <memory>
-#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -25,6 +24,8 @@
 #include "plugin/host_table.h"
 #include "plugin/io_check.h"
 #include "plugin/library.h"
+#include "runner/engines.h"
+#include "runner/frame_pipe.h"
 #include "runner/hello.h"
 #include "runner/metrics_report.h"
 #include "runner/output_sink.h"
@@ -39,7 +40,29 @@ constexpr int kExitRetry = 1, kExitConfig = 78;
 constexpr std::size_t kKeptFrameBytes = 1u << 20;
 constexpr std::chrono::seconds kReportInterval{1};
 
-struct BatchContext final : bento_ctx {};
+// The ctx of a batch: nobody waits for any of its calls any more, or it goes on.
+class BatchContext final : public bento_ctx {
+ public:
+  explicit BatchContext(FramePipe& pipe) : pipe_(pipe) {}
+
+  void begin(std::uint64_t id) {
+    is_cancelled_ = false;
+    id_ = id;
+  }
+  void end() { id_ = 0; }
+  void on_cancel(std::uint64_t id) {
+    if (id == id_) is_cancelled_ = true;
+  }
+  bool cancelled() const override {
+    if (!is_cancelled_) pipe_.look_sometimes();
+    return is_cancelled_;
+  }
+
+ private:
+  FramePipe& pipe_;
+  std::atomic<std::uint64_t> id_ = 0;  // of the batch that is computed; 0: none is
+  std::atomic<bool> is_cancelled_ = false;
+};
 
 // Never destroyed: a thread that the plugin has left behind may count until the process ends.
 observe::CustomMetrics& metrics_of_this_process() {
@@ -61,49 +84,11 @@ void log_to_host(LogLevel level, std::string_view message, std::span<const LogFi
   [[maybe_unused]] const ssize_t n = ::write(2, line.data(), line.size());
 }
 
-// Reads and writes frames on the worker's ends of the pipes, which are blocking.
-class FramePipe {
- public:
-  FramePipe(UniqueFd in, UniqueFd out) : in_(std::move(in)), out_(std::move(out)) {}
-
-  // The next frame, or nothing at the end of stdin. The frame is valid until the next call.
-  // `before_read` is called whenever bytes are needed that may not be there yet.
-  template <typename BeforeRead>
-  Result<std::optional<wire::FrameReader::Frame>> read(BeforeRead&& before_read) {
-    for (;;) {
-      auto frame = reader_.next();
-      if (!frame.ok() || (*frame).has_value()) return frame;
-      before_read(in_.get());
-      const std::span<char> room = reader_.writable();
-      const ssize_t n = ::read(in_.get(), room.data(), room.size());
-      if (n < 0 && errno == EINTR) continue;
-      if (n <= 0) return std::optional<wire::FrameReader::Frame>();
-      reader_.commit(static_cast<std::size_t>(n));
-    }
-  }
-
-  // Returns false when the host is gone.
-  bool write(AlignedBuffer& frame) {
-    for (std::size_t sent = 0; sent < frame.size();) {
-      const ssize_t n = ::write(out_.get(), frame.data() + sent, frame.size() - sent);
-      if (n < 0 && errno == EINTR) continue;
-      if (n <= 0) return false;
-      sent += static_cast<std::size_t>(n);
-    }
-    frame.clear();
-    return true;
-  }
-
- private:
-  UniqueFd in_, out_;
-  wire::FrameReader reader_;
-};
-
-class WorkerProcess {
+class WorkerProcess final : private FramePipe::News {
  public:
   WorkerProcess(const WorkerConfig& config, ChildPipes pipes)
       : config_(config),
-        pipe_(std::move(pipes.in), std::move(pipes.out)),
+        pipe_(std::move(pipes.in), std::move(pipes.out), *this),
         arenas_(std::move(pipes.socket)) {}
 
   int run() {
@@ -116,30 +101,49 @@ class WorkerProcess {
       return status.code() == BENTO_INVALID_ARGUMENT ? kExitConfig : kExitRetry;
     }
     (void)wire::FrameWriter(out_, wire::FrameType::kReady, 0, 0).finish();
+    engines_.open(*runner_, self_, note_of({}), names_);
     bool more = pipe_.write(out_);
     while (more) {
-      auto frame = pipe_.read([this](int in) { report_until_readable(in); });
-      if (!frame.ok()) {
-        log_to_host(LogLevel::kError, "the host broke the protocol: " + frame.status().message(),
+      const auto next = read_next(!engines_.has_turn());
+      if (!next.ok()) {
+        log_to_host(LogLevel::kError, "the host broke the protocol: " + next.status().message(),
                     {});
         return kExitRetry;
       }
-      if (!(*frame).has_value()) break;
-      more = answer(**frame);
+      if (next->what == FramePipe::Next::What::kEnd) break;
+      if (next->what == FramePipe::Next::What::kFrame) {
+        more = answer(next->frame);
+        continue;
+      }
+      // All that was there has been read: works have joined, or left.
+      engines_.turn();
+      report_if_due();
     }
+    engines_.end();
     if (metrics_.has_changes()) send_report();
     runner_->abi->destroy(self_);
     return 0;
   }
 
  private:
+  Result<FramePipe::Next> read_next(bool waits) {
+    return pipe_.read(waits, [this](int in) { report_until_readable(in); });
+  }
+
+  // FramePipe::News
+  void on_cancel(std::uint64_t id) override {
+    if (!engines_.on_cancel(id)) context_.on_cancel(id);
+  }
+  void on_room(std::uint64_t id, const wire::Room& room) override { engines_.on_room(id, room); }
+
   Status load() {
-    auto hello = pipe_.read([](int) {});
+    const auto hello = pipe_.read(true, [](int) {});
     if (!hello.ok()) return hello.status();
-    if (!(*hello).has_value() || (**hello).header.type != wire::FrameType::kHello) {
+    if (hello->what != FramePipe::Next::What::kFrame ||
+        hello->frame.header.type != wire::FrameType::kHello) {
       return Status(BENTO_UNAVAILABLE, "the host went away");
     }
-    auto told = decode_hello({(**hello).body.data(), (**hello).body.size()});
+    auto told = decode_hello({hello->frame.body.data(), hello->frame.body.size()});
     if (!told.ok()) return std::move(told).take_status();
     auto library = plugin::Library::open(config_.file);
     if (!library.ok()) return library.status();
@@ -185,6 +189,11 @@ class WorkerProcess {
 
   // Returns false when the host is gone.
   bool answer(const wire::FrameReader::Frame& frame) {
+    if (frame.header.type == wire::FrameType::kCall &&
+        frame.header.method < runner_->methods.size() &&
+        runner_->methods[frame.header.method].engine != nullptr) {
+      return engines_.begin(frame);
+    }
     arenas_.begin_call();
     Status status = compute(frame);
     const bool more = arenas_.is_missing() ? send_no_arena(frame.header.id)
@@ -230,10 +239,12 @@ class WorkerProcess {
     const plugin::MethodSpec& method = runner_->methods[frame.header.method];
     pointers_.clear();
     for (const bento_value& input : inputs_.values) pointers_.push_back(&input);
+    context_.begin(frame.header.id);
     Status status = call_plugin(note_of(names_[frame.header.method]), [&](bento_error* error) {
       return method.abi->run(self_, method.abi, &context_, pointers_.data(), pointers_.size(),
                              inputs_.rows.data(), inputs_.rows.size(), sink_.get(), error);
     });
+    context_.end();
     return status.ok() ? check_outputs(method, names_[frame.header.method]) : status;
   }
 
@@ -271,10 +282,7 @@ class WorkerProcess {
     pollfd readable{in, POLLIN, 0};
     while (metrics_.is_used()) {
       const auto now = std::chrono::steady_clock::now();
-      if (metrics_.has_changes() && now >= next_report_) {
-        if (!send_report()) return;
-        next_report_ = now + kReportInterval;
-      }
+      if (!report_if_due()) return;
       const auto wait = std::max(next_report_, now) - now + std::chrono::milliseconds(1);
       const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(
           metrics_.has_changes() ? wait : std::max<decltype(wait)>(wait, kReportInterval));
@@ -282,15 +290,26 @@ class WorkerProcess {
     }
   }
 
+  // Returns false when the host is gone.
+  bool report_if_due() {
+    if (!metrics_.is_used() || !metrics_.has_changes()) return true;
+    const auto now = std::chrono::steady_clock::now();
+    if (now < next_report_) return true;
+    next_report_ = now + kReportInterval;
+    return send_report();
+  }
+
   bool send_report() {
-    wire::FrameWriter frame(out_, wire::FrameType::kReport, 0, 0);
+    AlignedBuffer report;  // and not out_: a batch may be computed
+    wire::FrameWriter frame(report, wire::FrameType::kReport, 0, 0);
     frame.text(take_report(metrics_));
     (void)frame.finish();
-    return pipe_.write(out_);
+    return pipe_.write(report);
   }
 
   const WorkerConfig& config_;
   FramePipe pipe_;
+  Engines engines_{pipe_, [this] { (void)report_if_due(); }};
   observe::CustomMetrics& metrics_ = metrics_of_this_process();
   std::chrono::steady_clock::time_point next_report_{};
   std::unique_ptr<plugin::HostTable> table_;
@@ -299,7 +318,7 @@ class WorkerProcess {
   void* self_ = nullptr;
 
   std::vector<std::string> names_;  // of the methods, for the crash report
-  BatchContext context_;
+  BatchContext context_{pipe_};
   WorkerArenas arenas_;
   OutputSink sink_{&arenas_};
   AlignedBuffer out_;

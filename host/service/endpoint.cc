@@ -32,6 +32,7 @@ http::BodyPlan Endpoint::plan() const {
 void Endpoint::call(const RequestPtr& request, RequestDeps& deps) const {
   switch (api_.form) {
     case plugin::ApiSpec::Form::kDirect: {
+      if (api_.stream != 0) return call_stream(request, deps);
       if (request->is_on_thread()) {
         return guard(request, [this, &request] { call_and_wait(*request); });
       }

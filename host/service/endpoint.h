@@ -1,5 +1,5 @@
 // Endpoint: answers the requests of one API, in one of three forms: direct (the host calls the
-// runner; no thread waits), invoke (the host decodes, the plugin handles) and raw (the plugin
+// runner; no thread waits; the results of a method that streams are streamed), invoke (the host decodes, the plugin handles) and raw (the plugin
 // handles the exchange). Handlers of the last two are called on a thread, or are asynchronous.
 #pragma once
 
@@ -29,12 +29,14 @@ class Endpoint {
 
  private:
   class AsyncInvoke;
+  class DirectStream;
   // Bodies and results up to this size are decoded and encoded on the event loop: at some 200 MB/s
   // that takes less than a millisecond. Larger ones would delay other connections.
   static constexpr std::size_t kMaxOnLoop = 128u << 10;
 
   void call_invoke_async(const RequestPtr& request, RequestDeps& deps) const;
   void call_raw_async(const RequestPtr& request, RequestDeps& deps) const;
+  void call_stream(const RequestPtr& request, RequestDeps& deps) const;
   void call_direct(const RequestPtr& request, RequestDeps& deps) const;
   void answer_call(const RequestPtr& request, const runner::CallResult& outcome,
                    RequestDeps& deps) const;

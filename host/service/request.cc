@@ -131,6 +131,7 @@ void RequestContext::give_up(const Status& why) {
 }
 
 Status RequestContext::start(http::Response response) {
+  if (Status status = tracked_.begin_stream(); !status.ok()) return status;
   add_set(response);
   Status status = exchange_.start(std::move(response));
   is_streaming_ = status.ok() || status.code() == BENTO_CANCELLED;

@@ -2,8 +2,10 @@
 // its runners (sockets): pure encoding and decoding, bytes in, values out; no descriptors, no
 // threads. Little-endian. Layout of a frame:
 //
-//   0 u32 magic  4 u16 version  6 u8 type  7 u8 flags (0)  8 u64 id  16 u32 method  20 u32 zero
+//   0 u32 magic  4 u16 version  6 u8 type  7 u8 flags  8 u64 id  16 u32 method  20 u32 zero
 //   24 u64 body length  32..63 zero, then the body, then zeros up to a multiple of 64
+//
+// Flags: bit 0, `more`, of a kResult: another result of the same call follows. The other bits are 0.
 //
 // The header is as long as the data's alignment, so that tensor data aligned within a frame is
 // aligned in memory when the frame is read into an AlignedBuffer. Bodies, offsets from the body's
@@ -15,6 +17,7 @@
 //   kError           0 i32 code  4 u32 HTTP status, then the message
 //   kNamedCall       0 u32 milliseconds left (0: no deadline)  4 u32 values  8 u16 lengths[4], then
 //                    four texts: service, runner, method, request id; then the values
+//   kRoom            0 u32 results  4 u32 bytes
 //   kCancel, kList, kNoArena   nothing
 //
 // A value begins at the next multiple of 64, offsets from there:
@@ -43,7 +46,7 @@
 namespace bentohost::wire {
 
 inline constexpr std::uint32_t kMagic = 0x4F544E42;  // "BNTO"
-inline constexpr std::uint16_t kVersion = 1;
+inline constexpr std::uint16_t kVersion = 2;
 inline constexpr std::size_t kHeaderSize = 64;
 inline constexpr std::uint64_t kMaxBody = std::uint64_t{1} << 31;  // 2 GiB
 inline constexpr std::uint32_t kMaxCallers = 1u << 20;
@@ -59,13 +62,18 @@ enum class FrameType : std::uint8_t {
 
   // Of clients of the host's runners; answered by kResult or kError with the same id.
   kNamedCall = 6,  // a call that names its runner
-  kCancel = 7,     // the call with this id is no longer wanted; not answered itself
+  // Also host to runner: nobody waits for the call with this id any more. Not answered itself; the
+  // call still is.
+  kCancel = 7,
   kList = 8,       // which services, runners and methods there are
 
   kReport = 9,  // runner to host, unasked: JSON, what the runner's own metrics have gained
 
   // Runner to host, same id: it cannot reach an arena that the call names. Send it without.
   kNoArena = 10,
+
+  // Host to runner, id of a call that streams: its caller has taken results of so many bytes.
+  kRoom = 11,
 };
 
 struct FrameHeader {
@@ -73,10 +81,11 @@ struct FrameHeader {
   std::uint64_t id = 0;
   std::uint32_t method = 0;
   std::uint64_t body_length = 0;
+  bool more = false;  // kResult: another result follows
 };
 
 // Reads the first kHeaderSize bytes. INVALID_ARGUMENT: wrong magic, version or type, a body over
-// kMaxBody, flags or reserved bytes that are not zero.
+// kMaxBody, flags that the type does not have, reserved bytes that are not zero.
 Result<FrameHeader> decode_header(std::span<const char> bytes);
 
 // Finds the arenas that a frame names: a peer's own view of them.
@@ -88,6 +97,11 @@ class Arenas {
 
  protected:
   ~Arenas() = default;
+};
+
+// What the caller of a stream has taken.
+struct Room {
+  std::uint32_t results = 0, bytes = 0;
 };
 
 // Which runner method a kNamedCall is for.
@@ -105,6 +119,8 @@ class FrameWriter {
   void text(std::string_view text);                                        // kHello, kReport
   void rows(std::span<const std::uint32_t> rows, std::uint32_t n_values);  // kCall, first
   void value_count(std::uint32_t n);                                       // kResult, first
+  void more();                                                             // kResult
+  void room(const Room& room);                                             // kRoom
   void target(const CallTarget& target, std::uint32_t n_values);           // kNamedCall, first
   // kCall, kResult, kNamedCall. `value` has passed check_value(). Strided tensors are written in C
   // order.
@@ -146,6 +162,8 @@ Status decode_call(std::span<const char> body, DecodedValues& out, Arenas* arena
 Status decode_result(std::span<const char> body, DecodedValues& out, Arenas* arenas = nullptr);
 // The same for a kNamedCall body; the texts of `target` point into it, too.
 Status decode_named_call(std::span<const char> body, CallTarget& target, DecodedValues& out);
+// INVALID_ARGUMENT for a malformed kRoom body.
+Result<Room> decode_room(std::span<const char> body);
 // The error in a kError body. A malformed body gives INTERNAL "malformed error frame".
 Status decode_error(std::span<const char> body);
 
@@ -164,6 +182,9 @@ class FrameReader {
   // Invalidates the frames taken so far, and frees the memory that a huge one needed. writable()
   // calls it first. Call it before waiting for the peer without a writable().
   void recycle();
+  // Moves the bytes that next() has not returned to another reader, which must be empty. The frames
+  // taken so far stay where they are.
+  void move_rest(FrameReader& to);
   // Bytes of an incomplete frame that have arrived.
   std::size_t pending() const { return end_ - begin_; }
   // Bytes of memory held.

@@ -176,15 +176,19 @@ Result<FrameHeader> decode_header(std::span<const char> bytes) {
   if (header.magic != kMagic) return malformed("wrong magic");
   if (header.version != kVersion) return malformed("wrong version");
   if (header.type < static_cast<std::uint8_t>(FrameType::kHello) ||
-      header.type > static_cast<std::uint8_t>(FrameType::kNoArena)) {
+      header.type > static_cast<std::uint8_t>(FrameType::kRoom)) {
     return malformed("unknown type");
   }
   if (header.body_length > kMaxBody) return malformed("the body is over the cap");
-  std::uint64_t zero = header.flags | header.reserved;
+  const auto type = static_cast<FrameType>(header.type);
+  const bool more = (header.flags & layout::kFlagMore) != 0;
+  if ((header.flags & ~layout::kFlagMore) != 0 || (more && type != FrameType::kResult)) {
+    return malformed("a flag that its type does not have");
+  }
+  std::uint64_t zero = header.reserved;
   for (const std::uint64_t word : header.zero) zero |= word;
   if (zero != 0) return malformed("a reserved field of the header is used");
-  return FrameHeader{static_cast<FrameType>(header.type), header.id, header.method,
-                     header.body_length};
+  return FrameHeader{type, header.id, header.method, header.body_length, more};
 }
 
 Status decode_call(std::span<const char> body, DecodedValues& out, Arenas* arenas) {
@@ -203,6 +207,13 @@ Status decode_named_call(std::span<const char> body, CallTarget& target, Decoded
                                 [&](Cursor& cursor) { return decode_target(cursor, target, out); });
   if (!status.ok()) target = {};
   return or_empty(std::move(status), out);
+}
+
+Result<Room> decode_room(std::span<const char> body) {
+  layout::Room room{};
+  Cursor cursor(body);
+  if (!cursor.read(room) || cursor.left() != 0) return malformed("room for results");
+  return Room{room.results, room.bytes};
 }
 
 Status decode_error(std::span<const char> body) {

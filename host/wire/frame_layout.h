@@ -35,6 +35,14 @@ struct Target {
 };
 static_assert(sizeof(Target) == 16);
 
+// A kRoom body.
+struct Room {
+  std::uint32_t results, bytes;
+};
+static_assert(sizeof(Room) == 8);
+
+inline constexpr std::uint8_t kFlagMore = 1;
+
 // At the start of each value.
 struct Value {
   std::uint32_t kind, dtype, ndim, name_length, mime_length, arena;

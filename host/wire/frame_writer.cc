@@ -48,6 +48,14 @@ void FrameWriter::rows(std::span<const std::uint32_t> rows, std::uint32_t n_valu
 
 void FrameWriter::value_count(std::uint32_t n) { counts({}, n); }
 
+void FrameWriter::more() {
+  out_[start_ + offsetof(layout::Header, flags)] = static_cast<char>(layout::kFlagMore);
+}
+
+void FrameWriter::room(const Room& room) {
+  put(extend(sizeof(layout::Room)), layout::Room{room.results, room.bytes});
+}
+
 void FrameWriter::target(const CallTarget& target, std::uint32_t n_values) {
   const std::string_view texts[] = {target.service, target.runner, target.method,
                                     target.request_id};
