@@ -70,7 +70,8 @@ void Ticket::deliver() {
   Wake wake;
   {
     const MutexLock lock(mutex_);
-    wake = std::exchange(wake_, {});
+    // Two results may have been told of, and both been taken by the first wake.
+    if (is_due()) wake = std::exchange(wake_, {});
   }
   if (wake) waiter_.scope->wake(wake);
 }
