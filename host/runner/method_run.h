@@ -4,11 +4,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/aligned_buffer.h"
 #include "base/process/plugin_call_note.h"
+#include "base/status.h"
 #include "plugin/context.h"
 #include "plugin/description.h"
 #include "runner/output_sink.h"
@@ -30,10 +33,27 @@ class MethodRun {
   void end() { sink_.clear(); }
 
  private:
-  struct Context final : bento_ctx {};
+  // The callers of a batch, as the plugin sees them.
+  class Context final : public bento_ctx {
+   public:
+    // The texts of `callers` outlive the batch.
+    void begin(std::span<const wire::Caller> callers);
+    std::string_view request_id() const override {
+      return callers_.size() == 1 ? to_view(callers_.front().request_id) : std::string_view();
+    }
+    const bento_caller* caller(std::size_t i) const override {
+      return i < callers_.size() ? &callers_[i] : nullptr;
+    }
+
+   private:
+    std::vector<bento_caller> callers_;
+  };
 
   Status compute(const wire::FrameReader::Frame& call);
-  Status check_outputs(const plugin::MethodSpec& method, const std::string& who) const;
+  Status check_inputs(const plugin::MethodSpec& method) const;
+  Status check_outputs(const plugin::MethodSpec& method, const std::string& who);
+  Status check_rows(const plugin::MethodSpec& method, const std::string& who) const;
+  Status check_lists(const plugin::MethodSpec& method, const std::string& who);
   Status write_result(const wire::FrameHeader& call, AlignedBuffer& out);
 
   const plugin::RunnerSpec& runner_;
@@ -45,6 +65,11 @@ class MethodRun {
   Context context_;
   wire::DecodedValues inputs_;
   std::vector<const bento_value*> pointers_;
+  // What is sent: the indices of the sink's outputs; kNothing: a value that is not there.
+  static constexpr std::size_t kNothing = static_cast<std::size_t>(-1);
+  std::vector<bento_value> outputs_;  // the sink's
+  std::vector<std::size_t> sent_;
+  std::vector<wire::FailedCaller> failed_;
 };
 
 }  // namespace bentohost::runner

@@ -11,6 +11,7 @@
 #include "base/mutex.h"
 #include "observe/metrics.h"
 #include "observe/sharded.h"
+#include "runner/batch_frame.h"
 
 namespace bentohost::runner {
 namespace {
@@ -46,13 +47,18 @@ Pool::Pool(const plugin::RunnerSpec& spec, const PoolOptions& options, Deps deps
       deps_(deps),
       scheduler_(spec_, {options.max_queue, options.max_queue_bytes},
                  metrics_of(spec_, options, deps.metrics)),
-      workers_(worker_options(spec_, options), deps, *this) {}
+      workers_(worker_options(spec_, options), deps, *this) {
+  const bool waits = std::any_of(spec_.methods.begin(), spec_.methods.end(),
+                                 [](const auto& method) { return method.max_batch_wait_us != 0; });
+  if (waits) fuller_batch_.create();
+}
 
 Pool::~Pool() = default;
 
 void Pool::start() {
   deps_.loop.post([this] {
     ticker_ = deps_.loop.add_ticker([this](TimePoint now) { return tick(now); });
+    fuller_batch_.watch(deps_.loop, [this] { dispatch_all(); });
     workers_.start(weak_from_this());
   });
 }
@@ -135,6 +141,7 @@ void Pool::stop(TimePoint deadline) {
   }
   deps_.loop.post([this] {
     if (ticker_ != 0) deps_.loop.remove_ticker(std::exchange(ticker_, 0));
+    fuller_batch_.unwatch(deps_.loop);
     workers_.leave_behind();
   });
   // The loop may run this job and the earlier ones long after the owner has let go.
@@ -148,7 +155,10 @@ Pool::Dispatch Pool::take_dispatch_locked(TimePoint now, Failures& failures) {
   const WorkerSlots::Idle idle = workers_.slots_locked().find_idle();
   if (idle.count == 0) return {};
   auto batch = scheduler_.next_batch(now, idle.count, failures);
-  if (batch == nullptr) return {};
+  if (batch == nullptr) {
+    if (scheduler_.ripe_at() != kNoDeadline) fuller_batch_.set(scheduler_.ripe_at() - now);
+    return {};
+  }
   workers_.assign_locked(**idle.first, batch);
   return {*idle.first, std::move(batch)};
 }
@@ -172,10 +182,10 @@ bool Pool::send(Dispatch dispatch) {
   bool has_put_back = false;
   thread_local AlignedBuffer frame;
   while (dispatch) {
-    const std::int32_t axis = spec_.methods[dispatch.batch->method].axis_in;
+    const plugin::MethodSpec& method = spec_.methods[dispatch.batch->method];
     bool is_encoded = false;
     try {
-      is_encoded = encode_batch(*dispatch.batch, axis, *dispatch.worker->arenas, frame);
+      is_encoded = encode_batch(*dispatch.batch, method, *dispatch.worker->arenas, frame);
       if (is_encoded) dispatch.worker->to.send(frame);
     } catch (const std::bad_alloc&) {
       // Part of the frame may have been sent already, and no other frame can follow it.
@@ -235,28 +245,29 @@ std::shared_ptr<const Batch> Pool::finish_batch(Worker& worker, std::uint64_t id
   return batch;
 }
 
-bool Pool::on_result(Worker& worker, std::uint64_t id, std::span<const bento_value> values,
+bool Pool::on_result(Worker& worker, std::uint64_t id, const wire::DecodedValues& result,
                      ResultFrame& frame) {
   const auto batch = finish_batch(worker, id);
   if (batch == nullptr) return false;
 
   const plugin::MethodSpec& method = spec_.methods[batch->method];
-  // The finished calls have already failed, at their deadlines.
-  const auto waiting = std::count_if(batch->calls.begin(), batch->calls.end(),
-                                     [](const CallPtr& call) { return !call->finished; });
-  const Status status = deliver_batch(*batch, values, method.axis_out, frame);
-  if (status.ok()) {
-    metrics(*batch).calls_ok->Increment(static_cast<double>(waiting));
+  const auto delivered = deliver_batch(*batch, result, method, frame);
+  if (delivered.ok()) {
+    const observe::RunnerMethodMetrics& counts = metrics(*batch);
+    if (delivered->ok != 0) counts.calls_ok->Increment(static_cast<double>(delivered->ok));
+    if (delivered->failed != 0) {
+      counts.calls_failed->Increment(static_cast<double>(delivered->failed));
+    }
     return true;
   }
   Failures failures;
   {
     const MutexLock lock(workers_.mutex());
-    scheduler_.fail(
-        *batch,
-        Status::with_http(502, BENTO_INTERNAL,
-                          "runner " + spec_.name + "." + method.name + ": " + status.message()),
-        failures);
+    scheduler_.fail(*batch,
+                    Status::with_http(502, BENTO_INTERNAL,
+                                      "runner " + spec_.name + "." + method.name + ": " +
+                                          delivered.status().message()),
+                    failures);
   }
   complete(failures);
   return true;
@@ -312,7 +323,7 @@ void Pool::on_gone() {
 bool Pool::tick(TimePoint now) {
   Failures failures;
   WorkerSet::Due due;
-  bool is_needed = false;
+  bool is_needed = false, is_ripe = false;
   {
     const MutexLock lock(workers_.mutex());
     is_needed = workers_.tick_locked(
@@ -320,8 +331,11 @@ bool Pool::tick(TimePoint now) {
           scheduler_.expire_in_flight(batch, now, failures);
         });
     is_needed = scheduler_.expire_queued(now, failures) || is_needed;
+    is_ripe = now >= scheduler_.ripe_at();
   }
   complete(failures);
+  // In case that the timer could not be had.
+  if (is_ripe) dispatch_all();
   workers_.handle(std::move(due));
   return is_needed;
 }

@@ -18,7 +18,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <span>
 #include <string>
 
 #include "base/aligned_buffer.h"
@@ -107,15 +106,5 @@ struct Worker {
   bool has_failed_to_report = false;  // its metrics, and the log says so
 };
 using WorkerPtr = std::shared_ptr<Worker>;
-
-// Writes `batch` as one call frame into `out`; the inputs of several calls are joined along `axis`.
-// Large inputs are written into arenas, where there are any. Returns false and leaves `out` empty
-// when the batch does not fit in a frame; the arenas are in use until end_batch() in any case.
-bool encode_batch(const Batch& batch, std::int32_t axis, ArenaSet& arenas, AlignedBuffer& out);
-
-// Completes each unfinished call of `batch` with its rows of `values` (the values of the result
-// frame). If they cannot be handed out (too few rows, ...), returns an error and completes no call.
-Status deliver_batch(const Batch& batch, std::span<const bento_value> values, std::int32_t axis,
-                     ResultFrame& frame);
 
 }  // namespace bentohost::runner

@@ -196,7 +196,7 @@ void WorkerSet::on_result(const WorkerPtr& worker, const wire::FrameReader::Fram
   if (Status status = wire::decode_result(frame.body, decoded_, &arenas); !status.ok())
     return on_protocol_error(worker, status.message());
   ResultFrame result(worker->reader, frame, arenas.take_claims());
-  if (!owner_.on_result(*worker, frame.header.id, decoded_.values, result))
+  if (!owner_.on_result(*worker, frame.header.id, decoded_, result))
     on_protocol_error(worker, "it answered a call that is not in flight");
 }
 

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "codec/codec.h"
 #include "http/message.h"
@@ -41,6 +42,7 @@ class Endpoint {
   void call_and_wait(RequestContext& request) const;
   void call_invoke(RequestContext& request) const;
   void call_raw(RequestContext& request) const;
+  Result<std::vector<wire::Value>> decode_inputs(const http::Request& request) const;
   void answer_with(RequestContext& request, std::span<const bento_value> values) const;
   void answer_on_thread(const RequestPtr& request, const runner::CallResult& outcome,
                         RequestDeps& deps) const;
@@ -48,7 +50,8 @@ class Endpoint {
   const LiveService& service_;
   const plugin::ApiSpec& api_;
   const std::string who_;  // "api classify"
-  Decoder decoder_;
+  const bool has_names_;   // its inputs are by name
+  Decoder decoder_;        // of a single input
   runner::Target target_;  // direct
   mutable LoopStalls stalls_;
   bool is_checked_ = false;  // results have been checked against their description already
