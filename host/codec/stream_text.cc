@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "codec/codec.h"
+#include "codec/members.h"
 #include "json/json.h"
 
 namespace bentohost::service {
@@ -47,17 +48,19 @@ void append_event(std::string& out, std::string_view data, std::string_view type
 }
 
 Status append_result(std::string& out, std::span<const bento_value> values,
-                     const plugin::IoSpec& spec, std::string_view who, bool is_checked,
-                     std::uint32_t stream) {
-  auto response = encode(values, spec, who, is_checked);
+                     const std::vector<plugin::IoSpec>& specs, std::string_view who,
+                     bool is_checked, std::uint32_t stream) {
+  const bool is_named = plugin::are_named(specs);
+  auto response = is_named ? encode_members(values, specs, who, is_checked)
+                           : encode(values, specs.front(), who, is_checked);
   if (!response.ok()) return std::move(response).take_status();
   std::string text = std::move(response->body);
-  if (spec.kind == BENTO_JSON) text = compact(text);
+  if (is_named || specs.front().kind == BENTO_JSON) text = compact(text);
   if (stream == BENTO_AS_EVENTS) {
     append_event(out, text);
     return {};
   }
-  if (spec.kind == BENTO_BYTES) {
+  if (!is_named && specs.front().kind == BENTO_BYTES) {
     text = write_json(rapidjson::Value(rapidjson::StringRef(text.data(), text.size())));
   }
   out.append(text).append("\n");

@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/status.h"
 #include "plugin/description.h"
@@ -18,9 +19,10 @@ std::string_view stream_type(std::uint32_t stream);
 void append_event(std::string& out, std::string_view data, std::string_view type = {});
 
 // Appends one result: JSON without white space between its tokens, arrays as nested arrays, text as
-// it is (event) or as a JSON string (line). Errors as of encode().
+// it is (event) or as a JSON string (line), several values by name as one object. Errors as of
+// encode().
 Status append_result(std::string& out, std::span<const bento_value> values,
-                     const plugin::IoSpec& spec, std::string_view who, bool is_checked,
-                     std::uint32_t stream);
+                     const std::vector<plugin::IoSpec>& specs, std::string_view who,
+                     bool is_checked, std::uint32_t stream);
 
 }  // namespace bentohost::service

@@ -55,7 +55,7 @@ Status check_stream(const std::string& what, const ApiSpec& api, const MethodSpe
   if (!method_streams) {
     return refuse(what + " streams, but " + target + " does not have BENTO_STREAMS");
   }
-  if (api.out.descriptor == "file") {
+  if (!are_named(api.outs) && api.outs.front().descriptor == "file") {
     return refuse(what + " streams bytes, which are neither events nor lines: its output must be " +
                   "JSON, text or an array");
   }

@@ -16,7 +16,9 @@ BatchPolicy policy_of(const plugin::MethodSpec& method, const BatchScheduler::Li
   BatchPolicy policy;
   policy.batchable = method.batchable;
   policy.max_batch = method.batchable ? method.max_batch : 1;
+  policy.lists = method.lists;
   policy.axis = method.axis_in;
+  policy.max_wait = std::chrono::microseconds(method.max_batch_wait_us);
   policy.max_queue = limits.max_queue;
   policy.max_queue_bytes = limits.max_queue_bytes;
   if (method.max_latency_ms != 0)
@@ -77,10 +79,15 @@ Status BatchScheduler::why_no_room(std::uint32_t method, std::size_t calls,
 
 std::shared_ptr<const Batch> BatchScheduler::next_batch(TimePoint now, std::size_t idle_workers,
                                                         Failures& failures) {
+  ripe_at_ = kNoDeadline;
   for (std::size_t turn = 0; turn < methods_.size(); ++turn) {
     const std::size_t index = (next_method_ + turn) % methods_.size();
     Method& method = methods_[index];
     if (method.queue.size() == 0) continue;
+    if (const TimePoint ripe = method.queue.ripe_at(now); ripe > now) {
+      ripe_at_ = std::min(ripe_at_, ripe);
+      continue;
+    }
 
     std::vector<CallPtr> dropped;
     std::vector<CallPtr> calls = method.queue.take(now, idle_workers, dropped);
@@ -157,9 +164,8 @@ bool BatchScheduler::expire_in_flight(const Batch& batch, TimePoint now, Failure
       fail_calls(methods_[batch.method], {call},
                  Status(BENTO_DEADLINE_EXCEEDED,
                         "runner " + name +
-                            (call->has_emitted
-                                 ? " sent no further result within its max_latency_ms"
-                                 : " did not answer before the deadline")),
+                            (call->has_emitted ? " sent no further result within its max_latency_ms"
+                                               : " did not answer before the deadline")),
                  failures);
     } else {
       is_any_left = true;

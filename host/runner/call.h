@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -29,11 +30,13 @@ struct Worker;
 using Done = std::function<void(const CallResult&)>;
 
 struct Call {
+  // As the method takes them; one of kind 0 is an optional input that was left out.
   std::vector<wire::Value> inputs;
-  std::uint32_t rows = 1;  // on the method's axis_in; 1 if the method is not batchable
+  std::uint32_t rows = 1;  // on the method's axis_in; 1 of lists, and if it is not batchable
   std::size_t bytes = 0;   // of the inputs; set when the call is submitted
   TimePoint enqueued{};
   TimePoint deadline = kNoDeadline;
+  std::string request_id, traceparent;  // of the request that it is for; may be empty
   Done done;
 
   // Set when nobody waits for the call any more: if it has not started, it never does and fails

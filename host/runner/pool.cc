@@ -11,6 +11,7 @@
 #include "base/mutex.h"
 #include "observe/metrics.h"
 #include "observe/sharded.h"
+#include "runner/batch_frame.h"
 
 namespace bentohost::runner {
 namespace {
@@ -46,13 +47,18 @@ Pool::Pool(const plugin::RunnerSpec& spec, const PoolOptions& options, Deps deps
       deps_(deps),
       scheduler_(spec_, {options.max_queue, options.max_queue_bytes},
                  metrics_of(spec_, options, deps.metrics)),
-      workers_(worker_options(spec_, options), deps, *this) {}
+      workers_(worker_options(spec_, options), deps, *this) {
+  const bool waits = std::any_of(spec_.methods.begin(), spec_.methods.end(),
+                                 [](const auto& method) { return method.max_batch_wait_us != 0; });
+  if (waits) fuller_batch_.create();
+}
 
 Pool::~Pool() = default;
 
 void Pool::start() {
   deps_.loop.post([this] {
     ticker_ = deps_.loop.add_ticker([this](TimePoint now) { return tick(now); });
+    fuller_batch_.watch(deps_.loop, [this] { dispatch_all(); });
     workers_.start(weak_from_this());
   });
 }
@@ -135,6 +141,7 @@ void Pool::stop(TimePoint deadline) {
   }
   deps_.loop.post([this] {
     if (ticker_ != 0) deps_.loop.remove_ticker(std::exchange(ticker_, 0));
+    fuller_batch_.unwatch(deps_.loop);
     workers_.leave_behind();
   });
   // The loop may run this job and the earlier ones long after the owner has let go.
@@ -155,7 +162,10 @@ Pool::Dispatch Pool::take_dispatch_locked(TimePoint now, Failures& failures) {
       if (dispatch.batch != nullptr) break;
     }
   }
-  if (dispatch.batch == nullptr) return {};
+  if (dispatch.batch == nullptr) {
+    if (scheduler_.ripe_at() != kNoDeadline) fuller_batch_.set(scheduler_.ripe_at() - now);
+    return {};
+  }
   workers_.assign_locked(*dispatch.worker, dispatch.batch);
   if (dispatch.batch->is_engines()) {
     Call& call = *dispatch.batch->calls.front();
@@ -184,10 +194,10 @@ bool Pool::send(Dispatch dispatch) {
   bool has_put_back = false;
   thread_local AlignedBuffer frame;
   while (dispatch) {
-    const std::int32_t axis = spec_.methods[dispatch.batch->method].axis_in;
+    const plugin::MethodSpec& method = spec_.methods[dispatch.batch->method];
     bool is_encoded = false;
     try {
-      is_encoded = encode_batch(*dispatch.batch, axis, *dispatch.worker->arenas, frame);
+      is_encoded = encode_batch(*dispatch.batch, method, *dispatch.worker->arenas, frame);
       if (is_encoded) {
         dispatch.worker->to.send(frame);
         dispatch.batch->is_sent = true;  // a cancel may follow now
@@ -245,7 +255,8 @@ std::shared_ptr<const Batch> Pool::finish_batch(Worker& worker, std::uint64_t id
       worker.heard_at = now;
       batch->calls.front()->worker.reset();
     }
-    if (worker.state == Worker::State::kIdle || batch->is_engines()) dispatch = take_dispatch_locked(now, failures);
+    if (worker.state == Worker::State::kIdle || batch->is_engines())
+      dispatch = take_dispatch_locked(now, failures);
   }
   // Send the next batch first: the worker computes while the responses to this batch are written.
   if (dispatch && send(std::move(dispatch))) dispatch_all();
@@ -254,28 +265,29 @@ std::shared_ptr<const Batch> Pool::finish_batch(Worker& worker, std::uint64_t id
   return batch;
 }
 
-bool Pool::on_result(Worker& worker, std::uint64_t id, std::span<const bento_value> values,
+bool Pool::on_result(Worker& worker, std::uint64_t id, const wire::DecodedValues& result,
                      ResultFrame& frame) {
   const auto batch = finish_batch(worker, id);
   if (batch == nullptr) return false;
 
   const plugin::MethodSpec& method = spec_.methods[batch->method];
-  // The finished calls have already failed, at their deadlines.
-  const auto waiting = std::count_if(batch->calls.begin(), batch->calls.end(),
-                                     [](const CallPtr& call) { return !call->finished; });
-  const Status status = deliver_batch(*batch, values, method.axis_out, frame);
-  if (status.ok()) {
-    metrics(*batch).calls_ok->Increment(static_cast<double>(waiting));
+  const auto delivered = deliver_batch(*batch, result, method, frame);
+  if (delivered.ok()) {
+    const observe::RunnerMethodMetrics& counts = metrics(*batch);
+    if (delivered->ok != 0) counts.calls_ok->Increment(static_cast<double>(delivered->ok));
+    if (delivered->failed != 0) {
+      counts.calls_failed->Increment(static_cast<double>(delivered->failed));
+    }
     return true;
   }
   Failures failures;
   {
     const MutexLock lock(workers_.mutex());
-    scheduler_.fail(
-        *batch,
-        Status::with_http(502, BENTO_INTERNAL,
-                          "runner " + spec_.name + "." + method.name + ": " + status.message()),
-        failures);
+    scheduler_.fail(*batch,
+                    Status::with_http(502, BENTO_INTERNAL,
+                                      "runner " + spec_.name + "." + method.name + ": " +
+                                          delivered.status().message()),
+                    failures);
   }
   complete(failures);
   return true;
@@ -394,7 +406,7 @@ bool Pool::tick(TimePoint now) {
   Failures failures;
   WorkerSet::Due due;
   std::vector<Cancel> cancels;
-  bool is_needed = false;
+  bool is_needed = false, is_ripe = false;
   {
     const MutexLock lock(workers_.mutex());
     is_needed = workers_.tick_locked(
@@ -408,9 +420,12 @@ bool Pool::tick(TimePoint now) {
               cancels.push_back({worker, batch.id});
             });
     is_needed = scheduler_.expire_queued(now, failures) || is_needed;
+    is_ripe = now >= scheduler_.ripe_at();
   }
   send_cancels(cancels);
   complete(failures);
+  // In case that the timer could not be had.
+  if (is_ripe) dispatch_all();
   workers_.handle(std::move(due));
   return is_needed;
 }

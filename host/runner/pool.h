@@ -22,6 +22,7 @@
 #include "base/status.h"
 #include "plugin/description.h"
 #include "runner/batch_scheduler.h"
+#include "runner/batch_timer.h"
 #include "runner/call.h"
 #include "runner/worker.h"
 #include "runner/worker_set.h"
@@ -85,8 +86,8 @@ class Pool final : private EventLoop::TurnEnd,
     explicit operator bool() const { return worker != nullptr; }
   };
 
-  // The next batch, if any calls wait, and the worker that it is now assigned to: an idle one, or
-  // one that has room beside other calls of an engine.
+  // The next batch, if any calls wait and not for a fuller batch, and the worker that it is now
+  // assigned to: an idle one, or one that has room beside other calls of an engine.
   Dispatch take_dispatch_locked(TimePoint now, Failures& failures) BENTO_REQUIRES(workers_.mutex());
   void dispatch_all();
   // Returns whether calls were put back for not fitting in a frame: other workers may be idle.
@@ -110,7 +111,7 @@ class Pool final : private EventLoop::TurnEnd,
 
   void on_turn_end() override { dispatch_all(); }
   void on_ready() override;
-  bool on_result(Worker& worker, std::uint64_t batch, std::span<const bento_value> values,
+  bool on_result(Worker& worker, std::uint64_t batch, const wire::DecodedValues& result,
                  ResultFrame& frame) override;
   bool on_part(Worker& worker, std::uint64_t batch, std::span<const bento_value> values,
                ResultFrame& frame) override;
@@ -127,6 +128,7 @@ class Pool final : private EventLoop::TurnEnd,
   BatchScheduler scheduler_ BENTO_GUARDED_BY(workers_.mutex());
   WorkerSet workers_;               // threads: see worker_set.h
   EventLoop::TickerId ticker_ = 0;  // loop; 0: not started
+  BatchTimer fuller_batch_;         // rings when idle workers have waited long enough for one
 };
 
 }  // namespace bentohost::runner

@@ -11,9 +11,7 @@
 namespace bentohost::runner {
 namespace {
 
-Status nobody_waits() {
-  return Status(BENTO_CANCELLED, "nobody waits for this call any more");
-}
+Status nobody_waits() { return Status(BENTO_CANCELLED, "nobody waits for this call any more"); }
 
 }  // namespace
 
@@ -37,7 +35,16 @@ Status Work::decode() {
   if (Status status = wire::decode_call({body_.data(), body_.size()}, inputs_); !status.ok()) {
     return Status(BENTO_INTERNAL, status.message());
   }
+  const std::size_t given = inputs_.values.size();
+  if (given == 0 || (plugin::are_named(spec_.ins) && given != spec_.ins.size())) {
+    return Status(BENTO_INTERNAL, "the host sent " + std::to_string(given) + " inputs");
+  }
   for (const bento_value& input : inputs_.values) pointers_.push_back(&input);
+  if (!inputs_.callers.empty()) {
+    const wire::Caller& caller = inputs_.callers.front();
+    caller_ = {sizeof(bento_caller), 0, to_bento(caller.request_id), to_bento(caller.traceparent),
+               caller.deadline_ns};
+  }
   table_.work.in = pointers_.data();
   table_.work.n = pointers_.size();
   return {};
@@ -53,6 +60,14 @@ void Work::give_room(const wire::Room& room) {
 bool Work::cancelled() const {
   if (!is_cancelled_) engines_.pipe_.look_sometimes();
   return is_cancelled_;
+}
+
+std::string_view Work::request_id() const { return to_view(caller_.request_id); }
+
+const bento_caller* Work::caller(std::size_t i) const {
+  if (i != 0) return nullptr;
+  caller_.cancelled = cancelled() ? 1 : 0;
+  return &caller_;
 }
 
 // ---- results -----------------------------------------------------------------------------------
@@ -94,16 +109,19 @@ Status Work::wait_for_room() {
 
 // Here and not in the host, so that checking a long JSON text does not delay other requests.
 Status Work::check_outputs() const {
-  for (const bento_value& value : sink_.views()) {
-    if (Status status = plugin::check_output(value, spec_.out, name_); !status.ok()) return status;
-  }
-  return {};
+  const std::vector<bento_value> outputs = sink_.views();
+  // The end of a stream needs no result.
+  if (outputs.empty() && spec_.streams) return {};
+  return plugin::check_outputs(outputs, spec_.outs, name_);
 }
 
 Status Work::send_result(bool more) {
   wire::FrameWriter frame(out_, wire::FrameType::kResult, header_.id, header_.method);
   if (more) frame.more();
-  const std::vector<bento_value> outputs = sink_.views();
+  std::vector<bento_value> outputs = sink_.views();
+  if (plugin::are_named(spec_.outs)) {
+    for (std::size_t i = 0; i < outputs.size(); ++i) outputs[i].name = to_bento(spec_.outs[i].name);
+  }
   frame.value_count(static_cast<std::uint32_t>(outputs.size()));
   for (const bento_value& output : outputs) frame.value(output);
   if (!frame.finish()) return Status(BENTO_INTERNAL, "the result is too large to be sent");

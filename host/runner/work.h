@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/aligned_buffer.h"
@@ -54,6 +55,8 @@ class Work final : public bento_ctx {
 
   // bento_ctx
   bool cancelled() const override;
+  std::string_view request_id() const override;
+  const bento_caller* caller(std::size_t i) const override;
 
  private:
   struct Table {
@@ -79,6 +82,7 @@ class Work final : public bento_ctx {
   OutputSink sink_;
   AlignedBuffer out_;
   Table table_{};
+  mutable bento_caller caller_{sizeof(bento_caller), 0, {}, {}, 0};
   Status failure_;  // of an emit: a stream that lacks a result must not end well
   bool is_told_ = false;
 

@@ -11,15 +11,14 @@
 // Ending is final: the worker gets no more work. It may still answer the batch that it has, until
 // it is killed or its process ends.
 //
-// Threads: `state`, `served`, `in_flight`, `heard_at` and `kill_at` are guarded by the pool's mutex; a PipeWriter
-// has its own lock, because any thread that has work for an idle worker writes to it; the rest
-// belongs to the event loop.
+// Threads: `state`, `served`, `in_flight`, `heard_at` and `kill_at` are guarded by the pool's
+// mutex; a PipeWriter has its own lock, because any thread that has work for an idle worker writes
+// to it; the rest belongs to the event loop.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <span>
 #include <string>
 
 #include "base/aligned_buffer.h"
@@ -92,11 +91,11 @@ struct Worker {
   TimePoint relax_priority_at = kNoDeadline;  // while it starts
 
   State state = State::kStarting;
-  bool was_up = false;                 // it has said ready
-  bool served = false;                 // a result has come back from it
-  Batches in_flight;                   // while busy: one, or an engine's calls
-  TimePoint heard_at{};                // when it last sent something, while it has an engine's calls
-  TimePoint kill_at = kNoDeadline;     // while busy with a batch: from then on it counts as hung
+  bool was_up = false;              // it has said ready
+  bool served = false;              // a result has come back from it
+  Batches in_flight;                // while busy: one, or an engine's calls
+  TimePoint heard_at{};             // when it last sent something, while it has an engine's calls
+  TimePoint kill_at = kNoDeadline;  // while busy with a batch: from then on it counts as hung
 
   bool dead = false;  // its end has been handled
   wire::FrameReader reader;
@@ -109,16 +108,5 @@ struct Worker {
   bool has_failed_to_report = false;  // its metrics, and the log says so
 };
 using WorkerPtr = std::shared_ptr<Worker>;
-
-// Writes `batch` as one call frame into `out`; the inputs of several calls are joined along `axis`.
-// Large inputs are written into arenas, where there are any; those of engines' calls never are, as
-// several are in flight. Returns false and leaves `out` empty
-// when the batch does not fit in a frame; the arenas are in use until end_batch() in any case.
-bool encode_batch(const Batch& batch, std::int32_t axis, ArenaSet& arenas, AlignedBuffer& out);
-
-// Completes each unfinished call of `batch` with its rows of `values` (the values of the result
-// frame). If they cannot be handed out (too few rows, ...), returns an error and completes no call.
-Status deliver_batch(const Batch& batch, std::span<const bento_value> values, std::int32_t axis,
-                     ResultFrame& frame);
 
 }  // namespace bentohost::runner

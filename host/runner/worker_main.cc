@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -19,16 +19,14 @@
 #include "base/process/signal_stack.h"
 #include "json/json.h"
 #include "plugin/configure.h"
-#include "plugin/context.h"
 #include "plugin/description.h"
 #include "plugin/host_table.h"
-#include "plugin/io_check.h"
 #include "plugin/library.h"
 #include "runner/engines.h"
 #include "runner/frame_pipe.h"
 #include "runner/hello.h"
+#include "runner/method_run.h"
 #include "runner/metrics_report.h"
-#include "runner/output_sink.h"
 #include "runner/worker_arenas.h"
 #include "wire/frame.h"
 
@@ -39,30 +37,6 @@ constexpr int kExitRetry = 1, kExitConfig = 78;
 // The buffer of a frame that is larger than this is freed once the frame is sent.
 constexpr std::size_t kKeptFrameBytes = 1u << 20;
 constexpr std::chrono::seconds kReportInterval{1};
-
-// The ctx of a batch: nobody waits for any of its calls any more, or it goes on.
-class BatchContext final : public bento_ctx {
- public:
-  explicit BatchContext(FramePipe& pipe) : pipe_(pipe) {}
-
-  void begin(std::uint64_t id) {
-    is_cancelled_ = false;
-    id_ = id;
-  }
-  void end() { id_ = 0; }
-  void on_cancel(std::uint64_t id) {
-    if (id == id_) is_cancelled_ = true;
-  }
-  bool cancelled() const override {
-    if (!is_cancelled_) pipe_.look_sometimes();
-    return is_cancelled_;
-  }
-
- private:
-  FramePipe& pipe_;
-  std::atomic<std::uint64_t> id_ = 0;  // of the batch that is computed; 0: none is
-  std::atomic<bool> is_cancelled_ = false;
-};
 
 // Never destroyed: a thread that the plugin has left behind may count until the process ends.
 observe::CustomMetrics& metrics_of_this_process() {
@@ -100,6 +74,7 @@ class WorkerProcess final : private FramePipe::News {
       send_error(0, status);
       return status.code() == BENTO_INVALID_ARGUMENT ? kExitConfig : kExitRetry;
     }
+    run_.emplace(*runner_, self_, note_of({}), arenas_, pipe_);
     (void)wire::FrameWriter(out_, wire::FrameType::kReady, 0, 0).finish();
     engines_.open(*runner_, self_, note_of({}), names_);
     bool more = pipe_.write(out_);
@@ -132,7 +107,7 @@ class WorkerProcess final : private FramePipe::News {
 
   // FramePipe::News
   void on_cancel(std::uint64_t id) override {
-    if (!engines_.on_cancel(id)) context_.on_cancel(id);
+    if (!engines_.on_cancel(id) && run_) run_->on_cancel(id);
   }
   void on_room(std::uint64_t id, const wire::Room& room) override { engines_.on_room(id, room); }
 
@@ -169,10 +144,9 @@ class WorkerProcess final : private FramePipe::News {
       return Status(BENTO_INVALID_ARGUMENT,
                     "the plugin has no runner " + config_.runner + " any more");
     }
+    for (const plugin::MethodSpec& method : runner_->methods)
+      names_.push_back("runner " + runner_->name + "." + method.name);
     table_->offer_metrics((*library).entry(), {&metrics_, {spec_.name, config_.runner, {}}});
-    for (const plugin::MethodSpec& method : runner_->methods) {
-      names_.push_back("runner " + config_.runner + "." + method.name);
-    }
     return {};
   }
 
@@ -194,79 +168,11 @@ class WorkerProcess final : private FramePipe::News {
         runner_->methods[frame.header.method].engine != nullptr) {
       return engines_.begin(frame);
     }
-    arenas_.begin_call();
-    Status status = compute(frame);
-    const bool more = arenas_.is_missing() ? send_no_arena(frame.header.id)
-                      : status.ok()        ? send_result(frame.header)
-                                           : send_error(frame.header.id, status);
-    sink_.clear();
+    run_->answer(frame, out_);
+    const bool more = pipe_.write(out_);
+    run_->end();
     if (out_.capacity() > kKeptFrameBytes) AlignedBuffer().swap(out_);
     return more;
-  }
-
-  bool send_result(const wire::FrameHeader& call) {
-    wire::FrameWriter result(out_, wire::FrameType::kResult, call.id, call.method);
-    for (std::size_t i = 0; i < sink_.size(); ++i) sink_.move_to_arena(i);
-    const std::vector<bento_value> outputs = sink_.views();
-    result.value_count(static_cast<std::uint32_t>(outputs.size()));
-    for (std::size_t i = 0; i < outputs.size(); ++i) {
-      if (const std::uint32_t arena = sink_.arena_of(i); arena != 0) {
-        result.value_in(arena, outputs[i]);
-      } else {
-        result.value(outputs[i]);
-      }
-    }
-    if (!result.finish()) {
-      return send_error(call.id, Status(BENTO_INTERNAL, "the result is too large to be sent"));
-    }
-    sink_.hand_over_arenas();
-    return pipe_.write(out_);
-  }
-
-  bool send_no_arena(std::uint64_t id) {
-    (void)wire::FrameWriter(out_, wire::FrameType::kNoArena, id, 0).finish();
-    return pipe_.write(out_);
-  }
-
-  Status compute(const wire::FrameReader::Frame& frame) {
-    if (frame.header.type != wire::FrameType::kCall ||
-        frame.header.method >= runner_->methods.size()) {
-      return Status(BENTO_INTERNAL, "not a call of a method of this runner");
-    }
-    if (Status status = wire::decode_call(frame.body, inputs_, &arenas_); !status.ok()) {
-      return Status(BENTO_INTERNAL, status.message());
-    }
-    const plugin::MethodSpec& method = runner_->methods[frame.header.method];
-    pointers_.clear();
-    for (const bento_value& input : inputs_.values) pointers_.push_back(&input);
-    context_.begin(frame.header.id);
-    Status status = call_plugin(note_of(names_[frame.header.method]), [&](bento_error* error) {
-      return method.abi->run(self_, method.abi, &context_, pointers_.data(), pointers_.size(),
-                             inputs_.rows.data(), inputs_.rows.size(), sink_.get(), error);
-    });
-    context_.end();
-    return status.ok() ? check_outputs(method, names_[frame.header.method]) : status;
-  }
-
-  // Here and not in the host, so that checking a long JSON text does not delay other requests.
-  Status check_outputs(const plugin::MethodSpec& method, const std::string& who) const {
-    const std::vector<bento_value> outputs = sink_.views();
-    if (outputs.empty()) return Status(BENTO_INTERNAL, who + " returned nothing");
-    for (const bento_value& value : outputs) {
-      if (Status status = plugin::check_output(value, method.out, who); !status.ok()) return status;
-    }
-    if (!method.batchable) return {};
-    std::int64_t rows = 0;
-    for (const std::uint32_t n : inputs_.rows) rows += n;
-    for (const bento_value& value : outputs) {
-      auto got = wire::rows_of(value, method.axis_out);
-      if (!got.ok()) return Status(BENTO_INTERNAL, who + "'s output: " + got.status().message());
-      if (*got != rows) {
-        return Status(BENTO_INTERNAL, who + " returned " + std::to_string(*got) + " rows for " +
-                                          std::to_string(rows));
-      }
-    }
-    return {};
   }
 
   bool send_error(std::uint64_t id, const Status& status) {
@@ -317,13 +223,10 @@ class WorkerProcess final : private FramePipe::News {
   const plugin::RunnerSpec* runner_ = nullptr;
   void* self_ = nullptr;
 
-  std::vector<std::string> names_;  // of the methods, for the crash report
-  BatchContext context_{pipe_};
+  std::vector<std::string> names_;  // of the methods, for engines and the crash report
   WorkerArenas arenas_;
-  OutputSink sink_{&arenas_};
+  std::optional<MethodRun> run_;  // once create() is done
   AlignedBuffer out_;
-  wire::DecodedValues inputs_;
-  std::vector<const bento_value*> pointers_;
 };
 
 }  // namespace

@@ -212,11 +212,10 @@ void WorkerSet::on_result(const WorkerPtr& worker, const wire::FrameReader::Fram
   if (Status status = wire::decode_result(frame.body, decoded_, &arenas); !status.ok())
     return on_protocol_error(worker, status.message());
   ResultFrame result(worker->reader, frame, arenas.take_claims());
-  const bool is_known =
-      frame.header.more ? owner_.on_part(*worker, frame.header.id, decoded_.values, result)
-                        : owner_.on_result(*worker, frame.header.id, decoded_.values, result);
-  if (!is_known)
-    on_protocol_error(worker, "it answered a call that is not in flight");
+  const bool is_known = frame.header.more
+                            ? owner_.on_part(*worker, frame.header.id, decoded_.values, result)
+                            : owner_.on_result(*worker, frame.header.id, decoded_, result);
+  if (!is_known) on_protocol_error(worker, "it answered a call that is not in flight");
 }
 
 void WorkerSet::on_no_arena(const WorkerPtr& worker, std::uint64_t batch) {

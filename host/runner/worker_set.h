@@ -40,9 +40,9 @@ class WorkerSet final : private WorkerEvents {
     // The worker has come up, and is idle.
     virtual void on_ready() = 0;
     // The worker returned a result for the batch with this id; the owner must call finish_locked().
-    // `values` die when on_result() returns; they are in `frame`. False: no such batch is in
-    // flight, a protocol error.
-    virtual bool on_result(Worker& worker, std::uint64_t batch, std::span<const bento_value> values,
+    // `result` dies when on_result() returns; it is in `frame`. False: no such batch is in flight,
+    // a protocol error.
+    virtual bool on_result(Worker& worker, std::uint64_t batch, const wire::DecodedValues& result,
                            ResultFrame& frame) = 0;
     // The same for a result that others follow: the batch, an engine's call, goes on.
     virtual bool on_part(Worker& worker, std::uint64_t batch, std::span<const bento_value> values,

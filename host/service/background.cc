@@ -156,9 +156,9 @@ Result<plugin::TicketPtr> BackgroundRow::submit(std::string_view runner, std::st
                                                 std::span<const bento_value* const> inputs) {
   auto target = service_->runners().find(runner, method);
   if (!target.ok()) return std::move(target).take_status();
-  return runner::Client::submit(
-      *target, inputs,
-      {background_.clock_.now() + background_.options_.timeout, background_.stopping_});
+  return runner::Client::submit(*target, inputs,
+                                {background_.clock_.now() + background_.options_.timeout,
+                                 background_.stopping_, request_id_});
 }
 
 }  // namespace bentohost::service

@@ -10,6 +10,7 @@
 #include "codec/stream_text.h"
 #include "service/async_call.h"
 #include "service/endpoint.h"
+#include "service/input_views.h"
 #include "service/open_streams.h"
 #include "service/work.h"
 
@@ -44,9 +45,9 @@ class Endpoint::DirectStream final : public AsyncCall {
   }
 
   Status decode() {
-    auto value = endpoint_.decoder_.decode(request()->request());
-    if (!value.ok()) return std::move(value).take_status();
-    input_ = *std::move(value);
+    auto values = endpoint_.decode_inputs(request()->request());
+    if (!values.ok()) return std::move(values).take_status();
+    values_ = *std::move(values);
     return {};
   }
 
@@ -56,15 +57,15 @@ class Endpoint::DirectStream final : public AsyncCall {
       finish({});
       return BENTO_OK;
     }
-    const bento_value view = input_.view();
-    const bento_value* const inputs[] = {&view};
-    auto ticket = request()->submit(endpoint_.api_.runner, endpoint_.api_.method, inputs);
+    const InputViews inputs(values_);
+    auto ticket =
+        request()->submit(endpoint_.api_.runner, endpoint_.api_.method, inputs.pointers());
     if (!ticket.ok()) {
       finish(ticket.status());
       return BENTO_OK;
     }
     ticket_ = *std::move(ticket);
-    input_ = {};
+    values_.clear();
     pump();
     return BENTO_OK;
   }
@@ -93,7 +94,7 @@ class Endpoint::DirectStream final : public AsyncCall {
     views_.clear();
     for (const bento_value* result : results) views_.push_back(*result);
     std::string text;
-    Status status = append_result(text, views_, endpoint_.api_.out, endpoint_.who_,
+    Status status = append_result(text, views_, endpoint_.api_.outs, endpoint_.who_,
                                   endpoint_.is_checked_, stream_);
     if (!status.ok()) return status;
     return request()->is_streaming() ? request()->write(text, true) : start(std::move(text));
@@ -125,9 +126,9 @@ class Endpoint::DirectStream final : public AsyncCall {
     if (status.ok() && is_events) append_event(last, "[DONE]");
     if (status.ok()) return (void)request()->write(last, false);
     if (!is_events || request()->is_cancelled()) return request()->abort(status);
-    append_event(last,
-                 request()->problem_of(request()->as_answer(status), request()->request().path).body,
-                 "error");
+    append_event(
+        last, request()->problem_of(request()->as_answer(status), request()->request().path).body,
+        "error");
     log(deps().draining.load() ? LogLevel::kDebug : LogLevel::kError,
         "a stream ended with an error: " + status.message(),
         {{"path", request()->request().path}, {"request_id", request()->request_id()}});
@@ -142,7 +143,7 @@ class Endpoint::DirectStream final : public AsyncCall {
   const Endpoint& endpoint_;
   const std::uint32_t stream_;
   std::optional<TrackedExchange::AtWork> at_work_;
-  wire::Value input_;
+  std::vector<wire::Value> values_;
   plugin::TicketPtr ticket_;
   std::vector<bento_value> views_;
   bool waits_for_room_ = false;

@@ -50,6 +50,11 @@ struct Named {
 };
 BENTO_VALUES(Named, text, document)
 
+struct Picture {
+  bento::Bytes bytes;
+};
+BENTO_VALUES(Picture, bytes)
+
 struct Embedder {
   std::vector<std::string> upper(bento::Batch<std::string_view> texts) {
     notes.push_back("upper of " + std::to_string(texts.size()));
@@ -139,6 +144,10 @@ void describe(bento::Service& svc) {
   svc.api("upper", upper).api("tag", tag).api("sums", sums).api("halves", halves);
   svc.api("about", about).api("score", score).api("add", add).api("describe", named);
   svc.api("lambda", lambda);
+  svc.api("picture", [](Picture picture) {
+    picture.bytes.data += "+";
+    return picture;
+  });
   svc.api("later", [=](bento::Context& ctx, std::string text) -> bento::Async<std::string> {
     co_return co_await upper.async_run(ctx, text);
   });
@@ -231,9 +240,20 @@ TEST_F(BatchApi, LeavesOutWhatIsOptional) {
 }
 
 TEST_F(BatchApi, RefusesWhatIsMissingOrOfAnotherShape) {
-  EXPECT_THAT(post("/score", R"({"ids":[[1,2]]})"), HasSubstr("mask"));
+  EXPECT_THAT(post("/score", R"({"ids":[[1,2]]})"),
+              HasSubstr("/mask: is missing; the inputs are ids, mask, language (optional)"));
+  EXPECT_THAT(post("/score", R"({"ids":[[1,2]],"mask":[[1,1]],"tongue":"en"})"),
+              HasSubstr("/tongue: is not an input"));
   EXPECT_THAT(post("/score", R"({"ids":[[1,2]],"mask":[[1,1,1]]})"), HasSubstr("shape (n, 2)"));
   EXPECT_THAT(post("/score", "[1]"), ::testing::StartsWith("4"));
+}
+
+TEST_F(BatchApi, PassesBytesAsBase64) {
+  EXPECT_EQ(post("/picture", R"({"bytes":"YQ=="})"), R"({"bytes":"YSs="})");
+  EXPECT_EQ(post("/picture", R"({"bytes":"YWI="})"), R"({"bytes":"YWIr"})");
+  EXPECT_EQ(post("/picture", R"({"bytes":""})"), R"({"bytes":"Kw=="})");
+  EXPECT_THAT(post("/picture", R"({"bytes":"YQ"})"), HasSubstr("/bytes: is not Base64"));
+  EXPECT_THAT(post("/picture", R"({"bytes":1})"), HasSubstr("/bytes: must be a string"));
 }
 
 TEST_F(BatchApi, JoinsTheRowsOfSeveralValues) {

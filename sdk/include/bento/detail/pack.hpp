@@ -108,7 +108,7 @@ struct Pack<T> {
   }
   template <typename F>
   static decltype(auto) lend(const T& value, F&& f) {
-    const bento_value* values[kCount];
+    std::array<bento_value, kCount> values{};
     return lend_from<0>(value, values, f);
   }
 
@@ -136,17 +136,20 @@ struct Pack<T> {
     }
     all.*value.member = IoTraits<Plain<M>>::get(from);
   }
+  // What each member owns for its value lives until `f` returns.
   template <std::size_t I, typename F>
-  static decltype(auto) lend_from(const T& value, const bento_value** values, F& f) {
+  static decltype(auto) lend_from(const T& value, std::array<bento_value, kCount>& values, F& f) {
     if constexpr (I == kCount) {
-      return f(static_cast<const bento_value* const*>(values), kCount);
+      std::array<const bento_value*, kCount> pointers;
+      for (std::size_t i = 0; i < kCount; ++i) pointers[i] = &values[i];
+      return f(static_cast<const bento_value* const*>(pointers.data()), kCount);
     } else {
       constexpr const auto& described = std::get<I>(kValues);
       const auto& member = value.*described.member;
       using M = std::remove_cvref_t<decltype(member)>;
-      const auto pass_on = [&](bento_value single) -> decltype(auto) {
-        single.name = str(described.name);
-        values[I] = &single;
+      const auto pass_on = [&](const bento_value& single) -> decltype(auto) {
+        values[I] = single;
+        values[I].name = str(described.name);
         return lend_from<I + 1>(value, values, f);
       };
       if constexpr (kIsOptional<M>) {

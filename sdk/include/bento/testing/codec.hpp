@@ -10,6 +10,7 @@
 #include <rapidjson/writer.h>
 
 #include <algorithm>
+#include <bento/detail/base64.hpp>
 #include <bento/detail/io_traits.hpp>
 #include <bento/detail/json_writer.hpp>
 #include <bento/error.hpp>
@@ -17,6 +18,8 @@
 #include <bento/testing/json.hpp>
 #include <bento/testing/ndarray.hpp>
 #include <bento/testing/value.hpp>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -95,33 +98,74 @@ inline std::unique_ptr<Value> decode(std::string_view body, std::string_view con
 }
 
 #if BENTO_ABI_TARGET_MINOR >= 1
-// A member of a body with several values; null: it is missing.
-inline std::unique_ptr<Value> decode_member(const rapidjson::Value* json, const bento_io& io) {
-  const std::string name(detail::view(io.name));
-  auto value = std::make_unique<Value>();
-  if (json == nullptr || (json->IsNull() && (io.flags & BENTO_IO_OPTIONAL) != 0)) {
-    if ((io.flags & BENTO_IO_OPTIONAL) != 0) return value;
-    throw Error(BENTO_INVALID_ARGUMENT, "/" + name + ": is missing", 422);
+inline std::string names_of(const IoSpan& io) {
+  std::string names;
+  for (const bento_io* one : io.ios) {
+    names.append(names.empty() ? "" : ", ").append(detail::view(one->name));
+    if ((one->flags & BENTO_IO_OPTIONAL) != 0) names += " (optional)";
+  }
+  return names;
+}
+[[noreturn]] inline void refuse_member(std::string_view name, const std::string& what) {
+  throw Error(BENTO_INVALID_ARGUMENT, "/" + std::string(name) + ": " + what, 422);
+}
+
+inline void decode_member(const rapidjson::Value& json, const bento_io& io, Value& value) {
+  const std::string_view name = detail::view(io.name);
+  if (json.IsNull() && (io.flags & BENTO_IO_OPTIONAL) != 0) return;
+  if (io.kind == BENTO_BYTES) {
+    const bool is_text = detail::view(io.descriptor) == "text";
+    if (!json.IsString()) {
+      refuse_member(name, is_text ? "must be a string" : "must be a string: its bytes as Base64");
+    }
+    if (is_text) return value.set_bytes(BENTO_BYTES, detail::view(json), "text/plain");
+    const auto bytes = detail::base64_decode(detail::view(json), detail::Base64::kPadded);
+    if (!bytes) refuse_member(name, "is not Base64 with padding (RFC 4648, section 4)");
+    const std::string_view mime = detail::view(io.mime);
+    return value.set_bytes(BENTO_BYTES, *bytes, mime.ends_with('*') ? "" : mime);
   }
   try {
-    if (io.kind == BENTO_TENSOR) {
-      NdarrayReader::read(*json, io, *value);
-    } else if (io.kind == BENTO_JSON) {
-      rapidjson::StringBuffer text;
-      rapidjson::Writer<rapidjson::StringBuffer> writer(text);
-      json->Accept(writer);
-      decode_json(*json, text.GetString(), io, *value);
-    } else if (!json->IsString()) {
-      throw Error(BENTO_INVALID_ARGUMENT, "expected a string", 422);
-    } else if (detail::view(io.descriptor) == "text") {
-      value->set_bytes(BENTO_BYTES, detail::view(*json), "text/plain");
-    } else {
-      throw Error(BENTO_UNIMPLEMENTED, "bytes are no member of a JSON object");
-    }
+    if (io.kind == BENTO_TENSOR) return NdarrayReader::read(json, io, value);
+    rapidjson::StringBuffer text;
+    rapidjson::Writer<rapidjson::StringBuffer> writer(text);
+    json.Accept(writer);
+    decode_json(json, text.GetString(), io, value);
   } catch (const Error& error) {
-    throw Error(error.code(), "/" + name + ": " + error.what(), error.http_status());
+    const std::string what = error.what();
+    throw Error(error.code(), "/" + std::string(name) + (what.starts_with('/') ? "" : ": ") + what,
+                error.http_status());
   }
-  return value;
+}
+
+// The body of an API with several inputs: a JSON object. A value of kind 0 was left out.
+inline Values decode_members(std::string_view body, const IoSpan& io) {
+  rapidjson::Document json;
+  detail::parse_json(body, json);
+  if (!json.IsObject()) {
+    throw Error(BENTO_INVALID_ARGUMENT,
+                "the body must be a JSON object with the members " + names_of(io));
+  }
+  std::vector<const rapidjson::Value*> found(io.ios.size());
+  for (auto member = json.MemberBegin(); member < json.MemberEnd(); ++member) {
+    const std::string_view name = detail::view(member->name);
+    std::size_t i = 0;
+    while (i < io.ios.size() && detail::view(io.ios[i]->name) != name) ++i;
+    if (i == io.ios.size()) {
+      refuse_member(name, "is not an input; the inputs are " + names_of(io));
+    }
+    if (std::exchange(found[i], &member->value) != nullptr) refuse_member(name, "is there twice");
+  }
+  Values values;
+  for (std::size_t i = 0; i < io.ios.size(); ++i) {
+    const std::string_view name = detail::view(io.ios[i]->name);
+    if (found[i] == nullptr && (io.ios[i]->flags & BENTO_IO_OPTIONAL) == 0) {
+      refuse_member(name, "is missing; the inputs are " + names_of(io));
+    }
+    values.push_back(std::make_unique<Value>());
+    if (found[i] != nullptr) decode_member(*found[i], *io.ios[i], *values.back());
+    values.back()->set_name(name);
+  }
+  return values;
 }
 #endif
 
@@ -132,21 +176,10 @@ inline Values decode(std::string_view body, std::string_view content_type, const
     return values;
   }
 #if BENTO_ABI_TARGET_MINOR >= 1
-  rapidjson::Document json;
-  detail::parse_json(body, json);
-  if (!json.IsObject()) {
-    throw Error(BENTO_INVALID_ARGUMENT, "expected a JSON object with the inputs as members", 422);
-  }
-  for (const bento_io* one : io.ios) {
-    const rapidjson::Value* found = nullptr;
-    for (auto member = json.MemberBegin(); member < json.MemberEnd(); ++member) {
-      if (detail::view(member->name) == detail::view(one->name)) found = &member->value;
-    }
-    values.push_back(decode_member(found, *one));
-    values.back()->set_name(detail::view(one->name));
-  }
-#endif
+  return decode_members(body, io);
+#else
   return values;
+#endif
 }
 
 struct Encoded {
@@ -204,13 +237,29 @@ inline Encoded encode(const bento_value& value, const bento_io& io, const std::s
   return {"application/octet-stream", std::move(body)};
 }
 
+inline std::string base64_encode(std::string_view bytes) {
+  static constexpr char kDigits[] =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string text;
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    std::uint32_t bits = 0;
+    for (std::size_t k = 0; k < 3; ++k) {
+      bits = bits << 8 | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0u);
+    }
+    for (std::size_t k = 0; k < 4; ++k) {
+      text += i + k > bytes.size() ? '=' : kDigits[bits >> (18 - 6 * k) & 63u];
+    }
+  }
+  return text;
+}
+
 // As a member of a JSON object, or as a line of JSON.
 inline std::string encode_as_json(const bento_value& value, const bento_io& io,
                                   const std::string& who) {
   std::string body = encode(value, io, who).body;
   if (value.kind != BENTO_BYTES) return body;
   detail::JsonWriter json;
-  json.write_text(body);
+  json.write_text(detail::view(io.descriptor) == "text" ? body : base64_encode(body));
   return json.text();
 }
 
