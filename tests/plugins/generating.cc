@@ -84,7 +84,7 @@ class Server {
  public:
   using Work = bento::Work<std::string, std::string>;
 
-  Server() : thread_([this] { run(); }) {}
+  Server() : thread_([this] { serve(); }) {}
   ~Server() {
     {
       const std::lock_guard lock(mutex_);
@@ -104,7 +104,7 @@ class Server {
   }
 
  private:
-  void run() {
+  void serve() {
     std::unique_lock lock(mutex_);
     while (true) {
       changed_.wait(lock, [this] { return is_ending_ || !works_.empty(); });

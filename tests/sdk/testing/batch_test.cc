@@ -274,37 +274,33 @@ std::string fault_of(F describe_service) {
 }
 
 TEST(Lists, AreSaidInTheOptionsToo) {
-  EXPECT_THAT(fault_of([](bento::Service& svc) {
-                svc.runner<Embedder>("e").method<&Embedder::upper>("upper");
-              }),
-              HasSubstr("method e.upper takes a list: it needs .batch = bento::kLists"));
-  EXPECT_THAT(fault_of([](bento::Service& svc) {
-                svc.runner<Embedder>("e").method<&Embedder::about>("about",
-                                                                   {.batch = bento::kLists});
-              }),
-              HasSubstr("takes a std::span<const In> or a bento::Batch<In>"));
+  std::string fault = fault_of(
+      [](bento::Service& svc) { svc.runner<Embedder>("e").method<&Embedder::upper>("upper"); });
+  EXPECT_THAT(fault, HasSubstr("method e.upper takes a list: it needs .batch = bento::kLists"));
+  fault = fault_of([](bento::Service& svc) {
+    svc.runner<Embedder>("e").method<&Embedder::about>("about", {.batch = bento::kLists});
+  });
+  EXPECT_THAT(fault, HasSubstr("takes a std::span<const In> or a bento::Batch<In>"));
 }
 
 TEST(Values, HaveNoSingleDescriptor) {
-  EXPECT_THAT(fault_of([](bento::Service& svc) {
-                svc.runner<Embedder>("e").method<&Embedder::score>("score",
-                                                                   {.input = bento::JsonIO()});
-              }),
-              HasSubstr("has several values, which BENTO_VALUES describes"));
+  const std::string fault = fault_of([](bento::Service& svc) {
+    svc.runner<Embedder>("e").method<&Embedder::score>("score", {.input = bento::JsonIO()});
+  });
+  EXPECT_THAT(fault, HasSubstr("has several values, which BENTO_VALUES describes"));
 }
 
 TEST(Streams, AreForStreamingMethods) {
-  EXPECT_THAT(fault_of([](bento::Service& svc) {
-                auto about = svc.runner<Embedder>("e").method<&Embedder::about>("about");
-                svc.api("about", about, {.stream = bento::As::kEvents});
-              }),
-              HasSubstr("api about: .stream is for an API that is bound to a streaming method"));
-  EXPECT_THAT(fault_of([](bento::Service& svc) {
-                svc.runner<Embedder>("e").stream(
-                    "s", {.max_concurrent = 2},
-                    [](Embedder&, std::string_view, bento::Emit<std::string>&) {});
-              }),
-              HasSubstr("computes one call at a time"));
+  std::string fault = fault_of([](bento::Service& svc) {
+    auto about = svc.runner<Embedder>("e").method<&Embedder::about>("about");
+    svc.api("about", about, {.stream = bento::As::kEvents});
+  });
+  EXPECT_THAT(fault, HasSubstr("api about: .stream is for an API that is bound to a streaming"));
+  fault = fault_of([](bento::Service& svc) {
+    svc.runner<Embedder>("e").stream("s", {.max_concurrent = 2},
+                                     [](Embedder&, std::string_view, bento::Emit<std::string>&) {});
+  });
+  EXPECT_THAT(fault, HasSubstr("computes one call at a time"));
 }
 
 }  // namespace
