@@ -139,11 +139,13 @@ TEST_F(TicketTest, WakesForEachResultThatIsWaitedFor) {
   const TicketPtr held = ticket->hand_out();
   EXPECT_TRUE(held->when(&count, &woken_));
   ticket->add(keep("first"));
+  turn();
   EXPECT_EQ(woken_, 1);
   EXPECT_FALSE(held->when(&count, &woken_)) << "there is one";
   EXPECT_EQ(text_of(*held->next()), "first");
   EXPECT_TRUE(held->when(&count, &woken_));
   ticket->add(keep("second"));
+  turn();
   EXPECT_EQ(woken_, 2);
 }
 
