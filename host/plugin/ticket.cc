@@ -43,11 +43,7 @@ void Ticket::end(Status status, Kept result) {
   MutexLock lock(mutex_);
   if (std::exchange(has_ended_, true)) return;
   status_ = std::move(status);
-  if (!status_.ok()) {
-    queue_.clear();
-  } else if (!result.values.empty()) {
-    queue_.push_back(std::move(result));
-  }
+  if (status_.ok() && !result.values.empty()) queue_.push_back(std::move(result));
   tell(lock);
 }
 
@@ -179,6 +175,10 @@ void Ticket::leave_scope() {
 void Ticket::cancel(const Status& why) {
   if (!ends_when_cancelled()) return;
   let_go();
+  {
+    const MutexLock lock(mutex_);
+    if (!has_ended_) queue_.clear();
+  }
   end(why);
 }
 

@@ -129,10 +129,21 @@ class Endpoint::DirectStream final : public AsyncCall {
     append_event(
         last, request()->problem_of(request()->as_answer(status), request()->request().path).body,
         "error");
-    log(deps().draining.load() ? LogLevel::kDebug : LogLevel::kError,
-        "a stream ended with an error: " + status.message(),
-        {{"path", request()->request().path}, {"request_id", request()->request_id()}});
+    log_end(status);
     (void)request()->write(last, false);
+  }
+
+  // As fail() has it: a 4xx is for the client alone.
+  void log_end(const Status& status) {
+    const std::uint32_t code = request()->as_answer(status).http_status();
+    const bool is_expected = code < 500 || deps().draining.load();
+    log(is_expected   ? LogLevel::kDebug
+        : code == 500 ? LogLevel::kError
+                      : LogLevel::kWarning,
+        "a stream ended with an error: " + status.message(),
+        {{"status", code},
+         {"path", request()->request().path},
+         {"request_id", request()->request_id()}});
   }
 
   void on_room() override {

@@ -142,7 +142,7 @@ class PoolFixture : public testing::Test {
   }
   // The rows of each caller in the call frame that the worker gets now; empty: no frame.
   Rows receive_call() {
-    frame_ = puppet().receive();
+    frame_ = puppet().receive_work();
     if (!frame_) return {};
     EXPECT_EQ(frame_->header.type, wire::FrameType::kCall);
     wire::DecodedValues values;

@@ -24,7 +24,9 @@ class WorkerSetTest : public testing::Test, protected WorkerSet::Owner {
       loop_.add_ticker([this](TimePoint now) {
         WorkerSet::Due due;
         const bool is_needed = locked([&] {
-          return set_.tick_locked(now, due, [this](const Batch& batch) { ticked_ = batch.id; });
+          return set_.tick_locked(now, due, [this](const WorkerPtr&, const Batch& batch) {
+            ticked_ = batch.id;
+          });
         });
         set_.handle(std::move(due));
         return is_needed;
@@ -46,6 +48,11 @@ class WorkerSetTest : public testing::Test, protected WorkerSet::Owner {
                  ResultFrame&) override {
     heard_.push_back("result " + std::to_string(values_of(values[0]).at(0)));
     return locked([&] { return set_.finish_locked(worker, batch); }) != nullptr;
+  }
+  bool on_part(Worker& worker, std::uint64_t batch, std::span<const bento_value> values,
+               ResultFrame&) override {
+    heard_.push_back("part " + std::to_string(values_of(values[0]).at(0)));
+    return locked([&] { return WorkerSet::find(worker, batch); }) != nullptr;
   }
   bool on_no_arena(const WorkerPtr&, std::uint64_t batch) override {
     heard_.push_back("no arena for " + std::to_string(batch));
