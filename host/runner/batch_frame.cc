@@ -194,6 +194,11 @@ class Delivery {
 
   Status check_joined() const {
     if (result_.failed.size() == batch_.calls.size()) return {};
+    const std::size_t declared = method_.outs.size();
+    if (plugin::are_named(method_.outs) && result_.values.size() != declared) {
+      return wrong("it returned " + std::to_string(result_.values.size()) + " values for " +
+                   std::to_string(declared));
+    }
     for (const bento_value& value : result_.values) {
       if (value.kind == 0) return wrong("it left a value out");
       if (batch_.calls.size() == 1) continue;  // what is not cut needs no rows

@@ -25,7 +25,7 @@ class Batches(HostTest):
 
     def count(self, method, outcome):
         return self.host.metrics()[
-            f'bentohost_runner_calls_total{{method="{method}",outcome="{outcome}",runner="mix",service="batches"}}']
+            f'bentohost_runner_calls_total{{method="{method}",result="{outcome}",runner="mix",service="batches"}}']
 
     # ---- values by name
 

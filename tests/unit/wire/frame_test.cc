@@ -399,12 +399,9 @@ TEST(Frame, RefusesUnknownKindsAndDtypesAndUsedReserves) {
   EXPECT_FALSE(decode_patched(kReserved, std::uint32_t{1}).ok());
 }
 
-TEST(Frame, RefusesAResultWithCallersAndABodyOutOfLine) {
+TEST(Frame, RefusesABodyOutOfLine) {
   const AlignedBuffer frame = encode_call({make_tensor(BENTO_F64, {2, 4})}, {1, 1});
   DecodedValues decoded;
-  EXPECT_FALSE(decode_result(body_of(frame), decoded).ok());
-  EXPECT_TRUE(decoded.values.empty() && decoded.rows.empty());
-
   AlignedBuffer shifted(8, '\0');
   shifted.insert(shifted.end(), body_of(frame).begin(), body_of(frame).end());
   EXPECT_FALSE(decode_call(std::span(shifted).subspan(8), decoded).ok());
