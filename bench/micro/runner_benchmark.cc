@@ -76,7 +76,7 @@ bool write_all(int fd, const AlignedBuffer& bytes) {
         result.value(sink.views()[0]);
       }
       (void)result.finish();
-      sink.hand_over_arenas();
+      for (std::size_t i = 0; i < sink.size(); ++i) sink.hand_over_arena(i);
       sink.clear();
     }
   }
@@ -121,8 +121,8 @@ plugin::RunnerSpec echo_spec() {
   method.name = "run";
   method.batchable = true;
   method.max_batch = 64;
-  method.in.kind = method.out.kind = BENTO_TENSOR;
-  method.in.dtype = BENTO_F32;
+  method.ins[0].kind = method.outs[0].kind = BENTO_TENSOR;
+  method.ins[0].dtype = BENTO_F32;
   spec.methods.push_back(std::move(method));
   return spec;
 }

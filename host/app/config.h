@@ -62,6 +62,7 @@ struct Config {
   std::size_t max_background = 1024;  // tasks that wait
   std::size_t loops = default_loops();
   std::size_t max_in_flight = 4096;
+  std::size_t max_streams = 4096;
   http::Limits limits;
   std::uint32_t runner_workers = 1;
   std::map<std::string, std::uint32_t> runner_workers_of;  // by RUNNER, or by SERVICE.RUNNER

@@ -108,6 +108,7 @@ class Lifecycle {
     request_deps_.body_timeout = config.limits.body_timeout;
     request_deps_.debug = config.debug;
     request_deps_.max_in_flight = config.max_in_flight;
+    request_deps_.max_streams = config.max_streams;
     request_deps_.admin_hosts = config.admin_hosts;
     for (const http::Address& address : config.admin_bind) {
       request_deps_.admin_hosts.push_back(address.host);

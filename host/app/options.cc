@@ -146,6 +146,12 @@ std::vector<OptionEntry> service_options() {
        false,
        store(
            count_between(1, 1u << 24), [](Config & c) -> auto& { return c.max_in_flight; })},
+      {"max-streams", "N",
+       "most responses that handlers and direct APIs stream at once (4096); more are answered 503. "
+       "A stream that has begun does not count against --max-in-flight",
+       false,
+       store(
+           count_between(1, 1u << 24), [](Config & c) -> auto& { return c.max_streams; })},
       {"threads", "N", "most handlers that may wait at once, a thread for each (512)", false,
        store(
            count_between(1, 65536), [](Config & c) -> auto& { return c.threads; })},

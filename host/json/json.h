@@ -35,6 +35,8 @@ Result<std::vector<std::pair<std::string, std::string_view>>> json_members(std::
 Status check_json(std::string_view text);
 
 std::string write_json(const rapidjson::Value& value);
+// `text`, which is UTF-8, as a JSON string.
+std::string quote_json(std::string_view text);
 
 // A JSON Schema in the subset that RapidJSON's validator enforces (draft 4). Annotations (title,
 // description, default, examples, format, $schema, ...) are allowed. A schema with a keyword that

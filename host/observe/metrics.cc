@@ -75,6 +75,9 @@ struct Metrics::Impl {
   ShardedFamily<ShardedGauge> requests_in_flight{"bentohost_http_requests_in_flight",
                                                  "HTTP requests in progress."};
   ShardedGauge& in_flight = requests_in_flight.add({});
+  ShardedFamily<ShardedGauge> streams{"bentohost_http_streams_open",
+                                      "Responses that handlers and direct APIs are streaming."};
+  ShardedGauge& open_streams = streams.add({});
   Gauge& connections =
       gauge(registry, "bentohost_http_connections", "Open HTTP connections.").Add({});
   Family<Counter>& http_rejected =
@@ -94,6 +97,12 @@ struct Metrics::Impl {
       "From writing a batch to a runner to reading its result, in seconds."};
   Family<Counter>& runner_calls =
       counter(registry, "bentohost_runner_calls_total", "Calls of a runner method, by result.");
+  Family<Counter>& runner_results =
+      counter(registry, "bentohost_runner_results_total",
+              "Results that calls of a streaming runner method have sent, but for their last.");
+  Family<Counter>& runner_cancels =
+      counter(registry, "bentohost_runner_cancels_total",
+              "Batches and calls that a worker was told to give up: nobody waits for them.");
   Family<Gauge>& arena_bytes =
       gauge(registry, "bentohost_runner_arena_bytes",
             "Bytes of memory shared with the runner's workers, for large values.");
@@ -171,6 +180,8 @@ RouteMetrics* Metrics::route(std::string_view route) { return impl_->routes.rout
 
 ShardedGauge& Metrics::in_flight() { return impl_->in_flight; }
 
+ShardedGauge& Metrics::open_streams() { return impl_->open_streams; }
+
 Gauge& Metrics::connections() { return impl_->connections; }
 
 void Metrics::count_http_rejected(std::string_view reason) {
@@ -191,7 +202,9 @@ RunnerMethodMetrics Metrics::runner_method(const RunnerName& runner, std::string
           &impl_->batch_size.add(labels, batch_buckets(max_batch)),
           &impl_->run_duration.add(labels, kRunnerSeconds),
           &impl_->runner_calls.Add(with_result("ok")),
-          &impl_->runner_calls.Add(with_result("error"))};
+          &impl_->runner_calls.Add(with_result("error")),
+          &impl_->runner_results.Add(labels),
+          &impl_->runner_cancels.Add(labels)};
 }
 
 Gauge& Metrics::runner_up(const RunnerName& runner, std::uint32_t worker) {
@@ -283,6 +296,7 @@ std::string Metrics::text() const {
   impl_->routes.collect(append);
   append(impl_->registry.Collect());
   append(impl_->requests_in_flight.Collect());
+  append(impl_->streams.Collect());
   for (const auto* histograms : {&impl_->queue_wait, &impl_->batch_size, &impl_->run_duration,
                                  &impl_->mount_to_head, &impl_->background_duration}) {
     append(histograms->Collect());

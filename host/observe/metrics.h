@@ -40,7 +40,8 @@ class RouteMetrics {
 
 // One method of one runner of one service: bentohost_queue_depth, bentohost_queue_bytes,
 // bentohost_queue_wait_seconds, bentohost_batch_size (rows),
-// bentohost_runner_call_duration_seconds, bentohost_runner_calls_total{result}.
+// bentohost_runner_call_duration_seconds, bentohost_runner_calls_total{result},
+// bentohost_runner_results_total, bentohost_runner_cancels_total.
 struct RunnerMethodMetrics {
   prometheus::Gauge *queue_depth, *queue_bytes;
   ShardedHistogram* queue_wait;
@@ -48,6 +49,8 @@ struct RunnerMethodMetrics {
   ShardedHistogram* run_duration;  // of one batch, frame written to result read
   prometheus::Counter* calls_ok;
   prometheus::Counter* calls_failed;
+  prometheus::Counter* results;  // of streams, but for the last of each
+  prometheus::Counter* cancels;
 };
 
 // One runner of one service, and what goes through memory that it shares with its workers:
@@ -92,6 +95,7 @@ class Metrics {
   // "__unmatched__".
   RouteMetrics* route(std::string_view route);
   ShardedGauge& in_flight();                          // bentohost_http_requests_in_flight
+  ShardedGauge& open_streams();                       // bentohost_http_streams_open
   prometheus::Gauge& connections();                   // bentohost_http_connections
   void count_http_rejected(std::string_view reason);  // bentohost_http_rejected_total
   // A runner's name is unique only within its service.

@@ -9,6 +9,9 @@
 #include "http/route/router.h"
 #include "plugin/check_struct.h"
 #include "plugin/description_hash.h"
+#include "plugin/engine_description.h"
+#include "plugin/io_description.h"
+#include "wire/frame.h"
 #include "wire/value.h"
 
 namespace bentohost::plugin {
@@ -21,12 +24,12 @@ constexpr std::array<std::string_view, 7> kReserved = {"index",   "swagger", "do
 constexpr std::array<std::string_view, 5> kHttpMethods = {"GET", "POST", "PUT", "PATCH", "DELETE"};
 
 // The flags that this host knows.
-constexpr std::uint32_t kIoFlags =
-    BENTO_IO_ENFORCE_SHAPE | BENTO_IO_ENFORCE_DTYPE | BENTO_IO_SELF_CHECKED;
-constexpr std::uint32_t kMethodFlags = BENTO_BATCHABLE | BENTO_IDEMPOTENT;
+constexpr std::uint32_t kMethodFlags =
+    BENTO_BATCHABLE | BENTO_IDEMPOTENT | BENTO_LISTS | BENTO_STREAMS;
 constexpr std::uint32_t kRunnerFlags = 0;
 
-constexpr std::size_t kMaxFiles = 1024;  // that are watched
+constexpr std::size_t kMaxFiles = 1024;                   // that are watched
+constexpr std::uint32_t kLongestBatchWaitUs = 1'000'000;  // beyond, it is surely a mistake
 
 Status check_name(std::string_view what, std::string_view name) {
   if (is_identifier(name)) return {};
@@ -35,61 +38,6 @@ Status check_name(std::string_view what, std::string_view name) {
 }
 
 std::string text(bento_str s) { return std::string(to_view(s)); }
-
-std::uint32_t kind_of_descriptor(std::string_view descriptor) {
-  if (descriptor == "ndarray") return BENTO_TENSOR;
-  if (descriptor == "json") return BENTO_JSON;
-  if (descriptor == "text" || descriptor == "file") return BENTO_BYTES;
-  return 0;
-}
-
-Result<IoSpec> describe_io(const bento_io* io, std::string_view what) {
-  if (Status status = check_size(io, "bento_io"); !status.ok()) return status;
-  if (Status status = check_flags(io->flags, kIoFlags, what); !status.ok()) return status;
-  IoSpec spec;
-  spec.kind = io->kind;
-  spec.descriptor = text(io->descriptor);
-  spec.mime = text(io->mime);
-  spec.sample = text(io->sample);
-  if (spec.descriptor.empty()) {
-    spec.descriptor = io->kind == BENTO_TENSOR ? "ndarray"
-                      : io->kind == BENTO_JSON ? "json"
-                                               : "file";
-  }
-  if (kind_of_descriptor(spec.descriptor) == 0) {
-    return refuse(std::string(what) + " has descriptor \"" + spec.descriptor +
-                  "\"; this bentohost knows ndarray, json, text and file");
-  }
-  if (kind_of_descriptor(spec.descriptor) != io->kind) {
-    return refuse(std::string(what) + " has descriptor \"" + spec.descriptor +
-                  "\" but is of kind " + std::to_string(io->kind));
-  }
-  if (io->kind == BENTO_TENSOR) {
-    if (io->dtype != 0 && wire::dtype_size(io->dtype) == 0) {
-      return refuse(std::string(what) + " has an unknown dtype " + std::to_string(io->dtype));
-    }
-    if (io->ndim > wire::kMaxDims) {
-      return refuse(std::string(what) + " has more than " + std::to_string(wire::kMaxDims) +
-                    " dimensions");
-    }
-    spec.dtype = io->flags & BENTO_IO_ENFORCE_DTYPE ? io->dtype : 0;
-    spec.any_shape = (io->flags & BENTO_IO_ENFORCE_SHAPE) == 0 || io->ndim == 0;
-    if (!spec.any_shape && io->shape == nullptr) {
-      return refuse(std::string(what) + " enforces a shape, but has none");
-    }
-    if (io->shape != nullptr) spec.shape.assign(io->shape, io->shape + io->ndim);
-  }
-  if (io->schema.len != 0) {
-    auto schema = JsonSchema::compile(to_view(io->schema));
-    if (!schema.ok()) {
-      return Status(BENTO_FAILED_PRECONDITION,
-                    std::string(what) + " has a bad schema: " + schema.status().message());
-    }
-    spec.schema = *std::move(schema);
-    spec.is_self_checked = (io->flags & BENTO_IO_SELF_CHECKED) != 0;
-  }
-  return spec;
-}
 
 // Any number of rows must fit, since a batch combines the rows of several callers.
 Status check_batch_axis(const IoSpec& io, std::int32_t axis, const std::string& what) {
@@ -100,6 +48,55 @@ Status check_batch_axis(const IoSpec& io, std::int32_t axis, const std::string& 
                 std::to_string(axis) + " must allow any extent: -1");
 }
 
+Status check_joined(const MethodSpec& spec, const std::string& what) {
+  const auto is_tensor = [](const IoSpec& io) { return io.kind == BENTO_TENSOR; };
+  if (!std::all_of(spec.ins.begin(), spec.ins.end(), is_tensor) ||
+      !std::all_of(spec.outs.begin(), spec.outs.end(), is_tensor)) {
+    return refuse(what +
+                  " is batchable, but only tensors can be batched; with BENTO_LISTS the "
+                  "values of its callers are passed side by side, and may be of any kind");
+  }
+  for (const IoSpec& in : spec.ins) {
+    Status status = check_batch_axis(in, spec.axis_in, what + side_of("input", in));
+    if (!status.ok()) return status;
+  }
+  for (const IoSpec& out : spec.outs) {
+    Status status = check_batch_axis(out, spec.axis_out, what + side_of("output", out));
+    if (!status.ok()) return status;
+  }
+  const bool has_rows = std::any_of(spec.ins.begin(), spec.ins.end(),
+                                    [](const IoSpec& in) { return !in.is_optional; });
+  if (has_rows) return {};
+  return refuse(what +
+                " is batchable, but all of its inputs are optional: a call without any "
+                "would have no rows");
+}
+
+Status check_batching(const MethodSpec& spec, const std::string& what) {
+  if (spec.axis_in < 0 || spec.axis_out < 0) return refuse(what + " has a negative batch axis");
+  if (!spec.batchable) {
+    if (spec.lists) return refuse(what + " has BENTO_LISTS, but not BENTO_BATCHABLE");
+    if (spec.max_batch_wait_us == 0) return {};
+    return refuse(what + " has max_batch_wait_us, but is not batchable");
+  }
+  const std::string wait = std::to_string(spec.max_batch_wait_us);
+  if (spec.max_batch_wait_us > kLongestBatchWaitUs) {
+    return refuse(what + " has a max_batch_wait_us of " + wait + "; at most " +
+                  std::to_string(kLongestBatchWaitUs) + ", a second, can be waited");
+  }
+  if (spec.max_latency_ms != 0 && spec.max_batch_wait_us / 1000 >= spec.max_latency_ms) {
+    return refuse(what + " has a max_batch_wait_us of " + wait + ", and drops calls after " +
+                  std::to_string(spec.max_latency_ms) + " ms (max_latency_ms): none would be run");
+  }
+  if (!spec.lists) return check_joined(spec, what);
+  const std::size_t values = std::max(spec.ins.size(), spec.outs.size());
+  if (spec.max_batch <= wire::kMaxValues / values) return {};
+  return refuse(what + " has a max_batch of " + std::to_string(spec.max_batch) +
+                "; with BENTO_LISTS and " + std::to_string(values) +
+                " values for each caller, the most is " +
+                std::to_string(wire::kMaxValues / values));
+}
+
 Result<MethodSpec> describe_method(const bento_method* method, const std::string& runner) {
   if (Status status = check_size(method, "bento_method"); !status.ok()) return status;
   MethodSpec spec;
@@ -107,29 +104,23 @@ Result<MethodSpec> describe_method(const bento_method* method, const std::string
   spec.name = text(method->name);
   const std::string what = "method " + runner + "." + spec.name;
   if (Status status = check_name(what, spec.name); !status.ok()) return status;
-  if (method->run == nullptr) return refuse(what + " has no run function");
   if (Status status = check_flags(method->flags, kMethodFlags, what); !status.ok()) return status;
   spec.batchable = (method->flags & BENTO_BATCHABLE) != 0;
   spec.idempotent = (method->flags & BENTO_IDEMPOTENT) != 0;
+  spec.lists = (method->flags & BENTO_LISTS) != 0;
+  if (Status status = describe_engine(*method, what, spec); !status.ok()) return status;
   spec.axis_in = method->axis_in;
   spec.axis_out = method->axis_out;
   spec.max_batch = method->max_batch != 0 ? method->max_batch : kDefaultMaxBatch;
   spec.max_latency_ms = method->max_latency_ms;
-  auto in = describe_io(method->in, what + "'s input");
-  if (!in.ok()) return std::move(in).take_status();
-  auto out = describe_io(method->out, what + "'s output");
-  if (!out.ok()) return std::move(out).take_status();
-  spec.in = *std::move(in);
-  spec.out = *std::move(out);
-  if (spec.batchable && (spec.in.kind != BENTO_TENSOR || spec.out.kind != BENTO_TENSOR)) {
-    return refuse(what + " is batchable, but only tensors can be batched");
-  }
-  if (spec.axis_in < 0 || spec.axis_out < 0) return refuse(what + " has a negative batch axis");
-  if (spec.batchable) {
-    Status status = check_batch_axis(spec.in, spec.axis_in, what + "'s input");
-    if (status.ok()) status = check_batch_axis(spec.out, spec.axis_out, what + "'s output");
-    if (!status.ok()) return status;
-  }
+  spec.max_batch_wait_us = newer_field<&bento_method::max_batch_wait_us>(*method);
+  auto ins = describe_ios(inputs_of(*method), what, "input");
+  if (!ins.ok()) return std::move(ins).take_status();
+  auto outs = describe_ios(outputs_of(*method), what, "output");
+  if (!outs.ok()) return std::move(outs).take_status();
+  spec.ins = *std::move(ins);
+  spec.outs = *std::move(outs);
+  if (Status status = check_batching(spec, what); !status.ok()) return status;
   return spec;
 }
 
@@ -169,7 +160,7 @@ Status describe_form(const bento_api& api, const std::string& what, ApiSpec& spe
       return refuse(what + ": a direct API has runner and method, and neither invoke nor raw");
     }
     spec.form = ApiSpec::Form::kDirect;
-  } else if (api.in == nullptr) {
+  } else if (!inputs_of(api).are_given()) {
     if (raws == 0 || invokes != 0) {
       return refuse(what + ": without an input description it must have raw, and not invoke");
     }
@@ -188,30 +179,6 @@ Status describe_form(const bento_api& api, const std::string& what, ApiSpec& spe
   return {};
 }
 
-// A direct API passes its input to its method, so it may accept what the method accepts, or less.
-// What the API leaves open is taken from the method.
-Status narrow_to_method(IoSpec& in, const IoSpec& method, const std::string& what,
-                        const std::string& takes) {
-  if (in.kind != BENTO_TENSOR) return {};
-  if (in.dtype == 0) in.dtype = method.dtype;
-  if (method.dtype != 0 && in.dtype != method.dtype) {
-    return refuse(what + " is " + std::string(wire::dtype_name(in.dtype)) + ", but " + takes + " " +
-                  std::string(wire::dtype_name(method.dtype)));
-  }
-  if (method.any_shape) return {};
-  if (in.any_shape) {
-    in.any_shape = false;
-    in.shape = method.shape;
-  }
-  bool fits = in.shape.size() == method.shape.size();
-  for (std::size_t i = 0; fits && i < in.shape.size(); ++i) {
-    fits = method.shape[i] < 0 || in.shape[i] == method.shape[i];
-  }
-  if (fits) return {};
-  return refuse(what + " has shape " + wire::shape_text(in.shape) + ", but " + takes + " " +
-                wire::shape_text(method.shape));
-}
-
 // Sets the API's HTTP method.
 Status describe_http_method(const bento_api& api, const std::string& what, ApiSpec& spec) {
   spec.http_method = api.http_method.len != 0 ? text(api.http_method) : "POST";
@@ -225,11 +192,14 @@ Status describe_http_method(const bento_api& api, const std::string& what, ApiSp
 // RFC 9110 9.3.1: the body of a GET has no meaning, and clients send none.
 Status check_body_of_get(const std::string& what, const ApiSpec& spec) {
   if (spec.http_method != "GET") return {};
-  const bool needs_body = spec.in.kind != BENTO_BYTES || !spec.in.mime.empty();
-  if (!needs_body) return {};
-  return refuse(
-      what + ": a GET has no body, and so no input of descriptor \"" + spec.in.descriptor + "\"" +
-      (spec.in.mime.empty() ? "" : " and type " + spec.in.mime) + "; take text, or another method");
+  const IoSpec& in = spec.ins.front();
+  if (are_named(spec.ins)) {
+    return refuse(what + ": a GET has no body, and so no inputs by name; take another method");
+  }
+  if (in.kind == BENTO_BYTES && in.mime.empty()) return {};
+  return refuse(what + ": a GET has no body, and so no input of descriptor \"" + in.descriptor +
+                "\"" + (in.mime.empty() ? "" : " and type " + in.mime) +
+                "; take text, or another method");
 }
 
 Result<ApiSpec> describe_api(const bento_api* api, const ServiceSpec& service) {
@@ -262,7 +232,11 @@ Result<ApiSpec> describe_api(const bento_api* api, const ServiceSpec& service) {
     return refuse(what +
                   ": an asynchronous handler is called on the loop anyway, and is not quick");
   }
-  if (spec.form == ApiSpec::Form::kRaw) return spec;
+  spec.stream = newer_field<&bento_api::stream>(*api);
+  if (spec.form == ApiSpec::Form::kRaw) {
+    if (Status status = check_stream(what, spec, nullptr); !status.ok()) return status;
+    return spec;
+  }
 
   const MethodSpec* method = nullptr;
   if (spec.form == ApiSpec::Form::kDirect) {
@@ -274,25 +248,22 @@ Result<ApiSpec> describe_api(const bento_api* api, const ServiceSpec& service) {
   }
   // A direct API may leave its descriptions to the method.
   for (const auto& [given, of_method, target, side] :
-       {std::tuple{api->in, method ? &method->in : nullptr, &spec.in, "'s input"},
-        std::tuple{api->out, method ? &method->out : nullptr, &spec.out, "'s output"}}) {
-    if (given == nullptr && of_method != nullptr) {
+       {std::tuple{inputs_of(*api), method ? &method->ins : nullptr, &spec.ins, "input"},
+        std::tuple{outputs_of(*api), method ? &method->outs : nullptr, &spec.outs, "output"}}) {
+    if (!given.are_given() && of_method != nullptr) {
       *target = *of_method;
       continue;
     }
-    auto io = describe_io(given, what + side);
-    if (!io.ok()) return std::move(io).take_status();
-    *target = *std::move(io);
-    if (of_method != nullptr && of_method->kind != target->kind) {
-      return refuse(what + side + " is not of the kind that " + spec.runner + "." + spec.method +
-                    " has");
+    auto ios = describe_ios(given, what, side);
+    if (!ios.ok()) return std::move(ios).take_status();
+    *target = *std::move(ios);
+    if (of_method == nullptr) continue;
+    const std::string name = spec.runner + "." + spec.method;
+    if (Status status = match_to_method(*target, *of_method, what, side, name); !status.ok()) {
+      return status;
     }
   }
-  if (method != nullptr) {
-    Status status = narrow_to_method(spec.in, method->in, what + "'s input",
-                                     spec.runner + "." + spec.method + " takes");
-    if (!status.ok()) return status;
-  }
+  if (Status status = check_stream(what, spec, method); !status.ok()) return status;
   if (Status status = check_body_of_get(what, spec); !status.ok()) return status;
   return spec;
 }

@@ -19,7 +19,11 @@ namespace bentohost::plugin {
 
 inline constexpr std::uint32_t kDefaultMaxBatch = 100;  // BentoML's default, in rows
 
+// One input or output. In `ins` and `outs` below there is either one without a name, or any number
+// of them by name, in the order in which values are passed.
 struct IoSpec {
+  std::string name;              // of one of several; empty: it is the only one
+  bool is_optional = false;      // an input by name that may be left out: a value of kind 0
   std::uint32_t kind = 0;        // BENTO_JSON, BENTO_BYTES, BENTO_TENSOR
   std::uint32_t dtype = 0;       // tensor; 0 = any
   bool any_shape = true;         // tensor; `shape` is ignored
@@ -30,12 +34,20 @@ struct IoSpec {
   std::optional<JsonSchema> schema;
 };
 
+// Whether the inputs (or outputs) are by name.
+inline bool are_named(const std::vector<IoSpec>& ios) { return !ios.front().name.empty(); }
+
 struct MethodSpec {
   std::string name;
   bool batchable = false, idempotent = false;
-  std::int32_t axis_in = 0, axis_out = 0;
-  std::uint32_t max_batch = kDefaultMaxBatch, max_latency_ms = 0;
-  IoSpec in, out;
+  bool streams = false;                  // an engine's: a call has any number of results
+  const bento_engine* engine = nullptr;  // in place of `run`
+  std::uint32_t max_concurrent = 1;      // calls in one worker at once; more than 1: an engine's
+  bool lists = false;  // batchable: callers' values are passed side by side, and not joined
+  std::int32_t axis_in = 0, axis_out = 0;                          // not of lists
+  std::uint32_t max_batch = kDefaultMaxBatch, max_latency_ms = 0;  // of lists: callers
+  std::uint32_t max_batch_wait_us = 0;
+  std::vector<IoSpec> ins = std::vector<IoSpec>(1), outs = std::vector<IoSpec>(1);  // never empty
   const bento_method* abi = nullptr;
 };
 
@@ -52,10 +64,11 @@ struct ApiSpec {
   enum class Form { kDirect, kInvoke, kRaw };
   std::string name, route, http_method, doc;
   Form form = Form::kInvoke;
-  IoSpec in, out;              // not for kRaw
-  std::string runner, method;  // kDirect
+  std::vector<IoSpec> ins = std::vector<IoSpec>(1), outs = std::vector<IoSpec>(1);  // not for kRaw
+  std::string runner, method;                                                       // kDirect
   std::uint64_t max_body = 0;  // bytes; 0: the host's limit
   bool is_quick = false;       // kInvoke: may be called on an event loop
+  std::uint32_t stream = 0;    // kDirect: how results go out, BENTO_AS_; 0: there is one
   bool is_async = false;       // kInvoke, kRaw: by invoke_async or raw_async, on an event loop
   const bento_api* abi = nullptr;
 };

@@ -7,6 +7,7 @@
 
 #include "base/status.h"
 #include "plugin/check_struct.h"
+#include "plugin/io_description.h"
 
 namespace bentohost::plugin {
 namespace {
@@ -50,6 +51,13 @@ void add(Hash& hash, const bento_io* io) {
   hash.add_presence(io->shape);
   for (std::uint32_t i = 0; io->shape != nullptr && i < io->ndim; ++i) hash.add(io->shape[i]);
   for (const bento_str& text : {io->descriptor, io->mime, io->schema, io->sample}) hash.add(text);
+  hash.add(newer_field<&bento_io::name>(*io));
+}
+
+void add(Hash& hash, const GivenIos& ios) {
+  add(hash, ios.one);
+  hash.add(ios.n);
+  for (std::size_t i = 0; i < ios.n; ++i) add(hash, ios.several[i]);
 }
 
 void add(Hash& hash, const bento_api& api) {
@@ -58,13 +66,14 @@ void add(Hash& hash, const bento_api& api) {
        {api.name, api.route, api.doc, api.runner, api.method, api.http_method}) {
     hash.add(text);
   }
-  add(hash, api.in);
-  add(hash, api.out);
+  add(hash, inputs_of(api));
+  add(hash, outputs_of(api));
   hash.add_presence(api.invoke);
   hash.add_presence(api.raw);
   hash.add(api.max_body);
   hash.add_presence(newer_field<&bento_api::invoke_async>(api));
   hash.add_presence(newer_field<&bento_api::raw_async>(api));
+  hash.add(newer_field<&bento_api::stream>(api));
 }
 
 void add(Hash& hash, const bento_method& method) {
@@ -74,8 +83,14 @@ void add(Hash& hash, const bento_method& method) {
   hash.add(method.axis_out);
   hash.add(method.max_batch);
   hash.add(method.max_latency_ms);
-  add(hash, method.in);
-  add(hash, method.out);
+  add(hash, inputs_of(method));
+  add(hash, outputs_of(method));
+  hash.add(newer_field<&bento_method::max_batch_wait_us>(method));
+  const bento_engine* const engine = newer_field<&bento_method::engine>(method);
+  hash.add_presence(engine);
+  if (engine == nullptr) return;
+  hash.add_presence(engine->step);
+  hash.add(newer_field<&bento_method::max_concurrent>(method));
 }
 
 void add(Hash& hash, const bento_runner& runner) {

@@ -67,6 +67,8 @@ bento_code add_header(bento_ctx* ctx, bento_pair header, bento_error* error) {
 
 std::int32_t cancelled(bento_ctx* ctx) { return ctx->cancelled() ? 1 : 0; }
 
+const bento_caller* caller(bento_ctx* ctx, std::size_t i) { return ctx->caller(i); }
+
 // Calls `make`, which returns a Result<TicketPtr>.
 template <typename F>
 bento_code give_ticket(bento_ticket** out, bento_error* error, F&& make) {
@@ -188,6 +190,7 @@ HostTable::HostTable(std::string version, std::string options_json, std::string 
   host.offload = &offload;
   host.extension = &HostTable::extension;
   host.defer_async = &defer_async;
+  host.caller = &caller;
 }
 
 void HostTable::offer_metrics(const bento_plugin_entry& entry, MetricsOutlet outlet) {

@@ -17,7 +17,10 @@ struct Difference {
 };
 
 std::string kind_name(std::uint32_t kind) {
-  return kind == BENTO_TENSOR ? "a tensor" : kind == BENTO_JSON ? "JSON" : "bytes";
+  return kind == 0              ? "nothing"
+         : kind == BENTO_TENSOR ? "a tensor"
+         : kind == BENTO_JSON   ? "JSON"
+                                : "bytes";
 }
 
 // The first of kind, dtype and shape in which the two differ.
@@ -110,6 +113,26 @@ Status check_output(const bento_value& value, const IoSpec& spec, std::string_vi
   const std::string_view bytes(static_cast<const char*>(value.bytes.ptr), value.bytes.len);
   return value.kind == BENTO_JSON ? check_json_output(bytes, spec, who)
                                   : check_bytes_output(value, bytes, spec, who);
+}
+
+Status check_outputs(std::span<const bento_value> values, std::span<const IoSpec> specs,
+                     std::string_view who) {
+  if (values.empty()) return Status(BENTO_INTERNAL, std::string(who) + " returned nothing");
+  const bool is_named = !specs.front().name.empty();
+  if (is_named && values.size() != specs.size()) {
+    std::string names;
+    for (const IoSpec& spec : specs) names += (names.empty() ? "" : ", ") + spec.name;
+    return Status(BENTO_INTERNAL, std::string(who) + " returned " + std::to_string(values.size()) +
+                                      " values, but declares " + std::to_string(specs.size()) +
+                                      ": " + names);
+  }
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const IoSpec& spec = is_named ? specs[i] : specs.front();
+    Status status = check_output(values[i], spec, who);
+    if (status.ok()) continue;
+    return is_named ? std::move(status).prefixed("output " + spec.name + ": ") : status;
+  }
+  return {};
 }
 
 }  // namespace bentohost::plugin

@@ -4,6 +4,7 @@
 
 #include <bento/abi.h>
 
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -27,5 +28,9 @@ Status check_input(const bento_value& value, const IoSpec& spec, std::string_vie
 // media type, that text is UTF-8, that JSON is valid and fits its schema. INTERNAL: "api classify
 // returned shape (1, 3), but declares shape (n, 2)". A tensor costs a few comparisons.
 Status check_output(const bento_value& value, const IoSpec& spec, std::string_view who);
+// Checks all results of a method for one caller, or of an API: of those without a name there may be
+// any number, and each fits the one description; those by name are as many as are declared.
+Status check_outputs(std::span<const bento_value> values, std::span<const IoSpec> specs,
+                     std::string_view who);
 
 }  // namespace bentohost::plugin

@@ -32,29 +32,42 @@ void Ticket::end(Status status, Values result) {
   end(std::move(status), {memory->views, memory});
 }
 
+void Ticket::add(Kept result) {
+  MutexLock lock(mutex_);
+  if (has_ended_) return;
+  queue_.push_back(std::move(result));
+  tell(lock);
+}
+
 void Ticket::end(Status status, Kept result) {
-  {
-    const MutexLock lock(mutex_);
-    if (std::exchange(has_ended_, true)) return;
-    status_ = std::move(status);
-    result_ = std::move(result);
-    ended_.notify_all();
-    if (!wake_) return;
-    EventLoop* const loop = waiter_.scope->loop();
-    if (loop != EventLoop::current() || current_call != nullptr) {
-      // Under the lock: a loop of a thread lives only until the scope has forgotten the wake.
-      return loop->post([self = shared_from_this()] { self->deliver(); });
-    }
+  MutexLock lock(mutex_);
+  if (std::exchange(has_ended_, true)) return;
+  status_ = std::move(status);
+  if (status_.ok() && !result.values.empty()) queue_.push_back(std::move(result));
+  tell(lock);
+}
+
+// Wakes who waits.
+void Ticket::tell(MutexLock& lock) {
+  changed_.notify_all();
+  if (!wake_) return;
+  EventLoop* const loop = waiter_.scope->loop();
+  if (loop != EventLoop::current() || current_call != nullptr) {
+    // Under the lock: a loop of a thread lives only until the scope has forgotten the wake.
+    return loop->post([self = shared_from_this()] { self->deliver(); });
   }
   const auto self = shared_from_this();
+  lock.unlock();
   deliver();
+  lock.lock();
 }
 
 void Ticket::deliver() {
   Wake wake;
   {
     const MutexLock lock(mutex_);
-    wake = std::exchange(wake_, {});
+    // Two results may have been told of, and both been taken by the first wake.
+    if (is_due()) wake = std::exchange(wake_, {});
   }
   if (wake) waiter_.scope->wake(wake);
 }
@@ -63,7 +76,7 @@ bool Ticket::when(void (*wake)(void*), void* arg) {
   if (waiter_.scope == nullptr) return false;  // next() waits, on this thread
   {
     const MutexLock lock(mutex_);
-    if (has_ended_) return false;
+    if (is_due()) return false;
     wake_ = {wake, arg};
   }
   waiter_.scope->on_wait();
@@ -77,32 +90,52 @@ Result<bento_ticket::Results> Ticket::wait() {
                              "when(), and then next()");
   }
   const MutexLock lock(mutex_);
+  if (are_others_taken_) {
+    return Status(BENTO_FAILED_PRECONDITION, "wait() is for the first result, and next() is past it")
+        .as_misuse();
+  }
+  if (is_first_taken_) return Results(pointers_);
   await();
-  if (!status_.ok()) return status_;
-  return results();
+  if (queue_.empty()) {
+    if (!status_.ok()) return status_;
+    return Results();
+  }
+  return show_first();
 }
 
 Result<bento_ticket::Results> Ticket::next() {
-  const MutexLock lock(mutex_);
-  if (!has_ended_ && waiter_.scope != nullptr) return Status(BENTO_PENDING, {});
-  await();
-  if (!status_.ok()) return status_;
-  if (std::exchange(is_taken_, true)) return Results();
-  return results();
+  std::size_t bytes = 0;
+  Results results;
+  {
+    const MutexLock lock(mutex_);
+    if (!is_due() && waiter_.scope != nullptr) return Status(BENTO_PENDING, {});
+    await();
+    if (queue_.empty()) {
+      if (!status_.ok()) return status_;
+      return Results();
+    }
+    are_others_taken_ = std::exchange(is_first_taken_, true);
+    results = show_first();
+    taken_ = std::move(queue_.front());
+    queue_.pop_front();
+    bytes = taken_->bytes;
+  }
+  on_taken(bytes);
+  return results;
 }
 
 void Ticket::await() {
-  if (has_ended_) return;
+  if (is_due()) return;
   const ThreadPool::Blocking blocking;
   const bool may_never_end =
       waiter_.cancelled != nullptr || waiter_.deadline != kNoDeadline || ends_at_ != kNoDeadline;
-  while (!has_ended_) {
+  while (!is_due()) {
     if (!may_never_end) {
-      ended_.wait(mutex_);
+      changed_.wait(mutex_);
     } else if (!end_in_time()) {
       const TimePoint until = std::min(ends_at_, waiter_.deadline);
-      ended_.wait_until(mutex_,
-                        std::min(until, TimePoint(std::chrono::steady_clock::now()) + kPoll));
+      changed_.wait_until(mutex_,
+                          std::min(until, TimePoint(std::chrono::steady_clock::now()) + kPoll));
     }
   }
 }
@@ -119,10 +152,9 @@ bool Ticket::end_in_time() {
   return has_ended_ = true;
 }
 
-bento_ticket::Results Ticket::results() {
-  if (pointers_.empty()) {
-    for (const bento_value& value : result_.values) pointers_.push_back(&value);
-  }
+bento_ticket::Results Ticket::show_first() {
+  pointers_.clear();
+  for (const bento_value& value : queue_.front().values) pointers_.push_back(&value);
   return pointers_;
 }
 
@@ -143,6 +175,10 @@ void Ticket::leave_scope() {
 void Ticket::cancel(const Status& why) {
   if (!ends_when_cancelled()) return;
   let_go();
+  {
+    const MutexLock lock(mutex_);
+    if (!has_ended_) queue_.clear();
+  }
   end(why);
 }
 

@@ -1,11 +1,14 @@
-// Ticket: what all tickets share: a result or none, an end, and who waits for them. Derived classes
-// say what is under way. A plugin uses it from its ctx's loop, or from one thread; end() may come
-// from any thread.
+// Ticket: what all tickets share: a queue of results, an end, and who waits for them. Derived
+// classes say what is under way. A plugin uses it from its ctx's loop, or from one thread; add()
+// and end() may come from any thread.
 #pragma once
 
 #include <bento/abi.h>
 
+#include <cstddef>
+#include <deque>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -25,6 +28,7 @@ class Ticket : public bento_ticket, public std::enable_shared_from_this<Ticket> 
   struct Kept {
     std::span<const bento_value> values;
     std::shared_ptr<const void> memory;
+    std::size_t bytes = 0;  // for on_taken()
   };
 
   explicit Ticket(Waiter waiter) : waiter_(std::move(waiter)) {}
@@ -34,9 +38,12 @@ class Ticket : public bento_ticket, public std::enable_shared_from_this<Ticket> 
 
   // Once: the plugin's reference. The ticket must be in a shared_ptr.
   TicketPtr hand_out();
-  // [any] The first call ends the ticket: with an error, or OK with a result or without one. Who
-  // waits is woken: from within this call only on the ctx's loop, outside of all plugins' code.
-  void end(Status status, Kept result = {});
+  // [any] One result, which others may follow. After the end it is dropped.
+  void add(Kept result);
+  // [any] The first call ends the ticket: with an error, or OK with a result, the last one, or
+  // without one. The results before it can be taken still. Who waits is woken: from within this call only on the ctx's loop, outside of all plugins' code.
+  void end(Status status, Kept result);
+  void end(Status status) { end(std::move(status), Kept()); }
   void end(Status status, Values result);
 
   // bento_ticket
@@ -49,6 +56,8 @@ class Ticket : public bento_ticket, public std::enable_shared_from_this<Ticket> 
   // Nobody waits for its result any more. [where the plugin uses it] May come several times.
   virtual void let_go() {}
   virtual bool ends_when_cancelled() const { return true; }
+  // The plugin has taken this result of several. [where the plugin uses it]
+  virtual void on_taken(std::size_t /*bytes*/) {}
   // For a ticket that time ends: when a thread that waits for it ends it.
   void end_at(TimePoint when) { ends_at_ = when; }
   const Waiter& waiter() const { return waiter_; }
@@ -64,9 +73,12 @@ class Ticket : public bento_ticket, public std::enable_shared_from_this<Ticket> 
   void cancel(const Status& why);
   void leave_scope();
 
+  void tell(MutexLock& lock) BENTO_REQUIRES(mutex_);
+  bool is_due() const BENTO_REQUIRES(mutex_) { return has_ended_ || !queue_.empty(); }
   void await() BENTO_REQUIRES(mutex_);
   bool end_in_time() BENTO_REQUIRES(mutex_);
-  Results results() BENTO_REQUIRES(mutex_);
+  // The result in front of the queue.
+  Results show_first() BENTO_REQUIRES(mutex_);
   void deliver();
 
   const Waiter waiter_;
@@ -75,13 +87,15 @@ class Ticket : public bento_ticket, public std::enable_shared_from_this<Ticket> 
   TimePoint ends_at_ = kNoDeadline;
 
   Mutex mutex_;
-  CondVar ended_;
+  CondVar changed_;
   bool has_ended_ BENTO_GUARDED_BY(mutex_) = false;
-  bool is_taken_ BENTO_GUARDED_BY(mutex_) = false;  // the result, by next()
   Status status_ BENTO_GUARDED_BY(mutex_);
-  Kept result_ BENTO_GUARDED_BY(mutex_);
+  std::deque<Kept> queue_ BENTO_GUARDED_BY(mutex_);
+  std::optional<Kept> taken_ BENTO_GUARDED_BY(mutex_);  // what next() has returned last
+  bool is_first_taken_ BENTO_GUARDED_BY(mutex_) = false;
+  bool are_others_taken_ BENTO_GUARDED_BY(mutex_) = false;
   Wake wake_ BENTO_GUARDED_BY(mutex_);
-  std::vector<const bento_value*> pointers_ BENTO_GUARDED_BY(mutex_);  // to the result's values
+  std::vector<const bento_value*> pointers_ BENTO_GUARDED_BY(mutex_);  // to the shown result's
 };
 
 }  // namespace bentohost::plugin

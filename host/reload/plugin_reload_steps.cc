@@ -4,9 +4,12 @@
 
 #include <cstddef>
 #include <iterator>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "base/mutex.h"
+#include "json/json.h"
 #include "plugin/helper_libraries.h"
 #include "plugin/unique_symbols.h"
 #include "reload/sample_request.h"
@@ -18,6 +21,23 @@ constexpr std::size_t kKeptEnded = 8;  // generations that json() still reports
 
 bool has_ended(const GenerationPtr& generation) {
   return generation->state == State::kRetired || generation->state == State::kUnmapped;
+}
+
+// A body of JSON for a trial; empty if there is no sample of an input that it needs.
+std::string sample_body(const std::vector<plugin::IoSpec>& ins) {
+  const auto has_sample = [](const plugin::IoSpec& in) {
+    return !in.sample.empty() && (in.kind == BENTO_JSON || in.kind == BENTO_TENSOR);
+  };
+  if (!plugin::are_named(ins)) return has_sample(ins.front()) ? ins.front().sample : std::string();
+  std::string body;
+  for (const plugin::IoSpec& in : ins) {
+    if (has_sample(in)) {
+      body += (body.empty() ? "{" : ",") + quote_json(in.name) + ":" + in.sample;
+    } else if (!in.is_optional) {
+      return {};
+    }
+  }
+  return body.empty() ? body : body + "}";
 }
 
 }  // namespace
@@ -125,13 +145,13 @@ Status PluginReloadSteps::try_samples() {
   const service::ServiceRoutesPtr routes = routing_.routes_of(slot_);
   if (routes == nullptr) return {};  // only middleware
   for (const plugin::ApiSpec& api : live_->spec().apis) {
-    const bool is_json = api.in.kind == BENTO_JSON || api.in.kind == BENTO_TENSOR;
-    if (api.in.sample.empty() || !is_json) continue;
+    const std::string sample = sample_body(api.ins);
+    if (sample.empty()) continue;
     const std::string path = slot_.options.prefix + api.route;
     for (const service::Route& route : routes->routes()) {
       if (route.path != path || route.method != api.http_method || route.has_parameters) continue;
-      Status status = try_route(deps_.dispatcher, {routes, &route}, "application/json",
-                                api.in.sample, deps_.runners.clock, options_.sample_limit);
+      Status status = try_route(deps_.dispatcher, {routes, &route}, "application/json", sample,
+                                deps_.runners.clock, options_.sample_limit);
       if (!status.ok()) return status;
     }
   }

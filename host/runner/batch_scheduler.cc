@@ -16,7 +16,9 @@ BatchPolicy policy_of(const plugin::MethodSpec& method, const BatchScheduler::Li
   BatchPolicy policy;
   policy.batchable = method.batchable;
   policy.max_batch = method.batchable ? method.max_batch : 1;
+  policy.lists = method.lists;
   policy.axis = method.axis_in;
+  policy.max_wait = std::chrono::microseconds(method.max_batch_wait_us);
   policy.max_queue = limits.max_queue;
   policy.max_queue_bytes = limits.max_queue_bytes;
   if (method.max_latency_ms != 0)
@@ -77,10 +79,15 @@ Status BatchScheduler::why_no_room(std::uint32_t method, std::size_t calls,
 
 std::shared_ptr<const Batch> BatchScheduler::next_batch(TimePoint now, std::size_t idle_workers,
                                                         Failures& failures) {
+  ripe_at_ = kNoDeadline;
   for (std::size_t turn = 0; turn < methods_.size(); ++turn) {
     const std::size_t index = (next_method_ + turn) % methods_.size();
     Method& method = methods_[index];
     if (method.queue.size() == 0) continue;
+    if (const TimePoint ripe = method.queue.ripe_at(now); ripe > now) {
+      ripe_at_ = std::min(ripe_at_, ripe);
+      continue;
+    }
 
     std::vector<CallPtr> dropped;
     std::vector<CallPtr> calls = method.queue.take(now, idle_workers, dropped);
@@ -94,6 +101,23 @@ std::shared_ptr<const Batch> BatchScheduler::next_batch(TimePoint now, std::size
   return nullptr;
 }
 
+std::shared_ptr<const Batch> BatchScheduler::next_beside(std::uint32_t method, TimePoint now,
+                                                         Failures& failures) {
+  Method& mine = methods_[method];
+  while (mine.queue.size() != 0) {
+    for (const Method& other : methods_) {
+      if (&other == &mine || other.queue.size() == 0) continue;
+      if (other.queue.front().enqueued < mine.queue.front().enqueued) return nullptr;
+    }
+    std::vector<CallPtr> dropped;
+    std::vector<CallPtr> calls = mine.queue.take(now, 1, dropped);
+    fail_dropped(mine, std::move(dropped), now, failures);
+    show_queue(mine);
+    if (!calls.empty()) return make_batch(method, std::move(calls), now);
+  }
+  return nullptr;
+}
+
 std::shared_ptr<const Batch> BatchScheduler::make_batch(std::size_t method,
                                                         std::vector<CallPtr> calls, TimePoint now) {
   const observe::RunnerMethodMetrics& metrics = methods_[method].metrics;
@@ -101,6 +125,8 @@ std::shared_ptr<const Batch> BatchScheduler::make_batch(std::size_t method,
   batch->id = next_id_++;
   batch->method = static_cast<std::uint32_t>(method);
   batch->sent = now;
+  if (spec_.methods[method].engine != nullptr)
+    batch->max_concurrent = spec_.methods[method].max_concurrent;
   for (const CallPtr& call : calls) {
     batch->rows += call->rows;
     batch->last_deadline = std::max(batch->last_deadline, call->deadline);
@@ -126,15 +152,31 @@ bool BatchScheduler::expire_queued(TimePoint now, Failures& failures) {
   return were_waiting;
 }
 
-void BatchScheduler::expire_in_flight(const Batch& batch, TimePoint now, Failures& failures) {
+bool BatchScheduler::expire_in_flight(const Batch& batch, TimePoint now, Failures& failures) {
+  const std::string name = spec_.name + "." + spec_.methods[batch.method].name;
+  bool is_any_left = false;
   for (const CallPtr& call : batch.calls) {
-    if (now < call->deadline) continue;
-    fail_calls(methods_[batch.method], {call},
-               Status(BENTO_DEADLINE_EXCEEDED, "runner " + spec_.name + "." +
-                                                   spec_.methods[batch.method].name +
-                                                   " did not answer before the deadline"),
-               failures);
+    if (call->finished) continue;
+    if (!call->is_wanted()) {
+      fail_calls(methods_[batch.method], {call},
+                 Status(BENTO_CANCELLED, "nobody waits for the call any more"), failures);
+    } else if (now >= call->deadline && !call->ahead.is_full()) {
+      fail_calls(methods_[batch.method], {call},
+                 Status(BENTO_DEADLINE_EXCEEDED,
+                        "runner " + name +
+                            (call->has_emitted ? " sent no further result within its max_latency_ms"
+                                               : " did not answer before the deadline")),
+                 failures);
+    } else {
+      is_any_left = true;
+    }
   }
+  return !is_any_left;
+}
+
+void BatchScheduler::renew_deadline(Call& call, std::uint32_t method, TimePoint now) const {
+  const std::uint32_t latency = spec_.methods[method].max_latency_ms;
+  call.deadline = latency == 0 ? kNoDeadline : now + std::chrono::milliseconds(latency);
 }
 
 // ---- batches that get no result --------------------------------------------------------------
@@ -145,7 +187,8 @@ void BatchScheduler::rescue(const Batch& batch, const Status& status, Failures& 
   for (auto it = batch.calls.rbegin(); it != batch.calls.rend(); ++it) {
     const CallPtr& call = *it;
     if (call->finished) continue;
-    if (!spec_.methods[batch.method].idempotent || call->retried || is_stopped_) {
+    if (!spec_.methods[batch.method].idempotent || call->retried || call->has_emitted ||
+        is_stopped_) {
       lost.push_back(call);
       continue;
     }

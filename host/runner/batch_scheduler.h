@@ -41,19 +41,32 @@ class BatchScheduler {
   Status room_for(std::uint32_t method, std::size_t calls, std::size_t bytes) const;
 
   // The next batch for one of `idle_workers` (at least one), from the method whose turn it is;
-  // null if nothing waits. Calls found to be cancelled or late fail.
+  // null if nothing waits, or only calls that wait for a fuller batch: see ripe_at(). Calls found
+  // to be cancelled or late fail.
   std::shared_ptr<const Batch> next_batch(TimePoint now, std::size_t idle_workers,
                                           Failures& failures);
+  // When calls that wait for a fuller batch have waited long enough, as of the last next_batch()
+  // that returned null. kNoDeadline: none wait.
+  TimePoint ripe_at() const { return ripe_at_; }
+
+  // One more call of an engine for a worker that has room beside others of it. Null: none waits, or
+  // a call of another method has waited longer: it must have a worker to itself, so this one is to
+  // become idle.
+  std::shared_ptr<const Batch> next_beside(std::uint32_t method, TimePoint now, Failures& failures);
 
   // Fails queued calls that are cancelled or late. Returns whether any calls were waiting before.
   bool expire_queued(TimePoint now, Failures& failures);
-  // Fails the calls whose deadline has passed in a batch that a worker has.
-  void expire_in_flight(const Batch& batch, TimePoint now, Failures& failures);
+  // Fails the calls that are cancelled or late in a batch that a worker has. Returns whether that
+  // leaves none.
+  bool expire_in_flight(const Batch& batch, TimePoint now, Failures& failures);
+  // A result of a stream has come, or its caller has taken one: until when the next one must.
+  void renew_deadline(Call& call, std::uint32_t method, TimePoint now) const;
 
   // Batches that get no result. All of these functions skip calls that have finished.
   //
   // The batch is lost: its worker died. Calls of an idempotent method that were not rescued before
-  // go back to the front of the queue, in their order, each to travel alone; others fail with
+  // go back to the front of the queue, in their order, each to travel alone, unless they have
+  // emitted results; others fail with
   // `status`. After stop() all of them fail.
   void rescue(const Batch& batch, const Status& status, Failures& failures);
   // The worker returned an error. A call that was alone fails with it. Several calls are rescued:
@@ -97,6 +110,7 @@ class BatchScheduler {
   std::vector<Method> methods_;
   std::size_t next_method_ = 0;  // the method whose turn it is
   std::uint64_t next_id_ = 1;    // of the next batch
+  TimePoint ripe_at_ = kNoDeadline;
   bool is_stopped_ = false;
 };
 

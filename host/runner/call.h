@@ -11,25 +11,32 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/status.h"
 #include "runner/result.h"
+#include "runner/window.h"
 #include "wire/value.h"
 
 namespace bentohost::runner {
 
-// Called exactly once, on the runner's event loop or on a submitting thread; it must be brief.
+struct Worker;
+
+// Called on the runner's event loop or on a submitting thread; it must be brief. Exactly once, or
+// for a method that streams once for each result, and the last time without `more`.
 using Done = std::function<void(const CallResult&)>;
 
 struct Call {
+  // As the method takes them; one of kind 0 is an optional input that was left out.
   std::vector<wire::Value> inputs;
-  std::uint32_t rows = 1;  // on the method's axis_in; 1 if the method is not batchable
+  std::uint32_t rows = 1;  // on the method's axis_in; 1 of lists, and if it is not batchable
   std::size_t bytes = 0;   // of the inputs; set when the call is submitted
   TimePoint enqueued{};
   TimePoint deadline = kNoDeadline;
+  std::string request_id, traceparent;  // of the request that it is for; may be empty
   Done done;
 
   // Set when nobody waits for the call any more: if it has not started, it never does and fails
@@ -42,7 +49,14 @@ struct Call {
   }
   bool alone = false;  // travels in a frame of its own, because it was in a batch that failed
   bool retried = false;
-  bool finished = false;  // `done` has been or is being called
+  bool finished = false;  // `done` has been or is being called for the last time
+
+  // Of a call that streams.
+  bool has_emitted = false;  // from now on it has the deadline of its next result
+  Window ahead;              // results that it was given, and has not taken
+  Window taken;              // and of which its worker does not know yet that they were
+  std::weak_ptr<Worker> worker;
+  std::uint64_t batch = 0;
 };
 using CallPtr = std::shared_ptr<Call>;
 
@@ -53,7 +67,16 @@ struct Batch {
   TimePoint sent{};
   TimePoint last_deadline{};  // of the batch's calls
   std::vector<CallPtr> calls;
+
+  // An engine's call: it is alone, and others may be in flight beside it.
+  std::uint32_t max_concurrent = 0;  // 0: a batch for `run`
+  bool is_engines() const { return max_concurrent != 0; }
+  // When its worker was told that nobody waits for any of the calls. The pool's mutex guards it.
+  mutable TimePoint cancelled_at = kNoDeadline;
+  mutable std::atomic<bool> is_sent = false;
 };
+
+using Batches = std::vector<std::shared_ptr<const Batch>>;
 
 // Calls that have failed: they are `finished`, and complete() has yet to tell their callers.
 struct Failure {

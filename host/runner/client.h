@@ -30,15 +30,19 @@ class Client {
   // NOT_FOUND names the runner or method that does not exist.
   Result<Target> find(std::string_view runner, std::string_view method) const;
 
-  // Until when the caller wants the result.
+  // Who calls: until when the result is wanted, and what the runner is told of the request.
   struct CallLimits {
     TimePoint deadline = kNoDeadline;
     std::shared_ptr<const std::atomic<bool>> cancelled;  // null: only the deadline counts
+    std::string_view request_id = {}, traceparent = {};  // copied
   };
 
   // [any] `done` is called exactly once, unless an error is returned: INVALID_ARGUMENT for inputs
   // that the method does not take, or an error of Pool::submit. Returns the calls in flight: set
   // `abandoned` in them when nobody waits any more.
+  // Of a method with inputs by name, a value that has a name goes to the input of that name, and
+  // one that has none to the input at its own place; one of kind 0 stands for an optional input
+  // that is left out.
   static Result<std::vector<CallPtr>> submit(const Target& target, std::vector<wire::Value> inputs,
                                              const CallLimits& wanted, Done done);
 

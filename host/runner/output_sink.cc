@@ -13,12 +13,18 @@ constexpr std::int64_t kMaxOutputBytes = std::int64_t{1} << 30;
 
 }  // namespace
 
-OutputSink::OutputSink(OutputMemory* memory) : memory_(memory) {
+OutputSink::OutputSink(OutputMemory* memory) : memory_(memory), most_(kMaxOutputs) {
   table_.owner = this;
   table_.sink.size = sizeof table_.sink;
   table_.sink.tensor = &OutputSink::tensor;
   table_.sink.value = &OutputSink::value;
   table_.sink.give = &OutputSink::give;
+  table_.sink.fail = &OutputSink::fail;
+}
+
+void OutputSink::begin_batch(std::size_t callers, std::size_t most) {
+  callers_ = callers;
+  most_ = most;
 }
 
 bento_value OutputSink::Output::view() const {
@@ -48,16 +54,20 @@ void OutputSink::move_to_arena(std::size_t index) {
   output.block_bytes = data.len;
 }
 
-void OutputSink::hand_over_arenas() {
-  for (Output& output : outputs_) output.is_handed_over = true;
-}
-
 void OutputSink::clear() {
   for (const Output& output : outputs_) {
     if (output.block.arena != 0 && !output.is_handed_over) memory_->put_back(output.block.arena);
     if (output.release != nullptr) output.release(output.owner);
   }
   outputs_.clear();
+  failed_.clear();
+  begin_batch(0, kMaxOutputs);
+}
+
+Status OutputSink::check_room() const {
+  if (outputs_.size() < most_) return {};
+  return Status(BENTO_INVALID_ARGUMENT, "more than " + std::to_string(most_) + " outputs")
+      .as_misuse();
 }
 
 void* OutputSink::tensor(bento_sink* sink, bento_str name, std::uint32_t dtype, std::uint32_t ndim,
@@ -71,8 +81,8 @@ void* OutputSink::tensor(bento_sink* sink, bento_str name, std::uint32_t dtype, 
         .give(error);
     return nullptr;
   }
-  if (self.outputs_.size() >= kMaxOutputs) {
-    (void)Status(BENTO_INVALID_ARGUMENT, "more than 64 outputs").as_misuse().give(error);
+  if (Status status = self.check_room(); !status.ok()) {
+    (void)status.give(error);
     return nullptr;
   }
   try {
@@ -104,9 +114,7 @@ void* OutputSink::tensor(bento_sink* sink, bento_str name, std::uint32_t dtype, 
 
 bento_code OutputSink::value(bento_sink* sink, const bento_value* copied, bento_error* error) {
   OutputSink& self = *reinterpret_cast<Table*>(sink)->owner;
-  if (self.outputs_.size() >= kMaxOutputs) {
-    return Status(BENTO_INVALID_ARGUMENT, "more than 64 outputs").as_misuse().give(error);
-  }
+  if (Status status = self.check_room(); !status.ok()) return status.give(error);
   auto value = wire::Value::copy(*copied);
   if (!value.ok()) return std::move(value).take_status().as_misuse().give(error);
   return answer_plugin(error, [&] {
@@ -119,7 +127,7 @@ bento_code OutputSink::value(bento_sink* sink, const bento_value* copied, bento_
 bento_code OutputSink::give(bento_sink* sink, const bento_value* value, void* owner,
                             void (*release)(void* owner), bento_error* error) {
   OutputSink& self = *reinterpret_cast<Table*>(sink)->owner;
-  const bool is_kept = release != nullptr && self.outputs_.size() < kMaxOutputs &&
+  const bool is_kept = release != nullptr && self.check_room().ok() &&
                        wire::check_value(*value).ok() && value->kind != BENTO_JSON &&
                        (value->kind != BENTO_TENSOR || value->tensor.strides == nullptr);
   if (is_kept) {
@@ -130,6 +138,26 @@ bento_code OutputSink::give(bento_sink* sink, const bento_value* value, void* ow
   const bento_code code = OutputSink::value(sink, value, error);
   if (release != nullptr) release(owner);
   return code;
+}
+
+bento_code OutputSink::fail(bento_sink* sink, std::size_t caller, const bento_error* why,
+                            bento_error* error) {
+  OutputSink& self = *reinterpret_cast<Table*>(sink)->owner;
+  return answer_plugin(error, [&]() -> Status {
+    if (caller >= self.callers_) {
+      return Status(BENTO_INVALID_ARGUMENT,
+                    self.callers_ == 0
+                        ? "fail: only a batch has callers that may fail by themselves"
+                        : "fail: there is no caller " + std::to_string(caller) +
+                              " in this batch of " + std::to_string(self.callers_))
+          .as_misuse();
+    }
+    if (why == nullptr || why->code == BENTO_OK) {
+      return Status(BENTO_INVALID_ARGUMENT, "fail: it has no error").as_misuse();
+    }
+    self.fail(static_cast<std::uint32_t>(caller), Status::from_plugin(why->code, *why));
+    return {};
+  });
 }
 
 Status OutputSink::keep(const bento_value& value, void* owner, void (*release)(void* owner)) {

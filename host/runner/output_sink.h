@@ -7,9 +7,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <span>
+#include <utility>
 #include <vector>
 
+#include "base/status.h"
 #include "wire/value.h"
 
 namespace bentohost::runner {
@@ -38,6 +41,13 @@ class OutputSink {
   OutputSink& operator=(const OutputSink&) = delete;
 
   bento_sink* get() { return &table_.sink; }
+  // The results are those of a batch with `callers` callers, of which each may fail by itself, and
+  // are `most` values at most. Until clear(), after which no caller can fail.
+  void begin_batch(std::size_t callers, std::size_t most);
+  // The callers that have failed.
+  const std::map<std::uint32_t, Status>& failed() const { return failed_; }
+  // Fails a caller that has not failed yet.
+  void fail(std::uint32_t caller, Status why) { failed_.try_emplace(caller, std::move(why)); }
   std::size_t size() const { return outputs_.size(); }
   // They are checked, and valid until clear().
   std::vector<bento_value> views() const;
@@ -45,8 +55,8 @@ class OutputSink {
   std::uint32_t arena_of(std::size_t output) const { return outputs_[output].block.arena; }
   // Moves an output that is large and not in an arena into one, if there is one to be had.
   void move_to_arena(std::size_t output);
-  // The arenas belong to somebody else now: clear() does not put them back.
-  void hand_over_arenas();
+  // The output's arena, if any, belongs to somebody else now: clear() does not put it back.
+  void hand_over_arena(std::size_t output) { outputs_[output].is_handed_over = true; }
   void clear();
 
  private:
@@ -70,10 +80,16 @@ class OutputSink {
   static bento_code value(bento_sink* sink, const bento_value* copied, bento_error* error);
   static bento_code give(bento_sink* sink, const bento_value* value, void* owner,
                          void (*release)(void* owner), bento_error* error);
+  static bento_code fail(bento_sink* sink, std::size_t caller, const bento_error* why,
+                         bento_error* error);
+  Status check_room() const;
   Status keep(const bento_value& value, void* owner, void (*release)(void* owner));
 
   OutputMemory* const memory_;
   Table table_{};
+  std::size_t callers_ = 0;  // that may fail
+  std::size_t most_;         // outputs
+  std::map<std::uint32_t, Status> failed_;
   std::deque<Output> outputs_;  // a deque: memory that tensor() returned must not move
 };
 

@@ -11,6 +11,7 @@
 #include "base/mutex.h"
 #include "observe/metrics.h"
 #include "observe/sharded.h"
+#include "runner/batch_frame.h"
 
 namespace bentohost::runner {
 namespace {
@@ -46,13 +47,18 @@ Pool::Pool(const plugin::RunnerSpec& spec, const PoolOptions& options, Deps deps
       deps_(deps),
       scheduler_(spec_, {options.max_queue, options.max_queue_bytes},
                  metrics_of(spec_, options, deps.metrics)),
-      workers_(worker_options(spec_, options), deps, *this) {}
+      workers_(worker_options(spec_, options), deps, *this) {
+  const bool waits = std::any_of(spec_.methods.begin(), spec_.methods.end(),
+                                 [](const auto& method) { return method.max_batch_wait_us != 0; });
+  if (waits) fuller_batch_.create();
+}
 
 Pool::~Pool() = default;
 
 void Pool::start() {
   deps_.loop.post([this] {
     ticker_ = deps_.loop.add_ticker([this](TimePoint now) { return tick(now); });
+    fuller_batch_.watch(deps_.loop, [this] { dispatch_all(); });
     workers_.start(weak_from_this());
   });
 }
@@ -135,6 +141,7 @@ void Pool::stop(TimePoint deadline) {
   }
   deps_.loop.post([this] {
     if (ticker_ != 0) deps_.loop.remove_ticker(std::exchange(ticker_, 0));
+    fuller_batch_.unwatch(deps_.loop);
     workers_.leave_behind();
   });
   // The loop may run this job and the earlier ones long after the owner has let go.
@@ -145,12 +152,27 @@ void Pool::stop(TimePoint deadline) {
 // ---- to workers ------------------------------------------------------------------------------
 
 Pool::Dispatch Pool::take_dispatch_locked(TimePoint now, Failures& failures) {
-  const WorkerSlots::Idle idle = workers_.slots_locked().find_idle();
-  if (idle.count == 0) return {};
-  auto batch = scheduler_.next_batch(now, idle.count, failures);
-  if (batch == nullptr) return {};
-  workers_.assign_locked(**idle.first, batch);
-  return {*idle.first, std::move(batch)};
+  const WorkerSlots& slots = workers_.slots_locked();
+  Dispatch dispatch;
+  if (const WorkerSlots::Idle idle = slots.find_idle(); idle.count != 0) {
+    dispatch = {*idle.first, scheduler_.next_batch(now, idle.count, failures)};
+  } else {
+    for (const std::uint32_t method : slots.methods_with_room()) {
+      dispatch = {*slots.find_room(method), scheduler_.next_beside(method, now, failures)};
+      if (dispatch.batch != nullptr) break;
+    }
+  }
+  if (dispatch.batch == nullptr) {
+    if (scheduler_.ripe_at() != kNoDeadline) fuller_batch_.set(scheduler_.ripe_at() - now);
+    return {};
+  }
+  workers_.assign_locked(*dispatch.worker, dispatch.batch);
+  if (dispatch.batch->is_engines()) {
+    Call& call = *dispatch.batch->calls.front();
+    call.worker = dispatch.worker;
+    call.batch = dispatch.batch->id;
+  }
+  return dispatch;
 }
 
 // Gives the waiting calls to the idle workers.
@@ -172,11 +194,14 @@ bool Pool::send(Dispatch dispatch) {
   bool has_put_back = false;
   thread_local AlignedBuffer frame;
   while (dispatch) {
-    const std::int32_t axis = spec_.methods[dispatch.batch->method].axis_in;
+    const plugin::MethodSpec& method = spec_.methods[dispatch.batch->method];
     bool is_encoded = false;
     try {
-      is_encoded = encode_batch(*dispatch.batch, axis, *dispatch.worker->arenas, frame);
-      if (is_encoded) dispatch.worker->to.send(frame);
+      is_encoded = encode_batch(*dispatch.batch, method, *dispatch.worker->arenas, frame);
+      if (is_encoded) {
+        dispatch.worker->to.send(frame);
+        dispatch.batch->is_sent = true;  // a cancel may follow now
+      }
     } catch (const std::bad_alloc&) {
       // Part of the frame may have been sent already, and no other frame can follow it.
       if (is_encoded) workers_.kill_soon(dispatch.worker, "there was no memory to send it a batch");
@@ -226,7 +251,12 @@ std::shared_ptr<const Batch> Pool::finish_batch(Worker& worker, std::uint64_t id
     const MutexLock lock(workers_.mutex());
     batch = workers_.finish_locked(worker, id);
     if (batch == nullptr) return nullptr;
-    if (worker.state == Worker::State::kIdle) dispatch = take_dispatch_locked(now, failures);
+    if (batch->is_engines()) {
+      worker.heard_at = now;
+      batch->calls.front()->worker.reset();
+    }
+    if (worker.state == Worker::State::kIdle || batch->is_engines())
+      dispatch = take_dispatch_locked(now, failures);
   }
   // Send the next batch first: the worker computes while the responses to this batch are written.
   if (dispatch && send(std::move(dispatch))) dispatch_all();
@@ -235,28 +265,29 @@ std::shared_ptr<const Batch> Pool::finish_batch(Worker& worker, std::uint64_t id
   return batch;
 }
 
-bool Pool::on_result(Worker& worker, std::uint64_t id, std::span<const bento_value> values,
+bool Pool::on_result(Worker& worker, std::uint64_t id, const wire::DecodedValues& result,
                      ResultFrame& frame) {
   const auto batch = finish_batch(worker, id);
   if (batch == nullptr) return false;
 
   const plugin::MethodSpec& method = spec_.methods[batch->method];
-  // The finished calls have already failed, at their deadlines.
-  const auto waiting = std::count_if(batch->calls.begin(), batch->calls.end(),
-                                     [](const CallPtr& call) { return !call->finished; });
-  const Status status = deliver_batch(*batch, values, method.axis_out, frame);
-  if (status.ok()) {
-    metrics(*batch).calls_ok->Increment(static_cast<double>(waiting));
+  const auto delivered = deliver_batch(*batch, result, method, frame);
+  if (delivered.ok()) {
+    const observe::RunnerMethodMetrics& counts = metrics(*batch);
+    if (delivered->ok != 0) counts.calls_ok->Increment(static_cast<double>(delivered->ok));
+    if (delivered->failed != 0) {
+      counts.calls_failed->Increment(static_cast<double>(delivered->failed));
+    }
     return true;
   }
   Failures failures;
   {
     const MutexLock lock(workers_.mutex());
-    scheduler_.fail(
-        *batch,
-        Status::with_http(502, BENTO_INTERNAL,
-                          "runner " + spec_.name + "." + method.name + ": " + status.message()),
-        failures);
+    scheduler_.fail(*batch,
+                    Status::with_http(502, BENTO_INTERNAL,
+                                      "runner " + spec_.name + "." + method.name + ": " +
+                                          delivered.status().message()),
+                    failures);
   }
   complete(failures);
   return true;
@@ -279,8 +310,8 @@ bool Pool::on_no_arena(const WorkerPtr& worker, std::uint64_t id) {
   std::shared_ptr<const Batch> batch;
   {
     const MutexLock lock(workers_.mutex());
-    if (worker->batch == nullptr || worker->batch->id != id) return false;
-    batch = worker->batch;
+    batch = WorkerSet::find(*worker, id);
+    if (batch == nullptr) return false;
   }
   if (send({worker, batch})) dispatch_all();
   return true;
@@ -294,6 +325,68 @@ Failures Pool::on_lost(const Batch& batch, const Status& why) {
   }
   dispatch_all();  // rescued calls go to idle workers
   return failures;
+}
+
+// ---- streams -----------------------------------------------------------------------------------
+
+bool Pool::on_part(Worker& worker, std::uint64_t id, std::span<const bento_value> values,
+                   ResultFrame& frame) {
+  std::shared_ptr<const Batch> batch;
+  CallPtr call;
+  {
+    const TimePoint now = deps_.clock.now();
+    const MutexLock lock(workers_.mutex());
+    batch = WorkerSet::find(worker, id);
+    if (batch == nullptr || !spec_.methods[batch->method].streams) return false;
+    worker.heard_at = now;
+    worker.served = true;
+    call = batch->calls.front();
+    if (call->finished) return true;  // it has been told to stop
+    call->has_emitted = true;
+    ++call->ahead.results;
+    call->ahead.bytes += frame.bytes();
+    scheduler_.renew_deadline(*call, batch->method, now);
+  }
+  metrics(*batch).results->Increment();
+  call->done({Status(), values, &frame, nullptr, /*more=*/true, frame.bytes()});
+  return true;
+}
+
+void Pool::give_room(const CallPtr& call, const Window& taken) {
+  wire::Room room;
+  WorkerPtr worker;
+  std::uint64_t id = 0;
+  {
+    const MutexLock lock(workers_.mutex());
+    const bool was_full = call->ahead.is_full();
+    call->ahead.results -= std::min(call->ahead.results, taken.results);
+    call->ahead.bytes -= std::min(call->ahead.bytes, taken.bytes);
+    call->taken.results += taken.results;
+    call->taken.bytes += taken.bytes;
+    worker = call->worker.lock();
+    if (worker == nullptr) return;
+    id = call->batch;
+    if (was_full) {
+      if (const auto batch = WorkerSet::find(*worker, id))
+        scheduler_.renew_deadline(*call, batch->method, deps_.clock.now());
+    }
+    if (!call->taken.is_half()) return;
+    room = {call->taken.results, static_cast<std::uint32_t>(call->taken.bytes)};
+    call->taken = {};
+  }
+  AlignedBuffer out;
+  wire::FrameWriter frame(out, wire::FrameType::kRoom, id, 0);
+  frame.room(room);
+  (void)frame.finish();
+  worker->to.send(out);
+}
+
+void Pool::send_cancels(const std::vector<Cancel>& cancels) {
+  for (const Cancel& cancel : cancels) {
+    AlignedBuffer out;
+    (void)wire::FrameWriter(out, wire::FrameType::kCancel, cancel.batch, 0).finish();
+    cancel.worker->to.send(out);
+  }
 }
 
 void Pool::on_gone() {
@@ -312,16 +405,27 @@ void Pool::on_gone() {
 bool Pool::tick(TimePoint now) {
   Failures failures;
   WorkerSet::Due due;
-  bool is_needed = false;
+  std::vector<Cancel> cancels;
+  bool is_needed = false, is_ripe = false;
   {
     const MutexLock lock(workers_.mutex());
     is_needed = workers_.tick_locked(
-        now, due, [&](const Batch& batch) BENTO_NO_THREAD_SAFETY_ANALYSIS {  // mutex held
-          scheduler_.expire_in_flight(batch, now, failures);
-        });
+        now, due,
+        [&](const WorkerPtr& worker, const Batch& batch)
+            BENTO_NO_THREAD_SAFETY_ANALYSIS {  // mutex held
+              const bool is_in_vain = scheduler_.expire_in_flight(batch, now, failures);
+              if (!is_in_vain || batch.cancelled_at != kNoDeadline || !batch.is_sent) return;
+              batch.cancelled_at = now;
+              metrics(batch).cancels->Increment();
+              cancels.push_back({worker, batch.id});
+            });
     is_needed = scheduler_.expire_queued(now, failures) || is_needed;
+    is_ripe = now >= scheduler_.ripe_at();
   }
+  send_cancels(cancels);
   complete(failures);
+  // In case that the timer could not be had.
+  if (is_ripe) dispatch_all();
   workers_.handle(std::move(due));
   return is_needed;
 }

@@ -22,6 +22,7 @@
 #include "base/status.h"
 #include "plugin/description.h"
 #include "runner/batch_scheduler.h"
+#include "runner/batch_timer.h"
 #include "runner/call.h"
 #include "runner/worker.h"
 #include "runner/worker_set.h"
@@ -55,6 +56,8 @@ class Pool final : private EventLoop::TurnEnd,
   // `done` is never called. RESOURCE_EXHAUSTED: the queue is full. UNAVAILABLE: stopping, or all
   // workers failed for good.
   Status submit(std::uint32_t method, CallPtr call);
+  // [any] The caller of a stream has taken results: its worker may send others.
+  void give_room(const CallPtr& call, const Window& taken);
   // [any] OK if submit() would now take `calls` more calls with `bytes` bytes of inputs in all: for
   // callers that would have to copy inputs first. Otherwise RESOURCE_EXHAUSTED: 503, or 413 if they
   // would not fit into an empty queue either.
@@ -83,12 +86,18 @@ class Pool final : private EventLoop::TurnEnd,
     explicit operator bool() const { return worker != nullptr; }
   };
 
-  // The next batch, if any calls wait, and the idle worker that it is now assigned to.
+  // The next batch, if any calls wait and not for a fuller batch, and the worker that it is now
+  // assigned to: an idle one, or one that has room beside other calls of an engine.
   Dispatch take_dispatch_locked(TimePoint now, Failures& failures) BENTO_REQUIRES(workers_.mutex());
   void dispatch_all();
   // Returns whether calls were put back for not fitting in a frame: other workers may be idle.
   bool send(Dispatch dispatch);
   Dispatch refuse_to_send(const Dispatch& dispatch);
+  struct Cancel {
+    WorkerPtr worker;
+    std::uint64_t batch = 0;
+  };
+  void send_cancels(const std::vector<Cancel>& cancels);
   // [loop] The batch that the worker has finished; null if no batch with this id is in flight.
   std::shared_ptr<const Batch> finish_batch(Worker& worker, std::uint64_t id);
   Status why_not_ready_locked(const char* because) const BENTO_REQUIRES(workers_.mutex());
@@ -102,8 +111,10 @@ class Pool final : private EventLoop::TurnEnd,
 
   void on_turn_end() override { dispatch_all(); }
   void on_ready() override;
-  bool on_result(Worker& worker, std::uint64_t batch, std::span<const bento_value> values,
+  bool on_result(Worker& worker, std::uint64_t batch, const wire::DecodedValues& result,
                  ResultFrame& frame) override;
+  bool on_part(Worker& worker, std::uint64_t batch, std::span<const bento_value> values,
+               ResultFrame& frame) override;
   bool on_no_arena(const WorkerPtr& worker, std::uint64_t batch) override;
   bool on_error(Worker& worker, std::uint64_t batch, const Status& error) override;
   Failures on_lost(const Batch& batch, const Status& why) override;
@@ -117,6 +128,7 @@ class Pool final : private EventLoop::TurnEnd,
   BatchScheduler scheduler_ BENTO_GUARDED_BY(workers_.mutex());
   WorkerSet workers_;               // threads: see worker_set.h
   EventLoop::TickerId ticker_ = 0;  // loop; 0: not started
+  BatchTimer fuller_batch_;         // rings when idle workers have waited long enough for one
 };
 
 }  // namespace bentohost::runner

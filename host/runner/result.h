@@ -42,6 +42,10 @@ class ResultFrame {
               std::vector<std::shared_ptr<const void>> claims)
       : reader_(reader), frame_(frame), claims_(std::move(claims)) {}
 
+  std::size_t bytes() const { return frame_.body.size(); }
+  // Another result of the same call follows.
+  bool has_more() const { return frame_.header.more; }
+
  private:
   friend struct CallResult;
   struct Memory {
@@ -66,6 +70,8 @@ struct CallResult {
   // What `values` point into; both null: memory that nobody can share.
   ResultFrame* frame = nullptr;
   std::shared_ptr<const void> owner = nullptr;
+  bool more = false;      // another result follows
+  std::size_t bytes = 0;  // of a stream's result, in its window
 
   // [the callback's thread, within it] The values, for longer. RESOURCE_EXHAUSTED: there is no
   // memory.

@@ -3,22 +3,22 @@
 //
 // Its legal states, and the transitions between them:
 //   starting -> idle    it says that it is ready
-//   idle     -> busy    it is given a batch
-//   busy     -> idle    it returns a result or an error; or the batch did not fit in a frame
+//   idle     -> busy    it is given a batch, or a call of an engine; more of such calls may follow
+//   busy     -> idle    nothing is in flight any more: it returned the last result or error; or the
+//                       batch did not fit in a frame
 //   any      -> ending  the end of its stdin tells it to end; it has closed a pipe; the host has
 //                       killed it; its process has ended
 // Ending is final: the worker gets no more work. It may still answer the batch that it has, until
 // it is killed or its process ends.
 //
-// Threads: `state`, `served`, `batch` and `kill_at` are guarded by the pool's mutex; a PipeWriter
-// has its own lock, because any thread that has work for an idle worker writes to it; the rest
-// belongs to the event loop.
+// Threads: `state`, `served`, `in_flight`, `heard_at` and `kill_at` are guarded by the pool's
+// mutex; a PipeWriter has its own lock, because any thread that has work for an idle worker writes
+// to it; the rest belongs to the event loop.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <span>
 #include <string>
 
 #include "base/aligned_buffer.h"
@@ -91,10 +91,11 @@ struct Worker {
   TimePoint relax_priority_at = kNoDeadline;  // while it starts
 
   State state = State::kStarting;
-  bool was_up = false;                 // it has said ready
-  bool served = false;                 // a result has come back from it
-  std::shared_ptr<const Batch> batch;  // while busy
-  TimePoint kill_at = kNoDeadline;     // while busy: from then on it counts as hung
+  bool was_up = false;              // it has said ready
+  bool served = false;              // a result has come back from it
+  Batches in_flight;                // while busy: one, or an engine's calls
+  TimePoint heard_at{};             // when it last sent something, while it has an engine's calls
+  TimePoint kill_at = kNoDeadline;  // while busy with a batch: from then on it counts as hung
 
   bool dead = false;  // its end has been handled
   wire::FrameReader reader;
@@ -107,15 +108,5 @@ struct Worker {
   bool has_failed_to_report = false;  // its metrics, and the log says so
 };
 using WorkerPtr = std::shared_ptr<Worker>;
-
-// Writes `batch` as one call frame into `out`; the inputs of several calls are joined along `axis`.
-// Large inputs are written into arenas, where there are any. Returns false and leaves `out` empty
-// when the batch does not fit in a frame; the arenas are in use until end_batch() in any case.
-bool encode_batch(const Batch& batch, std::int32_t axis, ArenaSet& arenas, AlignedBuffer& out);
-
-// Completes each unfinished call of `batch` with its rows of `values` (the values of the result
-// frame). If they cannot be handed out (too few rows, ...), returns an error and completes no call.
-Status deliver_batch(const Batch& batch, std::span<const bento_value> values, std::int32_t axis,
-                     ResultFrame& frame);
 
 }  // namespace bentohost::runner

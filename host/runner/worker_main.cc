@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -20,14 +19,14 @@
 #include "base/process/signal_stack.h"
 #include "json/json.h"
 #include "plugin/configure.h"
-#include "plugin/context.h"
 #include "plugin/description.h"
 #include "plugin/host_table.h"
-#include "plugin/io_check.h"
 #include "plugin/library.h"
+#include "runner/engines.h"
+#include "runner/frame_pipe.h"
 #include "runner/hello.h"
+#include "runner/method_run.h"
 #include "runner/metrics_report.h"
-#include "runner/output_sink.h"
 #include "runner/worker_arenas.h"
 #include "wire/frame.h"
 
@@ -38,8 +37,6 @@ constexpr int kExitRetry = 1, kExitConfig = 78;
 // The buffer of a frame that is larger than this is freed once the frame is sent.
 constexpr std::size_t kKeptFrameBytes = 1u << 20;
 constexpr std::chrono::seconds kReportInterval{1};
-
-struct BatchContext final : bento_ctx {};
 
 // Never destroyed: a thread that the plugin has left behind may count until the process ends.
 observe::CustomMetrics& metrics_of_this_process() {
@@ -61,49 +58,11 @@ void log_to_host(LogLevel level, std::string_view message, std::span<const LogFi
   [[maybe_unused]] const ssize_t n = ::write(2, line.data(), line.size());
 }
 
-// Reads and writes frames on the worker's ends of the pipes, which are blocking.
-class FramePipe {
- public:
-  FramePipe(UniqueFd in, UniqueFd out) : in_(std::move(in)), out_(std::move(out)) {}
-
-  // The next frame, or nothing at the end of stdin. The frame is valid until the next call.
-  // `before_read` is called whenever bytes are needed that may not be there yet.
-  template <typename BeforeRead>
-  Result<std::optional<wire::FrameReader::Frame>> read(BeforeRead&& before_read) {
-    for (;;) {
-      auto frame = reader_.next();
-      if (!frame.ok() || (*frame).has_value()) return frame;
-      before_read(in_.get());
-      const std::span<char> room = reader_.writable();
-      const ssize_t n = ::read(in_.get(), room.data(), room.size());
-      if (n < 0 && errno == EINTR) continue;
-      if (n <= 0) return std::optional<wire::FrameReader::Frame>();
-      reader_.commit(static_cast<std::size_t>(n));
-    }
-  }
-
-  // Returns false when the host is gone.
-  bool write(AlignedBuffer& frame) {
-    for (std::size_t sent = 0; sent < frame.size();) {
-      const ssize_t n = ::write(out_.get(), frame.data() + sent, frame.size() - sent);
-      if (n < 0 && errno == EINTR) continue;
-      if (n <= 0) return false;
-      sent += static_cast<std::size_t>(n);
-    }
-    frame.clear();
-    return true;
-  }
-
- private:
-  UniqueFd in_, out_;
-  wire::FrameReader reader_;
-};
-
-class WorkerProcess {
+class WorkerProcess final : private FramePipe::News {
  public:
   WorkerProcess(const WorkerConfig& config, ChildPipes pipes)
       : config_(config),
-        pipe_(std::move(pipes.in), std::move(pipes.out)),
+        pipe_(std::move(pipes.in), std::move(pipes.out), *this),
         arenas_(std::move(pipes.socket)) {}
 
   int run() {
@@ -115,31 +74,51 @@ class WorkerProcess {
       send_error(0, status);
       return status.code() == BENTO_INVALID_ARGUMENT ? kExitConfig : kExitRetry;
     }
+    run_.emplace(*runner_, self_, note_of({}), arenas_, pipe_);
     (void)wire::FrameWriter(out_, wire::FrameType::kReady, 0, 0).finish();
+    engines_.open(*runner_, self_, note_of({}), names_);
     bool more = pipe_.write(out_);
     while (more) {
-      auto frame = pipe_.read([this](int in) { report_until_readable(in); });
-      if (!frame.ok()) {
-        log_to_host(LogLevel::kError, "the host broke the protocol: " + frame.status().message(),
+      const auto next = read_next(!engines_.has_turn());
+      if (!next.ok()) {
+        log_to_host(LogLevel::kError, "the host broke the protocol: " + next.status().message(),
                     {});
         return kExitRetry;
       }
-      if (!(*frame).has_value()) break;
-      more = answer(**frame);
+      if (next->what == FramePipe::Next::What::kEnd) break;
+      if (next->what == FramePipe::Next::What::kFrame) {
+        more = answer(next->frame);
+        continue;
+      }
+      // All that was there has been read: works have joined, or left.
+      engines_.turn();
+      report_if_due();
     }
+    engines_.end();
     if (metrics_.has_changes()) send_report();
     runner_->abi->destroy(self_);
     return 0;
   }
 
  private:
+  Result<FramePipe::Next> read_next(bool waits) {
+    return pipe_.read(waits, [this](int in) { report_until_readable(in); });
+  }
+
+  // FramePipe::News
+  void on_cancel(std::uint64_t id) override {
+    if (!engines_.on_cancel(id) && run_) run_->on_cancel(id);
+  }
+  void on_room(std::uint64_t id, const wire::Room& room) override { engines_.on_room(id, room); }
+
   Status load() {
-    auto hello = pipe_.read([](int) {});
+    const auto hello = pipe_.read(true, [](int) {});
     if (!hello.ok()) return hello.status();
-    if (!(*hello).has_value() || (**hello).header.type != wire::FrameType::kHello) {
+    if (hello->what != FramePipe::Next::What::kFrame ||
+        hello->frame.header.type != wire::FrameType::kHello) {
       return Status(BENTO_UNAVAILABLE, "the host went away");
     }
-    auto told = decode_hello({(**hello).body.data(), (**hello).body.size()});
+    auto told = decode_hello({hello->frame.body.data(), hello->frame.body.size()});
     if (!told.ok()) return std::move(told).take_status();
     auto library = plugin::Library::open(config_.file);
     if (!library.ok()) return library.status();
@@ -165,10 +144,9 @@ class WorkerProcess {
       return Status(BENTO_INVALID_ARGUMENT,
                     "the plugin has no runner " + config_.runner + " any more");
     }
+    for (const plugin::MethodSpec& method : runner_->methods)
+      names_.push_back("runner " + runner_->name + "." + method.name);
     table_->offer_metrics((*library).entry(), {&metrics_, {spec_.name, config_.runner, {}}});
-    for (const plugin::MethodSpec& method : runner_->methods) {
-      names_.push_back("runner " + config_.runner + "." + method.name);
-    }
     return {};
   }
 
@@ -185,77 +163,16 @@ class WorkerProcess {
 
   // Returns false when the host is gone.
   bool answer(const wire::FrameReader::Frame& frame) {
-    arenas_.begin_call();
-    Status status = compute(frame);
-    const bool more = arenas_.is_missing() ? send_no_arena(frame.header.id)
-                      : status.ok()        ? send_result(frame.header)
-                                           : send_error(frame.header.id, status);
-    sink_.clear();
+    if (frame.header.type == wire::FrameType::kCall &&
+        frame.header.method < runner_->methods.size() &&
+        runner_->methods[frame.header.method].engine != nullptr) {
+      return engines_.begin(frame);
+    }
+    run_->answer(frame, out_);
+    const bool more = pipe_.write(out_);
+    run_->end();
     if (out_.capacity() > kKeptFrameBytes) AlignedBuffer().swap(out_);
     return more;
-  }
-
-  bool send_result(const wire::FrameHeader& call) {
-    wire::FrameWriter result(out_, wire::FrameType::kResult, call.id, call.method);
-    for (std::size_t i = 0; i < sink_.size(); ++i) sink_.move_to_arena(i);
-    const std::vector<bento_value> outputs = sink_.views();
-    result.value_count(static_cast<std::uint32_t>(outputs.size()));
-    for (std::size_t i = 0; i < outputs.size(); ++i) {
-      if (const std::uint32_t arena = sink_.arena_of(i); arena != 0) {
-        result.value_in(arena, outputs[i]);
-      } else {
-        result.value(outputs[i]);
-      }
-    }
-    if (!result.finish()) {
-      return send_error(call.id, Status(BENTO_INTERNAL, "the result is too large to be sent"));
-    }
-    sink_.hand_over_arenas();
-    return pipe_.write(out_);
-  }
-
-  bool send_no_arena(std::uint64_t id) {
-    (void)wire::FrameWriter(out_, wire::FrameType::kNoArena, id, 0).finish();
-    return pipe_.write(out_);
-  }
-
-  Status compute(const wire::FrameReader::Frame& frame) {
-    if (frame.header.type != wire::FrameType::kCall ||
-        frame.header.method >= runner_->methods.size()) {
-      return Status(BENTO_INTERNAL, "not a call of a method of this runner");
-    }
-    if (Status status = wire::decode_call(frame.body, inputs_, &arenas_); !status.ok()) {
-      return Status(BENTO_INTERNAL, status.message());
-    }
-    const plugin::MethodSpec& method = runner_->methods[frame.header.method];
-    pointers_.clear();
-    for (const bento_value& input : inputs_.values) pointers_.push_back(&input);
-    Status status = call_plugin(note_of(names_[frame.header.method]), [&](bento_error* error) {
-      return method.abi->run(self_, method.abi, &context_, pointers_.data(), pointers_.size(),
-                             inputs_.rows.data(), inputs_.rows.size(), sink_.get(), error);
-    });
-    return status.ok() ? check_outputs(method, names_[frame.header.method]) : status;
-  }
-
-  // Here and not in the host, so that checking a long JSON text does not delay other requests.
-  Status check_outputs(const plugin::MethodSpec& method, const std::string& who) const {
-    const std::vector<bento_value> outputs = sink_.views();
-    if (outputs.empty()) return Status(BENTO_INTERNAL, who + " returned nothing");
-    for (const bento_value& value : outputs) {
-      if (Status status = plugin::check_output(value, method.out, who); !status.ok()) return status;
-    }
-    if (!method.batchable) return {};
-    std::int64_t rows = 0;
-    for (const std::uint32_t n : inputs_.rows) rows += n;
-    for (const bento_value& value : outputs) {
-      auto got = wire::rows_of(value, method.axis_out);
-      if (!got.ok()) return Status(BENTO_INTERNAL, who + "'s output: " + got.status().message());
-      if (*got != rows) {
-        return Status(BENTO_INTERNAL, who + " returned " + std::to_string(*got) + " rows for " +
-                                          std::to_string(rows));
-      }
-    }
-    return {};
   }
 
   bool send_error(std::uint64_t id, const Status& status) {
@@ -271,10 +188,7 @@ class WorkerProcess {
     pollfd readable{in, POLLIN, 0};
     while (metrics_.is_used()) {
       const auto now = std::chrono::steady_clock::now();
-      if (metrics_.has_changes() && now >= next_report_) {
-        if (!send_report()) return;
-        next_report_ = now + kReportInterval;
-      }
+      if (!report_if_due()) return;
       const auto wait = std::max(next_report_, now) - now + std::chrono::milliseconds(1);
       const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(
           metrics_.has_changes() ? wait : std::max<decltype(wait)>(wait, kReportInterval));
@@ -282,15 +196,26 @@ class WorkerProcess {
     }
   }
 
+  // Returns false when the host is gone.
+  bool report_if_due() {
+    if (!metrics_.is_used() || !metrics_.has_changes()) return true;
+    const auto now = std::chrono::steady_clock::now();
+    if (now < next_report_) return true;
+    next_report_ = now + kReportInterval;
+    return send_report();
+  }
+
   bool send_report() {
-    wire::FrameWriter frame(out_, wire::FrameType::kReport, 0, 0);
+    AlignedBuffer report;  // and not out_: a batch may be computed
+    wire::FrameWriter frame(report, wire::FrameType::kReport, 0, 0);
     frame.text(take_report(metrics_));
     (void)frame.finish();
-    return pipe_.write(out_);
+    return pipe_.write(report);
   }
 
   const WorkerConfig& config_;
   FramePipe pipe_;
+  Engines engines_{pipe_, [this] { (void)report_if_due(); }};
   observe::CustomMetrics& metrics_ = metrics_of_this_process();
   std::chrono::steady_clock::time_point next_report_{};
   std::unique_ptr<plugin::HostTable> table_;
@@ -298,13 +223,10 @@ class WorkerProcess {
   const plugin::RunnerSpec* runner_ = nullptr;
   void* self_ = nullptr;
 
-  std::vector<std::string> names_;  // of the methods, for the crash report
-  BatchContext context_;
+  std::vector<std::string> names_;  // of the methods, for engines and the crash report
   WorkerArenas arenas_;
-  OutputSink sink_{&arenas_};
+  std::optional<MethodRun> run_;  // once create() is done
   AlignedBuffer out_;
-  wire::DecodedValues inputs_;
-  std::vector<const bento_value*> pointers_;
 };
 
 }  // namespace

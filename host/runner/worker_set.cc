@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
@@ -34,18 +35,31 @@ WorkerSet::WorkerSet(Options options, Deps deps, Owner& owner)
 
 void WorkerSet::assign_locked(Worker& worker, std::shared_ptr<const Batch> batch) {
   worker.state = Worker::State::kBusy;
-  worker.kill_at = batch->last_deadline == kNoDeadline ? kNoDeadline
-                                                       : batch->last_deadline + options_.kill_grace;
-  worker.batch = std::move(batch);
+  worker.kill_at = batch->is_engines() || batch->last_deadline == kNoDeadline
+                       ? kNoDeadline
+                       : batch->last_deadline + options_.kill_grace;
+  worker.in_flight.push_back(std::move(batch));
+}
+
+std::shared_ptr<const Batch> WorkerSet::find(const Worker& worker, std::uint64_t batch) {
+  for (const auto& each : worker.in_flight) {
+    if (each->id == batch) return each;
+  }
+  return nullptr;
+}
+
+void WorkerSet::remove_locked(Worker& worker, const Batch& batch) {
+  std::erase_if(worker.in_flight, [&batch](const auto& each) { return each.get() == &batch; });
+  (void)worker.arenas->end_batch(batch.id);
 }
 
 std::shared_ptr<const Batch> WorkerSet::finish_locked(Worker& worker, std::uint64_t batch) {
-  if (worker.batch == nullptr || worker.batch->id != batch) return nullptr;
-  auto finished = std::move(worker.batch);
+  auto finished = find(worker, batch);
+  if (finished == nullptr) return nullptr;
+  remove_locked(worker, *finished);
   worker.served = true;
-  (void)worker.arenas->end_batch(batch);
   // A worker that is already ending gets no more work, and its time to end runs on.
-  if (worker.state == Worker::State::kBusy) {
+  if (worker.state == Worker::State::kBusy && worker.in_flight.empty()) {
     worker.kill_at = kNoDeadline;
     if (is_stopping_) {
       end_locked(worker);
@@ -57,10 +71,9 @@ std::shared_ptr<const Batch> WorkerSet::finish_locked(Worker& worker, std::uint6
 }
 
 bool WorkerSet::take_back_locked(Worker& worker, const std::shared_ptr<const Batch>& batch) {
-  if (worker.batch != batch) return false;
-  worker.batch = nullptr;
-  (void)worker.arenas->end_batch(batch->id);
-  if (worker.state == Worker::State::kBusy) {
+  if (find(worker, batch->id) != batch) return false;
+  remove_locked(worker, *batch);
+  if (worker.state == Worker::State::kBusy && worker.in_flight.empty()) {
     worker.state = Worker::State::kIdle;
     worker.kill_at = kNoDeadline;
   }
@@ -71,18 +84,21 @@ void WorkerSet::kill_soon(const WorkerPtr& worker, const char* why) {
   deps_.loop.post([worker, why, now = deps_.clock.now()] { worker->kill(now, why); });
 }
 
-std::shared_ptr<const Batch> WorkerSet::take_batch_locked(Worker& worker) {
-  if (worker.batch != nullptr) worker.served = true;  // so its start did not fail
-  return std::exchange(worker.batch, nullptr);
+Batches WorkerSet::take_batches_locked(Worker& worker) {
+  if (!worker.in_flight.empty()) worker.served = true;  // so its start did not fail
+  return std::exchange(worker.in_flight, {});
 }
 
-Failures WorkerSet::lose(const Worker& worker, const std::shared_ptr<const Batch>& batch,
-                         const std::string& why) {
-  if (batch == nullptr) return {};
+Failures WorkerSet::lose(const Worker& worker, const Batches& batches, const std::string& why) {
+  Failures all;
   // 502: the worker did reply, but the reply is malformed.
-  return owner_.on_lost(*batch,
-                        Status::with_http(worker.broke_protocol ? 502 : 503, BENTO_UNAVAILABLE,
-                                          "runner " + options_.runner + " " + why));
+  const Status status = Status::with_http(worker.broke_protocol ? 502 : 503, BENTO_UNAVAILABLE,
+                                          "runner " + options_.runner + " " + why);
+  // From the last on: each is put in front of the queue.
+  for (auto batch = batches.rbegin(); batch != batches.rend(); ++batch) {
+    for (Failure& failure : owner_.on_lost(**batch, status)) all.push_back(std::move(failure));
+  }
+  return all;
 }
 
 // ---- start -------------------------------------------------------------------------------------
@@ -196,8 +212,10 @@ void WorkerSet::on_result(const WorkerPtr& worker, const wire::FrameReader::Fram
   if (Status status = wire::decode_result(frame.body, decoded_, &arenas); !status.ok())
     return on_protocol_error(worker, status.message());
   ResultFrame result(worker->reader, frame, arenas.take_claims());
-  if (!owner_.on_result(*worker, frame.header.id, decoded_.values, result))
-    on_protocol_error(worker, "it answered a call that is not in flight");
+  const bool is_known = frame.header.more
+                            ? owner_.on_part(*worker, frame.header.id, decoded_.values, result)
+                            : owner_.on_result(*worker, frame.header.id, decoded_, result);
+  if (!is_known) on_protocol_error(worker, "it answered a call that is not in flight");
 }
 
 void WorkerSet::on_no_arena(const WorkerPtr& worker, std::uint64_t batch) {
@@ -211,7 +229,7 @@ void WorkerSet::on_arena_message(const WorkerPtr& worker) {
   bool has_batch = false;
   {
     const MutexLock lock(mutex_);
-    has_batch = worker->batch != nullptr;
+    has_batch = !worker->in_flight.empty();
   }
   std::string bad;
   if (worker->arenas->answer(has_batch, bad)) return;
@@ -230,6 +248,11 @@ void WorkerSet::on_error(const WorkerPtr& worker, const wire::FrameReader::Frame
 }
 
 void WorkerSet::on_report(const WorkerPtr& worker, const wire::FrameReader::Frame& frame) {
+  {
+    const TimePoint now = deps_.clock.now();
+    const MutexLock lock(mutex_);
+    worker->heard_at = now;
+  }
   const std::string_view report(frame.body.data(), frame.body.size());
   const Status status =
       apply_report(report, {options_.service, options_.runner, worker->index, worker.get()},
@@ -266,14 +289,14 @@ void WorkerSet::end_at_once(const WorkerPtr& worker, const std::string& why) {
   deps_.loop.unwatch(worker->from.get());
   const TimePoint now = deps_.clock.now();
   worker->kill(now, why);
-  std::shared_ptr<const Batch> batch;
+  Batches batches;
   {
     const MutexLock lock(mutex_);
     worker->state = Worker::State::kEnding;
     worker->kill_at = now;
-    batch = take_batch_locked(*worker);
+    batches = take_batches_locked(*worker);
   }
-  complete(lose(*worker, batch, "was killed by the host: " + worker->killed_for));
+  complete(lose(*worker, batches, "was killed by the host: " + worker->killed_for));
   if (!worker->has_process()) on_ended(worker);
 }
 
@@ -297,7 +320,7 @@ void WorkerSet::on_ended(const WorkerPtr& worker) {
                                                 : exit_text(status);
   if (!worker->start_error.empty()) end += ": " + worker->start_error;
 
-  std::shared_ptr<const Batch> batch;
+  Batches batches;
   bool expected = false;
   {
     const MutexLock lock(mutex_);
@@ -307,14 +330,14 @@ void WorkerSet::on_ended(const WorkerPtr& worker) {
     slot.worker = nullptr;
     slot.last_end = end;
     slot.gave_up = status >= 0 && WIFEXITED(status) && WEXITSTATUS(status) == kExitConfig;
-    batch = take_batch_locked(*worker);
+    batches = take_batches_locked(*worker);
     if (!is_stopping_ && !slot.gave_up) {
       // Even a restart that is due now is left to a tick, after this round's events: the numbers of
       // descriptors that are closed in a round must not be reused in the same round.
       slot.restart_at = now + slot.backoff.next(worker->served);
     }
   }
-  const Failures failures = lose(*worker, batch, end);
+  const Failures failures = lose(*worker, batches, end);
   forget_worker({options_.service, options_.runner, worker->index, worker.get()},
                 deps_.metrics.custom());
   if (worker->was_up) deps_.metrics.runner_up(name(), worker->index).Decrement();
@@ -362,16 +385,16 @@ void WorkerSet::leave_behind() {
   Failures failures;
   for (std::uint32_t i = 0; i < options_.workers; ++i) {
     WorkerPtr worker;
-    std::shared_ptr<const Batch> batch;
+    Batches batches;
     {
       const MutexLock lock(mutex_);
       worker = std::exchange(slots_[i].worker, nullptr);
       if (worker == nullptr) continue;
-      batch = take_batch_locked(*worker);
+      batches = take_batches_locked(*worker);
     }
     worker->dead = true;
     for (Failure& failure :
-         lose(*worker, batch, "is shutting down, and its process does not die")) {
+         lose(*worker, batches, "is shutting down, and its process does not die")) {
       failures.push_back(std::move(failure));
     }
     unwatch_pipes(*worker, deps_.loop);
@@ -403,7 +426,7 @@ bool WorkerSet::tick_slot_locked(WorkerSlot& slot, TimePoint now, Due& due) {
   // Without a pidfd, nothing else reports its end.
   if (!worker.pidfd && is_ending && worker.pid > 0 && has_ended(worker.pid))
     due.ended.push_back(slot.worker);
-  return has_arenas || worker.batch != nullptr || worker.kill_at != kNoDeadline ||
+  return has_arenas || !worker.in_flight.empty() || worker.kill_at != kNoDeadline ||
          worker.relax_priority_at != kNoDeadline || is_ending;
 }
 
@@ -413,10 +436,23 @@ void WorkerSet::tick_worker_locked(Worker& worker, TimePoint now) {
     relax_priority(worker.pid);
   }
   if (!worker.killed_for.empty()) return report_undying_locked(worker, now);
+  if (is_hung_locked(worker, now)) {
+    worker.kill(now, "it did not end a call that it was told to cancel, and sent nothing");
+    worker.state = Worker::State::kEnding;
+    return;
+  }
   if (now < worker.kill_at) return;
-  worker.kill(now, worker.batch != nullptr ? "it did not answer before its deadline"
-                                           : "it closed its output and did not end");
+  worker.kill(now, !worker.in_flight.empty() ? "it did not answer before its deadline"
+                                             : "it closed its output and did not end");
   worker.state = Worker::State::kEnding;
+}
+
+// Others share a worker with an engine's call, so it is not killed while it sends anything.
+bool WorkerSet::is_hung_locked(const Worker& worker, TimePoint now) const {
+  return std::any_of(worker.in_flight.begin(), worker.in_flight.end(), [&](const auto& batch) {
+    return batch->is_engines() && batch->cancelled_at != kNoDeadline &&
+           now - std::max(batch->cancelled_at, worker.heard_at) >= options_.kill_grace;
+  });
 }
 
 // The slot is not refilled until the process has died: it may hold resources that the next process

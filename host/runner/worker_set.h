@@ -40,10 +40,13 @@ class WorkerSet final : private WorkerEvents {
     // The worker has come up, and is idle.
     virtual void on_ready() = 0;
     // The worker returned a result for the batch with this id; the owner must call finish_locked().
-    // `values` die when on_result() returns; they are in `frame`. False: no such batch is in
-    // flight, a protocol error.
-    virtual bool on_result(Worker& worker, std::uint64_t batch, std::span<const bento_value> values,
+    // `result` dies when on_result() returns; it is in `frame`. False: no such batch is in flight,
+    // a protocol error.
+    virtual bool on_result(Worker& worker, std::uint64_t batch, const wire::DecodedValues& result,
                            ResultFrame& frame) = 0;
+    // The same for a result that others follow: the batch, an engine's call, goes on.
+    virtual bool on_part(Worker& worker, std::uint64_t batch, std::span<const bento_value> values,
+                         ResultFrame& frame) = 0;
     // The worker could not read this batch's inputs in arenas, and gets no more of them: the owner
     // must send the batch again. False: as of on_result().
     virtual bool on_no_arena(const WorkerPtr& worker, std::uint64_t batch) = 0;
@@ -89,11 +92,14 @@ class WorkerSet final : private WorkerEvents {
 
   // Which workers are idle, and what the others are doing.
   const WorkerSlots& slots_locked() const BENTO_REQUIRES(mutex_) { return slots_; }
-  // Marks an idle worker as busy with the batch; the caller sends the batch.
+  // Gives the batch to a worker that is idle or has room for it; the caller sends the batch.
   void assign_locked(Worker& worker, std::shared_ptr<const Batch> batch) BENTO_REQUIRES(mutex_);
-  // Takes the batch with this id from the worker, which is then idle, or ending. Null: it has none.
+  // Takes the batch with this id from the worker, which is then idle, unless it has others, or
+  // ending. Null: it has none such.
   std::shared_ptr<const Batch> finish_locked(Worker& worker, std::uint64_t batch)
       BENTO_REQUIRES(mutex_);
+  // The batch with this id; null: the worker has none such.
+  static std::shared_ptr<const Batch> find(const Worker& worker, std::uint64_t batch);
   // Takes back a batch that was never sent to the worker. False: the worker had already lost it.
   bool take_back_locked(Worker& worker, const std::shared_ptr<const Batch>& batch)
       BENTO_REQUIRES(mutex_);
@@ -107,13 +113,15 @@ class WorkerSet final : private WorkerEvents {
     std::vector<std::uint32_t> slots;  // slots whose next process must be started
     ArenaSet::Freed arenas;            // that nobody needs any more
   };
-  // Resets priorities and kills workers where that is due. First calls `in_flight` with the batch
-  // of each busy worker. Returns whether any time limit is pending.
+  // Resets priorities and kills workers where that is due. First calls `in_flight` with each busy
+  // worker and each of its batches. Returns whether any time limit is pending.
   template <typename InFlight>
   bool tick_locked(TimePoint now, Due& due, InFlight&& in_flight) BENTO_REQUIRES(mutex_) {
     bool is_needed = false;
     for (WorkerSlot& slot : slots_) {
-      if (slot.worker != nullptr && slot.worker->batch != nullptr) in_flight(*slot.worker->batch);
+      if (slot.worker != nullptr) {
+        for (const auto& batch : slot.worker->in_flight) in_flight(slot.worker, *batch);
+      }
       is_needed = tick_slot_locked(slot, now, due) || is_needed;
     }
     return is_needed;
@@ -149,11 +157,12 @@ class WorkerSet final : private WorkerEvents {
   void on_no_arena(const WorkerPtr& worker, std::uint64_t batch);
   void end_at_once(const WorkerPtr& worker, const std::string& why);
   void report_death(const Worker& worker, int status, const std::string& end);
-  Failures lose(const Worker& worker, const std::shared_ptr<const Batch>& batch,
-                const std::string& why);
+  Failures lose(const Worker& worker, const Batches& batches, const std::string& why);
   // Gives the worker no more work: it ends when it has read the end of its stdin.
   static void end_locked(Worker& worker);
-  static std::shared_ptr<const Batch> take_batch_locked(Worker& worker);
+  static Batches take_batches_locked(Worker& worker);
+  static void remove_locked(Worker& worker, const Batch& batch);
+  bool is_hung_locked(const Worker& worker, TimePoint now) const BENTO_REQUIRES(mutex_);
   bool tick_slot_locked(WorkerSlot& slot, TimePoint now, Due& due) BENTO_REQUIRES(mutex_);
   void tick_worker_locked(Worker& worker, TimePoint now) BENTO_REQUIRES(mutex_);
   void report_undying_locked(Worker& worker, TimePoint now) BENTO_REQUIRES(mutex_);

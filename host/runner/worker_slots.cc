@@ -31,6 +31,27 @@ WorkerSlots::Idle WorkerSlots::find_idle() const {
   return idle;
 }
 
+const WorkerPtr* WorkerSlots::find_room(std::uint32_t method) const {
+  const WorkerPtr* found = nullptr;
+  for (const WorkerSlot& slot : slots_) {
+    if (!slot.has_room() || slot.worker->in_flight.front()->method != method) continue;
+    if (found == nullptr || slot.worker->in_flight.size() < (*found)->in_flight.size())
+      found = &slot.worker;
+  }
+  return found;
+}
+
+std::vector<std::uint32_t> WorkerSlots::methods_with_room() const {
+  std::vector<std::uint32_t> methods;
+  for (const WorkerSlot& slot : slots_) {
+    if (!slot.has_room()) continue;
+    const std::uint32_t method = slot.worker->in_flight.front()->method;
+    if (std::find(methods.begin(), methods.end(), method) == methods.end())
+      methods.push_back(method);
+  }
+  return methods;
+}
+
 bool WorkerSlots::is_any_up() const {
   return std::any_of(slots_.begin(), slots_.end(), [](const auto& slot) { return slot.is_up(); });
 }

@@ -33,6 +33,12 @@ struct WorkerSlot {
   std::string last_end;  // "was killed by SIGSEGV (signal 11)"; cleared when the next is ready
 
   bool is_idle() const { return worker != nullptr && worker->state == Worker::State::kIdle; }
+  // It may take another call of the engine whose calls it has.
+  bool has_room() const {
+    if (worker == nullptr || worker->state != Worker::State::kBusy) return false;
+    const Batch& first = *worker->in_flight.front();
+    return first.is_engines() && worker->in_flight.size() < first.max_concurrent;
+  }
   // Its worker serves.
   bool is_up() const { return is_idle() || (worker && worker->state == Worker::State::kBusy); }
   // There is no process, and none is being started.
@@ -56,6 +62,11 @@ class WorkerSlots {
     std::size_t count = 0;
   };
   Idle find_idle() const;
+  // The worker that is busy with an engine's calls, has room for one more of `method`, and has the
+  // fewest; null: none has.
+  const WorkerPtr* find_room(std::uint32_t method) const;
+  // The methods of which find_room() would find one.
+  std::vector<std::uint32_t> methods_with_room() const;
 
   bool is_any_up() const;
   bool are_all_up() const;

@@ -302,11 +302,12 @@ void Connection::submit(const wire::CallTarget& target, const PendingPtr& pendin
   if (target.deadline_ms != 0) {
     left = std::min<Duration>(left, std::chrono::milliseconds(target.deadline_ms));
   }
-  const auto calls = runner::Client::submit(pending->target, std::move(inputs),
-                                            {loop_->now() + left, {pending, &pending->cancelled}},
-                                            [pending](const runner::CallResult& result) {
-                                              pending->connection->complete(pending, result);
-                                            });
+  const auto calls = runner::Client::submit(
+      pending->target, std::move(inputs),
+      {loop_->now() + left, {pending, &pending->cancelled}, pending->request_id},
+      [pending](const runner::CallResult& result) {
+        pending->connection->complete(pending, result);
+      });
   if (!calls.ok()) complete(pending, {calls.status(), {}});
 }
 
@@ -355,7 +356,7 @@ void Connection::complete(const PendingPtr& pending, const runner::CallResult& r
     if (unsent_locked() > server_->options.max_output_bytes + server_->options.max_frame) {
       write_error(pending->id, Status(BENTO_RESOURCE_EXHAUSTED, "the client reads no results"));
     } else if (result.status.ok()) {
-      write_result(pending->id, result.values, declared_type(pending->target.spec().out));
+      write_result(pending->id, result.values, pending->target.spec().outs);
     } else {
       write_error(pending->id, result.status);
     }
@@ -364,15 +365,18 @@ void Connection::complete(const PendingPtr& pending, const runner::CallResult& r
 }
 
 void Connection::write_result(std::uint64_t id, std::span<const bento_value> values,
-                              std::string_view type) {
+                              std::span<const plugin::IoSpec> declared) {
   wire::FrameWriter writer(out_, wire::FrameType::kResult, id, 0);
   writer.value_count(static_cast<std::uint32_t>(values.size()));
   Status bad;
-  for (const bento_value& value : values) {
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const bento_value& value = values[i];
     bad = wire::check_value(value);
     if (!bad.ok()) break;
     bento_value typed = value;
-    if (value.kind == BENTO_BYTES && value.mime.len == 0) typed.mime = to_bento(type);
+    if (value.kind == BENTO_BYTES && value.mime.len == 0 && !declared.empty()) {
+      typed.mime = to_bento(declared_type(declared[std::min(i, declared.size() - 1)]));
+    }
     writer.value(typed);
   }
   if (writer.finish()) return schedule_flush_locked();

@@ -77,8 +77,8 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   // Results [any]
   void complete(const PendingPtr& pending, const runner::CallResult& result);
   // `type`: of bytes that come without a media type.
-  void write_result(std::uint64_t id, std::span<const bento_value> values, std::string_view type)
-      BENTO_REQUIRES(mutex_);
+  void write_result(std::uint64_t id, std::span<const bento_value> values,
+                    std::span<const plugin::IoSpec> declared) BENTO_REQUIRES(mutex_);
   void write_error(std::uint64_t id, const Status& error, std::uint32_t begun = 0)
       BENTO_REQUIRES(mutex_);
   void schedule_flush_locked() BENTO_REQUIRES(mutex_);

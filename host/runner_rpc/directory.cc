@@ -5,6 +5,7 @@
 
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace bentohost::runner_rpc {
 namespace {
@@ -17,8 +18,13 @@ void put(Writer& out, const char* key, std::string_view text) {
 }
 
 void put(Writer& out, const char* key, const plugin::IoSpec& io) {
-  out.Key(key);
+  if (key != nullptr) out.Key(key);
   out.StartObject();
+  if (!io.name.empty()) {
+    put(out, "name", io.name);
+    out.Key("optional");
+    out.Bool(io.is_optional);
+  }
   const bool is_tensor = io.kind == BENTO_TENSOR;
   put(out, "kind", is_tensor ? "tensor" : io.kind == BENTO_JSON ? "json" : "bytes");
   put(out, "descriptor", io.descriptor);
@@ -38,17 +44,29 @@ void put(Writer& out, const char* key, const plugin::IoSpec& io) {
   out.EndObject();
 }
 
+// One as an object, several by name as a list.
+void put(Writer& out, const char* one, const char* several,
+         const std::vector<plugin::IoSpec>& ios) {
+  if (!plugin::are_named(ios)) return put(out, one, ios.front());
+  out.Key(several);
+  out.StartArray();
+  for (const plugin::IoSpec& io : ios) put(out, nullptr, io);
+  out.EndArray();
+}
+
 void put(Writer& out, const plugin::MethodSpec& method) {
   out.StartObject();
   put(out, "name", method.name);
   out.Key("batchable");
   out.Bool(method.batchable);
+  out.Key("lists");
+  out.Bool(method.lists);
   out.Key("idempotent");
   out.Bool(method.idempotent);
   out.Key("max_batch");
   out.Uint(method.max_batch);
-  put(out, "input", method.in);
-  put(out, "output", method.out);
+  put(out, "input", "inputs", method.ins);
+  put(out, "output", "outputs", method.outs);
   out.EndObject();
 }
 

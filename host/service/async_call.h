@@ -63,8 +63,10 @@ class AsyncCall : public http::StreamEvents,
   void fail(const Status& why);
   // Calls the plugin again.
   void wake(const plugin::Wake& wake) final;
-  // The plugin has begun to wait for something.
+  // Something has begun to wait: for a ticket, for room.
   void on_wait() final;
+  // Ends the call, as the plugin's `finish` does: once.
+  void finish(const Status& status) { on_finish(status); }
   // The body is whole: the deadline counts from now.
   void on_deadline_moved() {
     if (timer_->when() != kNoDeadline) on_wait();

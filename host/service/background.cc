@@ -261,7 +261,7 @@ Result<plugin::TicketPtr> BackgroundRow::submit(std::string_view runner, std::st
   if (!waits.ok()) return std::move(waits).take_status();
   return runner::Client::submit(
       *target, inputs,
-      {background_.clock_.now() + background_.options_.timeout, background_.stopping_},
+      {background_.clock_.now() + background_.options_.timeout, background_.stopping_, request_id_},
       std::move((*waits).scope));
 }
 

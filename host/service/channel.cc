@@ -153,6 +153,7 @@ std::optional<http::Response> Channel::end_draft() {
 
 Status Channel::body(const bento_event& event) {
   if (!misuse_.ok()) return misuse_;
+  if (!refused_.ok()) return refused_;
   const std::string_view bytes(static_cast<const char*>(event.body.ptr), event.body.len);
   const bool more = event.more != 0;
   if (is_drafting_) {
@@ -175,6 +176,10 @@ Status Channel::body(const bento_event& event) {
       }
       Status status = request_.start(std::move(response_));
       // The response could not be started: the request fails, whatever the handler sends now.
+      if (status.code() == BENTO_UNAVAILABLE) {
+        refused_ = status;
+        return status;
+      }
       if (!status.ok() && status.code() != BENTO_CANCELLED) {
         misuse_ = std::move(status).as_misuse();
         return misuse_;
@@ -212,6 +217,7 @@ Status Channel::room_for(std::size_t bytes) {
 
 void Channel::finish(const Status& status, std::string_view who) {
   const auto failure = [&](const char* silence) {
+    if (!refused_.ok()) return refused_;
     if (!misuse_.ok()) {
       return Status(BENTO_INTERNAL, std::string(who) + ": " + misuse_.message());
     }

@@ -73,7 +73,8 @@ class Channel {
   std::size_t excess_ = 0;                           // bytes sent while there was no room
   plugin::Wake receive_wake_, send_wake_;
   State state_ = State::kNothing;
-  Status misuse_;  // the first one
+  Status misuse_;   // the first one
+  Status refused_;  // a stream that there was no room for
   bool is_drafting_ = false, is_draft_whole_ = false;
   std::optional<http::Response> draft_;
   http::Response response_;  // from its start to its first body event

@@ -2,8 +2,11 @@
 
 #include <utility>
 
+#include "codec/members.h"
+#include "plugin/io_description.h"
 #include "runner/output_sink.h"
 #include "service/channel.h"
+#include "service/input_views.h"
 #include "service/work.h"
 
 namespace bentohost::service {
@@ -17,10 +20,12 @@ Endpoint::Endpoint(const LiveService& service, const plugin::ApiSpec& api)
     : service_(service),
       api_(api),
       who_("api " + api.name),
-      decoder_(api.in),
+      has_names_(plugin::are_named(api.ins)),
+      decoder_(api.ins.front()),
       stalls_(service.spec().name, api.name) {
   if (api.form != plugin::ApiSpec::Form::kDirect) return;
-  is_checked_ = api.abi->out == nullptr;  // the method's own description: its worker has checked it
+  // The method's own description: its worker has checked it.
+  is_checked_ = !plugin::outputs_of(*api.abi).are_given();
   // describe() has checked that the method exists.
   target_ = *service.runners().find(api.runner, api.method);
 }
@@ -32,6 +37,7 @@ http::BodyPlan Endpoint::plan() const {
 void Endpoint::call(const RequestPtr& request, RequestDeps& deps) const {
   switch (api_.form) {
     case plugin::ApiSpec::Form::kDirect: {
+      if (api_.stream != 0) return call_stream(request, deps);
       if (request->is_on_thread()) {
         return guard(request, [this, &request] { call_and_wait(*request); });
       }
@@ -53,12 +59,20 @@ void Endpoint::call(const RequestPtr& request, RequestDeps& deps) const {
   }
 }
 
-void Endpoint::call_direct(const RequestPtr& request, RequestDeps& deps) const {
-  auto value = decoder_.decode(request->request());
-  if (!value.ok()) return request->fail(value.status());
+// As many as the API declares.
+Result<std::vector<wire::Value>> Endpoint::decode_inputs(const http::Request& request) const {
+  if (has_names_) return decode_members(request.body, api_.ins);
+  auto value = decoder_.decode(request);
+  if (!value.ok()) return std::move(value).take_status();
   std::vector<wire::Value> inputs;
   inputs.push_back(*std::move(value));
-  auto calls = runner::Client::submit(target_, std::move(inputs), request->wanted(),
+  return inputs;
+}
+
+void Endpoint::call_direct(const RequestPtr& request, RequestDeps& deps) const {
+  auto inputs = decode_inputs(request->request());
+  if (!inputs.ok()) return request->fail(inputs.status());
+  auto calls = runner::Client::submit(target_, *std::move(inputs), request->wanted(),
                                       [this, request, &deps](const runner::CallResult& outcome) {
                                         answer_call(request, outcome, deps);
                                       });
@@ -77,7 +91,9 @@ void Endpoint::answer_call(const RequestPtr& request, const runner::CallResult& 
 }
 
 void Endpoint::answer_with(RequestContext& request, std::span<const bento_value> values) const {
-  auto response = encode(values, api_.out, who_, is_checked_);
+  auto response = plugin::are_named(api_.outs)
+                      ? encode_members(values, api_.outs, who_, is_checked_)
+                      : encode(values, api_.outs.front(), who_, is_checked_);
   if (!response.ok()) return request.fail(response.status());
   request.answer(*std::move(response));
 }
@@ -96,11 +112,10 @@ void Endpoint::answer_on_thread(const RequestPtr& request, const runner::CallRes
 // call_direct() for a request that already has a thread: it decodes and encodes on that thread, as
 // queueing a job could deadlock when all threads wait.
 void Endpoint::call_and_wait(RequestContext& request) const {
-  auto value = decoder_.decode(request.request());
-  if (!value.ok()) return request.fail(value.status());
-  const bento_value view = (*value).view();
-  const bento_value* const inputs[] = {&view};
-  auto ticket = runner::Client::submit(target_, inputs, request.wanted());
+  auto values = decode_inputs(request.request());
+  if (!values.ok()) return request.fail(values.status());
+  const InputViews inputs(*values);
+  auto ticket = runner::Client::submit(target_, inputs.pointers(), request.wanted());
   if (!ticket.ok()) return request.fail(ticket.status());
   const auto results = (*ticket)->wait();
   if (!results.ok()) return request.fail(results.status());
@@ -110,14 +125,13 @@ void Endpoint::call_and_wait(RequestContext& request) const {
 }
 
 void Endpoint::call_invoke(RequestContext& request) const {
-  auto value = decoder_.decode(request.request());
-  if (!value.ok()) return request.fail(value.status());
-  const bento_value view = (*value).view();
-  const bento_value* const inputs[] = {&view};
+  auto values = decode_inputs(request.request());
+  if (!values.ok()) return request.fail(values.status());
+  const InputViews inputs(*values);
   runner::OutputSink sink;
   const Status status = call_plugin(request.note(who_), [&](bento_error* error) {
-    return api_.abi->invoke(service_.instance().self(), api_.abi, &request, inputs, 1, sink.get(),
-                            error);
+    return api_.abi->invoke(service_.instance().self(), api_.abi, &request,
+                            inputs.pointers().data(), inputs.pointers().size(), sink.get(), error);
   });
   if (!status.ok()) return request.fail(status);
   answer_with(request, sink.views());

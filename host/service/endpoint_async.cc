@@ -1,11 +1,14 @@
 // The asynchronous forms of an API, and of a mounted app.
 #include <memory>
+#include <optional>
 #include <utility>
+#include <vector>
 
 #include "runner/output_sink.h"
 #include "service/async_call.h"
 #include "service/channel.h"
 #include "service/endpoint.h"
+#include "service/input_views.h"
 #include "service/work.h"
 
 namespace bentohost::service {
@@ -37,16 +40,16 @@ class Endpoint::AsyncInvoke final : public AsyncCall {
     return false;
   }
   Status decode() {
-    auto value = endpoint_.decoder_.decode(request()->request());
-    if (!value.ok()) return std::move(value).take_status();
-    input_ = *std::move(value);
-    view_ = input_.view();
+    auto values = endpoint_.decode_inputs(request()->request());
+    if (!values.ok()) return std::move(values).take_status();
+    values_ = *std::move(values);
+    inputs_.emplace(values_);
     return {};
   }
   bento_code call(bento_done* done, bento_error* error) override {
-    return endpoint_.api_.abi->invoke_async(endpoint_.service_.instance().self(),
-                                            endpoint_.api_.abi, request().get(), inputs_, 1, done,
-                                            error);
+    return endpoint_.api_.abi->invoke_async(
+        endpoint_.service_.instance().self(), endpoint_.api_.abi, request().get(),
+        inputs_->pointers().data(), inputs_->pointers().size(), done, error);
   }
   void answer(const Status& status) override {
     if (!status.ok()) return request()->fail(status);
@@ -59,9 +62,8 @@ class Endpoint::AsyncInvoke final : public AsyncCall {
   }
 
   const Endpoint& endpoint_;
-  wire::Value input_;
-  bento_value view_{};
-  const bento_value* const inputs_[1] = {&view_};
+  std::vector<wire::Value> values_;
+  std::optional<InputViews> inputs_;
   runner::OutputSink sink_;
 };
 

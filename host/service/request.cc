@@ -8,6 +8,7 @@
 #include "http/problem.h"
 #include "http/response_writer.h"
 #include "http/syntax.h"
+#include "http/trace_context.h"
 #include "plugin/tickets.h"
 
 namespace bentohost::service {
@@ -131,6 +132,7 @@ void RequestContext::give_up(const Status& why) {
 }
 
 Status RequestContext::start(http::Response response) {
+  if (Status status = tracked_.begin_stream(); !status.ok()) return status;
   add_set(response);
   Status status = exchange_.start(std::move(response));
   is_streaming_ = status.ok() || status.code() == BENTO_CANCELLED;
@@ -210,7 +212,8 @@ Result<plugin::TicketPtr> RequestContext::submit(std::string_view runner, std::s
 }
 
 runner::Client::CallLimits RequestContext::wanted() const {
-  return {is_streaming_ ? deps_.clock.now() + deps_.timeout : tracked_.deadline(), gone_};
+  return {is_streaming_ ? deps_.clock.now() + deps_.timeout : tracked_.deadline(), gone_,
+          request_id(), http::traceparent(request().headers)};
 }
 
 Result<plugin::Waiter> RequestContext::waiter() {

@@ -73,8 +73,27 @@ TrackedExchange::~TrackedExchange() {
 
 void TrackedExchange::release_hold() {
   if (--holds_ != 0) return;
+  if (is_stream_) {
+    deps_.open_streams.fetch_sub(1);
+    return deps_.metrics.open_streams().add(-1);
+  }
   deps_.metrics.in_flight().add(-1);
   if (lease_ != nullptr) deps_.slots.fetch_sub(1);
+}
+
+Status TrackedExchange::begin_stream() {
+  if (is_stream_) return {};
+  if (deps_.open_streams.fetch_add(1) >= deps_.max_streams) {
+    deps_.open_streams.fetch_sub(1);
+    return Status(BENTO_UNAVAILABLE, "the server is overloaded: " +
+                                         std::to_string(deps_.max_streams) +
+                                         " streams are open (--max-streams)");
+  }
+  is_stream_ = true;
+  deps_.metrics.open_streams().add(1);
+  deps_.metrics.in_flight().add(-1);
+  if (lease_ != nullptr) deps_.slots.fetch_sub(1);
+  return {};
 }
 
 bool TrackedExchange::is_over() const {

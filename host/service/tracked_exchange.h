@@ -76,6 +76,9 @@ class TrackedExchange final : public ExchangeDecorator, public http::DeadlineRes
   // [loop] `f` may change the response that late() sends in place of a handler's. Code that calls
   // hooks with a response calls begin_answer() before, so that only one of the two does it.
   void show_late_to(std::function<void(http::Response&)> f) { show_late_ = std::move(f); }
+  // A handler is about to stream the response: the request leaves its slot, and is one of the open
+  // streams from now on. UNAVAILABLE (503): there are too many.
+  Status begin_stream();
   // Claims the request for the handler's response. False: late() has answered it.
   bool begin_answer();
   // Undoes begin_answer(): the response could not be started.
@@ -114,6 +117,7 @@ class TrackedExchange final : public ExchangeDecorator, public http::DeadlineRes
   bool was_cancelled_ = false;  // see note_cancelled()
   bool is_in_vain_ = false;     // late() was first: this response goes nowhere
   std::atomic<int> holds_ = 1;  // on its slot: one until it is answered, one for each AtWork
+  bool is_stream_ = false;      // its slot is that of a stream
   std::function<void(http::Response&)> show_late_;
   int streamed_status_ = 0;
   std::size_t streamed_bytes_ = 0;

@@ -2,8 +2,11 @@
 // its runners (sockets): pure encoding and decoding, bytes in, values out; no descriptors, no
 // threads. Little-endian. Layout of a frame:
 //
-//   0 u32 magic  4 u16 version  6 u8 type  7 u8 flags (0)  8 u64 id  16 u32 method  20 u32 zero
+//   0 u32 magic  4 u16 version  6 u8 type  7 u8 flags  8 u64 id  16 u32 method  20 u32 zero
 //   24 u64 body length  32..63 zero, then the body, then zeros up to a multiple of 64
+//
+// Flags: bit 0, `more`, of a kResult: another result of the same call follows. The other bits are
+// 0.
 //
 // The header is as long as the data's alignment, so that tensor data aligned within a frame is
 // aligned in memory when the frame is read into an AlignedBuffer. Bodies, offsets from the body's
@@ -11,16 +14,26 @@
 //
 //   kHello, kReport  the text
 //   kReady           nothing
-//   kCall, kResult   0 u32 callers (kResult: 0)  4 u32 values  8 u32 rows[callers], then the values
+//   kCall            0 u32 callers  4 u32 values  8 u32 rows[callers], then for each caller
+//                    0 u64 deadline (ns of CLOCK_MONOTONIC; 0: none)  8 u16 request id length
+//                    10 u16 traceparent length  12 u32 zero, then the callers' texts, then the
+//                    values
+//   kResult          0 u32 failed callers  4 u32 values, then for each failed caller, in ascending
+//                    order, 0 u32 caller  4 i32 code  8 u32 HTTP status  12 u32 message length,
+//                    then their messages, then the values
 //   kError           0 i32 code  4 u32 HTTP status, then the message
 //   kNamedCall       0 u32 milliseconds left (0: no deadline)  4 u32 values  8 u16 lengths[4], then
 //                    four texts: service, runner, method, request id; then the values
+//   kRoom            0 u32 results  4 u32 bytes
 //   kCancel, kList, kNoArena   nothing
 //
 // A value begins at the next multiple of 64, offsets from there:
 //
 //   0 u32 kind  4 u32 dtype  8 u32 ndim  12 u32 name length  16 u32 MIME length  20 u32 arena
 //   24 u64 data length  32 i64 shape[ndim], name, MIME type, zeros up to a multiple of 64, data
+//
+// Kind 0 stands for a value that is not there: an optional input that was left out, or a result of
+// a caller that has failed. It has no data.
 //
 // The data of a large tensor, or of large bytes, may lie in an arena instead, which is memory that
 // both processes have mapped (base/process/shared_memory.h): from its start on. `arena` is then the
@@ -43,12 +56,12 @@
 namespace bentohost::wire {
 
 inline constexpr std::uint32_t kMagic = 0x4F544E42;  // "BNTO"
-inline constexpr std::uint16_t kVersion = 1;
+inline constexpr std::uint16_t kVersion = 2;
 inline constexpr std::size_t kHeaderSize = 64;
 inline constexpr std::uint64_t kMaxBody = std::uint64_t{1} << 31;  // 2 GiB
 inline constexpr std::uint32_t kMaxCallers = 1u << 20;
-inline constexpr std::uint32_t kMaxValues = 1u << 10;
-inline constexpr std::size_t kMaxMessage = 1u << 16;  // of a kError; longer ones are cut
+inline constexpr std::uint32_t kMaxValues = 1u << 16;
+inline constexpr std::size_t kMaxMessage = 1u << 16;  // of an error; longer ones are cut
 
 enum class FrameType : std::uint8_t {
   kHello = 1,   // host to runner, once: JSON (runner/hello.h)
@@ -59,13 +72,18 @@ enum class FrameType : std::uint8_t {
 
   // Of clients of the host's runners; answered by kResult or kError with the same id.
   kNamedCall = 6,  // a call that names its runner
-  kCancel = 7,     // the call with this id is no longer wanted; not answered itself
-  kList = 8,       // which services, runners and methods there are
+  // Also host to runner: nobody waits for the call with this id any more. Not answered itself; the
+  // call still is.
+  kCancel = 7,
+  kList = 8,  // which services, runners and methods there are
 
   kReport = 9,  // runner to host, unasked: JSON, what the runner's own metrics have gained
 
   // Runner to host, same id: it cannot reach an arena that the call names. Send it without.
   kNoArena = 10,
+
+  // Host to runner, id of a call that streams: its caller has taken results of so many bytes.
+  kRoom = 11,
 };
 
 struct FrameHeader {
@@ -73,10 +91,11 @@ struct FrameHeader {
   std::uint64_t id = 0;
   std::uint32_t method = 0;
   std::uint64_t body_length = 0;
+  bool more = false;  // kResult: another result follows
 };
 
 // Reads the first kHeaderSize bytes. INVALID_ARGUMENT: wrong magic, version or type, a body over
-// kMaxBody, flags or reserved bytes that are not zero.
+// kMaxBody, flags that the type does not have, reserved bytes that are not zero.
 Result<FrameHeader> decode_header(std::span<const char> bytes);
 
 // Finds the arenas that a frame names: a peer's own view of them.
@@ -90,6 +109,11 @@ class Arenas {
   ~Arenas() = default;
 };
 
+// What the caller of a stream has taken.
+struct Room {
+  std::uint32_t results = 0, bytes = 0;
+};
+
 // Which runner method a kNamedCall is for.
 struct CallTarget {
   std::string_view service, runner, method;  // no service: any that has the runner
@@ -97,17 +121,34 @@ struct CallTarget {
   std::uint32_t deadline_ms = 0;  // time left when the call was sent; 0: no deadline
 };
 
+// One of the callers of a kCall.
+struct Caller {
+  std::uint64_t deadline_ns = 0;             // CLOCK_MONOTONIC; 0: none
+  std::string_view request_id, traceparent;  // up to 64 KiB each
+};
+
+// A caller of the batch that a kResult answers, whose part of it has failed.
+struct FailedCaller {
+  std::uint32_t caller = 0;
+  Status status;  // not OK
+};
+
 // Writes a frame at the end of `out`; finish() sets the body length. `out` must be empty or hold
 // whole frames, each padded to 64 bytes, so that data stays aligned.
 class FrameWriter {
  public:
   FrameWriter(AlignedBuffer& out, FrameType type, std::uint64_t id, std::uint32_t method);
-  void text(std::string_view text);                                        // kHello, kReport
-  void rows(std::span<const std::uint32_t> rows, std::uint32_t n_values);  // kCall, first
-  void value_count(std::uint32_t n);                                       // kResult, first
-  void target(const CallTarget& target, std::uint32_t n_values);           // kNamedCall, first
-  // kCall, kResult, kNamedCall. `value` has passed check_value(). Strided tensors are written in C
-  // order.
+  void text(std::string_view text);  // kHello, kReport
+  // kCall, first. `callers` are as many as `rows`; none: nothing is known of them.
+  void rows(std::span<const std::uint32_t> rows, std::uint32_t n_values,
+            std::span<const Caller> callers = {});
+  // kResult, first. `failed` are in ascending order of their callers.
+  void value_count(std::uint32_t n, std::span<const FailedCaller> failed = {});
+  void more();                                                    // kResult
+  void room(const Room& room);                                    // kRoom
+  void target(const CallTarget& target, std::uint32_t n_values);  // kNamedCall, first
+  // kCall, kResult, kNamedCall. `value` has passed check_value(), or is of kind 0. Strided tensors
+  // are written in C order.
   void value(const bento_value& value);
   // Writes a tensor's header and returns room for its data, to be filled before the next call. So
   // batching gathers many callers' rows directly. `data_length` must match the shape.
@@ -125,7 +166,7 @@ class FrameWriter {
  private:
   char* extend(std::size_t length);
   char* extend_aligned(std::size_t length);
-  void counts(std::span<const std::uint32_t> rows, std::uint32_t n_values);
+  void counts(std::size_t callers, std::uint32_t n_values);
   char* begin_value(const bento_value& value, std::size_t data_length, std::uint32_t arena = 0);
 
   AlignedBuffer& out_;
@@ -139,13 +180,17 @@ class FrameWriter {
 // the capacity, decoding allocates nothing.
 struct DecodedValues {
   std::vector<bento_value> values;
-  std::vector<std::uint32_t> rows;  // kCall
+  std::vector<std::uint32_t> rows;   // kCall
+  std::vector<Caller> callers;       // kCall: as many as `rows`
+  std::vector<FailedCaller> failed;  // kResult: in ascending order of their callers
 };
 // INVALID_ARGUMENT for a malformed body; `out` is then empty. Without `arenas` it may name none.
 Status decode_call(std::span<const char> body, DecodedValues& out, Arenas* arenas = nullptr);
 Status decode_result(std::span<const char> body, DecodedValues& out, Arenas* arenas = nullptr);
 // The same for a kNamedCall body; the texts of `target` point into it, too.
 Status decode_named_call(std::span<const char> body, CallTarget& target, DecodedValues& out);
+// INVALID_ARGUMENT for a malformed kRoom body.
+Result<Room> decode_room(std::span<const char> body);
 // The error in a kError body. A malformed body gives INTERNAL "malformed error frame".
 Status decode_error(std::span<const char> body);
 
@@ -164,6 +209,9 @@ class FrameReader {
   // Invalidates the frames taken so far, and frees the memory that a huge one needed. writable()
   // calls it first. Call it before waiting for the peer without a writable().
   void recycle();
+  // Moves the bytes that next() has not returned to another reader, which must be empty. The frames
+  // taken so far stay where they are.
+  void move_rest(FrameReader& to);
   // Bytes of an incomplete frame that have arrived.
   std::size_t pending() const { return end_ - begin_; }
   // Bytes of memory held.

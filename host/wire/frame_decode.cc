@@ -56,8 +56,11 @@ Status decode_tensor(const layout::Value& fixed, const char* shape, bento_tensor
 
 Status check_fixed(const layout::Value& fixed) {
   const bool is_tensor = fixed.kind == BENTO_TENSOR;
-  if (!is_tensor && fixed.kind != BENTO_JSON && fixed.kind != BENTO_BYTES) {
+  if (!is_tensor && fixed.kind != BENTO_JSON && fixed.kind != BENTO_BYTES && fixed.kind != 0) {
     return malformed("unknown kind of value");
+  }
+  if (fixed.kind == 0 && (fixed.data_length != 0 || fixed.arena != 0 || fixed.mime_length != 0)) {
+    return malformed("data of a value that is not there");
   }
   if (!is_tensor && (fixed.dtype != 0 || fixed.ndim != 0)) return malformed("a shape of no tensor");
   if (fixed.ndim > kMaxDims) return malformed("too many dimensions");
@@ -110,16 +113,68 @@ Status make_room_for(std::uint32_t values, const Cursor& cursor, DecodedValues& 
   return {};
 }
 
-Status decode_counts(Cursor& cursor, DecodedValues& out) {
-  layout::Counts counts;
+// Reads the number of callers, checked against the `each` bytes that each of them has, at least.
+Status decode_counts(Cursor& cursor, std::size_t each, layout::Counts& counts) {
   if (!cursor.read(counts)) return malformed("the counts are cut short");
   if (counts.callers > kMaxCallers || counts.values > kMaxValues) {
     return malformed("too many callers or values");
   }
-  const std::size_t rows_length = counts.callers * sizeof(std::uint32_t);
-  if (cursor.left() < rows_length) return malformed("the callers' rows are cut short");
+  if (cursor.left() < counts.callers * each) return malformed("the callers are cut short");
+  return {};
+}
+
+Status decode_callers(Cursor& cursor, DecodedValues& out) {
+  layout::Counts counts;
+  constexpr std::size_t kEach = sizeof(std::uint32_t) + sizeof(layout::Caller);
+  if (Status status = decode_counts(cursor, kEach, counts); !status.ok()) return status;
   out.rows.resize(counts.callers);
+  out.callers.resize(counts.callers);
+  const std::size_t rows_length = counts.callers * sizeof(std::uint32_t);
   if (rows_length > 0) std::memcpy(out.rows.data(), cursor.take(rows_length), rows_length);
+  const char* fixed_at = cursor.take(counts.callers * sizeof(layout::Caller));
+  for (Caller& caller : out.callers) {
+    layout::Caller fixed;
+    std::memcpy(&fixed, fixed_at, sizeof fixed);
+    fixed_at += sizeof fixed;
+    if (fixed.zero != 0) return malformed("a reserved field of a caller is used");
+    const std::size_t texts =
+        std::size_t{fixed.request_id_length} + std::size_t{fixed.traceparent_length};
+    if (cursor.left() < texts) return malformed("the callers' texts are cut short");
+    caller.deadline_ns = fixed.deadline_ns;
+    caller.request_id = {cursor.take(fixed.request_id_length), fixed.request_id_length};
+    caller.traceparent = {cursor.take(fixed.traceparent_length), fixed.traceparent_length};
+  }
+  return make_room_for(counts.values, cursor, out);
+}
+
+// A number that is not an HTTP error status is dropped, since it would be sent in a status line;
+// the code then implies the status.
+Status error_of(std::int32_t code, std::uint32_t http_status, std::string_view message) {
+  if (http_status < 400 || http_status > 599) http_status = 0;
+  return Status::with_http(http_status, code, std::string(message));
+}
+
+Status decode_failed(Cursor& cursor, DecodedValues& out) {
+  layout::Counts counts;
+  Status status = decode_counts(cursor, sizeof(layout::FailedCaller), counts);
+  if (!status.ok()) return status;
+  out.failed.resize(counts.callers);
+  const char* fixed_at = cursor.take(counts.callers * sizeof(layout::FailedCaller));
+  std::uint64_t least = 0;  // that the next caller may be
+  for (FailedCaller& failed : out.failed) {
+    layout::FailedCaller fixed;
+    std::memcpy(&fixed, fixed_at, sizeof fixed);
+    fixed_at += sizeof fixed;
+    if (fixed.caller < least) return malformed("the failed callers are not in order");
+    if (fixed.code == BENTO_OK || fixed.message_length > kMaxMessage) {
+      return malformed("the error of a failed caller");
+    }
+    if (cursor.left() < fixed.message_length) return malformed("an error's message is cut short");
+    failed.caller = fixed.caller;
+    failed.status = error_of(fixed.code, fixed.http_status,
+                             {cursor.take(fixed.message_length), fixed.message_length});
+    least = std::uint64_t{fixed.caller} + 1;
+  }
   return make_room_for(counts.values, cursor, out);
 }
 
@@ -154,15 +209,12 @@ Status decode_values(std::span<const char> body, DecodedValues& out, Arenas* are
   return cursor.left() == 0 ? Status() : malformed("bytes after the last value");
 }
 
-Status decode_counted(std::span<const char> body, DecodedValues& out, Arenas* arenas) {
-  return decode_values(body, out, arenas,
-                       [&](Cursor& cursor) { return decode_counts(cursor, out); });
-}
-
 Status or_empty(Status status, DecodedValues& out) {
   if (!status.ok()) {
     out.values.clear();
     out.rows.clear();
+    out.callers.clear();
+    out.failed.clear();
   }
   return status;
 }
@@ -176,33 +228,51 @@ Result<FrameHeader> decode_header(std::span<const char> bytes) {
   if (header.magic != kMagic) return malformed("wrong magic");
   if (header.version != kVersion) return malformed("wrong version");
   if (header.type < static_cast<std::uint8_t>(FrameType::kHello) ||
-      header.type > static_cast<std::uint8_t>(FrameType::kNoArena)) {
+      header.type > static_cast<std::uint8_t>(FrameType::kRoom)) {
     return malformed("unknown type");
   }
   if (header.body_length > kMaxBody) return malformed("the body is over the cap");
-  std::uint64_t zero = header.flags | header.reserved;
+  const auto type = static_cast<FrameType>(header.type);
+  const bool more = (header.flags & layout::kFlagMore) != 0;
+  if ((header.flags & ~layout::kFlagMore) != 0 || (more && type != FrameType::kResult)) {
+    return malformed("a flag that its type does not have");
+  }
+  std::uint64_t zero = header.reserved;
   for (const std::uint64_t word : header.zero) zero |= word;
   if (zero != 0) return malformed("a reserved field of the header is used");
-  return FrameHeader{static_cast<FrameType>(header.type), header.id, header.method,
-                     header.body_length};
+  return FrameHeader{type, header.id, header.method, header.body_length, more};
 }
 
 Status decode_call(std::span<const char> body, DecodedValues& out, Arenas* arenas) {
-  return or_empty(decode_counted(body, out, arenas), out);
+  out.failed.clear();
+  return or_empty(
+      decode_values(body, out, arenas, [&](Cursor& cursor) { return decode_callers(cursor, out); }),
+      out);
 }
 
 Status decode_result(std::span<const char> body, DecodedValues& out, Arenas* arenas) {
-  Status status = decode_counted(body, out, arenas);
-  if (status.ok() && !out.rows.empty()) status = malformed("a result with callers");
-  return or_empty(std::move(status), out);
+  out.rows.clear();
+  out.callers.clear();
+  return or_empty(
+      decode_values(body, out, arenas, [&](Cursor& cursor) { return decode_failed(cursor, out); }),
+      out);
 }
 
 Status decode_named_call(std::span<const char> body, CallTarget& target, DecodedValues& out) {
   out.rows.clear();
+  out.callers.clear();
+  out.failed.clear();
   Status status = decode_values(body, out, nullptr,
                                 [&](Cursor& cursor) { return decode_target(cursor, target, out); });
   if (!status.ok()) target = {};
   return or_empty(std::move(status), out);
+}
+
+Result<Room> decode_room(std::span<const char> body) {
+  layout::Room room{};
+  Cursor cursor(body);
+  if (!cursor.read(room) || cursor.left() != 0) return malformed("room for results");
+  return Room{room.results, room.bytes};
 }
 
 Status decode_error(std::span<const char> body) {
@@ -211,11 +281,8 @@ Status decode_error(std::span<const char> body) {
   if (!cursor.read(error) || error.code == BENTO_OK || cursor.left() > kMaxMessage) {
     return {BENTO_INTERNAL, "malformed error frame"};
   }
-  // A number that is not an HTTP error status is dropped, since it would be sent in a status line;
-  // the code then implies the status.
-  if (error.http_status < 400 || error.http_status > 599) error.http_status = 0;
   const std::size_t length = cursor.left();
-  return Status::with_http(error.http_status, error.code, std::string(cursor.take(length), length));
+  return error_of(error.code, error.http_status, {cursor.take(length), length});
 }
 
 }  // namespace bentohost::wire

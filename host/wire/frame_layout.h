@@ -22,11 +22,27 @@ struct Header {
 };
 static_assert(sizeof(Header) == kDataAlignment);
 
-// At the start of a kCall or kResult body.
+// At the start of a kCall or kResult body; `callers` of a kResult are those that have failed.
 struct Counts {
   std::uint32_t callers, values;
 };
 static_assert(sizeof(Counts) == 8);
+
+// Of each caller, after the rows of a kCall.
+struct Caller {
+  std::uint64_t deadline_ns;
+  std::uint16_t request_id_length, traceparent_length;
+  std::uint32_t zero;
+};
+static_assert(sizeof(Caller) == 16);
+
+// Of each failed caller, after the counts of a kResult.
+struct FailedCaller {
+  std::uint32_t caller;
+  std::int32_t code;
+  std::uint32_t http_status, message_length;
+};
+static_assert(sizeof(FailedCaller) == 16);
 
 // At the start of a kNamedCall body.
 struct Target {
@@ -34,6 +50,14 @@ struct Target {
   std::uint16_t service_length, runner_length, method_length, request_id_length;
 };
 static_assert(sizeof(Target) == 16);
+
+// A kRoom body.
+struct Room {
+  std::uint32_t results, bytes;
+};
+static_assert(sizeof(Room) == 8);
+
+inline constexpr std::uint8_t kFlagMore = 1;
 
 // At the start of each value.
 struct Value {

@@ -50,6 +50,18 @@ AlignedBuffer FrameReader::take_memory(const Frame& frame) {
   return std::exchange(buffer_, {});
 }
 
+void FrameReader::move_rest(FrameReader& to) {
+  assert(to.pending() == 0);
+  to.broken_ = broken_;
+  for (std::size_t left = pending(); left > 0; left = pending()) {
+    const std::span<char> room = to.writable();
+    const std::size_t n = std::min(left, room.size());
+    std::memcpy(room.data(), buffer_.data() + begin_, n);
+    to.commit(n);
+    begin_ += n;
+  }
+}
+
 void FrameReader::recycle() {
   if (!broken_.ok()) begin_ = end_;  // input after a break is ignored
   if (begin_ == end_) begin_ = end_ = 0;

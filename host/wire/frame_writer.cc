@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <cassert>
 #include <cstring>
 #include <iterator>
@@ -11,6 +10,11 @@ namespace bentohost::wire {
 namespace {
 
 constexpr std::size_t kFirstCapacity = 4096;
+constexpr std::size_t kMaxText = std::numeric_limits<std::uint16_t>::max();
+
+std::string_view message_of(const Status& error) {
+  return std::string_view(error.message()).substr(0, kMaxMessage);
+}
 
 template <typename T>
 char* put(char* at, const T& fixed) {
@@ -42,11 +46,57 @@ void FrameWriter::text(std::string_view text) {
   put(extend(text.size()), text.data(), text.size());
 }
 
-void FrameWriter::rows(std::span<const std::uint32_t> rows, std::uint32_t n_values) {
-  counts(rows, n_values);
+void FrameWriter::rows(std::span<const std::uint32_t> rows, std::uint32_t n_values,
+                       std::span<const Caller> callers) {
+  assert(callers.empty() || callers.size() == rows.size());
+  counts(rows.size(), n_values);
+  std::size_t texts = 0;
+  for (const Caller& caller : callers) {
+    valid_ =
+        valid_ && caller.request_id.size() <= kMaxText && caller.traceparent.size() <= kMaxText;
+    texts += caller.request_id.size() + caller.traceparent.size();
+  }
+  if (!valid_) return;
+  char* at = extend(rows.size_bytes() + rows.size() * sizeof(layout::Caller) + texts);
+  at = put(at, rows.data(), rows.size_bytes());
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const Caller caller = callers.empty() ? Caller() : callers[i];
+    at = put(
+        at, layout::Caller{caller.deadline_ns, static_cast<std::uint16_t>(caller.request_id.size()),
+                           static_cast<std::uint16_t>(caller.traceparent.size()), 0});
+  }
+  for (const Caller& caller : callers) {
+    at = put(at, caller.request_id.data(), caller.request_id.size());
+    at = put(at, caller.traceparent.data(), caller.traceparent.size());
+  }
 }
 
-void FrameWriter::value_count(std::uint32_t n) { counts({}, n); }
+void FrameWriter::value_count(std::uint32_t n, std::span<const FailedCaller> failed) {
+  counts(failed.size(), n);
+  if (!valid_) return;
+  std::size_t messages = 0;
+  for (const FailedCaller& each : failed) {
+    assert(!each.status.ok());
+    messages += message_of(each.status).size();
+  }
+  char* at = extend(failed.size() * sizeof(layout::FailedCaller) + messages);
+  for (const FailedCaller& each : failed) {
+    at = put(at, layout::FailedCaller{each.caller, each.status.code(), each.status.http_status(),
+                                      static_cast<std::uint32_t>(message_of(each.status).size())});
+  }
+  for (const FailedCaller& each : failed) {
+    const std::string_view message = message_of(each.status);
+    at = put(at, message.data(), message.size());
+  }
+}
+
+void FrameWriter::more() {
+  out_[start_ + offsetof(layout::Header, flags)] = static_cast<char>(layout::kFlagMore);
+}
+
+void FrameWriter::room(const Room& room) {
+  put(extend(sizeof(layout::Room)), layout::Room{room.results, room.bytes});
+}
 
 void FrameWriter::target(const CallTarget& target, std::uint32_t n_values) {
   const std::string_view texts[] = {target.service, target.runner, target.method,
@@ -55,7 +105,7 @@ void FrameWriter::target(const CallTarget& target, std::uint32_t n_values) {
   std::size_t all = 0;
   valid_ = valid_ && n_values <= kMaxValues;
   for (std::size_t i = 0; i < std::size(texts); ++i) {
-    valid_ = valid_ && texts[i].size() <= std::numeric_limits<std::uint16_t>::max();
+    valid_ = valid_ && texts[i].size() <= kMaxText;
     lengths[i] = static_cast<std::uint16_t>(texts[i].size());
     all += texts[i].size();
   }
@@ -72,6 +122,8 @@ void FrameWriter::value(const bento_value& value) {
   if (value.kind == BENTO_TENSOR) {
     const std::int64_t bytes = tensor_bytes(value.tensor.dtype, shape_of(value.tensor));
     copy_c_order(value.tensor, begin_value(value, static_cast<std::size_t>(bytes)));
+  } else if (value.kind == 0) {
+    (void)begin_value(value, 0);
   } else {
     put(begin_value(value, value.bytes.len), value.bytes.ptr, value.bytes.len);
   }
@@ -98,10 +150,10 @@ void FrameWriter::value_in(std::uint32_t arena, const bento_value& value) {
 
 void FrameWriter::error(const Status& status) {
   assert(!status.ok());
-  const std::size_t length = std::min(status.message().size(), kMaxMessage);
+  const std::string_view message = message_of(status);
   const layout::Error error{status.code(), status.http_status()};
-  char* at = extend(sizeof error + length);
-  put(put(at, error), status.message().data(), length);
+  char* at = extend(sizeof error + message.size());
+  put(put(at, error), message.data(), message.size());
 }
 
 bool FrameWriter::finish() {
@@ -132,12 +184,11 @@ char* FrameWriter::extend_aligned(std::size_t length) {
   return out_.data() + at;
 }
 
-void FrameWriter::counts(std::span<const std::uint32_t> rows, std::uint32_t n_values) {
-  valid_ = valid_ && rows.size() <= kMaxCallers && n_values <= kMaxValues;
+void FrameWriter::counts(std::size_t callers, std::uint32_t n_values) {
+  valid_ = valid_ && callers <= kMaxCallers && n_values <= kMaxValues;
   values_left_ = n_values;
-  const layout::Counts counts{static_cast<std::uint32_t>(rows.size()), n_values};
-  char* at = extend(sizeof counts + rows.size_bytes());
-  put(put(at, counts), rows.data(), rows.size_bytes());
+  const layout::Counts counts{static_cast<std::uint32_t>(callers), n_values};
+  put(extend(sizeof counts), counts);
 }
 
 // Writes a value without its data, and returns room for the data. Ignores the value's own data.

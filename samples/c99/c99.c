@@ -1,7 +1,8 @@
-/* A plugin in plain C99: two APIs and one runner, directly on <bento/abi.h>. The runner's methods
- * double and square each element of a float64 array of any shape. POST /twice answers with the
- * result of the one; POST /sum calls both at once, without a thread that waits, and adds their
- * results.
+/* A plugin in plain C99: three APIs and one runner, directly on <bento/abi.h>. Two of the runner's
+ * methods double and square each element of a float64 array of any shape. POST /twice answers with
+ * the result of the one; POST /sum calls both at once, without a thread that waits, and adds their
+ * results. The third is an engine, whose calls have many results: POST /countdown sends them as
+ * events.
  *
  * It shows what the C++ glue does for you: describing the service with structs that live as long as
  * the plugin, reading inputs, writing to the sink, and reporting errors. */
@@ -94,14 +95,76 @@ static const bento_method square = {
     .out = &array,
     .run = doubler_square,
 };
-static const bento_method* const methods[] = {&twice, &square};
+
+/* ---- the engine: a call counts down from its number, one result at each step ------------------
+ */
+
+struct countdown {
+  double left;
+};
+
+static bento_code countdown_begin(void* self, const bento_method* method, bento_work* work,
+                                  bento_error* error) {
+  const bento_tensor* x = &work->in[0]->tensor;
+  struct countdown* state;
+  (void)self, (void)method;
+  if (x->data.len != sizeof(double)) {
+    return fail(error, BENTO_INVALID_ARGUMENT, "countdown takes one number");
+  }
+  state = (struct countdown*)malloc(sizeof(struct countdown));
+  if (state == NULL) return fail(error, BENTO_RESOURCE_EXHAUSTED, "out of memory");
+  state->left = *(const double*)x->data.ptr;
+  work->state = state;
+  return BENTO_OK;
+}
+
+/* Emits a result for each call, and finishes those that are at their end, or that nobody waits
+ * for: emit says so. */
+static bento_code countdown_step(void* self, const bento_method* method, bento_work* const* works,
+                                 size_t n, bento_error* error) {
+  const bento_str unnamed = {NULL, 0};
+  const int64_t shape[1] = {1};
+  size_t i;
+  (void)self, (void)method, (void)error;
+  for (i = 0; i < n; ++i) {
+    bento_work* work = works[i];
+    struct countdown* state = (struct countdown*)work->state;
+    bento_error why = {.size = sizeof(bento_error)};
+    bento_code code = BENTO_OK;
+    if (state->left >= 1) {
+      double* to = (double*)work->sink->tensor(work->sink, unnamed, BENTO_F64, 1, shape, &why);
+      if (to != NULL) *to = state->left--;
+      code = to != NULL ? work->emit(work, &why) : why.code;
+    }
+    if (code == BENTO_OK && state->left >= 1) continue;
+    free(state);
+    work->finish(work, code, &why);
+  }
+  return BENTO_OK;
+}
+
+static const bento_engine countdown_engine = {
+    .size = sizeof(bento_engine),
+    .begin = countdown_begin,
+    .step = countdown_step,
+};
+static const bento_method countdown = {
+    .size = sizeof(bento_method),
+    .flags = BENTO_STREAMS,
+    .name = STR("countdown"),
+    .in = &array,
+    .out = &array,
+    .engine = &countdown_engine,
+    .max_concurrent = 16,
+};
+static const bento_method* const methods[] = {&twice, &square, &countdown};
 
 static const bento_runner doubler = {
     .size = sizeof(bento_runner),
     .name = STR("doubler"),
     .resources = STR("cpu"),
     .methods = methods,
-    .n_methods = 2,
+    .n_methods = 3,
     .create = doubler_create,
     .destroy = doubler_destroy,
 };
@@ -115,6 +178,15 @@ static const bento_api api_twice = {
     .doc = STR("Each element, doubled."),
     .runner = STR("doubler"),
     .method = STR("twice"),
+};
+
+static const bento_api api_countdown = {
+    .size = sizeof(bento_api),
+    .name = STR("countdown"),
+    .doc = STR("From a number down to one, as events."),
+    .runner = STR("doubler"),
+    .method = STR("countdown"),
+    .stream = BENTO_AS_EVENTS,
 };
 
 /* ---- the API that waits for two calls at once, without a thread -------------------------------
@@ -202,7 +274,7 @@ static const bento_api api_sum = {
     .out = &array,
     .invoke_async = sum_begin,
 };
-static const bento_api* const apis[] = {&api_twice, &api_sum};
+static const bento_api* const apis[] = {&api_twice, &api_sum, &api_countdown};
 
 /* ---- the service, and the one exported symbol ------------------------------------------------ */
 
@@ -212,7 +284,7 @@ static const bento_service service = {
     .version = STR("1.0"),
     .doc = STR("A service in plain C."),
     .apis = apis,
-    .n_apis = 2,
+    .n_apis = 3,
     .runners = runners,
     .n_runners = 1,
 };

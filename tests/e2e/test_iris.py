@@ -60,6 +60,10 @@ class C99(HostTest):
     def test_the_plain_c_plugin_answers(self):
         host = self.start(plugin="libc99.so")
         self.assertEqual(host.post("/twice", "[[1.5, 2], [-3, 0]]").json(), [[3.0, 4.0], [-6.0, 0.0]])
+        self.assertEqual(host.post("/countdown", "[3]").body,
+                         b"data: [3.0]\n\ndata: [2.0]\n\ndata: [1.0]\n\ndata: [DONE]\n\n")
+        self.assertEqual(host.post("/countdown", "[0]").body, b"data: [DONE]\n\n")
+        self.assertEqual(host.post("/countdown", "[1,2]").status, 400)
 
 
 if __name__ == "__main__":

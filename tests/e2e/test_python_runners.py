@@ -56,7 +56,7 @@ class RunnerClientTest(HostTest):
         return sock
 
 
-def frame(kind, body=b"", id=1, magic=0x4F544E42, version=1):
+def frame(kind, body=b"", id=1, magic=0x4F544E42, version=2):
     return struct.pack("<IHBBQIIQ32x", magic, version, kind, 0, id, 0, 0, len(body)) + body + bytes(-len(body) % 64)
 
 

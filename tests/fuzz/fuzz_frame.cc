@@ -31,6 +31,10 @@ bool same(const bento_value& a, const bento_value& b) {
          same_bytes(s.data.ptr, s.data.len, t.data.ptr, t.data.len);
 }
 
+bool same(const Status& a, const Status& b) {
+  return a.code() == b.code() && a.http_status() == b.http_status() && a.message() == b.message();
+}
+
 // The arenas that a peer may name: two, of different sizes, each once in a frame.
 class TwoArenas final : public Arenas {
  public:
@@ -82,12 +86,19 @@ void check_tensor(const bento_value& value) {
 void check_values(const DecodedValues& decoded, FrameType type) {
   AlignedBuffer out;
   FrameWriter frame(out, type, 1, 2);
+  const auto n_values = static_cast<std::uint32_t>(decoded.values.size());
   if (type == FrameType::kCall) {
-    frame.rows(decoded.rows, static_cast<std::uint32_t>(decoded.values.size()));
+    require(decoded.callers.size() == decoded.rows.size());
+    frame.rows(decoded.rows, n_values, decoded.callers);
   } else {
-    frame.value_count(static_cast<std::uint32_t>(decoded.values.size()));
+    frame.value_count(n_values, decoded.failed);
   }
   for (const bento_value& value : decoded.values) {
+    if (value.kind == 0) {
+      require(!Value::copy(value).ok());
+      frame.value(value);
+      continue;
+    }
     const auto copy = Value::copy(value);
     require(copy.ok() && same(copy->view(), value));
     if (value.kind == BENTO_TENSOR) check_tensor(value);
@@ -110,6 +121,18 @@ void check_values(const DecodedValues& decoded, FrameType type) {
                                     : decode_result(body, again, &arenas))
               .ok());
   require(again.rows == decoded.rows && again.values.size() == decoded.values.size());
+  require(again.callers.size() == decoded.callers.size() &&
+          again.failed.size() == decoded.failed.size());
+  for (std::size_t i = 0; i < again.callers.size(); ++i) {
+    const Caller &a = again.callers[i], &b = decoded.callers[i];
+    require(a.deadline_ns == b.deadline_ns && a.request_id == b.request_id &&
+            a.traceparent == b.traceparent);
+  }
+  for (std::size_t i = 0; i < again.failed.size(); ++i) {
+    const FailedCaller &a = again.failed[i], &b = decoded.failed[i];
+    require(a.caller == b.caller && same(a.status, b.status) && !a.status.ok());
+    require(i == 0 || again.failed[i - 1].caller < a.caller);
+  }
   for (std::size_t i = 0; i < again.values.size(); ++i) {
     require(same(again.values[i], decoded.values[i]));
   }
@@ -143,8 +166,7 @@ void check_error(std::span<const char> body) {
   require(frame.finish());
   const Status again =
       decode_error(std::span(out).subspan(kHeaderSize, decode_header(out)->body_length));
-  require(again.code() == status.code() && again.message() == status.message() &&
-          again.http_status() == status.http_status());
+  require(same(again, status));
 }
 
 void check_body(std::span<const char> bytes) {

@@ -27,19 +27,21 @@ Value make_blob(std::uint32_t kind, std::string_view data, std::string mime) {
   return value;
 }
 
-AlignedBuffer call(const std::vector<std::uint32_t>& rows, const std::vector<Value>& values) {
+AlignedBuffer call(const std::vector<std::uint32_t>& rows, const std::vector<Value>& values,
+                   const std::vector<Caller>& callers = {}) {
   AlignedBuffer out;
   FrameWriter frame(out, FrameType::kCall, 7, 1);
-  frame.rows(rows, static_cast<std::uint32_t>(values.size()));
+  frame.rows(rows, static_cast<std::uint32_t>(values.size()), callers);
   for (const Value& value : values) frame.value(value.view());
   frame.finish();
   return out;
 }
 
-AlignedBuffer result(const std::vector<Value>& values) {
+AlignedBuffer result(const std::vector<Value>& values,
+                     const std::vector<FailedCaller>& failed = {}) {
   AlignedBuffer out;
   FrameWriter frame(out, FrameType::kResult, 7, 1);
-  frame.value_count(static_cast<std::uint32_t>(values.size()));
+  frame.value_count(static_cast<std::uint32_t>(values.size()), failed);
   for (const Value& value : values) frame.value(value.view());
   frame.finish();
   return out;
@@ -94,6 +96,15 @@ bool write_all(const std::filesystem::path& folder) {
   return write(folder / "call_batch", call({1, 2, 1}, {make_tensor(BENTO_F64, {4, 4}, "x")})) &&
          write(folder / "call_kinds", call({1}, {json, image, make_tensor(BENTO_U8, {3}, "")})) &&
          write(folder / "call_empty", call({}, {})) &&
+         write(
+             folder / "call_lists",
+             call({1, 1}, {json, Value(), json, image},
+                  {{1'000'000'000, "7", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},
+                   {0, "8", ""}})) &&
+         write(folder / "result_failed",
+               result({json, Value(), image},
+                      {{1, Status::with_http(422, BENTO_INVALID_ARGUMENT, "negative")},
+                       {2, Status(BENTO_INTERNAL, "")}})) &&
          write(folder / "result_scalar", result({make_tensor(BENTO_F32, {}, "loss")})) &&
          write(folder / "result_no_rows", result({make_tensor(BENTO_I64, {0, 3}, "")})) &&
          write(folder / "result_dims",

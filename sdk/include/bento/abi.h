@@ -318,7 +318,8 @@ typedef struct bento_method bento_method;
 #if BENTO_ABI_TARGET_MINOR >= 1
 enum { BENTO_LISTS = 4u /* with BENTO_BATCHABLE: callers' values side by side, not joined, and so of any kind and
                            shape. Caller c's inputs are in[c * n_ins] and on, rows[c] is 1, and the sink is given as
-                           many outputs for each caller, caller by caller */,
+                           many outputs for each caller, caller by caller; none for all those that have
+                           failed, or some for each of them */,
        BENTO_STREAMS = 8u /* a call has any number of results; of an engine only */ };
 enum { BENTO_AS_EVENTS = 1, BENTO_AS_LINES = 2 }; /* `stream` of an API: server-sent events, whose last one has the
                                                      data [DONE]; JSON, one a line */

@@ -4,12 +4,20 @@
 //   svc.api("model", {.route = "/models/{model}", .method = "GET"}, handler);
 #pragma once
 
+#include <bento/abi.h>
+
 #include <bento/io.hpp>
 #include <cstdint>
 #include <optional>
 #include <string>
 
 namespace bento {
+
+#if BENTO_ABI_TARGET_MINOR >= 1
+// How the results of a streaming method go out: server-sent events, whose last one has the data
+// [DONE]; or lines, of JSON (application/x-ndjson).
+enum class As : std::uint32_t { kEvents = BENTO_AS_EVENTS, kLines = BENTO_AS_LINES };
+#endif
 
 struct ApiOptions {
   // The path below the service's prefix; empty: "/" + name. A {name} is a parameter, one in a
@@ -29,6 +37,10 @@ struct ApiOptions {
   bool quick = false;
   // In place of the descriptors that the C++ types imply: see <bento/io.hpp>.
   std::optional<Io> input = {}, output = {};
+#if BENTO_ABI_TARGET_MINOR >= 1
+  // Of an API that is bound to a streaming method, and of no other: kEvents if it does not say.
+  std::optional<As> stream = {};
+#endif
 };
 
 }  // namespace bento

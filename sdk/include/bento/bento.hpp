@@ -15,6 +15,7 @@
 #include <bento/async.hpp>
 #include <bento/async_stream.hpp>
 #include <bento/background.hpp>
+#include <bento/batch.hpp>
 #include <bento/call.hpp>
 #include <bento/concurrent.hpp>
 #include <bento/context.hpp>
@@ -30,11 +31,14 @@
 #include <bento/middleware.hpp>
 #include <bento/promise.hpp>
 #include <bento/query.hpp>
+#include <bento/result_stream.hpp>
 #include <bento/router.hpp>
 #include <bento/runner.hpp>
 #include <bento/service.hpp>
 #include <bento/stream.hpp>
 #include <bento/tensor.hpp>
+#include <bento/values.hpp>
+#include <bento/work.hpp>
 
 #if defined(__clang__)
 #define BENTO_BUILT_WITH "bento-sdk 0.1.0, clang " __clang_version__

@@ -119,6 +119,8 @@ class RunnerContext {
   void log(Log level, std::string_view message) const {
     host_->log(host_, nullptr, static_cast<std::int32_t>(level), detail::str(message), {});
   }
+  // For calls of the C ABI that this class does not have.
+  const bento_host* host() const { return host_; }
 
  private:
   const bento_host* host_;

@@ -9,6 +9,7 @@
 //   std::string_view in, std::string  TextIO       text/plain, UTF-8
 //   Bytes                           FileIO         any media type
 //   a struct of <bento/fields.hpp>  FieldsIO<T>    JSON
+//   a struct of <bento/values.hpp>  several values, each by its own descriptor
 //
 // The host holds both directions to the descriptor. A request's body that does not fit is answered
 // 400 (not JSON, not UTF-8, another shape or element), 415 (another media type) or 422 (breaks the
@@ -69,13 +70,31 @@ class Io {
     io.mime = detail::str(mime_);
     io.schema = detail::str(schema_);
     io.sample = detail::str(sample_);
+#if BENTO_ABI_TARGET_MINOR >= 1
+    io.name = detail::str(name_);
+#endif
     return io;
   }
+#if BENTO_ABI_TARGET_MINOR >= 1
+  // For the SDK: one of several values, by its name. An optional one may be left out.
+  void set_name(std::string name, bool is_optional) {
+    name_ = std::move(name);
+    if (is_optional) flags_ |= BENTO_IO_OPTIONAL;
+  }
+  // For the SDK: of a tensor, as NDArray has it.
+  void set_shape(std::vector<std::int64_t> shape) {
+    shape_ = std::move(shape);
+    flags_ |= BENTO_IO_ENFORCE_SHAPE;
+  }
+#endif
 
  protected:
   std::uint32_t kind_, flags_ = 0, dtype_ = 0;
   std::vector<std::int64_t> shape_;
   std::string descriptor_, mime_, schema_, sample_;
+#if BENTO_ABI_TARGET_MINOR >= 1
+  std::string name_;
+#endif
 };
 
 // An n-dimensional array of T: on the wire nested JSON arrays, as NumPy's tolist() gives them. The

@@ -14,121 +14,83 @@
 //     return predict.run(ctx, x);
 //   });
 //
+// Methods that return result after result, or that have many calls in flight, are streams and
+// engines: Runner::stream() and Runner::engine().
+//
+//   auto generate = llm.engine<&Llm::begin, &Llm::step>("generate", {.max_concurrent = 32});
+//   svc.api("generate", generate, {.stream = bento::As::kEvents});
+//
 // Each runner has --runner-workers processes, with one instance and one thread that calls it. A
 // worker that crashes takes only its batch with it, and is replaced.
 #pragma once
 
 #include <bento/abi.h>
 
+#include <bento/batch.hpp>
 #include <bento/context.hpp>
-#include <bento/detail/io_traits.hpp>
+#include <bento/detail/engine.hpp>
+#include <bento/detail/method_record.hpp>
+#include <bento/detail/pack.hpp>
+#include <bento/detail/run.hpp>
 #include <bento/detail/signature.hpp>
 #include <bento/error.hpp>
 #include <bento/future.hpp>
 #include <bento/io.hpp>
 #include <bento/metrics.hpp>
+#include <bento/result_stream.hpp>
+#include <bento/work.hpp>
 #include <cstdint>
-#include <deque>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 namespace bento {
+
+// How calls of several callers are put together, if they are.
+enum class Batching { kNone, kRows, kLists };
+using Batching::kLists;
+using Batching::kRows;
 
 // How the host calls a method. Batching has BentoML's names.
 struct MethodOptions {
   // Rows of several callers come in one call, concatenated along axis_in, and the result is split
-  // along axis_out: the method returns as many rows as it was given, in their order. Input and
-  // output are tensors. Calls that arrive while all workers are busy become the next batch; an idle
-  // worker is never kept waiting for one.
+  // along axis_out: the method returns as many rows as it was given, in their order. Inputs and
+  // outputs are tensors. Calls that arrive while all workers are busy become the next batch; an
+  // idle worker is not kept waiting for one, unless max_batch_wait_us says so.
   bool batchable = false;
   // A call may run a second time, alone, where its worker died or its batch of several callers
   // failed. Without it such calls are answered with that error.
   bool idempotent = false;
-  // Most rows of a call of the method; what has more is split, and put together again. 0: 100.
+  // Most rows of a call of the method, or most callers of one with lists; what has more is split,
+  // and put together again. 0: 100.
   std::uint32_t max_batch = 0;
   // A call that waits longer than this for a worker is answered 503. Milliseconds; 0: until the
   // request's deadline, 504.
   std::uint32_t max_latency_ms = 0;
   std::int32_t axis_in = 0, axis_out = 0;  // the batch axes; not negative
   // In place of the descriptors that the C++ types imply: see <bento/io.hpp>. Inputs are held to
-  // them in the host process, results in the worker.
+  // them in the host process, results in the worker. Not for what has several values.
   std::optional<Io> input = {}, output = {};
+  // kRows is the same as .batchable. kLists, of a method that takes a std::span<const In> or a
+  // bento::Batch<In>: callers' values side by side, one each, whatever their kind and shape.
+  Batching batch = Batching::kNone;
+  // How long an idle worker waits for a fuller batch, in microseconds. 0: not at all.
+  std::uint32_t max_batch_wait_us = 0;
 };
 
-namespace detail {
-
-struct MethodRecord {
-  MethodRecord(std::string_view method, const MethodOptions& options, Io in_io, Io out_io)
-      : name(method),
-        in(std::move(in_io)),
-        out(std::move(out_io)),
-        in_abi(in.abi()),
-        out_abi(out.abi()) {
-    abi.size = sizeof abi;
-    abi.flags =
-        (options.batchable ? BENTO_BATCHABLE : 0) | (options.idempotent ? BENTO_IDEMPOTENT : 0);
-    abi.name = str(name);
-    abi.axis_in = options.axis_in;
-    abi.axis_out = options.axis_out;
-    abi.max_batch = options.max_batch;
-    abi.max_latency_ms = options.max_latency_ms;
-    abi.in = &in_abi;
-    abi.out = &out_abi;
-  }
-  MethodRecord(const MethodRecord&) = delete;
-
-  std::string name;
-  Io in, out;
-  bento_io in_abi, out_abi;
-  bento_method abi{};
+// How the host calls a method whose calls come and go one by one.
+struct EngineOptions {
+  // Calls in flight in one worker; others wait in the queue.
+  std::uint32_t max_concurrent = 1;
+  // A call that has emitted nothing may run a second time where its worker died.
+  bool idempotent = false;
+  // A call that waits longer than this for a worker, or for its next result once it has one, has
+  // failed. Milliseconds; 0: no such limit; until the first result the request's deadline holds.
+  std::uint32_t max_latency_ms = 0;
+  std::optional<Io> input = {}, output = {};  // as MethodOptions has them
 };
-
-struct RunnerRecord {
-  explicit RunnerRecord(std::string_view runner) : name(runner) {
-    abi.size = sizeof abi;
-    abi.name = str(name);
-    abi.resources = str("cpu");
-  }
-  RunnerRecord(const RunnerRecord&) = delete;
-
-  MethodRecord& add(std::string_view method, const MethodOptions& options, Io in, Io out) {
-    methods.emplace_back(method, options, std::move(in), std::move(out));
-    pointers.push_back(&methods.back().abi);
-    abi.methods = pointers.data();
-    abi.n_methods = pointers.size();
-    return methods.back();
-  }
-
-  std::string name;
-  std::deque<MethodRecord> methods;  // a deque: handles point into it
-  std::vector<const bento_method*> pointers;
-  bento_runner abi{};
-};
-
-// An instance of a runner's class, after the context that it was made from and may refer to.
-template <typename Model>
-struct Instance {
-  Instance(const bento_host* host, std::uint32_t worker)
-      : context(host, worker), model(make(context)) {}
-
-  static Model make(const RunnerContext& context) {
-    if constexpr (std::is_constructible_v<Model, const RunnerContext&>) {
-      return Model(context);
-    } else {
-      return Model();
-    }
-  }
-
-  RunnerContext context;
-  Model model;
-};
-
-}  // namespace detail
 
 // A runner's method, as the service's handlers call it. Cheap to copy, for lambdas to capture; any
 // thread. It refers to the Service, and is valid as long as that. Only in the serving process: a
@@ -164,27 +126,67 @@ class Method {
   }
 #endif
 
+  template <typename... Arguments>
+  void stream(Arguments&&...) const {
+    static_assert(sizeof...(Arguments) > 99,
+                  "this method returns one result: call it with run() or async_run()");
+  }
+
   // The descriptor of what it takes, for an API that passes its input on.
-  const Io& input() const { return method_->in; }
+  const Io& input() const {
+    static_assert(!detail::kIsSeveral<In>, "the method takes several values, each with its own");
+    return method_->in.front();
+  }
   std::string_view runner_name() const { return runner_->name; }
   std::string_view name() const { return method_->name; }
 
  private:
   bento_ticket* submit(Context& ctx, const In& input) const {
-    const auto held = detail::IoTraits<In>::put(input);  // a bento_value, or what owns one
-    const bento_value& value = held;
-    const bento_value* values[] = {&value};
-    bento_ticket* ticket = nullptr;
-    bento_error error = detail::make_error();
-    detail::check(ctx.host()->submit(ctx.abi(), detail::str(runner_->name),
-                                     detail::str(method_->name), values, 1, &ticket, &error),
-                  error);
-    return ticket;
+    return detail::submit_call(ctx, *runner_, *method_, input);
   }
 
   const detail::RunnerRecord* runner_;
   const detail::MethodRecord* method_;
 };
+
+#if BENTO_ABI_TARGET_MINOR >= 1
+// A runner's streaming method, as the service's handlers call it. As Method else.
+template <typename Out, typename In>
+class StreamMethod {
+ public:
+  StreamMethod(const detail::RunnerRecord* runner, const detail::MethodRecord* method)
+      : runner_(runner), method_(method) {}
+
+  // Submits the call and returns at once; the input is copied before that. The results are read
+  // from what it returns. Throws Error where the call is refused, as Method::async_run() does.
+  ResultStream<Out> stream(Context& ctx, const In& input) const {
+    return ResultStream<Out>(ctx, detail::submit_call(ctx, *runner_, *method_, input),
+                             runner_->name, method_->name);
+  }
+
+  template <typename... Arguments>
+  void run(Arguments&&...) const {
+    static_assert(sizeof...(Arguments) > 99,
+                  "this method returns many results: call it with stream()");
+  }
+  template <typename... Arguments>
+  void async_run(Arguments&&...) const {
+    static_assert(sizeof...(Arguments) > 99,
+                  "this method returns many results: call it with stream()");
+  }
+
+  const Io& input() const {
+    static_assert(!detail::kIsSeveral<In>, "the method takes several values, each with its own");
+    return method_->in.front();
+  }
+  std::string_view runner_name() const { return runner_->name; }
+  std::string_view name() const { return method_->name; }
+
+ private:
+  const detail::RunnerRecord* runner_;
+  const detail::MethodRecord* method_;
+};
+#endif
 
 // Describes the runner whose instances are of class Model; returned by Service::runner(), and used
 // while the service is described. In each worker process the host makes one Model, from a const
@@ -211,23 +213,83 @@ class Runner {
   // view that it takes is valid until it returns, and so has to be the memory of a view that it
   // returns. What it throws is the error of the call; in a batch of several callers, of all of
   // them. Names are unique in the runner. Throws Error for a descriptor of another kind than the
-  // function's types.
+  // function's types. Also, see <bento/batch.hpp>,
+  //
+  //   Out predict(bento::BatchContext&, In)         knows whose calls it runs, and fails single
+  //   ones std::vector<Out> embed(std::span<const In>)   the values of several callers side by side
+  //   std::vector<Out> embed(bento::Batch<In>)      the same, and fails single ones
   template <auto Member>
   auto method(std::string_view name, const MethodOptions& options = {}) {
-    return add<typename detail::Signature<decltype(Member)>::Last>(
-        name, options, [](Model& model, auto input) { return (model.*Member)(std::move(input)); });
+    return add<typename detail::Signature<decltype(Member)>::Tuple>(
+        name, options, [](Model& model, auto&&... arguments) {
+          return (model.*Member)(std::forward<decltype(arguments)>(arguments)...);
+        });
   }
 
   // A lambda without captures, Out(Model&, In): a captured value would not get into the worker
   // process. The same else.
   template <typename F>
   auto method(std::string_view name, const MethodOptions& options, F f) {
-    return add<typename detail::Signature<F>::Last>(name, options, f);
+    return add<typename detail::WithoutFirst<typename detail::Signature<F>::Tuple>::Type>(
+        name, options, f);
   }
   template <typename F, typename = decltype(&std::decay_t<F>::operator())>
   auto method(std::string_view name, F f) {
     return method(name, MethodOptions{}, f);
   }
+
+#if BENTO_ABI_TARGET_MINOR >= 1
+  // A method that returns any number of results, one after the other, each as soon as it is there:
+  // void generate(In, bento::Emit<Out>&), a member function or a lambda without captures with a
+  // Model& before these. One call at a time; what it throws ends its call with that error.
+  template <auto Member>
+  auto stream(std::string_view name, const EngineOptions& options = {}) {
+    return add_stream<typename detail::Signature<decltype(Member)>::Tuple>(
+        name, options, [](Model& model, auto&& input, auto& emit) {
+          (model.*Member)(std::forward<decltype(input)>(input), emit);
+        });
+  }
+  template <typename F>
+  auto stream(std::string_view name, const EngineOptions& options, F f) {
+    return add_stream<typename detail::WithoutFirst<typename detail::Signature<F>::Tuple>::Type>(
+        name, options, f);
+  }
+  template <typename F, typename = decltype(&std::decay_t<F>::operator())>
+  auto stream(std::string_view name, F f) {
+    return stream(name, EngineOptions{}, f);
+  }
+
+  // Many calls at once, which join and leave one by one. All are called on the runner's thread,
+  // but for what the author does on threads of his own. See <bento/work.hpp>.
+  //
+  //   void begin(bento::Work<In, Out>& work)   A call joins. Without a step it ends with begin.
+  //   void step(std::span<bento::Work<In, Out>*> works)
+  //                    Called again and again while there are calls: one turn for all of them that
+  //                    have room for a result. Tens of milliseconds at most: calls join, and leave
+  //                    when their client does, in between.
+  //   void cancel(bento::Work<In, Out>& work)  Nobody waits for it any more: once, between steps.
+  //                    Work::cancelled() says so, too.
+  //   void begin(bento::Work<In, Out> work)    A call joins, and is the author's own to keep.
+  //
+  // An exception of begin is the error of its call, one of step of all calls that it was given.
+  template <auto Begin, auto Step = nullptr, auto Cancel = nullptr>
+  auto engine(std::string_view name, const EngineOptions& options = {}) {
+    using Engine = detail::Engine<Model, Begin, Step, Cancel>;
+    using In = typename Engine::W::Input;
+    using Out = typename Engine::W::Output;
+    return StreamMethod<Out, In>(record_,
+                                 &add_engine<In, Out>(name, options, Engine::abi(), BENTO_STREAMS));
+  }
+  // The same for one result each, which Work::finish() is given; there is no emit(). It is called
+  // as other methods are, with run() and async_run().
+  template <auto Begin, auto Step = nullptr, auto Cancel = nullptr>
+  auto concurrent(std::string_view name, const EngineOptions& options = {}) {
+    using Engine = detail::Engine<Model, Begin, Step, Cancel>;
+    using In = typename Engine::W::Input;
+    using Out = typename Engine::W::Output;
+    return Method<Out, In>(record_, &add_engine<In, Out>(name, options, Engine::abi(), 0));
+  }
+#endif
 
  private:
   using Instance = detail::Instance<Model>;
@@ -242,28 +304,85 @@ class Runner {
     });
   }
 
-  template <typename In, typename F>
+  template <typename Arguments, typename F>
   auto add(std::string_view name, const MethodOptions& options, F) {
     static_assert(std::is_empty_v<F>,
                   "a runner method runs in another process: it cannot capture anything");
-    using Out =
-        std::decay_t<decltype(std::declval<F>()(std::declval<Model&>(), std::declval<In>()))>;
+    using Run = detail::Run<Model, F, Arguments>;
+    using In = typename Run::In;
+    using Out = typename Run::Out;
     const std::string what = "method " + record_->name + "." + std::string(name);
-    detail::MethodRecord& record = record_->add(
-        name, options,
-        detail::fitting(options.input, detail::IoTraits<In>::io(), what + ": its input"),
-        detail::fitting(options.output, detail::IoTraits<Out>::io(), what + ": its output"));
-    record.abi.run = [](void* self, const bento_method*, bento_ctx*, const bento_value* const* in,
-                        std::size_t n, const std::uint32_t*, std::size_t, bento_sink* sink,
-                        bento_error* error) {
-      return detail::guard(error, [&] {
-        if (n != 1) detail::misuse(BENTO_INVALID_ARGUMENT, "the method takes one input");
-        detail::put(sink,
-                    F{}(static_cast<Instance*>(self)->model, detail::IoTraits<In>::get(*in[0])));
-      });
-    };
+    if ((options.batch == Batching::kLists) != Run::kIsList) {
+      throw Error(BENTO_FAILED_PRECONDITION,
+                  what + (Run::kIsList ? " takes a list: it needs .batch = bento::kLists"
+                                       : " takes one value: with .batch = bento::kLists it takes a "
+                                         "std::span<const In> or a bento::Batch<In>"));
+    }
+    detail::MethodRecord& record = describe<In, Out>(name, options.input, options.output);
+    record.abi.flags = flags_of(options);
+    record.abi.axis_in = options.axis_in;
+    record.abi.axis_out = options.axis_out;
+    record.abi.max_batch = options.max_batch;
+    record.abi.max_latency_ms = options.max_latency_ms;
+#if BENTO_ABI_TARGET_MINOR >= 1
+    record.abi.max_batch_wait_us = options.max_batch_wait_us;
+#else
+    if (options.max_batch_wait_us != 0) {
+      throw Error(BENTO_FAILED_PRECONDITION,
+                  what + ": max_batch_wait_us needs BENTO_ABI_TARGET_MINOR 1");
+    }
+#endif
+    record.abi.run = &Run::run;
     return Method<Out, In>(record_, &record);
   }
+  static std::uint32_t flags_of(const MethodOptions& options) {
+    std::uint32_t flags = options.idempotent ? BENTO_IDEMPOTENT : 0;
+    if (options.batchable || options.batch != Batching::kNone) flags |= BENTO_BATCHABLE;
+#if BENTO_ABI_TARGET_MINOR >= 1
+    if (options.batch == Batching::kLists) flags |= BENTO_LISTS;
+#endif
+    return flags;
+  }
+  template <typename In, typename Out>
+  detail::MethodRecord& describe(std::string_view name, const std::optional<Io>& input,
+                                 const std::optional<Io>& output) {
+    const std::string what = "method " + record_->name + "." + std::string(name);
+    detail::MethodRecord& record = record_->add(name);
+    record.in.describe<In>(input, what + ": its input");
+    record.out.describe<Out>(output, what + ": its output");
+    record.describe_io();
+    return record;
+  }
+
+#if BENTO_ABI_TARGET_MINOR >= 1
+  template <typename In, typename Out>
+  detail::MethodRecord& add_engine(std::string_view name, const EngineOptions& options,
+                                   const bento_engine& engine, std::uint32_t flags) {
+    detail::MethodRecord& record = describe<In, Out>(name, options.input, options.output);
+    record.engine = engine;
+    record.abi.flags = flags | (options.idempotent ? BENTO_IDEMPOTENT : 0);
+    record.abi.max_latency_ms = options.max_latency_ms;
+    record.abi.max_concurrent = options.max_concurrent;
+    record.abi.engine = &record.engine;
+    return record;
+  }
+  template <typename Arguments, typename F>
+  auto add_stream(std::string_view name, const EngineOptions& options, F) {
+    static_assert(std::is_empty_v<F>,
+                  "a runner method runs in another process: it cannot capture anything");
+    using Form = detail::StreamForm<Arguments>;
+    using In = typename Form::In;
+    using Out = typename Form::Out;
+    if (options.max_concurrent != 1) {
+      throw Error(BENTO_FAILED_PRECONDITION,
+                  "method " + record_->name + "." + std::string(name) +
+                      " computes one call at a time: max_concurrent is for an engine");
+    }
+    return StreamMethod<Out, In>(
+        record_, &add_engine<In, Out>(name, options, detail::StreamEngine<Model, In, Out, F>::abi(),
+                                      BENTO_STREAMS));
+  }
+#endif
 
   detail::RunnerRecord* record_;
 };

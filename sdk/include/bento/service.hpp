@@ -151,13 +151,22 @@ class Service {
   Service& api(std::string_view name, const Method<Out, In>& method,
                const ApiOptions& options = {}) {
     detail::ApiRecord& record = add_api(name, options);
-    record.runner = method.runner_name();
-    record.method = method.name();
-    record.abi.runner = detail::str(record.runner);
-    record.abi.method = detail::str(record.method);
-    record.describe_io();
+    record.expect_no_stream();
+    record.bind(method.runner_name(), method.name());
     return *this;
   }
+#if BENTO_ABI_TARGET_MINOR >= 1
+  // The same for a streaming method: its results go out one by one, as the options' .stream says,
+  // from the worker to the client, and no faster than the client reads.
+  template <typename Out, typename In>
+  Service& api(std::string_view name, const StreamMethod<Out, In>& method,
+               const ApiOptions& options = {}) {
+    detail::ApiRecord& record = add_api(name, options);
+    record.bind(method.runner_name(), method.name());
+    record.abi.stream = static_cast<std::uint32_t>(options.stream.value_or(As::kEvents));
+    return *this;
+  }
+#endif
 
   // An API with a handler, a lambda or an object with one operator() const:
   //

@@ -87,6 +87,8 @@ template <typename T>
 class TensorView {
  public:
   using value_type = T;
+  // Of no elements: one axis, of extent 0.
+  TensorView() : TensorView(nullptr, kNoRows) {}
   // `data`: as many elements as the shape has, in C order. Extents are not negative.
   TensorView(const T* data, std::span<const std::int64_t> shape) : data_(data), shape_(shape) {}
 
@@ -111,6 +113,7 @@ class TensorView {
   const T* end() const { return data_ + size(); }
 
  private:
+  static constexpr std::int64_t kNoRows[1] = {0};
   const T* data_;
   std::span<const std::int64_t> shape_;
 };

@@ -9,7 +9,8 @@
 // It routes, decodes, wraps in middleware and encodes as bentohost does, holds what is returned
 // against what was declared, and answers errors with their status and message, also those of a 500,
 // as bentohost does with --debug. There is one instance of each runner, and a call, of any number
-// of rows, is one run where it is submitted; background tasks run in order before the answer is
+// of rows, is one run where it is submitted, unless it is held; an engine has a turn in each turn
+// of the loop; background tasks run in order before the answer is
 // returned. What is the real host's own affair is not here: sockets, batches, its limits, metrics,
 // and mounts of files and of programs, which are answered 501.
 //
@@ -31,6 +32,7 @@
 #include <bento/context.hpp>
 #include <bento/error.hpp>
 #include <bento/headers.hpp>
+#include <bento/testing/calls.hpp>
 #include <bento/testing/client.hpp>
 #include <bento/testing/endpoint.hpp>
 #include <bento/testing/exchange_by_hand.hpp>
@@ -62,6 +64,8 @@ struct HostOptions {
   std::string plugin_dir = ".";              // where relative paths in options are meant from
   std::chrono::milliseconds timeout{60000};  // of a request
   std::size_t max_background = 1024;         // tasks of a request
+  std::size_t window =
+      32;  // results that a streaming method is ahead of its caller, as in bentohost
 };
 
 class Host {
@@ -72,6 +76,8 @@ class Host {
   explicit Host(const bento_plugin_entry& entry, const HostOptions& options = {})
       : entry_(entry), options_(options), table_(environment_, options.plugin_dir) {
     environment_.max_background = options.max_background;
+    environment_.window = options.window;
+    environment_.calls = &calls_;
     try {
       start();
     } catch (...) {
@@ -131,13 +137,13 @@ class Host {
     return Exchange(underway);
   }
   // A turn of the event loop: does what is ready, for all requests, and nothing that becomes ready
-  // by it. A runner's answer, a function of on_thread() and what it ends with each take a turn.
-  // False: nothing was ready.
+  // by it. A runner's answer, a turn of an engine, a function of on_thread() and what it ends with
+  // each take a turn. False: nothing was ready, and nothing is.
   bool turn() {
     const bool was_ready = environment_.loop.turn();
     for (std::size_t i = 0; i < by_hand_.size(); ++i) by_hand_[i]->fiber->run();
     std::erase_if(by_hand_, [](const auto& underway) { return underway->response.has_value(); });
-    return was_ready;
+    return was_ready || environment_.loop.is_ready();
   }
   // Turns until nothing is ready. The clock stands still.
   void settle() {
@@ -154,6 +160,12 @@ class Host {
   void set_latency(std::string method, std::chrono::nanoseconds time) {
     environment_.latencies[std::move(method)] = time;
   }
+
+  // From now on calls of a runner's method, "runner.method", wait until let_go(). Then those of a
+  // method with lists are one batch, up to its max_batch, and others are run one by one; what is
+  // called afterwards does not wait. Not of an engine, which has turns.
+  void hold(const std::string& method) { calls_.hold(method); }
+  void let_go(const std::string& method) { calls_.let_go(method); }
 
   // How many background tasks have been done; have thrown; did not run, after one that threw.
   std::size_t tasks() const { return done_; }
@@ -238,13 +250,25 @@ class Host {
                  by_hand_.front()->request.target.c_str());
     std::abort();
   }
+  void stop_engines() {
+#if BENTO_ABI_TARGET_MINOR >= 1
+    const std::optional<std::string> unfinished = calls_.stop();
+    if (!unfinished) return;
+    std::fprintf(stderr,
+                 "bento::testing::Host: %s has not finished a call though it was cancelled\n",
+                 unfinished->c_str());
+    std::abort();
+#endif
+  }
   void stop() {
     cut_off();
+    stop_engines();
     if (is_started_ && service_->on_shutdown != nullptr) {
       bento_error ignored = detail::make_error();
       (void)service_->on_shutdown(self_, &ignored);
     }
     environment_.runners.stop();
+    settle();  // what it has finished
     if (is_created_ && service_->destroy != nullptr) service_->destroy(self_);
     if (service_ != nullptr) entry_.close();
   }
@@ -359,6 +383,7 @@ class Host {
   const bento_plugin_entry& entry_;
   const HostOptions options_;
   internal::Environment environment_;
+  internal::Calls calls_{environment_};
   internal::HostTable table_;
   std::vector<std::shared_ptr<internal::Underway>> by_hand_;  // that have not ended
   const bento_service* service_ = nullptr;

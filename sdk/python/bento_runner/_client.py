@@ -38,14 +38,19 @@ class Model:
 
 @dataclasses.dataclass(frozen=True)
 class MethodInfo:
-    """`input` and `output`: {"kind": "tensor", "dtype": "float64", "shape": [-1, 4]}, {"kind": "json"}, ...; -1 is an
-    extent of any length, and a shape of None is any shape."""
+    """`inputs` and `outputs`: {"kind": "tensor", "dtype": "float64", "shape": [-1, 4]}, {"kind": "json"}, ...; -1 is an
+    extent of any length, and a shape of None is any shape. By name they have a "name", too, and "optional".
+    `input` and `output` are the only one, or None if they are by name. `lists`: inputs of several calls are not joined.
+    """
     name: str
     batchable: bool
+    lists: bool
     idempotent: bool
     max_batch: int
-    input: Dict[str, Any]
-    output: Dict[str, Any]
+    input: Optional[Dict[str, Any]]
+    output: Optional[Dict[str, Any]]
+    inputs: Tuple[Dict[str, Any], ...]
+    outputs: Tuple[Dict[str, Any], ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +69,9 @@ class ServiceInfo:
 
 def _infos(listing: Dict[str, Any]) -> Tuple[ServiceInfo, ...]:
     def method(of: Dict[str, Any]) -> MethodInfo:
-        return MethodInfo(**{field.name: of[field.name] for field in dataclasses.fields(MethodInfo)})
+        return MethodInfo(of["name"], of["batchable"], of["lists"], of["idempotent"], of["max_batch"], of.get("input"),
+                          of.get("output"), tuple(of.get("inputs") or [of["input"]]),
+                          tuple(of.get("outputs") or [of["output"]]))
 
     return tuple(
         ServiceInfo(of["name"], of["version"], of["doc"],
@@ -205,12 +212,17 @@ class Client:
     def _spec_of(self, target: Target) -> Dict[str, Any]:
         return self._specs.get((target.service, target.runner, target.method), {})
 
+    def _inputs_of(self, target: Target) -> Optional[List[Dict[str, Any]]]:
+        """The declarations of its inputs, if they are known: one without a name, or several by name."""
+        spec = self._spec_of(target)
+        return (spec.get("inputs") or [spec["input"]]) if spec else None
+
     def _call(self, target: Target, args: Tuple[Any, ...], kwargs: Dict[str, Any], timeout: Optional[float]) -> Any:
         until = _until(timeout)
         needs_spec = _needs_spec(args, kwargs)
         if needs_spec and not self._spec_of(target):
             self._list(_left(until))
-        spec = self._spec_of(target).get("input") if needs_spec else None
+        spec = self._inputs_of(target) if needs_spec else None
         request_id = _context.request_id.get()
         try:
             inputs = _encode(args, kwargs, spec)
@@ -221,7 +233,7 @@ class Client:
             if not needs_spec:
                 raise
             self._list(_left(until))
-            if self._spec_of(target).get("input") in (None, spec):
+            if self._inputs_of(target) in (None, spec):
                 raise
         return self._call(target, args, kwargs, _left(until))
 
@@ -301,7 +313,7 @@ class Client:
         needs_spec = _needs_spec(args, kwargs)
         if needs_spec and not self._spec_of(target):
             await self._async_list(_left(until))
-        spec = self._spec_of(target).get("input") if needs_spec else None
+        spec = self._inputs_of(target) if needs_spec else None
         request_id = _context.request_id.get()
         try:
             inputs = _encode(args, kwargs, spec)
@@ -326,7 +338,7 @@ class Client:
             if not needs_spec:
                 raise
             await self._async_list(_left(until))
-            if self._spec_of(target).get("input") in (None, spec):
+            if self._inputs_of(target) in (None, spec):
                 raise
         return await self._async_call(target, args, kwargs, _left(until))
 
@@ -356,15 +368,28 @@ def _milliseconds(seconds: Optional[float]) -> int:
 
 def _needs_spec(args: Tuple[Any, ...], kwargs: Dict[str, Any]) -> bool:
     for value in args:
-        if is_ambiguous(value):
+        if value is None or is_ambiguous(value):
             return True
-    return bool(kwargs) and any(map(is_ambiguous, kwargs.values()))
+    return bool(kwargs) and any(value is None or is_ambiguous(value) for value in kwargs.values())
 
 
-def _encode(args: Tuple[Any, ...], kwargs: Dict[str, Any], spec: Optional[Dict[str, Any]]) -> List[Any]:
-    inputs = [encode(value, spec) for value in args]
-    if kwargs:
-        inputs += [encode(value, spec, name) for name, value in kwargs.items()]
+def _encode(args: Tuple[Any, ...], kwargs: Dict[str, Any], specs: Optional[List[Dict[str, Any]]]) -> List[Any]:
+    """`specs`: the declarations of the inputs, if any value needs them."""
+    if specs is None:
+        inputs = [encode(value, None) for value in args]
+        return inputs + [encode(value, None, name) for name, value in kwargs.items()] if kwargs else inputs
+    names = [spec.get("name", "") for spec in specs]
+    if not names[0]:
+        inputs = [encode(value, specs[0]) for value in args]
+        return inputs + [encode(value, specs[0], name) for name, value in kwargs.items()] if kwargs else inputs
+    if len(args) > len(names):
+        raise InvalidInput(f"the method takes {', '.join(names)}, got {len(args)} inputs")
+    inputs = []
+    for name, value in [*zip(names, args), *kwargs.items()]:
+        spec = specs[names.index(name)] if name in names else None
+        if value is None and spec is not None and spec["optional"]:
+            continue  # as if it was not given
+        inputs.append(encode(value, spec, name))
     return inputs
 
 
@@ -373,7 +398,8 @@ class Method:
 
     Inputs: arrays of NumPy, DataFrames, Tensor, array.array and memoryview are arrays; bytes are bytes; dicts are JSON.
     Lists, numbers and text are what the method declares. Results are arrays, JSON as Python has it, text or bytes;
-    several results are a tuple.
+    several results are a tuple. Inputs that the method declares by name are given by place or as keyword arguments; None
+    leaves an optional one out.
 
     timeout: seconds; beyond it DeadlineExceeded. The deadline of the request (AsgiContext, WsgiContext) holds in any
     case, and so does the host's --timeout.

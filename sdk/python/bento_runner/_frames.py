@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Sequence, Tuple
 from ._errors import InvalidInput, RunnerError, Unavailable, error_of
 from ._values import Encoded, padding
 
-MAGIC, VERSION, PROTOCOL = 0x4F544E42, 1, 1
+MAGIC, VERSION, PROTOCOL = 0x4F544E42, 2, 1
 HELLO, RESULT, ERROR, CALL, CANCEL, LIST = 1, 4, 5, 6, 7, 8
 # magic, version, type, flags, id, method, 0, length of the body
 HEADER = struct.Struct("<IHBBQIIQ32x")

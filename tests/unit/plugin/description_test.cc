@@ -102,10 +102,10 @@ TEST_F(DescribeTest, CopiesWhatThePluginSays) {
   EXPECT_TRUE(method.batchable);
   EXPECT_FALSE(method.idempotent);
   EXPECT_EQ(method.max_batch, kDefaultMaxBatch);
-  EXPECT_EQ(method.in.descriptor, "ndarray");
-  EXPECT_EQ(method.in.dtype, static_cast<std::uint32_t>(BENTO_F64));
-  EXPECT_FALSE(method.in.any_shape);
-  EXPECT_EQ(method.in.shape, (std::vector<std::int64_t>{-1, 4}));
+  EXPECT_EQ(method.ins[0].descriptor, "ndarray");
+  EXPECT_EQ(method.ins[0].dtype, static_cast<std::uint32_t>(BENTO_F64));
+  EXPECT_FALSE(method.ins[0].any_shape);
+  EXPECT_EQ(method.ins[0].shape, (std::vector<std::int64_t>{-1, 4}));
 }
 
 TEST_F(DescribeTest, ReadsNothingThatThePluginsMinorDoesNotHave) {
@@ -185,7 +185,7 @@ TEST_F(DescribeTest, KnowsTheThreeFormsOfApis) {
   EXPECT_EQ(spec->apis[2].form, ApiSpec::Form::kRaw);
   EXPECT_EQ(spec->apis[0].route, "/classify");
   EXPECT_EQ(spec->apis[2].route, "/v1/stream");
-  EXPECT_EQ(spec->apis[0].in.shape, spec->runners[0].methods[0].in.shape) << "the method's own";
+  EXPECT_EQ(spec->apis[0].ins[0].shape, spec->runners[0].methods[0].ins[0].shape) << "the method's own";
 }
 
 TEST_F(DescribeTest, KnowsQuickHandlersOfWholeValues) {
@@ -201,12 +201,12 @@ TEST_F(DescribeTest, KnowsQuickHandlersOfWholeValues) {
 TEST_F(DescribeTest, EnforcesOnlyWhatIsToBeEnforced) {
   tensor_.flags = 0;
   auto spec = describe(&service_);
-  EXPECT_EQ(spec->apis[0].in.dtype, 0u);
-  EXPECT_TRUE(spec->apis[0].in.any_shape);
+  EXPECT_EQ(spec->apis[0].ins[0].dtype, 0u);
+  EXPECT_TRUE(spec->apis[0].ins[0].any_shape);
   tensor_.flags = BENTO_IO_ENFORCE_SHAPE;
   tensor_.ndim = 0;  // any
   spec = describe(&service_);
-  EXPECT_TRUE(spec->apis[0].in.any_shape);
+  EXPECT_TRUE(spec->apis[0].ins[0].any_shape);
   tensor_.ndim = 2;
   tensor_.shape = nullptr;
   EXPECT_THAT(refusal(), HasSubstr("enforces a shape, but has none"));
@@ -414,9 +414,9 @@ TEST_F(DescribeTest, WhatADirectApiLeavesOpenIsItsMethods) {
   direct_.in = &open;
   const auto spec = describe(&service_);
   ASSERT_TRUE(spec.ok());
-  EXPECT_EQ(spec->apis[0].in.dtype, static_cast<std::uint32_t>(BENTO_F64));
-  EXPECT_EQ(spec->apis[0].in.shape, (std::vector<std::int64_t>{-1, 4}));
-  EXPECT_FALSE(spec->apis[0].in.any_shape);
+  EXPECT_EQ(spec->apis[0].ins[0].dtype, static_cast<std::uint32_t>(BENTO_F64));
+  EXPECT_EQ(spec->apis[0].ins[0].shape, (std::vector<std::int64_t>{-1, 4}));
+  EXPECT_FALSE(spec->apis[0].ins[0].any_shape);
 }
 
 TEST_F(DescribeTest, RefusesWhatItDoesNotOffer) {
@@ -443,9 +443,9 @@ TEST_F(DescribeTest, RefusesSchemasThatCannotBeEnforced) {
 }
 
 TEST_F(DescribeTest, RefusesStructsOfAnotherSize) {
-  method_.size -= 8;
+  method_.size = offsetof(bento_method, ins) - 8;  // smaller than in 1.0
   EXPECT_THAT(refusal(), HasSubstr("a bento_method of size"));
-  method_.size += 100;  // from a newer header: its further fields are not read
+  method_.size = sizeof method_ + 100;  // from a newer header: its further fields are not read
   EXPECT_EQ(refusal(), "");
   methods_[0] = nullptr;
   EXPECT_THAT(refusal(), HasSubstr("a null bento_method"));
@@ -467,7 +467,7 @@ TEST_F(DescribeTest, RefusesFlagsThatItDoesNotKnow) {
 
 TEST_F(DescribeTest, RefusesRunnersThatCannotRun) {
   method_.run = nullptr;
-  EXPECT_THAT(refusal(), HasSubstr("clf.predict has no run function"));
+  EXPECT_THAT(refusal(), HasSubstr("clf.predict has neither a run function nor an engine"));
   runner_.n_methods = 0;
   EXPECT_THAT(refusal(), HasSubstr("has no methods"));
   runner_.destroy = nullptr;

@@ -40,6 +40,17 @@ Ticket::Values text(std::string_view bytes) {
   return values;
 }
 
+Ticket::Kept keep(std::string_view bytes) {
+  struct Memory {
+    Ticket::Values values;
+    std::vector<bento_value> views;
+  };
+  const auto memory = std::make_shared<Memory>();
+  memory->values = text(bytes);
+  memory->views.push_back(memory->values[0].view());
+  return {memory->views, memory, bytes.size()};
+}
+
 std::string_view text_of(const bento_ticket::Results& results) {
   return {static_cast<const char*>(results[0]->bytes.ptr), results[0]->bytes.len};
 }
@@ -91,6 +102,66 @@ TEST_F(TicketTest, EndsOnce) {
   EXPECT_EQ(held->next().status().message(), "the first") << "an error stays";
 }
 
+TEST_F(TicketTest, GivesItsResultsInOrderAndThenItsEnd) {
+  const auto ticket = make();
+  const TicketPtr held = ticket->hand_out();
+  ticket->add(keep("first"));
+  EXPECT_EQ(text_of(*held->next()), "first");
+  EXPECT_EQ(held->next().status().code(), BENTO_PENDING);
+  ticket->add(keep("second"));
+  ticket->end({}, text("third"));
+  EXPECT_EQ(text_of(*held->next()), "second");
+  EXPECT_EQ(text_of(*held->next()), "third");
+  EXPECT_TRUE((*held->next()).empty());
+  ticket->add(keep("too late"));
+  EXPECT_TRUE((*held->next()).empty());
+}
+
+TEST_F(TicketTest, AnErrorComesAfterTheResultsBeforeIt) {
+  const auto ticket = make();
+  const TicketPtr held = ticket->hand_out();
+  ticket->add(keep("first"));
+  ticket->end(Status(BENTO_UNAVAILABLE, "the worker died"));
+  EXPECT_EQ(text_of(*held->next()), "first");
+  EXPECT_EQ(held->next().status().code(), BENTO_UNAVAILABLE);
+}
+
+TEST_F(TicketTest, ACancelComesBeforeResultsThatNobodyHasTaken) {
+  const auto ticket = make();
+  const TicketPtr held = ticket->hand_out();
+  ticket->add(keep("first"));
+  scope_->cancel(Status(BENTO_CANCELLED, "the client is gone"));
+  EXPECT_EQ(held->next().status().code(), BENTO_CANCELLED);
+}
+
+TEST_F(TicketTest, WakesForEachResultThatIsWaitedFor) {
+  const auto ticket = make();
+  const TicketPtr held = ticket->hand_out();
+  EXPECT_TRUE(held->when(&count, &woken_));
+  ticket->add(keep("first"));
+  turn();
+  EXPECT_EQ(woken_, 1);
+  EXPECT_FALSE(held->when(&count, &woken_)) << "there is one";
+  EXPECT_EQ(text_of(*held->next()), "first");
+  EXPECT_TRUE(held->when(&count, &woken_));
+  ticket->add(keep("second"));
+  turn();
+  EXPECT_EQ(woken_, 2);
+}
+
+TEST_F(TicketTest, WaitIsTheFirstResultAsLongAsNoOtherWasTaken) {
+  const auto ticket = std::make_shared<PlainTicket>(Waiter{});
+  const TicketPtr held = ticket->hand_out();
+  ticket->add(keep("first"));
+  ticket->add(keep("second"));
+  EXPECT_EQ(text_of(*held->wait()), "first");
+  EXPECT_EQ(text_of(*held->wait()), "first");
+  EXPECT_EQ(text_of(*held->next()), "first");
+  EXPECT_EQ(text_of(*held->wait()), "first");
+  EXPECT_EQ(text_of(*held->next()), "second");
+  EXPECT_EQ(held->wait().status().code(), BENTO_FAILED_PRECONDITION);
+}
+
 TEST_F(TicketTest, IsNotWaitedForOnALoop) {
   const auto ticket = make();
   const TicketPtr held = ticket->hand_out();
@@ -111,6 +182,37 @@ TEST_F(TicketTest, WakesOnceAndNotFromWithinWhen) {
   EXPECT_FALSE(held->when(&count, &woken_)) << "it has ended";
   turn();
   EXPECT_EQ(woken_, 1);
+}
+
+TEST_F(TicketTest, DoesNotWakeAgainForAResultThatTheFirstWakeHasTaken) {
+  const auto ticket = make();
+  const TicketPtr held = ticket->hand_out();
+  EXPECT_TRUE(held->when(&count, &woken_));
+  const Ticket::Values values = text("one");
+  const std::vector<bento_value> views = {values[0].view()};
+  ticket->add({views, nullptr, 0});  // both are told of before the loop turns
+  ticket->add({views, nullptr, 0});
+  struct Reader {
+    bento_ticket& ticket;
+    int woken = 0, read = 0;
+    static void go_on(void* self) {
+      auto& reader = *static_cast<Reader*>(self);
+      ++reader.woken;
+      while (reader.ticket.next().ok()) ++reader.read;
+      EXPECT_TRUE(reader.ticket.when(&go_on, self));
+    }
+  } reader{*held};
+  EXPECT_FALSE(held->when(&Reader::go_on, &reader)) << "there are results";
+  EXPECT_EQ(text_of(*held->next()), "one");
+  EXPECT_EQ(text_of(*held->next()), "one");
+  EXPECT_TRUE(held->when(&Reader::go_on, &reader));
+  turn();
+  EXPECT_EQ(reader.woken, 0) << "what was told of has been taken";
+  ticket->add({views, nullptr, 0});
+  ticket->add({views, nullptr, 0});
+  turn();
+  EXPECT_EQ(reader.woken, 1);
+  EXPECT_EQ(reader.read, 2);
 }
 
 TEST_F(TicketTest, WakesOnlyTheLastWhoAsked) {

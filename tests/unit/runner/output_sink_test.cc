@@ -151,7 +151,7 @@ TEST(OutputSinkInArenas, PutsThereWhatFitsAndBackWhatWasNotHandedOver) {
   sink.clear();
   EXPECT_FALSE(memory.is_taken);
   (void)make();
-  sink.hand_over_arenas();
+  sink.hand_over_arena(0);
   sink.clear();
   EXPECT_TRUE(memory.is_taken) << "it is the host's now";
 }

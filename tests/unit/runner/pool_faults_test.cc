@@ -46,7 +46,7 @@ class PoolOfThreeTest : public PoolFixture {
   // The rows of the call that the worker gets now; the worker answers it.
   Rows serve(std::size_t worker) {
     Puppet& puppet = *spawner_.puppets[worker];
-    const auto frame = puppet.receive();
+    const auto frame = puppet.receive_work();
     if (!frame) return {};
     wire::DecodedValues values;
     EXPECT_TRUE(wire::decode_call(frame->body, values).ok());

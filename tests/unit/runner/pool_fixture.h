@@ -32,8 +32,8 @@ inline plugin::RunnerSpec make_pool_spec() {
     method.batchable = true;
     method.idempotent = idempotent;
     method.max_batch = 4;
-    method.in.kind = method.out.kind = BENTO_TENSOR;
-    method.in.dtype = BENTO_I64;
+    method.ins[0].kind = method.outs[0].kind = BENTO_TENSOR;
+    method.ins[0].dtype = BENTO_I64;
     spec.methods.push_back(std::move(method));
   }
   return spec;
@@ -142,7 +142,7 @@ class PoolFixture : public testing::Test {
   }
   // The rows of each caller in the call frame that the worker gets now; empty: no frame.
   Rows receive_call() {
-    frame_ = puppet().receive();
+    frame_ = puppet().receive_work();
     if (!frame_) return {};
     EXPECT_EQ(frame_->header.type, wire::FrameType::kCall);
     wire::DecodedValues values;

@@ -66,11 +66,11 @@ class PoolRandomTest : protected SharedBudget,
   // The worker answers, dies, sends a wrong frame, or is slow.
   void move_worker(Puppet& worker) {
     if (!worker.in) return;
-    auto frame = worker.receive();
+    auto frame = worker.receive_work();
     // A large frame goes through a pipe in one move, or hardly any would arrive.
     for (int i = 0; i < 100 && worker.in && !frame && worker.reader.pending() > 0; ++i) {
       loop_.step(Duration::zero());
-      frame = worker.receive();
+      frame = worker.receive_work();
     }
     const std::size_t dice = below(100);
     if (dice < 2) return worker.die();
@@ -122,7 +122,7 @@ class PoolRandomTest : protected SharedBudget,
     fakes::WorkerMemory::refuse_nothing();
     for (int round = 0; round < 200; ++round) {
       for (const auto& worker : spawner_.puppets) {
-        const auto frame = worker->in ? worker->receive() : std::nullopt;
+        const auto frame = worker->in ? worker->receive_work() : std::nullopt;
         if (!frame) continue;
         if (frame->header.type == wire::FrameType::kHello) {
           worker->say_ready();

@@ -275,7 +275,7 @@ TEST_F(PoolOfTwoTest, UsesTheOtherWorkerWhileOneIsBusy) {
   ASSERT_TRUE(submit(a, kSafe, {1}).ok());
   ASSERT_TRUE(submit(b, kSafe, {2}).ok());
   for (const auto& worker : spawner_.puppets) {
-    const auto call = worker->receive();
+    const auto call = worker->receive_work();
     ASSERT_TRUE(call.has_value());
     worker->echo(*call, call->header.id);
   }

@@ -22,7 +22,7 @@ constexpr int kCallsPerLife = 40;  // then a worker dies during the next one
 // Plays the worker until the host ends it, or for a number of calls.
 void work(Puppet& puppet) {
   for (int calls = 0; calls <= kCallsPerLife;) {
-    const auto frame = puppet.receive();
+    const auto frame = puppet.receive_work();
     if (!frame) {
       if (puppet.told_to_end()) break;
       pollfd fd{puppet.in.get(), POLLIN, 0};

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "runner/batch_frame.h"
 #include "unit/runner/pool_fixture.h"
 
 namespace bentohost::runner {
@@ -51,8 +52,11 @@ class ResultTest : public testing::Test {
       batch.rows += n;
       batch.calls.push_back(std::move(call));
     }
+    plugin::MethodSpec method;
+    method.batchable = true;
+    method.axis_out = axis;
     ResultFrame frame(reader_, read_, std::move(claims));
-    ASSERT_TRUE(deliver_batch(batch, decoded_.values, axis, frame).ok());
+    ASSERT_TRUE(deliver_batch(batch, decoded_, method, frame).ok());
     const std::span<char> room = reader_.writable();
     std::memset(room.data(), 'x', room.size());
   }

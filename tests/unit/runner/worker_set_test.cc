@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <prometheus/gauge.h>
 
+#include "runner/batch_frame.h"
 #include "unit/runner/pool_fixture.h"
 
 namespace bentohost::runner {
@@ -24,7 +25,9 @@ class WorkerSetTest : public testing::Test, protected WorkerSet::Owner {
       loop_.add_ticker([this](TimePoint now) {
         WorkerSet::Due due;
         const bool is_needed = locked([&] {
-          return set_.tick_locked(now, due, [this](const Batch& batch) { ticked_ = batch.id; });
+          return set_.tick_locked(now, due, [this](const WorkerPtr&, const Batch& batch) {
+            ticked_ = batch.id;
+          });
         });
         set_.handle(std::move(due));
         return is_needed;
@@ -42,10 +45,15 @@ class WorkerSetTest : public testing::Test, protected WorkerSet::Owner {
 
   // What the set says is only written down.
   void on_ready() override { heard_.push_back("ready"); }
-  bool on_result(Worker& worker, std::uint64_t batch, std::span<const bento_value> values,
+  bool on_result(Worker& worker, std::uint64_t batch, const wire::DecodedValues& result,
                  ResultFrame&) override {
-    heard_.push_back("result " + std::to_string(values_of(values[0]).at(0)));
+    heard_.push_back("result " + std::to_string(values_of(result.values[0]).at(0)));
     return locked([&] { return set_.finish_locked(worker, batch); }) != nullptr;
+  }
+  bool on_part(Worker& worker, std::uint64_t batch, std::span<const bento_value> values,
+               ResultFrame&) override {
+    heard_.push_back("part " + std::to_string(values_of(values[0]).at(0)));
+    return locked([&] { return WorkerSet::find(worker, batch); }) != nullptr;
   }
   bool on_no_arena(const WorkerPtr&, std::uint64_t batch) override {
     heard_.push_back("no arena for " + std::to_string(batch));
@@ -109,7 +117,7 @@ class WorkerSetTest : public testing::Test, protected WorkerSet::Owner {
     worker_ = *idle.first;
     locked([&] { set_.assign_locked(*worker_, batch); });
     AlignedBuffer frame;
-    EXPECT_TRUE(encode_batch(*batch, 0, *worker_->arenas, frame));
+    EXPECT_TRUE(encode_batch(*batch, plugin::MethodSpec(), *worker_->arenas, frame));
     worker_->to.send(frame);
     return batch;
   }

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "fakes/fake_clock.h"
+#include "runner/batch_frame.h"
 
 namespace bentohost::runner {
 namespace {
@@ -39,6 +40,14 @@ Shape shape(const bento_value& value) {
   return {value.tensor.shape, value.tensor.shape + value.tensor.ndim};
 }
 
+// A method whose tensors are joined along `axis`.
+plugin::MethodSpec along(std::int32_t axis) {
+  plugin::MethodSpec method;
+  method.batchable = true;
+  method.axis_in = method.axis_out = axis;
+  return method;
+}
+
 class BatchTest : public testing::Test {
  protected:
   struct Heard {
@@ -64,7 +73,7 @@ class BatchTest : public testing::Test {
 
   // The bytes that a worker would read.
   const wire::DecodedValues& encode(std::int32_t axis) {
-    EXPECT_TRUE(encode_batch(batch_, axis, *no_arenas_, bytes_));
+    EXPECT_TRUE(encode_batch(batch_, along(axis), *no_arenas_, bytes_));
     const auto header = wire::decode_header({bytes_.data(), wire::kHeaderSize});
     EXPECT_EQ((*header).id, 7u);
     EXPECT_EQ((*header).method, 2u);
@@ -73,9 +82,9 @@ class BatchTest : public testing::Test {
     return decoded_;
   }
   Status deliver(const std::vector<wire::Value>& values, std::int32_t axis) {
-    std::vector<bento_value> views;
-    for (const wire::Value& value : values) views.push_back(value.view());
-    return deliver_batch(batch_, views, axis, frame_);
+    wire::DecodedValues result;
+    for (const wire::Value& value : values) result.values.push_back(value.view());
+    return deliver_batch(batch_, result, along(axis), frame_).status();
   }
 
   Batch batch_{.id = 7, .method = 2, .rows = 0, .sent = {}, .calls = {}};
@@ -141,7 +150,7 @@ TEST_F(BatchTest, JoinsEmptyTensorsOfManyBlocksAtOnce) {
 TEST_F(BatchTest, LeavesNothingBehindWhenNoFrameCanHoldIt) {
   add(1, {tensor({1}, {1})});
   batch_.calls[0]->inputs[0].name.assign(wire::kMaxLabel + 1, 'n');
-  EXPECT_FALSE(encode_batch(batch_, 0, *no_arenas_, bytes_));
+  EXPECT_FALSE(encode_batch(batch_, along(0), *no_arenas_, bytes_));
   EXPECT_TRUE(bytes_.empty());
 }
 
@@ -168,7 +177,7 @@ TEST_F(BatchTest, CutsWhatItJoined) {
   add(0, {tensor({2, 0}, {})});
   add(2, {tensor({2, 2}, {2, 3, 5, 6})});
   const auto& sent = encode(1);
-  EXPECT_TRUE(deliver_batch(batch_, sent.values, 1, frame_).ok());
+  EXPECT_TRUE(deliver_batch(batch_, sent, along(1), frame_).ok());
   for (std::size_t i = 0; i < batch_.calls.size(); ++i) {
     EXPECT_EQ(heard_[i].times, 1);
     EXPECT_THAT(heard_[i].values, ElementsAre(floats(batch_.calls[i]->inputs[0].view())));

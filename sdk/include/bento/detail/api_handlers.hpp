@@ -10,7 +10,7 @@
 #include <bento/detail/api_record.hpp>
 #include <bento/detail/async_call.hpp>
 #include <bento/detail/async_exchange.hpp>
-#include <bento/detail/io_traits.hpp>
+#include <bento/detail/pack.hpp>
 #include <bento/detail/signature.hpp>
 #include <bento/error.hpp>
 #include <bento/event_stream.hpp>
@@ -28,26 +28,26 @@ void handle_values(ApiRecord& record, F handler) {
   using Out = typename TaskResponseTraits<Returned>::Result;
   constexpr bool kTakesBody = !std::is_same_v<In, Context>;
   if constexpr (kTakesBody) {
-    record.in = fitting(record.in, IoTraits<In>::io(), "api " + record.name + ": its input");
+    record.in.describe<In>(record.given_in, "api " + record.name + ": its input");
   } else {
-    if (!record.in) record.in = FileIO();
+    record.in.describe_as(record.given_in ? *record.given_in : FileIO());
   }
-  record.out = fitting(record.out, IoTraits<Out>::io(), "api " + record.name + ": its output");
-  record.handler = [handler = std::move(handler)](Context& ctx, const bento_value& in,
+  record.out.describe<Out>(record.given_out, "api " + record.name + ": its output");
+  record.handler = [handler = std::move(handler)](Context& ctx, const bento_value* const* in,
                                                   bento_sink* sink) {
     const auto call = [&]() -> decltype(auto) {
       if constexpr (kTakesBody) {
-        return call_handler(handler, ctx, IoTraits<In>::get(in));
+        return call_handler(handler, ctx, Pack<In>::get(in));
       } else {
         return call_handler(handler, ctx);
       }
     };
     if constexpr (TaskResponseTraits<Returned>::kIs) {
       Returned returned = call();
-      put(sink, returned.result);
+      put_pack(sink, returned.result);
       std::move(returned.tasks).defer(ctx);
     } else {
-      put(sink, call());
+      put_pack(sink, call());
     }
   };
   record.abi.invoke = &ApiRecord::invoke;
@@ -62,16 +62,15 @@ void handle_async_values(ApiRecord& record, F handler) {
     static_assert(!std::is_reference_v<typename Signature<F>::LastAsked>,
                   "a handler that is a coroutine takes its input by value: what a reference "
                   "means is gone when it goes on");
-    record.in = fitting(record.in, IoTraits<In>::io(), "api " + record.name + ": its input");
+    record.in.describe<In>(record.given_in, "api " + record.name + ": its input");
   } else {
-    if (!record.in) record.in = FileIO();
+    record.in.describe_as(record.given_in ? *record.given_in : FileIO());
   }
   using Out = typename TaskResponseTraits<Result>::Result;
-  record.out = fitting(record.out, IoTraits<Out>::io(), "api " + record.name + ": its output");
-  record.async_handler = [handler = std::move(handler)](const Context& context,
-                                                        const bento_value& in, bento_done* done) {
-    drive<In, Result>(handler, context, in, done);
-  };
+  record.out.describe<Out>(record.given_out, "api " + record.name + ": its output");
+  record.async_handler = [handler = std::move(handler)](
+                             const Context& context, const bento_value* const* in,
+                             bento_done* done) { drive<In, Result>(handler, context, in, done); };
   record.abi.invoke_async = &ApiRecord::invoke_async;
   record.describe_io();
 }
@@ -115,6 +114,7 @@ void handle_stream(ApiRecord& record, F handler) {
 
 template <typename F>
 void handle(ApiRecord& record, F handler) {
+  record.expect_no_stream();
   using In = typename Signature<F>::Last;
   if constexpr (kIsCoroutine<typename Signature<F>::Result>) {
     handle_async(record, std::move(handler));

@@ -7,6 +7,7 @@
 #include <bento/api.hpp>
 #include <bento/context.hpp>
 #include <bento/detail/async_exchange.hpp>
+#include <bento/detail/pack.hpp>
 #include <bento/detail/signature.hpp>
 #include <bento/error.hpp>
 #include <bento/io.hpp>
@@ -29,7 +30,7 @@ struct ServiceState {
 };
 
 struct ApiRecord {
-  using Handler = std::function<void(Context&, const bento_value&, bento_sink*)>;
+  using Handler = std::function<void(Context&, const bento_value* const*, bento_sink*)>;
   using StreamHandler = std::function<void(Context&, Stream&)>;
 
   ApiRecord(std::string_view api, const ApiOptions& options)
@@ -37,8 +38,8 @@ struct ApiRecord {
         route(with_leading_slash(options.route)),
         http_method(options.method),
         doc(options.doc),
-        in(options.input),
-        out(options.output) {
+        given_in(options.input),
+        given_out(options.output) {
     abi.size = sizeof abi;
     abi.name = str(name);
     abi.route = str(route);
@@ -46,13 +47,45 @@ struct ApiRecord {
     abi.user = this;
     abi.http_method = str(http_method);
     abi.max_body = options.max_body;
+#if BENTO_ABI_TARGET_MINOR >= 1
+    is_stream = options.stream.has_value();
+#endif
     if (options.quick) abi.flags |= BENTO_API_QUICK;
   }
   ApiRecord(const ApiRecord&) = delete;
 
   void describe_io() {
-    if (in) abi.in = &(in_abi = in->abi());
-    if (out) abi.out = &(out_abi = out->abi());
+    abi.in = in.single();
+    abi.out = out.single();
+#if BENTO_ABI_TARGET_MINOR >= 1
+    abi.ins = in.named();
+    abi.n_ins = in.named_size();
+    abi.outs = out.named();
+    abi.n_outs = out.named_size();
+#endif
+  }
+
+  // A direct API.
+  void bind(std::string_view runner_name, std::string_view method_name) {
+    runner = runner_name;
+    method = method_name;
+    abi.runner = str(runner);
+    abi.method = str(method);
+    if (given_in) in.describe_as(*given_in);
+    if (given_out) out.describe_as(*given_out);
+    describe_io();
+  }
+  void expect_no_stream() const {
+#if BENTO_ABI_TARGET_MINOR >= 1
+    if (!is_stream) return;
+    throw Error(BENTO_FAILED_PRECONDITION,
+                "api " + name + ": .stream is for an API that is bound to a streaming method");
+#endif
+  }
+  void check_inputs(std::size_t n) const {
+    if (n == in.size()) return;
+    throw Error(BENTO_INTERNAL, "the API takes " + std::to_string(in.size()) +
+                                    (in.size() == 1 ? " input" : " inputs"));
   }
 
   static bento_code invoke(void* self, const bento_api* api, bento_ctx* ctx,
@@ -60,9 +93,10 @@ struct ApiRecord {
                            bento_error* error) {
     return guard(error, [&] {
       const auto& state = *static_cast<const ServiceState*>(self);
-      if (n != 1) throw Error(BENTO_INTERNAL, "the API takes one input");
+      const auto& record = *static_cast<const ApiRecord*>(api->user);
+      record.check_inputs(n);
       Context context(state.host, ctx, state.options);
-      static_cast<const ApiRecord*>(api->user)->handler(context, *in[0], sink);
+      record.handler(context, in, sink);
     });
   }
 
@@ -83,9 +117,9 @@ struct ApiRecord {
                                  bento_error* error) {
     return guard(error, [&] {
       const auto& state = *static_cast<const ServiceState*>(self);
-      if (n != 1) throw Error(BENTO_INTERNAL, "the API takes one input");
-      static_cast<const ApiRecord*>(api->user)->async_handler(
-          Context(state.host, ctx, state.options), *in[0], done);
+      const auto& record = *static_cast<const ApiRecord*>(api->user);
+      record.check_inputs(n);
+      record.async_handler(Context(state.host, ctx, state.options), in, done);
     });
   }
   static bento_code raw_async(void* self, const bento_api* api, const bento_call* call,
@@ -99,12 +133,15 @@ struct ApiRecord {
 #endif
 
   std::string name, route, http_method, doc, runner, method;
-  std::optional<Io> in, out;
-  bento_io in_abi{}, out_abi{};
+#if BENTO_ABI_TARGET_MINOR >= 1
+  bool is_stream = false;  // its options say so
+#endif
+  std::optional<Io> given_in, given_out;  // in place of what the handler's types imply
+  IoList in, out;
   Handler handler;
   StreamHandler stream_handler;
 #if BENTO_ABI_TARGET_MINOR >= 1
-  std::function<void(const Context&, const bento_value&, bento_done*)> async_handler;
+  std::function<void(const Context&, const bento_value* const*, bento_done*)> async_handler;
   AsyncHandler async_stream_handler;
 #endif
   bento_api abi{};

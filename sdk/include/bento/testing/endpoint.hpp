@@ -6,8 +6,10 @@
 
 #include <algorithm>
 #include <bento/error.hpp>
+#include <bento/event_stream.hpp>
 #include <bento/headers.hpp>
 #include <bento/testing/async_call.hpp>
+#include <bento/testing/calls.hpp>
 #include <bento/testing/channel.hpp>
 #include <bento/testing/codec.hpp>
 #include <bento/testing/problem.hpp>
@@ -15,12 +17,15 @@
 #include <bento/testing/runners.hpp>
 #include <bento/testing/scope.hpp>
 #include <bento/testing/state.hpp>
+#include <bento/testing/ticket.hpp>
 #include <bento/testing/value.hpp>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace bento::testing::internal {
 
@@ -124,20 +129,21 @@ class Endpoint : public App {
     if (is_direct) {
       method = state.environment.runners.find(detail::view(api.runner), detail::view(api.method));
     }
-    const bento_io& in = api.in != nullptr ? *api.in : *method.abi->in;
-    const std::string content_type(Headers(state.scope->headers).get("content-type"));
-    const auto value = decode(Outlet(out.abi()).read_all(), content_type, in);
-    const bento_value* const inputs[] = {&value->abi()};
+    const Values inputs = decode_inputs(api, method, state, out);
+    std::vector<const bento_value*> pointers;
+    for (const auto& input : inputs) pointers.push_back(&input->abi());
     Values results;
     if (is_direct) {
-      results = run_method(state, method, inputs, 1);
+      if (is_stream(api)) return stream(api, method, pointers, state, out);
+      results = call(method, pointers, state);
 #if BENTO_ABI_TARGET_MINOR >= 1
     } else if (api.invoke_async != nullptr) {
       Sink sink;
       AsyncCall async(state, sink.abi());
       async.run(
           [&](bento_done* done) {
-            return api.invoke_async(service_, &api, state.abi(), inputs, 1, done, &error);
+            return api.invoke_async(service_, &api, state.abi(), pointers.data(), pointers.size(),
+                                    done, &error);
           },
           error, check_plugin);
       state.check_cancelled();
@@ -145,13 +151,107 @@ class Endpoint : public App {
 #endif
     } else {
       Sink sink;
-      check_plugin(api.invoke(service_, &api, state.abi(), inputs, 1, sink.abi(), &error), error);
+      check_plugin(api.invoke(service_, &api, state.abi(), pointers.data(), pointers.size(),
+                              sink.abi(), &error),
+                   error);
       results = sink.take();
     }
-    Encoded encoded = encode(results, api.out != nullptr ? *api.out : *method.abi->out,
-                             "api " + std::string(detail::view(api.name)));
+    const std::string who = "api " + std::string(detail::view(api.name));
+    Encoded encoded = encode(results, outputs(api, method), who);
     out.answer({200, {{"Content-Type", std::move(encoded.content_type)}}}, encoded.body);
   }
+
+  static bool is_stream(const bento_api& api) {
+#if BENTO_ABI_TARGET_MINOR >= 1
+    return api.stream != 0;
+#else
+    return (void)api, false;
+#endif
+  }
+  // The API's own descriptors, or those of its method.
+  static IoSpan inputs(const bento_api& api, const Method& method) {
+#if BENTO_ABI_TARGET_MINOR >= 1
+    if (api.n_ins != 0) return {{api.ins, api.n_ins}, true};
+    if (api.in == nullptr && method.abi != nullptr && method.abi->n_ins != 0) {
+      return {{method.abi->ins, method.abi->n_ins}, true};
+    }
+#endif
+    return {{api.in != nullptr ? &api.in : &method.abi->in, 1}, false};
+  }
+  static IoSpan outputs(const bento_api& api, const Method& method) {
+#if BENTO_ABI_TARGET_MINOR >= 1
+    if (api.n_outs != 0) return {{api.outs, api.n_outs}, true};
+    if (api.out == nullptr && method.abi != nullptr && method.abi->n_outs != 0) {
+      return {{method.abi->outs, method.abi->n_outs}, true};
+    }
+#endif
+    return {{api.out != nullptr ? &api.out : &method.abi->out, 1}, false};
+  }
+  static Values decode_inputs(const bento_api& api, const Method& method, RequestState& state,
+                              Out& out) {
+    const std::string content_type(Headers(state.scope->headers).get("content-type"));
+    return decode(Outlet(out.abi()).read_all(), content_type, inputs(api, method));
+  }
+
+  // The result of a direct API's method.
+  static Values call(const Method& method, const std::vector<const bento_value*>& in,
+                     RequestState& state) {
+    if (!Calls::is_of_engine(method)) return run_method(state, method, in.data(), in.size());
+    const Submitted ticket(state, method, in);
+    Values results;
+    for (const bento_value* value : ticket->next()) {
+      results.push_back(std::make_unique<Value>());
+      results.back()->copy(*value);
+    }
+    return results;
+  }
+  // A call that is cancelled when it is not waited for any more.
+  class Submitted {
+   public:
+    Submitted(RequestState& state, const Method& method, const std::vector<const bento_value*>& in)
+        : ticket_(
+              Ticket::give(state.environment.calls->submit(state, method, in.data(), in.size()))) {}
+    Submitted(const Submitted&) = delete;
+    Submitted& operator=(const Submitted&) = delete;
+    ~Submitted() { Ticket::release(ticket_); }
+    Ticket* operator->() const { return &Ticket::of(ticket_); }
+
+   private:
+    bento_ticket* const ticket_;
+  };
+
+#if BENTO_ABI_TARGET_MINOR >= 1
+  // A direct API of a streaming method.
+  void stream(const bento_api& api, const Method& method, const std::vector<const bento_value*>& in,
+              RequestState& state, Out& out) const {
+    const bool is_events = api.stream == BENTO_AS_EVENTS;
+    const std::string who = "api " + std::string(detail::view(api.name));
+    const Submitted ticket(state, method, in);
+    Outlet outlet(out.abi());
+    bool has_begun = false;
+    const auto send = [&](const std::string& text, bool more) {
+      if (std::exchange(has_begun, true)) return outlet.piece(text, more);
+      const char* const type = is_events ? "text/event-stream" : "application/x-ndjson";
+      outlet.head({200, { {"Content-Type", type}, { "Cache-Control", "no-store" } }}, text, more);
+    };
+    try {
+      while (true) {
+        const auto values = ticket->next();
+        if (values.empty()) break;
+        const std::string text = encode_piece(values, outputs(api, method), who, is_events);
+        send(is_events ? detail::event_text({.data = text}) : text + "\n", true);
+      }
+    } catch (const Error& error) {
+      if (!has_begun || !is_events || error.code() == BENTO_CANCELLED) throw;
+      const std::string text = make_problem(error, state).body;
+      return send(detail::event_text({.data = text, .event = "error"}), false);
+    }
+    send(is_events ? "data: [DONE]\n\n" : "", false);
+  }
+#else
+  void stream(const bento_api&, const Method&, const std::vector<const bento_value*>&,
+              RequestState&, Out&) const {}
+#endif
 
   void answer(const bento_mount& mount, RequestState& state, Out& out) const {
 #if BENTO_ABI_TARGET_MINOR >= 1

@@ -37,6 +37,8 @@ class Fiber {
     return turn_ == Turn::kOver;
   }
 
+  // Whether this thread is a fiber's.
+  static bool is_current() { return current() != nullptr; }
   // In a fiber: back to who has called run(). False: this is none.
   static bool wait() {
     Fiber* self = current();

@@ -4,6 +4,7 @@
 #include <bento/abi.h>
 
 #include <bento/error.hpp>
+#include <bento/testing/calls.hpp>
 #include <bento/testing/channel.hpp>
 #include <bento/testing/message.hpp>
 #include <bento/testing/state.hpp>
@@ -51,6 +52,12 @@ class HostTable {
     host.resolve = &resolve;
     host.offload = &offload;
     host.defer_async = &defer<Task::RunAsync>;
+    host.caller = [](bento_ctx* ctx, std::size_t i) -> const bento_caller* {
+      RequestState& state = RequestState::of(ctx);
+      if (i >= state.callers.size()) return nullptr;
+      if (state.is_gone) state.callers[i].cancelled = 1;
+      return &state.callers[i];
+    };
 #endif
     table_.environment = &environment;
     set_options("{}");
@@ -104,25 +111,9 @@ class HostTable {
         misuse("a quick handler or a hook cannot call runners: " +
                std::string(detail::view(runner)) + "." + std::string(detail::view(method)));
       }
-      const Runners& runners = state.environment.runners;
-      const std::string_view runner_name = detail::view(runner), name = detail::view(method);
-      const Method found = runners.find(runner_name, name);
-      const auto ticket = std::make_shared<Ticket>(state, false);
-      Values values;
-      std::optional<Error> failure;
-      try {
-        values = run_method(state, found, in, n);
-      } catch (const Error& error_of_method) {
-        failure = error_of_method;
-      }
-      const auto latency = state.environment.latencies.find(found.name);
-      const bool is_slow = latency != state.environment.latencies.end();
-      if (is_slow || state.is_on_loop) {  // there, nothing is ready before the next turn
-        ticket->end_after(is_slow ? latency->second : Loop::Time(), std::move(values), failure);
-      } else {
-        ticket->end(std::move(values), failure);
-      }
-      *out = Ticket::give(ticket);
+      const Method found =
+          state.environment.runners.find(detail::view(runner), detail::view(method));
+      *out = Ticket::give(state.environment.calls->submit(state, found, in, n));
     });
   }
   static bento_code wait(bento_ticket* ticket, const bento_value* const** out, std::size_t* n,

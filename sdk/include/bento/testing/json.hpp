@@ -21,6 +21,20 @@ namespace bento::testing::internal {
 
 using detail::parse_json;
 
+// Without white space between its tokens. `json` is valid.
+inline std::string compact(std::string_view json) {
+  std::string out;
+  bool is_in_string = false;
+  for (std::size_t i = 0; i < json.size(); ++i) {
+    const char c = json[i];
+    if (!is_in_string && (c == ' ' || c == '\t' || c == '\n' || c == '\r')) continue;
+    out += c;
+    if (c == '"') is_in_string = !is_in_string;
+    if (is_in_string && c == '\\') out += json[++i];
+  }
+  return out;
+}
+
 // Throws Error if the text is not JSON, of any depth.
 inline void check_json(std::string_view text) {
   if (auto fault = detail::find_json_fault(text)) {
@@ -111,7 +125,7 @@ class SchemaDemand {
 };
 
 // Throws Error with `http_status` if the JSON violates the schema.
-inline void check_schema(const rapidjson::Document& json, std::string_view schema,
+inline void check_schema(const rapidjson::Value& json, std::string_view schema,
                          std::uint32_t http_status) {
   rapidjson::Document document;
   parse_json(schema, document);

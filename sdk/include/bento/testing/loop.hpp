@@ -64,6 +64,8 @@ class Loop {
     for (const Function& f : ready) f();
     return !ready.empty();
   }
+  // Whether something is for the next turn.
+  bool is_ready() const { return !ready_.empty(); }
   // Moves the clock to the next timer, or to `end` if that comes first.
   void advance_to_next(Time end) {
     now_ = timers_.empty() ? end : std::min(end, std::max(now_, timers_.begin()->first.due));

@@ -299,12 +299,12 @@ void write_axis(std::span<const std::int64_t> shape, const T*& next, std::string
   out += ']';
 }
 
-inline std::string write_ndarray(const Value& value) {
+inline std::string write_ndarray(const bento_value& value) {
   std::string out;
-  const bento_tensor& tensor = value.abi().tensor;
+  const bento_tensor& tensor = value.tensor;
   with_dtype(tensor.dtype, [&]<typename T>(T) {
     const T* next = static_cast<const T*>(tensor.data.ptr);
-    write_axis(value.shape(), next, out);
+    write_axis(std::span<const std::int64_t>(tensor.shape, tensor.ndim), next, out);
   });
   return out;
 }

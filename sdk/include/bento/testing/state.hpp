@@ -4,6 +4,7 @@
 
 #include <bento/abi.h>
 
+#include <atomic>
 #include <bento/context.hpp>
 #include <bento/error.hpp>
 #include <bento/headers.hpp>
@@ -20,6 +21,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -28,16 +30,24 @@ namespace bento::testing::internal {
 inline constexpr bento_code kPending = 1000;  // BENTO_PENDING, which ABI 1.0 does not have
 
 struct RequestState;
+class Calls;
 
 // The state that all requests to a service share.
 struct Environment {
   // Returns when something may have happened that a request of this thread of control waits for.
   void wait(RequestState& state);
+  // Whether this is the Host's thread, or a fiber in its place; not one of the plugin's own.
+  bool is_host_thread() const {
+    return Fiber::is_current() || std::this_thread::get_id() == thread;
+  }
 
   std::vector<LogLine> log;
   Runners runners;
+  Calls* calls = nullptr;  // the Host's
   Loop loop;
   std::map<std::string, Loop::Time> latencies;  // of "runner.method"
+  std::size_t window = 0;                       // results that a stream is ahead of its reader
+  const std::thread::id thread = std::this_thread::get_id();
   std::size_t max_background = 0;
 };
 
@@ -142,8 +152,8 @@ struct RequestState {
 
   Environment& environment;
   const std::chrono::nanoseconds began = std::chrono::steady_clock::now().time_since_epoch();
-  const bento_scope* scope;  // as its handler sees it
-  bool is_gone = false;      // the client has left
+  const bento_scope* scope;           // as its handler sees it
+  std::atomic<bool> is_gone = false;  // the client has left; read by threads of the plugin's, too
   bool is_streaming = false;
   bool is_on_loop = false;  // its handler is asynchronous
   bento_code cancel_code = BENTO_OK;
@@ -155,6 +165,25 @@ struct RequestState {
   Headers headers;           // likewise
   std::deque<Task> tasks;
   RequestState* running_task = nullptr;  // of this request
+
+#if BENTO_ABI_TARGET_MINOR >= 1
+  // Of a runner's batch: whose calls it is made of.
+  void add_caller(const bento_scope& from, bool is_cancelled_already = false) {
+    bento_caller caller{};
+    caller.size = sizeof caller;
+    caller.cancelled = is_cancelled_already ? 1 : 0;
+    caller.request_id = from.request_id;
+    for (std::size_t i = 0; i < from.headers.len; ++i) {
+      const bento_pair& header = from.headers.ptr[i];
+      if (detail::view(header.name) == "traceparent") caller.traceparent = header.value;
+    }
+    caller.deadline_ns = from.deadline_ns;
+    callers.push_back(caller);
+  }
+  std::deque<bento_caller> callers;
+#else
+  void add_caller(const bento_scope&, bool = false) {}
+#endif
 };
 
 inline Wake::Wake(Loop& loop, RequestState& state) : loop_(loop), state_(state) {
@@ -189,7 +218,12 @@ inline Values run_method(const RequestState& caller, const Method& method,
                          const bento_value* const* in, std::size_t n) {
   RequestState batch(caller.environment, caller.scope);
   batch.may_call = batch.may_defer = false;
-  return Runners::run(method, batch.abi(), in, n);
+  batch.add_caller(*caller.scope, caller.is_gone);
+  Runners::Call call{Runners::take_inputs(method, in, n), {}, {}};
+  Runners::Call* const calls[] = {&call};
+  Runners::run(method, batch.abi(), calls);
+  if (call.error) throw Error(*call.error);
+  return std::move(call.results);
 }
 
 }  // namespace bento::testing::internal

@@ -9,6 +9,8 @@
 #include <bento/testing/state.hpp>
 #include <bento/testing/value.hpp>
 #include <cstddef>
+#include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -35,25 +37,31 @@ class Ticket : public std::enable_shared_from_this<Ticket> {
     return **reinterpret_cast<std::shared_ptr<Ticket>*>(ticket);
   }
   static void release(bento_ticket* ticket) {
-    of(ticket).wake_.forget();
+    Ticket& self = of(ticket);
+    self.wake_.forget();
+    if (self.on_release) std::exchange(self.on_release, nullptr)();
     delete reinterpret_cast<std::shared_ptr<Ticket>*>(ticket);
   }
 
+  // A result; others may follow.
+  void push(Values values) {
+    results_.push_back(std::move(values));
+    wake_.tell();
+  }
+  // The end, with a last result if there is one.
   void end(Values values, std::optional<Error> error) {
-    values_ = std::move(values);
+    if (!values.empty()) results_.push_back(std::move(values));
     error_ = std::move(error);
-    for (const auto& value : values_) pointers_.push_back(&value->abi());
     has_ended_ = true;
     wake_.tell();
   }
   void end() { end({}, std::nullopt); }
   // Ends it when the clock has moved on by this.
   void end_after(Loop::Time time, Values values = {}, std::optional<Error> error = {}) {
-    values_ = std::move(values);
-    error_ = std::move(error);
     Loop& loop = state_.environment.loop;
-    timer_ = loop.at(loop.now() + time, [weak = weak_from_this()] {
-      if (const auto self = weak.lock()) self->end(std::move(self->values_), self->error_);
+    const auto kept = std::make_shared<Values>(std::move(values));
+    timer_ = loop.at(loop.now() + time, [weak = weak_from_this(), kept, error] {
+      if (const auto self = weak.lock()) self->end(std::move(*kept), error);
     });
   }
 
@@ -69,32 +77,49 @@ class Ticket : public std::enable_shared_from_this<Ticket> {
                      "wait() would hold up an event loop and all its connections: ask when(), and "
                      "then next()");
     }
-    while (!is_ready()) state_.environment.wait(state_);
-    check();
+    if (!std::exchange(is_first_, true)) (void)take();
     return pointers_;
   }
   std::span<const bento_value* const> next() {
     if (state_.is_on_loop && !is_ready()) throw Error(kPending, "nothing is there yet");
-    while (!is_ready()) state_.environment.wait(state_);
-    check();
-    return std::exchange(is_taken_, true) ? std::span<const bento_value* const>() : pointers_;
+    return std::exchange(is_first_, false) ? pointers_ : take();
   }
 
+  std::function<void()> on_take, on_release;  // of a call of an engine
+
  private:
-  bool is_ready() const { return has_ended_ || (state_.cancel_code != BENTO_OK && !stays_); }
-  void check() const {
-    if (state_.is_on_loop || !has_ended_) state_.check_cancelled();
-    if (error_) throw *error_;
+  bool is_ready() const {
+    return !results_.empty() || has_ended_ || (state_.cancel_code != BENTO_OK && !stays_);
+  }
+  void check_cancelled() const {
+    if (state_.is_on_loop || !has_something()) state_.check_cancelled();
+  }
+  bool has_something() const { return !results_.empty() || has_ended_; }
+  std::span<const bento_value* const> take() {
+    while (!is_ready()) state_.environment.wait(state_);
+    check_cancelled();
+    pointers_.clear();
+    if (results_.empty()) {
+      if (error_) throw *error_;
+      return {};
+    }
+    current_ = std::move(results_.front());
+    results_.pop_front();
+    for (const auto& value : current_) pointers_.push_back(&value->abi());
+    if (on_take) on_take();
+    return pointers_;
   }
 
   RequestState& state_;
   Wake wake_;
   const bool stays_;
   Loop::Timer timer_;
-  Values values_;
-  std::vector<const bento_value*> pointers_;
+  std::deque<Values> results_;  // that have not been taken
+  Values current_;
+  std::vector<const bento_value*> pointers_;  // to it
   std::optional<Error> error_;
-  bool has_ended_ = false, is_taken_ = false;
+  bool has_ended_ = false;
+  bool is_first_ = false;  // wait() has taken the first result, and next() has not
 };
 
 }  // namespace bento::testing::internal

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <cstring>
 #include <iterator>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -68,6 +69,8 @@ class Value {
     return data;
   }
   void copy(const bento_value& from) {
+    set_name(detail::view(from.name));
+    if (from.kind == 0) return;  // one that was left out
     if (from.kind != BENTO_TENSOR) {
       return set_bytes(from.kind, {static_cast<const char*>(from.bytes.ptr), from.bytes.len},
                        detail::view(from.mime));
@@ -78,6 +81,11 @@ class Value {
       throw Error(BENTO_INTERNAL, "a tensor whose shape and data are of different sizes");
     }
     copy_axis(tensor, 0, static_cast<const char*>(tensor.data.ptr), to);
+  }
+
+  void set_name(std::string_view name) {
+    name_ = name;
+    abi_.name = detail::str(name_);
   }
 
   const bento_value& abi() const { return abi_; }
@@ -107,7 +115,7 @@ class Value {
     char bytes[64];
   };
   bento_value abi_{};
-  std::string mime_;
+  std::string name_, mime_;
   std::vector<std::int64_t> shape_;
   std::vector<Block> blocks_;
 };
@@ -116,27 +124,34 @@ using Values = std::vector<std::unique_ptr<Value>>;
 
 class Sink {
  public:
-  Sink() {
+  // Of a run for so many callers, which it can fail one by one; 0: it cannot.
+  explicit Sink(std::size_t callers = 0) : callers_(callers) {
     table_.sink.size = sizeof table_.sink;
     table_.sink.tensor = &tensor;
     table_.sink.value = &value;
     table_.sink.give = &give;
-    table_.values = &values_;
+#if BENTO_ABI_TARGET_MINOR >= 1
+    table_.sink.fail = &fail;
+#endif
+    table_.self = this;
   }
   Sink(const Sink&) = delete;
   Sink& operator=(const Sink&) = delete;
 
   bento_sink* abi() { return &table_.sink; }
-  Values take() { return std::move(values_); }
+  Values take() { return std::exchange(values_, {}); }
+  // By caller.
+  const std::map<std::size_t, Error>& failures() const { return failures_; }
 
  private:
   struct Table {
     bento_sink sink{};  // first: has the table's address
-    Values* values = nullptr;
+    Sink* self = nullptr;
   };
 
+  static Sink& self(bento_sink* sink) { return *reinterpret_cast<Table*>(sink)->self; }
   static void put(bento_sink* sink, std::unique_ptr<Value> value) {
-    reinterpret_cast<Table*>(sink)->values->push_back(std::move(value));
+    self(sink).values_.push_back(std::move(value));
   }
   static void* tensor(bento_sink* sink, bento_str, std::uint32_t dtype, std::uint32_t ndim,
                       const std::int64_t* shape, bento_error* error) {
@@ -162,7 +177,22 @@ class Sink {
     return code;
   }
 
+#if BENTO_ABI_TARGET_MINOR >= 1
+  static bento_code fail(bento_sink* sink, std::size_t caller, const bento_error* why,
+                         bento_error* error) {
+    return detail::guard(error, [&] {
+      if (caller >= self(sink).callers_) {
+        detail::misuse(BENTO_INVALID_ARGUMENT,
+                       "fail: there is no caller " + std::to_string(caller) + " in the batch");
+      }
+      self(sink).failures_.emplace(caller, Error(why->code, why->message, why->http_status));
+    });
+  }
+#endif
+
+  const std::size_t callers_;
   Values values_;
+  std::map<std::size_t, Error> failures_;
   Table table_;
 };
 

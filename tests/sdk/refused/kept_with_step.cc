@@ -1,0 +1,18 @@
+// says: takes its Work by value owns it
+#include <bento/bento.hpp>
+
+struct Model {
+  void spell(std::string_view text, bento::Emit<std::string>& emit) { emit(std::string(text)); }
+  std::string same(std::string_view text) { return std::string(text); }
+  void begin(bento::Work<std::string, std::string>& work) { work.finish(work.input()); }
+  void keep(bento::Work<std::string, std::string> work) { work.finish(work.input()); }
+  void step(std::span<bento::Work<std::string, std::string>*>) {}
+  void cancel(bento::Work<std::string, std::string>&) {}
+  std::string list(bento::Batch<std::string> batch) { return batch[0]; }
+};
+
+BENTO_SERVICE(svc) {
+  svc.name("refused");
+  auto model = svc.runner<Model>("model");
+  model.engine<&Model::keep, &Model::step>("e");
+}
