@@ -160,7 +160,7 @@ bool BatchScheduler::expire_in_flight(const Batch& batch, TimePoint now, Failure
     if (!call->is_wanted()) {
       fail_calls(methods_[batch.method], {call},
                  Status(BENTO_CANCELLED, "nobody waits for the call any more"), failures);
-    } else if (now >= call->deadline && !call->ahead.is_full()) {
+    } else if (now >= call->deadline && !call->is_held_up()) {
       fail_calls(methods_[batch.method], {call},
                  Status(BENTO_DEADLINE_EXCEEDED,
                         "runner " + name +

@@ -55,6 +55,10 @@ struct Call {
   bool has_emitted = false;  // from now on it has the deadline of its next result
   Window ahead;              // results that it was given, and has not taken
   Window taken;              // and of which its worker does not know yet that they were
+  // Its worker knows of no room, and waits for the caller.
+  bool is_held_up() const {
+    return Window{ahead.results + taken.results, ahead.bytes + taken.bytes}.is_full();
+  }
   std::weak_ptr<Worker> worker;
   std::uint64_t batch = 0;
 };

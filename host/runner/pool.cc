@@ -358,7 +358,7 @@ void Pool::give_room(const CallPtr& call, const Window& taken) {
   std::uint64_t id = 0;
   {
     const MutexLock lock(workers_.mutex());
-    const bool was_full = call->ahead.is_full();
+    const bool was_held_up = call->is_held_up();
     call->ahead.results -= std::min(call->ahead.results, taken.results);
     call->ahead.bytes -= std::min(call->ahead.bytes, taken.bytes);
     call->taken.results += taken.results;
@@ -366,11 +366,11 @@ void Pool::give_room(const CallPtr& call, const Window& taken) {
     worker = call->worker.lock();
     if (worker == nullptr) return;
     id = call->batch;
-    if (was_full) {
+    if (!call->taken.is_half()) return;
+    if (was_held_up) {
       if (const auto batch = WorkerSet::find(*worker, id))
         scheduler_.renew_deadline(*call, batch->method, deps_.clock.now());
     }
-    if (!call->taken.is_half()) return;
     room = {call->taken.results, static_cast<std::uint32_t>(call->taken.bytes)};
     call->taken = {};
   }

@@ -262,6 +262,9 @@ TEST_F(EngineCallsTest, ACallerThatTakesNothingIsNotLate) {
   advance(10s);
   EXPECT_EQ(a.take().size(), kWindow.results);
   pool_.give_room(a.call, {1, 8});
+  advance(10s);
+  EXPECT_THAT(a.take(), ElementsAre()) << "its worker has not been told yet";
+  pool_.give_room(a.call, {kWindow.results / 2, 8});
   advance(75ms);
   EXPECT_THAT(a.take(), ElementsAre()) << "from now on its worker has 100 ms";
   advance(50ms);
