@@ -33,21 +33,35 @@ void Ticket::end(Status status, Values result) {
 }
 
 void Ticket::end(Status status, Kept result) {
-  {
-    const MutexLock lock(mutex_);
-    if (std::exchange(has_ended_, true)) return;
-    status_ = std::move(status);
-    result_ = std::move(result);
-    ended_.notify_all();
-    if (!wake_) return;
-    EventLoop* const loop = waiter_.scope->loop();
-    if (loop != EventLoop::current() || current_call != nullptr) {
-      // Under the lock: a loop of a thread lives only until the scope has forgotten the wake.
-      return loop->post([self = shared_from_this()] { self->deliver(); });
-    }
-  }
   const auto self = shared_from_this();
-  deliver();
+  if (mark_ended(std::move(status), std::move(result))) deliver();
+}
+
+bool Ticket::mark_ended(Status status, Kept result) {
+  const MutexLock lock(mutex_);
+  if (std::exchange(has_ended_, true)) return false;
+  status_ = std::move(status);
+  result_ = std::move(result);
+  ended_.notify_all();
+  if (!wake_) return false;
+  EventLoop* const loop = waiter_.scope->loop();
+  if (loop == EventLoop::current() && current_call == nullptr) return true;
+  // Under the lock: a loop of a thread lives only until the scope has forgotten the wake.
+  loop->post([self = shared_from_this()] { self->deliver(); });
+  return false;
+}
+
+void Ticket::reopen() {
+  const MutexLock lock(mutex_);
+  has_ended_ = !cancelled_.ok();
+  status_ = cancelled_;
+}
+
+Status Ticket::await_end() {
+  const MutexLock lock(mutex_);
+  if (!has_ended_ && waiter_.scope != nullptr) return Status(BENTO_PENDING, {});
+  await();
+  return status_;
 }
 
 void Ticket::deliver() {
@@ -143,6 +157,10 @@ void Ticket::leave_scope() {
 void Ticket::cancel(const Status& why) {
   if (!ends_when_cancelled()) return;
   let_go();
+  {
+    const MutexLock lock(mutex_);
+    cancelled_ = why;
+  }
   end(why);
 }
 

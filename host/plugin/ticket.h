@@ -49,6 +49,14 @@ class Ticket : public bento_ticket, public std::enable_shared_from_this<Ticket> 
   // Nobody waits for its result any more. [where the plugin uses it] May come several times.
   virtual void let_go() {}
   virtual bool ends_when_cancelled() const { return true; }
+  // For a ticket that tells several things, one after the other, under a lock of its own. As end(),
+  // but nobody is woken yet: true: call deliver(), without the lock.
+  [[nodiscard]] bool mark_ended(Status status, Kept result = {});
+  void deliver();
+  // What it ended with has been taken, and more is to come. Without effect after a cancellation.
+  void reopen();
+  // Waits on a thread until it has ended; on a loop PENDING in place of waiting.
+  Status await_end();
   // For a ticket that time ends: when a thread that waits for it ends it.
   void end_at(TimePoint when) { ends_at_ = when; }
   const Waiter& waiter() const { return waiter_; }
@@ -67,7 +75,6 @@ class Ticket : public bento_ticket, public std::enable_shared_from_this<Ticket> 
   void await() BENTO_REQUIRES(mutex_);
   bool end_in_time() BENTO_REQUIRES(mutex_);
   Results results() BENTO_REQUIRES(mutex_);
-  void deliver();
 
   const Waiter waiter_;
   std::shared_ptr<Ticket> self_;  // the plugin's reference
@@ -79,6 +86,7 @@ class Ticket : public bento_ticket, public std::enable_shared_from_this<Ticket> 
   bool has_ended_ BENTO_GUARDED_BY(mutex_) = false;
   bool is_taken_ BENTO_GUARDED_BY(mutex_) = false;  // the result, by next()
   Status status_ BENTO_GUARDED_BY(mutex_);
+  Status cancelled_ BENTO_GUARDED_BY(mutex_);  // why; OK: it is not
   Kept result_ BENTO_GUARDED_BY(mutex_);
   Wake wake_ BENTO_GUARDED_BY(mutex_);
   std::vector<const bento_value*> pointers_ BENTO_GUARDED_BY(mutex_);  // to the result's values

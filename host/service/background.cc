@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/process/plugin_call_note.h"
 #include "observe/sharded.h"
+#include "service/fetch_ticket.h"
 #include "service/live_service.h"
 
 namespace bentohost::service {
@@ -34,6 +35,7 @@ class Background::RowJob final : public ThreadPool::Job {
 Background::Background(const Options& options, const Clock& clock, observe::Metrics& metrics)
     : options_(options),
       clock_(clock),
+      all_metrics_(metrics),
       metrics_(metrics.background()),
       threads_(options.threads, options.threads) {}
 
@@ -159,6 +161,16 @@ Result<plugin::TicketPtr> BackgroundRow::submit(std::string_view runner, std::st
   return runner::Client::submit(
       *target, inputs,
       {background_.clock_.now() + background_.options_.timeout, background_.stopping_});
+}
+
+Result<plugin::TicketPtr> BackgroundRow::fetch(const bento_fetch& request) {
+  auto its_waiter = waiter();
+  if (!its_waiter.ok()) return std::move(its_waiter).take_status();
+  FetchSource source{http_client_, &background_.all_metrics_, &background_.clock_};
+  source.service = service_->spec().name;
+  source.request_id = request_id_;
+  source.traceparent = traceparent_;
+  return start_fetch(source, *std::move(its_waiter), request);
 }
 
 }  // namespace bentohost::service

@@ -17,6 +17,7 @@
 #include "base/loop/thread_pool.h"
 #include "base/mutex.h"
 #include "base/status.h"
+#include "http/client/client.h"
 #include "observe/metrics.h"
 #include "plugin/context.h"
 
@@ -59,6 +60,7 @@ class Background {
 
   const Options options_;
   const Clock& clock_;
+  observe::Metrics& all_metrics_;
   const observe::BackgroundMetrics metrics_;
   // Shared with the runner calls of tasks.
   const std::shared_ptr<std::atomic<bool>> stopping_ = std::make_shared<std::atomic<bool>>(false);
@@ -81,6 +83,11 @@ class BackgroundRow final : public bento_ctx {
   BackgroundRow(const BackgroundRow&) = delete;
   BackgroundRow& operator=(const BackgroundRow&) = delete;
 
+  // For its tasks' fetches.
+  void set_http_client(http::Client* client, std::string_view traceparent) {
+    http_client_ = client;
+    traceparent_ = traceparent;
+  }
   // RESOURCE_EXHAUSTED when too many wait: the task is not taken.
   Status add(const BackgroundTask& task);
   // [any] The response has been sent. `self` is this row.
@@ -96,6 +103,8 @@ class BackgroundRow final : public bento_ctx {
     return plugin::Waiter{nullptr, kNoDeadline, background_.stopping_};
   }
 
+  Result<plugin::TicketPtr> fetch(const bento_fetch& request) override;
+
  private:
   friend class Background;
   void run();
@@ -106,6 +115,8 @@ class BackgroundRow final : public bento_ctx {
   const std::string request_id_, method_, path_;
   bento_scope scope_{};
   std::deque<BackgroundTask> tasks_;
+  http::Client* http_client_ = nullptr;
+  std::string traceparent_;
 };
 
 }  // namespace bentohost::service

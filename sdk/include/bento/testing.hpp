@@ -34,6 +34,7 @@
 #include <bento/testing/client.hpp>
 #include <bento/testing/endpoint.hpp>
 #include <bento/testing/exchange_by_hand.hpp>
+#include <bento/testing/fetch_call.hpp>
 #include <bento/testing/host_table.hpp>
 #include <bento/testing/message.hpp>
 #include <bento/testing/middleware.hpp>
@@ -154,6 +155,16 @@ class Host {
   void set_latency(std::string method, std::chrono::nanoseconds time) {
     environment_.latencies[std::move(method)] = time;
   }
+#if BENTO_ABI_TARGET_MINOR >= 1
+  // From now on the service's fetches are answered by `f`, of a const FetchCall&: it returns a
+  // bento::FetchResponse, or throws the Error that the fetch is to fail with. It is called within
+  // ctx.fetch(); set_latency("fetch", ...) says how long the response then takes. No request ever
+  // leaves the test: without this, fetches fail with UNAVAILABLE.
+  template <typename F>
+  void answer_fetches(F f) {
+    environment_.fetches = std::move(f);
+  }
+#endif
 
   // How many background tasks have been done; have thrown; did not run, after one that threw.
   std::size_t tasks() const { return done_; }

@@ -6,7 +6,9 @@
 
 #include <bento/context.hpp>
 #include <bento/error.hpp>
+#include <bento/fetch.hpp>
 #include <bento/headers.hpp>
+#include <bento/testing/fetch_call.hpp>
 #include <bento/testing/fiber.hpp>
 #include <bento/testing/loop.hpp>
 #include <bento/testing/message.hpp>
@@ -16,6 +18,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -39,6 +42,9 @@ struct Environment {
   Loop loop;
   std::map<std::string, Loop::Time> latencies;  // of "runner.method"
   std::size_t max_background = 0;
+#if BENTO_ABI_TARGET_MINOR >= 1
+  std::function<FetchResponse(const FetchCall&)> fetches;  // empty: there is no server anywhere
+#endif
 };
 
 // Drops its argument exactly once, whether it was run or not.

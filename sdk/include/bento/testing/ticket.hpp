@@ -5,10 +5,12 @@
 #include <bento/abi.h>
 
 #include <bento/error.hpp>
+#include <bento/fetch.hpp>
 #include <bento/testing/loop.hpp>
 #include <bento/testing/state.hpp>
 #include <bento/testing/value.hpp>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
@@ -16,6 +18,15 @@
 #include <vector>
 
 namespace bento::testing::internal {
+
+#if BENTO_ABI_TARGET_MINOR >= 1
+// Of a fetch's ticket.
+struct FetchEvent {
+  std::uint32_t type = BENTO_RESPONSE_START;
+  bool more = false;
+  FetchResponse response = {};
+};
+#endif
 
 // One thing under way: a runner call, a timer, a promise or work on a thread.
 class Ticket : public std::enable_shared_from_this<Ticket> {
@@ -73,6 +84,24 @@ class Ticket : public std::enable_shared_from_this<Ticket> {
     check();
     return pointers_;
   }
+#if BENTO_ABI_TARGET_MINOR >= 1
+  void set_events(std::vector<FetchEvent> events) { events_ = std::move(events); }
+  void event(bento_event* out) {
+    if (state_.is_on_loop && !is_ready()) throw Error(kPending, "nothing is there yet");
+    while (!is_ready()) state_.environment.wait(state_);
+    check();
+    if (next_event_ == events_.size()) {
+      detail::misuse(BENTO_FAILED_PRECONDITION, "the response has ended");
+    }
+    const FetchEvent& event = events_[next_event_++];
+    pairs_ = event.response.headers.abi();
+    out->type = event.type;
+    out->status = static_cast<std::uint32_t>(event.response.status);
+    out->more = event.more ? 1 : 0;
+    out->headers = {pairs_.data(), pairs_.size()};
+    out->body = {event.response.body.data(), event.response.body.size()};
+  }
+#endif
   std::span<const bento_value* const> next() {
     if (state_.is_on_loop && !is_ready()) throw Error(kPending, "nothing is there yet");
     while (!is_ready()) state_.environment.wait(state_);
@@ -94,6 +123,11 @@ class Ticket : public std::enable_shared_from_this<Ticket> {
   Values values_;
   std::vector<const bento_value*> pointers_;
   std::optional<Error> error_;
+#if BENTO_ABI_TARGET_MINOR >= 1
+  std::vector<FetchEvent> events_;
+  std::size_t next_event_ = 0;
+  std::vector<bento_pair> pairs_;  // of the event that was lent
+#endif
   bool has_ended_ = false, is_taken_ = false;
 };
 
