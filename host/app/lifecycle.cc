@@ -25,6 +25,7 @@
 #include "base/process/launch.h"
 #include "base/process/signal_stack.h"
 #include "base/process/user_output.h"
+#include "http/client/client.h"
 #include "http/server/crash_responses.h"
 #include "http/server/server.h"
 #include "observe/access_log.h"
@@ -116,6 +117,7 @@ class Lifecycle {
     request_deps_.threads = &threads_;
     request_deps_.background = &background_;
     request_deps_.body_memory = &body_memory_;
+    request_deps_.http_client = &http_client_;
     for (const auto& [reason, count] : supervisor.restarts()) {
       metrics_.serving_restarts(reason).Increment(count);
     }
@@ -305,7 +307,8 @@ class Lifecycle {
     return loops;
   }
 
-  void stop_loops() const {
+  void stop_loops() {
+    if (do_loops_run_) http_client_.close();
     for (const auto& loop : loops_) loop->stop();
     launcher_->stop();
   }
@@ -400,6 +403,7 @@ class Lifecycle {
   const http::Server::Loops loops_;
   bool do_loops_run_ = false;
   int exit_code_ = kExitFailed;
+  http::Client http_client_{loops_};
   const std::shared_ptr<EventLoop> launcher_;  // starts processes, which may take a while
   reload::ServiceTable services_;
   reload::Reloader reloader_;

@@ -134,6 +134,14 @@ struct Metrics::Impl {
   Family<Counter>& mount_restarts =
       counter(registry, "bentohost_mount_restarts_total",
               "Processes of a mounted program that were replaced, by reason.");
+  ShardedFamily<ShardedCounter> fetch_requests{
+      "bentohost_fetch_requests_total",
+      "Requests that a service has sent to other servers, by outcome."};
+  ShardedFamily<ShardedHistogram> fetch_duration{
+      "bentohost_fetch_duration_seconds",
+      "From the start of a request to another server to the end of its response, in seconds."};
+  ShardedFamily<ShardedGauge> fetches{"bentohost_fetches_in_flight",
+                                      "Requests to other servers that have no whole response yet."};
   Family<Counter>& loop_stalls =
       counter(registry, "bentohost_loop_stalls_total",
               "Calls into a plugin that held up an event loop for more than 10 ms.");
@@ -223,6 +231,16 @@ void Metrics::count_runner_restart(const RunnerName& runner, std::string_view re
   impl_->runner_restarts.Add(runner_labels(runner, "reason", std::string(reason))).Increment();
 }
 
+FetchMetrics Metrics::fetches(std::string_view service) {
+  const prometheus::Labels labels{{"service", std::string(service)}};
+  return {&impl_->fetch_duration.add(labels, kTaskSeconds), &impl_->fetches.add(labels)};
+}
+
+ShardedCounter& Metrics::fetch_requests(std::string_view service, std::string_view outcome) {
+  return impl_->fetch_requests.add(
+      {{"service", std::string(service)}, {"outcome", std::string(outcome)}});
+}
+
 prometheus::Counter& Metrics::loop_stalls(std::string_view service, std::string_view api) {
   return impl_->loop_stalls.Add({{"api", std::string(api)}, {"service", std::string(service)}});
 }
@@ -297,11 +315,14 @@ std::string Metrics::text() const {
   append(impl_->registry.Collect());
   append(impl_->requests_in_flight.Collect());
   append(impl_->streams.Collect());
-  for (const auto* histograms : {&impl_->queue_wait, &impl_->batch_size, &impl_->run_duration,
-                                 &impl_->mount_to_head, &impl_->background_duration}) {
+  for (const auto* histograms :
+       {&impl_->queue_wait, &impl_->batch_size, &impl_->run_duration, &impl_->mount_to_head,
+        &impl_->background_duration, &impl_->fetch_duration}) {
     append(histograms->Collect());
   }
   append(impl_->mount_requests.Collect());
+  append(impl_->fetch_requests.Collect());
+  append(impl_->fetches.Collect());
   append(impl_->process.Collect());
   append(impl_->custom.collect());
   std::ostringstream out;

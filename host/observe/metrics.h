@@ -84,6 +84,12 @@ struct MountMetrics {
   prometheus::Counter* retries;
 };
 
+// bentohost_fetch_duration_seconds, bentohost_fetches_in_flight of one service.
+struct FetchMetrics {
+  ShardedHistogram* duration;
+  ShardedGauge* in_flight;
+};
+
 class CustomMetrics;
 
 class Metrics {
@@ -117,6 +123,10 @@ class Metrics {
   void count_mount_restart(std::string_view service, std::string_view mount,
                            std::string_view reason);
   BackgroundMetrics background();
+  // Requests that a service sends to other servers.
+  FetchMetrics fetches(std::string_view service);
+  // bentohost_fetch_requests_total{service,outcome}: "2xx", or why there is no whole response.
+  ShardedCounter& fetch_requests(std::string_view service, std::string_view outcome);
   // bentohost_loop_stalls_total{api,service}
   prometheus::Counter& loop_stalls(std::string_view service, std::string_view api);
   const LoadMetrics& load() const;

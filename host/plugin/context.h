@@ -40,6 +40,8 @@ struct bento_ticket {
   virtual bentohost::Result<Results> next() = 0;
   // [loop] As the ABI's when(). False: next() has something to say now.
   virtual bool when(void (*wake)(void*), void* arg) = 0;
+  // The same for the ticket of a fetch.
+  virtual bentohost::Status event(bento_event* out);
   // The plugin's last call: cancels what nobody waits for any more.
   virtual void release() = 0;
 
@@ -76,6 +78,7 @@ struct bento_ctx {
   // Who waits for timers and promises. An error: this ctx has none, or it has been cancelled.
   virtual bentohost::Result<bentohost::plugin::Waiter> waiter();
   virtual bentohost::Result<bentohost::plugin::TicketPtr> offload(void (*work)(void*), void* arg);
+  virtual bentohost::Result<bentohost::plugin::TicketPtr> fetch(const bento_fetch& request);
 
  protected:
   ~bento_ctx() = default;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "plugin/context.h"
+#include "plugin/http_client_table.h"
 #include "plugin/tickets.h"
 
 using bentohost::Status;
@@ -47,6 +48,14 @@ bentohost::Result<bentohost::plugin::Waiter> bento_ctx::waiter() {
 
 bentohost::Result<TicketPtr> bento_ctx::offload(void (*)(void*), void*) {
   return Status(BENTO_UNIMPLEMENTED, "offload: only asynchronous functions have a use for it");
+}
+
+bentohost::Result<TicketPtr> bento_ctx::fetch(const bento_fetch&) {
+  return Status(BENTO_UNIMPLEMENTED, "fetch: only requests and their tasks have an HTTP client");
+}
+
+Status bento_ticket::event(bento_event*) {
+  return Status(BENTO_INVALID_ARGUMENT, "this ticket is of no fetch: it has results, not events");
 }
 
 namespace bentohost::plugin {
@@ -197,9 +206,16 @@ void HostTable::offer_metrics(const bento_plugin_entry& entry, MetricsOutlet out
   if (is_of_release(entry, version_)) metrics_ = std::move(outlet);
 }
 
+void HostTable::offer_http_client(const bento_plugin_entry& entry) {
+  has_http_client_ = is_of_release(entry, version_);
+}
+
 const void* HostTable::extension(const bento_host* host, const char* id) {
-  const bool is_metrics = id != nullptr && std::string_view(id) == BENTO_EXT_METRICS;
-  return is_metrics && metrics_of(host).metrics != nullptr ? &metrics_table() : nullptr;
+  const HostTable& self = owner_of(host);
+  const std::string_view name = id == nullptr ? std::string_view() : id;
+  if (name == BENTO_EXT_METRICS && self.metrics_.metrics != nullptr) return &metrics_table();
+  if (name == BENTO_EXT_HTTP_CLIENT && self.has_http_client_) return &http_client_table();
+  return nullptr;
 }
 
 void HostTable::set_options(std::string json) {

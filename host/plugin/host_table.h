@@ -30,6 +30,8 @@ class HostTable {
   // From now on the plugin may define metrics, if it was built with the SDK of this release. Before
   // the service's or runner's create().
   void offer_metrics(const bento_plugin_entry& entry, MetricsOutlet outlet);
+  // The same for fetches, which the service's ctxs answer.
+  void offer_http_client(const bento_plugin_entry& entry);
   // Of a table that offers metrics.
   static const MetricsOutlet& metrics_of(const bento_host* host) { return owner_of(host).metrics_; }
 
@@ -48,6 +50,7 @@ class HostTable {
   std::string version_, options_, plugin_dir_, instance_;
   LogSink log_;
   MetricsOutlet metrics_;
+  bool has_http_client_ = false;
   Table table_{};
 };
 

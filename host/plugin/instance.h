@@ -42,6 +42,8 @@ class Instance {
   void offer_metrics(observe::CustomMetrics& metrics) {
     table_.offer_metrics(*entry_, {&metrics, {spec_.name, {}, {}}});
   }
+  // Its requests may fetch.
+  void offer_http_client() { table_.offer_http_client(*entry_); }
   Status create();
   Status start();
   Status ready();

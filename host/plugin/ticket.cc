@@ -41,25 +41,53 @@ void Ticket::add(Kept result) {
 
 void Ticket::end(Status status, Kept result) {
   MutexLock lock(mutex_);
-  if (std::exchange(has_ended_, true)) return;
+  if (!end_locked(std::move(status), std::move(result))) return;
+  tell(lock);
+}
+
+bool Ticket::end_locked(Status status, Kept result) {
+  if (std::exchange(has_ended_, true)) return false;
   status_ = std::move(status);
   if (status_.ok() && !result.values.empty()) queue_.push_back(std::move(result));
-  tell(lock);
+  return true;
 }
 
 // Wakes who waits.
 void Ticket::tell(MutexLock& lock) {
-  changed_.notify_all();
-  if (!wake_) return;
-  EventLoop* const loop = waiter_.scope->loop();
-  if (loop != EventLoop::current() || current_call != nullptr) {
-    // Under the lock: a loop of a thread lives only until the scope has forgotten the wake.
-    return loop->post([self = shared_from_this()] { self->deliver(); });
-  }
+  if (!tell_others()) return;
   const auto self = shared_from_this();
   lock.unlock();
   deliver();
   lock.lock();
+}
+
+// True: the wake is to be delivered here and now.
+bool Ticket::tell_others() {
+  changed_.notify_all();
+  if (!wake_) return false;
+  EventLoop* const loop = waiter_.scope->loop();
+  if (loop == EventLoop::current() && current_call == nullptr) return true;
+  // Under the lock: a loop of a thread lives only until the scope has forgotten the wake.
+  loop->post([self = shared_from_this()] { self->deliver(); });
+  return false;
+}
+
+bool Ticket::mark_ended(Status status, Kept result) {
+  const MutexLock lock(mutex_);
+  return end_locked(std::move(status), std::move(result)) && tell_others();
+}
+
+void Ticket::reopen() {
+  const MutexLock lock(mutex_);
+  has_ended_ = !cancelled_.ok();
+  status_ = cancelled_;
+}
+
+Status Ticket::await_end() {
+  const MutexLock lock(mutex_);
+  if (!has_ended_ && waiter_.scope != nullptr) return Status(BENTO_PENDING, {});
+  await();
+  return status_;
 }
 
 void Ticket::deliver() {
@@ -91,7 +119,8 @@ Result<bento_ticket::Results> Ticket::wait() {
   }
   const MutexLock lock(mutex_);
   if (are_others_taken_) {
-    return Status(BENTO_FAILED_PRECONDITION, "wait() is for the first result, and next() is past it")
+    return Status(BENTO_FAILED_PRECONDITION,
+                  "wait() is for the first result, and next() is past it")
         .as_misuse();
   }
   if (is_first_taken_) return Results(pointers_);
@@ -178,6 +207,7 @@ void Ticket::cancel(const Status& why) {
   {
     const MutexLock lock(mutex_);
     if (!has_ended_) queue_.clear();
+    cancelled_ = why;
   }
   end(why);
 }

@@ -41,7 +41,8 @@ class Ticket : public bento_ticket, public std::enable_shared_from_this<Ticket> 
   // [any] One result, which others may follow. After the end it is dropped.
   void add(Kept result);
   // [any] The first call ends the ticket: with an error, or OK with a result, the last one, or
-  // without one. The results before it can be taken still. Who waits is woken: from within this call only on the ctx's loop, outside of all plugins' code.
+  // without one. The results before it can be taken still. Who waits is woken: from within this
+  // call only on the ctx's loop, outside of all plugins' code.
   void end(Status status, Kept result);
   void end(Status status) { end(std::move(status), Kept()); }
   void end(Status status, Values result);
@@ -58,6 +59,14 @@ class Ticket : public bento_ticket, public std::enable_shared_from_this<Ticket> 
   virtual bool ends_when_cancelled() const { return true; }
   // The plugin has taken this result of several. [where the plugin uses it]
   virtual void on_taken(std::size_t /*bytes*/) {}
+  // For a ticket that tells several things, one after the other, under a lock of its own. As end(),
+  // but nobody is woken yet: true: call deliver(), without the lock.
+  [[nodiscard]] bool mark_ended(Status status, Kept result = {});
+  void deliver();
+  // What it ended with has been taken, and more is to come. Without effect after a cancellation.
+  void reopen();
+  // Waits on a thread until it has ended; on a loop PENDING in place of waiting.
+  Status await_end();
   // For a ticket that time ends: when a thread that waits for it ends it.
   void end_at(TimePoint when) { ends_at_ = when; }
   const Waiter& waiter() const { return waiter_; }
@@ -73,13 +82,14 @@ class Ticket : public bento_ticket, public std::enable_shared_from_this<Ticket> 
   void cancel(const Status& why);
   void leave_scope();
 
+  bool end_locked(Status status, Kept result) BENTO_REQUIRES(mutex_);
   void tell(MutexLock& lock) BENTO_REQUIRES(mutex_);
+  bool tell_others() BENTO_REQUIRES(mutex_);
   bool is_due() const BENTO_REQUIRES(mutex_) { return has_ended_ || !queue_.empty(); }
   void await() BENTO_REQUIRES(mutex_);
   bool end_in_time() BENTO_REQUIRES(mutex_);
   // The result in front of the queue.
   Results show_first() BENTO_REQUIRES(mutex_);
-  void deliver();
 
   const Waiter waiter_;
   std::shared_ptr<Ticket> self_;  // the plugin's reference
@@ -90,6 +100,7 @@ class Ticket : public bento_ticket, public std::enable_shared_from_this<Ticket> 
   CondVar changed_;
   bool has_ended_ BENTO_GUARDED_BY(mutex_) = false;
   Status status_ BENTO_GUARDED_BY(mutex_);
+  Status cancelled_ BENTO_GUARDED_BY(mutex_);  // why; OK: it is not
   std::deque<Kept> queue_ BENTO_GUARDED_BY(mutex_);
   std::optional<Kept> taken_ BENTO_GUARDED_BY(mutex_);  // what next() has returned last
   bool is_first_taken_ BENTO_GUARDED_BY(mutex_) = false;

@@ -119,7 +119,7 @@ Status PluginReloadSteps::load() {
   if (!loaded.ok()) return std::move(loaded).take_status();
   generation_ = std::move(loaded->generation);
   live_ = std::move(loaded->live);
-  live_->offer_metrics(deps_.runners.metrics);
+  live_->offer_extensions(deps_.runners.metrics);
   return {};
 }
 

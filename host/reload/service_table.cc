@@ -125,7 +125,7 @@ Status ServiceTable::create_all() {
   for (const bool is_around : {true, false}) {
     for (ServiceSlot& slot : slots_.all) {
       if (slot.options.is_around != is_around) continue;
-      slot.live->offer_metrics(deps_.metrics);
+      slot.live->offer_extensions(deps_.metrics);
       if (Status status = slot.live->create(); !status.ok()) return status;
       if (Status status = slot.live->start(); !status.ok()) return status;
       slot.live->start_runners(options_.runners, runner_deps());

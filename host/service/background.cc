@@ -14,6 +14,7 @@
 #include "observe/sharded.h"
 #include "plugin/tickets.h"
 #include "service/async_task.h"
+#include "service/fetch_ticket.h"
 #include "service/live_service.h"
 
 namespace bentohost::service {
@@ -39,6 +40,7 @@ class Background::RowJob final : public ThreadPool::Job {
 Background::Background(const Options& options, const Clock& clock, observe::Metrics& metrics)
     : options_(options),
       clock_(clock),
+      all_metrics_(metrics),
       metrics_(metrics.background()),
       threads_(options.threads, options.threads) {}
 
@@ -285,6 +287,16 @@ Result<plugin::TicketPtr> BackgroundRow::offload(void (*work)(void*), void* arg)
                            const CallScope scope(self->note());
                            work(arg);
                          });
+}
+
+Result<plugin::TicketPtr> BackgroundRow::fetch(const bento_fetch& request) {
+  auto its_waiter = waiter();
+  if (!its_waiter.ok()) return std::move(its_waiter).take_status();
+  FetchSource source{http_client_, &background_.all_metrics_, &background_.clock_};
+  source.service = service_->spec().name;
+  source.request_id = request_id_;
+  source.traceparent = traceparent_;
+  return start_fetch(source, *std::move(its_waiter), request);
 }
 
 }  // namespace bentohost::service

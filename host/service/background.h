@@ -21,6 +21,7 @@
 #include "base/mutex.h"
 #include "base/process/plugin_call_note.h"
 #include "base/status.h"
+#include "http/client/client.h"
 #include "observe/metrics.h"
 #include "plugin/context.h"
 
@@ -70,6 +71,7 @@ class Background {
 
   const Options options_;
   const Clock& clock_;
+  observe::Metrics& all_metrics_;
   const observe::BackgroundMetrics metrics_;
   // Shared with the runner calls of tasks.
   const std::shared_ptr<std::atomic<bool>> stopping_ = std::make_shared<std::atomic<bool>>(false);
@@ -95,6 +97,11 @@ class BackgroundRow final : public bento_ctx, public std::enable_shared_from_thi
   BackgroundRow(const BackgroundRow&) = delete;
   BackgroundRow& operator=(const BackgroundRow&) = delete;
 
+  // For its tasks' fetches.
+  void set_http_client(http::Client* client, std::string_view traceparent) {
+    http_client_ = client;
+    traceparent_ = traceparent;
+  }
   // RESOURCE_EXHAUSTED when too many wait: the task is not taken.
   Status add(const BackgroundTask& task);
   // [any] The response has been sent. `self` is this row.
@@ -108,6 +115,8 @@ class BackgroundRow final : public bento_ctx, public std::enable_shared_from_thi
                                    std::span<const bento_value* const> inputs) override;
   Result<plugin::Waiter> waiter() override;
   Result<plugin::TicketPtr> offload(void (*work)(void*), void* arg) override;
+
+  Result<plugin::TicketPtr> fetch(const bento_fetch& request) override;
 
  private:
   friend class Background;
@@ -127,6 +136,8 @@ class BackgroundRow final : public bento_ctx, public std::enable_shared_from_thi
   std::deque<BackgroundTask> tasks_;
   bool has_failed_ = false;
   std::shared_ptr<AsyncTask> async_;  // that runs
+  http::Client* http_client_ = nullptr;
+  std::string traceparent_;
 };
 
 }  // namespace bentohost::service

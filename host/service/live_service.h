@@ -49,8 +49,11 @@ class LiveService {
   using Loops = std::vector<std::shared_ptr<EventLoop>>;
 
   // Call each once and in this order, from one thread at a time.
-  // Its own metrics; before create().
-  void offer_metrics(observe::Metrics& metrics) { instance_->offer_metrics(metrics.custom()); }
+  // Its own metrics, and the HTTP client; before create().
+  void offer_extensions(observe::Metrics& metrics) {
+    instance_->offer_metrics(metrics.custom());
+    instance_->offer_http_client();
+  }
   Status create() { return instance_->create(); }
   Status start() { return instance_->start(); }  // on_startup
   // The runners' pools are spread over the loops; `launcher` starts their processes, and those of

@@ -10,6 +10,7 @@
 #include "http/syntax.h"
 #include "http/trace_context.h"
 #include "plugin/tickets.h"
+#include "service/fetch_ticket.h"
 
 namespace bentohost::service {
 namespace {
@@ -259,6 +260,18 @@ Result<plugin::TicketPtr> RequestContext::offload(void (*work)(void*), void* arg
                            const CallScope scope(held->note);
                            work(arg);
                          });
+}
+
+Result<plugin::TicketPtr> RequestContext::fetch(const bento_fetch& asked) {
+  auto its_waiter = waiter();
+  if (!its_waiter.ok()) return std::move(its_waiter).take_status();
+  if (is_cancelled()) return Status(BENTO_CANCELLED, "the client is gone");
+  FetchSource source{deps_.http_client, &deps_.metrics, &deps_.clock};
+  source.service = service_ == nullptr ? std::string_view() : service_->spec().name;
+  source.request_id = request_id();
+  source.traceparent = http::find_header(request().headers, "traceparent");
+  source.deadline = is_streaming_ ? kNoDeadline : tracked_.deadline();
+  return start_fetch(source, *std::move(its_waiter), asked);
 }
 
 Status RequestContext::defer(bento_code (*task)(void*, bento_ctx*, bento_error*), void* arg,

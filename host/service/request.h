@@ -119,6 +119,7 @@ class RequestContext final : public bento_ctx {
                      void (*drop)(void*)) override;
   Result<plugin::Waiter> waiter() override;
   Result<plugin::TicketPtr> offload(void (*work)(void*), void* arg) override;
+  Result<plugin::TicketPtr> fetch(const bento_fetch& request) override;
 
  private:
   Status defer_task(const BackgroundTask& task);

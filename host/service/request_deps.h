@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/loop/thread_pool.h"
 #include "base/memory_budget.h"
+#include "http/client/client.h"
 #include "observe/access_log.h"
 #include "observe/metrics.h"
 #include "service/finished_calls.h"
@@ -31,6 +32,7 @@ struct RequestDeps {
   std::vector<std::string> admin_hosts = {};  // see check_operator()
   MemoryBudget* body_memory = nullptr;        // for the bodies of all requests; null: unlimited
   Background* background = nullptr;           // null: no background tasks (tests)
+  http::Client* http_client = nullptr;        // null: no fetches (tests)
   std::atomic<bool> stopping = false;         // readyz says so
   std::atomic<bool> draining = false;         // and no new work is taken
   // Taken by requests to services, not by those for health and metrics. A request keeps its slot

@@ -15,13 +15,15 @@
 #include <string_view>
 
 #include "http/message.h"
+#include "http/parse/response_reader.h"
 #include "upstream/downstream.h"
 #include "upstream/pool.h"
-#include "upstream/response_reader.h"
 #include "upstream/upload.h"
 #include "upstream/upstream.h"
 
 namespace bentohost::upstream {
+
+using http::ResponseReader;
 
 class ProxyRequest final : public http::StreamEvents,
                            public std::enable_shared_from_this<ProxyRequest>,

@@ -402,6 +402,21 @@ static void service(void) {
   FIELD(bento_metrics, set);
   FIELD(bento_metrics, observe);
   END(bento_metrics);
+  FIELD(bento_fetch, size);
+  FIELD(bento_fetch, flags);
+  FIELD(bento_fetch, method);
+  FIELD(bento_fetch, url);
+  FIELD(bento_fetch, headers);
+  FIELD(bento_fetch, body);
+  FIELD(bento_fetch, timeout_ns);
+  FIELD(bento_fetch, connect_timeout_ns);
+  FIELD(bento_fetch, max_response_bytes);
+  END(bento_fetch);
+  FIELD(bento_http_client, size);
+  FIELD(bento_http_client, reserved);
+  FIELD(bento_http_client, fetch);
+  FIELD(bento_http_client, event);
+  END(bento_http_client);
 #endif
 }
 

@@ -9,10 +9,10 @@
 #include <string>
 #include <string_view>
 
+#include "http/parse/response_reader.h"
 #include "http/syntax.h"
-#include "upstream/response_reader.h"
 
-namespace bentohost::upstream {
+namespace bentohost::http {
 namespace {
 
 using State = ResponseReader::State;
@@ -89,16 +89,16 @@ Outcome read(std::string_view bytes, std::size_t max_piece, bool is_head, bool w
 }
 
 }  // namespace
-}  // namespace bentohost::upstream
+}  // namespace bentohost::http
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using bentohost::upstream::read;
+  using bentohost::http::read;
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
   for (const bool is_head : {false, true}) {
     for (const bool wants_upgrade : {false, true}) {
       const auto whole = read(bytes, size + 1, is_head, wants_upgrade);
       for (const std::size_t max_piece : {std::size_t{1}, std::size_t{7}, std::size_t{512}}) {
-        bentohost::upstream::require(read(bytes, max_piece, is_head, wants_upgrade) == whole);
+        bentohost::http::require(read(bytes, max_piece, is_head, wants_upgrade) == whole);
       }
     }
   }

@@ -3,6 +3,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -36,17 +37,54 @@ struct FreeSsl {
 };
 using Ssl = std::unique_ptr<SSL, FreeSsl>;
 
+// In words for people who have to mend it; `verdict` is one of X509_STORE_CTX_get_error(3).
+std::string certificate_words(long verdict) {
+  switch (verdict) {
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+      return "its certificate is for another host";
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+      return "its certificate has expired";
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+      return "its certificate is not valid yet";
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+      return "its certificate is not signed by a CA that this system trusts";
+    default:
+      return std::string("its certificate is not valid: ") + X509_verify_cert_error_string(verdict);
+  }
+}
+
+// RFC 9110 4.3.4, and RFC 6066 3: an address is checked, but not sent as the server's name.
+bool expect_host(SSL& ssl, const std::string& host) {
+  X509_VERIFY_PARAM* const wanted = SSL_get0_param(&ssl);
+  if (X509_VERIFY_PARAM_set1_ip_asc(wanted, host.c_str()) == 1) return true;
+  ERR_clear_error();
+  X509_VERIFY_PARAM_set_hostflags(wanted, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+  return X509_VERIFY_PARAM_set1_host(wanted, host.data(), host.size()) == 1 &&
+         SSL_set_tlsext_host_name(&ssl, host.c_str()) == 1;
+}
+
+enum class End { kServer, kClient };
+
 class TlsTransport final : public Transport {
  public:
-  TlsTransport(Ssl ssl, UniqueFd fd)
-      : fd_(std::move(fd)), socket_{fd_.get()}, ssl_(std::move(ssl)) {}
+  TlsTransport(End end, Ssl ssl, UniqueFd fd)
+      : end_(end), fd_(std::move(fd)), socket_{fd_.get()}, ssl_(std::move(ssl)) {}
 
   // False: no memory.
   bool open() {
     BIO* bio = new_socket_bio(socket_);
     if (bio == nullptr) return false;
     SSL_set_bio(ssl_.get(), bio, bio);  // takes ownership
-    SSL_set_accept_state(ssl_.get());
+    if (end_ == End::kClient) {
+      SSL_set_connect_state(ssl_.get());
+    } else {
+      SSL_set_accept_state(ssl_.get());
+    }
     return true;
   }
 
@@ -59,17 +97,19 @@ class TlsTransport final : public Transport {
     broken_ = true;
     return plain_transport(std::move(fd_));
   }
+  bool is_established() override;
   std::string client_subject() const override;
   std::string failure() const override { return failure_; }
 
  private:
   // Whether a first byte has come; peeks at it. A socket that has failed is broken.
   bool has_begun();
-  bool is_established();
   // Whether the call that returned `result` only has to wait. If not, the connection is broken.
   bool must_wait(int result);
+  void take_failure(int reason);
   void send_close_notify();
 
+  const End end_;
   UniqueFd fd_;
   BioSocket socket_;
   Ssl ssl_;
@@ -86,7 +126,8 @@ Received TlsTransport::read(char* to, std::size_t size) {
   if (closing_) send_close_notify();
   if (broken_) return {Kind::kBroken};
   // A TLS handshake begins with byte 22 (RFC 8446 5.1), a method with a letter.
-  if (first_ == 0 && has_begun() && first_ >= 'A' && first_ <= 'Z') return {Kind::kPlain};
+  const bool may_be_plain = end_ == End::kServer && first_ == 0;
+  if (may_be_plain && has_begun() && first_ >= 'A' && first_ <= 'Z') return {Kind::kPlain};
   if (broken_) return {Kind::kBroken};
   ERR_clear_error();
   // A read from OpenSSL's own memory says nothing about the socket, where bytes may have come whose
@@ -177,9 +218,23 @@ bool TlsTransport::must_wait(int result) {
   const int error = SSL_get_error(ssl_.get(), result);
   if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) return true;
   broken_ = true;  // no more calls: SSL_get_error(3)
-  failure_ = take_tls_errors();
-  if (failure_.empty()) failure_ = std::generic_category().message(reason);
+  take_failure(reason);
   return false;
+}
+
+// `reason`: errno of the call that failed.
+void TlsTransport::take_failure(int reason) {
+  failure_ = take_tls_errors();
+  const long verdict =
+      end_ == End::kClient ? SSL_get_verify_result(ssl_.get()) : static_cast<long>(X509_V_OK);
+  if (verdict != X509_V_OK) {
+    failure_ = certificate_words(verdict);
+  } else if (end_ == End::kClient && failure_ == "wrong version number") {
+    failure_ = "it does not speak TLS";  // what it said was no record of TLS
+  } else if (failure_.empty()) {
+    failure_ = reason == 0 ? "the connection was closed in the TLS handshake"
+                           : std::generic_category().message(reason);
+  }
 }
 
 }  // namespace
@@ -187,7 +242,15 @@ bool TlsTransport::must_wait(int result) {
 std::unique_ptr<Transport> tls_transport(SSL_CTX& ctx, UniqueFd fd) {
   Ssl ssl(SSL_new(&ctx));
   if (ssl == nullptr) return nullptr;
-  auto transport = std::make_unique<TlsTransport>(std::move(ssl), std::move(fd));
+  auto transport = std::make_unique<TlsTransport>(End::kServer, std::move(ssl), std::move(fd));
+  return transport->open() ? std::move(transport) : nullptr;
+}
+
+std::unique_ptr<Transport> tls_client_transport(SSL_CTX& ctx, UniqueFd fd,
+                                                const std::string& host) {
+  Ssl ssl(SSL_new(&ctx));
+  if (ssl == nullptr || !expect_host(*ssl, host)) return nullptr;
+  auto transport = std::make_unique<TlsTransport>(End::kClient, std::move(ssl), std::move(fd));
   return transport->open() ? std::move(transport) : nullptr;
 }
 

@@ -49,6 +49,8 @@ class Transport {
   virtual void shutdown_writing() = 0;
   virtual int fd() const = 0;
   virtual bool is_secure() const = 0;
+  // Whether the handshake is done, which read() goes on with; without TLS there is none.
+  virtual bool is_established() { return true; }
   // After kPlain: the same connection without TLS. Do not use this one afterwards.
   virtual std::unique_ptr<Transport> without_tls() { return nullptr; }
   // The subject of the client's verified certificate, in the form of RFC 2253: "CN=ada,O=Example".

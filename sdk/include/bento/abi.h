@@ -523,6 +523,37 @@ typedef struct bento_metrics {
   void (*set)(bento_series *, double);     /* [any] (quick) gauge */
   void (*observe)(bento_series *, double); /* [any] (quick) histogram */
 } bento_metrics;
+
+#define BENTO_EXT_HTTP_CLIENT "bento.http_client/0"
+
+/* Requests to other servers, which the host sends from its event loops: HTTP/1.1 by http: and https:. Redirects are
+ * returned as they are, content codings left alone; proxies and cookies are none of it. */
+enum { BENTO_FETCH_IN_PIECES = 1u /* the body of the response comes as it arrives, not whole */ };
+typedef struct bento_fetch {
+  uint32_t size, flags;
+  bento_str method;            /* "" = "GET" */
+  bento_str url;               /* ASCII, with all percent-encoded that has to be, and without a user name */
+  bento_pairs headers;         /* neither Host nor those that frame the body or concern one connection. The request's
+                                  own traceparent and X-Request-Id are sent, too, unless they are among these */
+  bento_bytes body;            /* copied */
+  uint64_t timeout_ns;         /* of all of it; 0 = 30 s. The ctx's deadline counts as well */
+  uint64_t connect_timeout_ns; /* from the name's look-up to the end of the TLS handshake; 0 = 5 s */
+  uint64_t max_response_bytes; /* of the body; 0 = 16 MiB, or with IN_PIECES no limit */
+} bento_fetch;
+typedef struct bento_http_client {
+  uint32_t size, reserved;
+  /* A ticket whose results are events. INVALID_ARGUMENT: the request cannot be sent as it is. RESOURCE_EXHAUSTED: too
+   * many wait. Releasing the ticket gives the request up. */
+  bento_code (*fetch)(bento_ctx *, const bento_fetch *, bento_ticket **out, bento_error *); /* [worker] [loop] (quick)
+                                                                                               CALL */
+  /* In place of the ticket's `next`: RESPONSE_START, with all of the body and `more` 0, or, IN_PIECES, without a body,
+   * and then BODY until `more` is 0. A server that is slower is waited for, and of one that is faster no more is read
+   * than some 256 KiB ahead. An error is how the ticket has ended, and stays: UNAVAILABLE (502) when the server cannot be
+   * reached, is not who it should be, or breaks off; RESOURCE_EXHAUSTED for a body that is too large (502) or too many
+   * requests that wait for a connection (503); DEADLINE_EXCEEDED; CANCELLED. PENDING on a loop. After the last event
+   * FAILED_PRECONDITION. */
+  bento_code (*event)(bento_ticket *, bento_event *out, bento_error *); /* [worker] (waits), [loop] (quick) NEXT */
+} bento_http_client;
 #endif
 
 #ifdef __cplusplus

@@ -22,6 +22,7 @@
 #include <bento/detail/entry.hpp>
 #include <bento/error.hpp>
 #include <bento/event_stream.hpp>
+#include <bento/fetch.hpp>
 #include <bento/fields.hpp>
 #include <bento/future.hpp>
 #include <bento/generator.hpp>

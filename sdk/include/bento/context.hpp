@@ -21,6 +21,10 @@
 
 namespace bento {
 
+class Fetch;
+class FetchStream;
+struct FetchRequest;
+
 // The service's options: declared with Service::option(), set with --set, checked by the host
 // against their types and with their defaults filled in before any code sees them. They do not
 // change while this generation of the plugin lives. All functions: any thread; the texts that they
@@ -188,6 +192,13 @@ class Context {
   // arguments; throws Error, 503, when too many tasks wait: see <bento/background.hpp>.
   template <typename F, typename... Args>
   void defer(F f, Args... args);
+#if BENTO_ABI_TARGET_MINOR >= 1
+  // A request to another HTTP server, that is under way when this returns: see <bento/fetch.hpp>.
+  // Not in a quick handler, a hook or a runner.
+  Fetch fetch(const FetchRequest& request) const;
+  Fetch fetch(std::string_view url) const;  // GET
+  FetchStream fetch_stream(const FetchRequest& request) const;
+#endif
   // A line in the host's log, with the request's id.
   void log(Log level, std::string_view message) const {
     host_->log(host_, ctx_, static_cast<std::int32_t>(level), detail::str(message), {});

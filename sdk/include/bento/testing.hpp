@@ -36,6 +36,7 @@
 #include <bento/testing/client.hpp>
 #include <bento/testing/endpoint.hpp>
 #include <bento/testing/exchange_by_hand.hpp>
+#include <bento/testing/fetch_call.hpp>
 #include <bento/testing/host_table.hpp>
 #include <bento/testing/message.hpp>
 #include <bento/testing/middleware.hpp>
@@ -160,6 +161,16 @@ class Host {
   void set_latency(std::string method, std::chrono::nanoseconds time) {
     environment_.latencies[std::move(method)] = time;
   }
+#if BENTO_ABI_TARGET_MINOR >= 1
+  // From now on the service's fetches are answered by `f`, of a const FetchCall&: it returns a
+  // bento::FetchResponse, or throws the Error that the fetch is to fail with. It is called within
+  // ctx.fetch(); set_latency("fetch", ...) says how long the response then takes. No request ever
+  // leaves the test: without this, fetches fail with UNAVAILABLE.
+  template <typename F>
+  void answer_fetches(F f) {
+    environment_.fetches = std::move(f);
+  }
+#endif
 
   // From now on calls of a runner's method, "runner.method", wait until let_go(). Then those of a
   // method with lists are one batch, up to its max_batch, and others are run one by one; what is

@@ -6,6 +6,7 @@
 #include <bento/error.hpp>
 #include <bento/testing/calls.hpp>
 #include <bento/testing/channel.hpp>
+#include <bento/testing/fetch.hpp>
 #include <bento/testing/message.hpp>
 #include <bento/testing/state.hpp>
 #include <bento/testing/ticket.hpp>
@@ -58,6 +59,7 @@ class HostTable {
       if (state.is_gone) state.callers[i].cancelled = 1;
       return &state.callers[i];
     };
+    host.extension = &extension;
 #endif
     table_.environment = &environment;
     set_options("{}");
@@ -138,6 +140,21 @@ class HostTable {
       ticket->end_after(Loop::Time(static_cast<std::int64_t>(ns)));
       *out = Ticket::give(ticket);
     });
+  }
+  static const void* extension(const bento_host*, const char* id) {
+    static const bento_http_client kHttpClient{sizeof(bento_http_client), 0, &fetch, &event};
+    return std::string_view(id) == BENTO_EXT_HTTP_CLIENT ? &kHttpClient : nullptr;
+  }
+  static bento_code fetch(bento_ctx* ctx, const bento_fetch* request, bento_ticket** out,
+                          bento_error* error) {
+    return detail::guard(error, [&] {
+      RequestState& state = RequestState::of(ctx);
+      if (!state.may_call) misuse("a quick handler or a hook cannot wait for anything");
+      *out = Ticket::give(start_fetch(state, *request));
+    });
+  }
+  static bento_code event(bento_ticket* ticket, bento_event* out, bento_error* error) {
+    return detail::guard(error, [&] { Ticket::of(ticket).event(out); });
   }
   struct Resolver {
     Loop& loop;

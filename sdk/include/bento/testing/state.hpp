@@ -7,7 +7,9 @@
 #include <atomic>
 #include <bento/context.hpp>
 #include <bento/error.hpp>
+#include <bento/fetch.hpp>
 #include <bento/headers.hpp>
+#include <bento/testing/fetch_call.hpp>
 #include <bento/testing/fiber.hpp>
 #include <bento/testing/loop.hpp>
 #include <bento/testing/message.hpp>
@@ -17,6 +19,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -49,6 +52,9 @@ struct Environment {
   std::size_t window = 0;                       // results that a stream is ahead of its reader
   const std::thread::id thread = std::this_thread::get_id();
   std::size_t max_background = 0;
+#if BENTO_ABI_TARGET_MINOR >= 1
+  std::function<FetchResponse(const FetchCall&)> fetches;  // empty: there is no server anywhere
+#endif
 };
 
 // Drops its argument exactly once, whether it was run or not.

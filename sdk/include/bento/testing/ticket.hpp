@@ -5,10 +5,12 @@
 #include <bento/abi.h>
 
 #include <bento/error.hpp>
+#include <bento/fetch.hpp>
 #include <bento/testing/loop.hpp>
 #include <bento/testing/state.hpp>
 #include <bento/testing/value.hpp>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -18,6 +20,15 @@
 #include <vector>
 
 namespace bento::testing::internal {
+
+#if BENTO_ABI_TARGET_MINOR >= 1
+// Of a fetch's ticket.
+struct FetchEvent {
+  std::uint32_t type = BENTO_RESPONSE_START;
+  bool more = false;
+  FetchResponse response = {};
+};
+#endif
 
 // One thing under way: a runner call, a timer, a promise or work on a thread.
 class Ticket : public std::enable_shared_from_this<Ticket> {
@@ -80,6 +91,25 @@ class Ticket : public std::enable_shared_from_this<Ticket> {
     if (!std::exchange(is_first_, true)) (void)take();
     return pointers_;
   }
+#if BENTO_ABI_TARGET_MINOR >= 1
+  void set_events(std::vector<FetchEvent> events) { events_ = std::move(events); }
+  void event(bento_event* out) {
+    if (state_.is_on_loop && !is_ready()) throw Error(kPending, "nothing is there yet");
+    while (!is_ready()) state_.environment.wait(state_);
+    check_cancelled();
+    if (error_) throw *error_;
+    if (next_event_ == events_.size()) {
+      detail::misuse(BENTO_FAILED_PRECONDITION, "the response has ended");
+    }
+    const FetchEvent& event = events_[next_event_++];
+    pairs_ = event.response.headers.abi();
+    out->type = event.type;
+    out->status = static_cast<std::uint32_t>(event.response.status);
+    out->more = event.more ? 1 : 0;
+    out->headers = {pairs_.data(), pairs_.size()};
+    out->body = {event.response.body.data(), event.response.body.size()};
+  }
+#endif
   std::span<const bento_value* const> next() {
     if (state_.is_on_loop && !is_ready()) throw Error(kPending, "nothing is there yet");
     return std::exchange(is_first_, false) ? pointers_ : take();
@@ -118,6 +148,11 @@ class Ticket : public std::enable_shared_from_this<Ticket> {
   Values current_;
   std::vector<const bento_value*> pointers_;  // to it
   std::optional<Error> error_;
+#if BENTO_ABI_TARGET_MINOR >= 1
+  std::vector<FetchEvent> events_;
+  std::size_t next_event_ = 0;
+  std::vector<bento_pair> pairs_;  // of the event that was lent
+#endif
   bool has_ended_ = false;
   bool is_first_ = false;  // wait() has taken the first result, and next() has not
 };

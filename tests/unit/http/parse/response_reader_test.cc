@@ -1,4 +1,4 @@
-#include "upstream/response_reader.h"
+#include "http/parse/response_reader.h"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace bentohost::upstream {
+namespace bentohost::http {
 namespace {
 
 using State = ResponseReader::State;
@@ -256,4 +256,4 @@ TEST(ResponseReader, OneReaderReadsOneResponseAfterTheOther) {
 }
 
 }  // namespace
-}  // namespace bentohost::upstream
+}  // namespace bentohost::http

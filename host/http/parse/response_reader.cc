@@ -1,4 +1,4 @@
-#include "upstream/response_reader.h"
+#include "http/parse/response_reader.h"
 
 #include <algorithm>
 #include <charconv>
@@ -7,18 +7,11 @@
 
 #include "http/syntax.h"
 
-namespace bentohost::upstream {
+namespace bentohost::http {
 namespace {
-
-using http::equals_ignoring_case;
 
 // No body is that long; the dechunker computes with sixteen times as much.
 constexpr std::size_t kAnyLength = std::numeric_limits<std::size_t>::max() / 16;
-
-Status malformed(std::string_view why) {
-  return Status::with_http(502, BENTO_UNAVAILABLE,
-                           "the app's response is malformed: " + std::string(why));
-}
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
@@ -30,6 +23,16 @@ bool begins_status_line(std::string_view text) {
 }
 
 }  // namespace
+
+std::string_view ResponseReader::peer_name() const {
+  return peer_ == Peer::kApp ? "the app" : "the server";
+}
+
+Status ResponseReader::malformed(std::string_view why) const {
+  return Status::with_http(
+      502, BENTO_UNAVAILABLE,
+      std::string(peer_name()).append("'s response is malformed: ").append(why));
+}
 
 void ResponseReader::begin(bool is_head, bool wants_upgrade) {
   is_head_ = is_head;
@@ -48,7 +51,7 @@ void ResponseReader::begin_head() {
   connection_.clear();
 }
 
-Result<std::size_t> ResponseReader::read_head(std::string_view bytes, http::Response& response) {
+Result<std::size_t> ResponseReader::read_head(std::string_view bytes, Response& response) {
   if (!has_status_line_ && !begins_status_line(bytes)) {
     return malformed("it does not begin with HTTP/1.1 or HTTP/1.0");
   }
@@ -79,19 +82,18 @@ Result<std::size_t> ResponseReader::read_head(std::string_view bytes, http::Resp
   return taken;
 }
 
-Status ResponseReader::take_line(std::string_view line, http::Response& response) {
+Status ResponseReader::take_line(std::string_view line, Response& response) {
   if (!has_status_line_) return take_status_line(line, response);
   return line.empty() ? end_head(response) : take_field(line, response);
 }
 
-Status ResponseReader::take_status_line(std::string_view line, http::Response& response) {
+Status ResponseReader::take_status_line(std::string_view line, Response& response) {
   // "HTTP/1.1 200", and mostly a reason behind it, which nobody reads.
   constexpr std::size_t kCodeAt = 9, kCodeEnd = 12;
   const bool is_status_line =
       begins_status_line(line) && line.size() >= kCodeEnd && is_digit(line[7]) && line[8] == ' ' &&
       std::all_of(line.begin() + kCodeAt, line.begin() + kCodeEnd, is_digit) &&
-      (line.size() == kCodeEnd || line[kCodeEnd] == ' ') &&
-      http::is_field_value(line.substr(kCodeEnd));
+      (line.size() == kCodeEnd || line[kCodeEnd] == ' ') && is_field_value(line.substr(kCodeEnd));
   if (!is_status_line) return malformed("its first line is no status line");
   std::from_chars(line.data() + kCodeAt, line.data() + kCodeEnd, response.status);
   if (response.status < 100 || response.status > 599) {
@@ -106,14 +108,14 @@ Status ResponseReader::take_status_line(std::string_view line, http::Response& r
   return {};
 }
 
-Status ResponseReader::take_field(std::string_view line, http::Response& response) {
+Status ResponseReader::take_field(std::string_view line, Response& response) {
   if (line[0] == ' ' || line[0] == '\t') return malformed("a field is folded over two lines");
   const std::size_t colon = line.find(':');
   if (colon == std::string_view::npos) return malformed("a line of its head has no colon");
   const std::string_view name = line.substr(0, colon);
-  const std::string_view value = http::trim(line.substr(colon + 1));
-  if (!http::is_token(name)) return malformed("a field name has an invalid character");
-  if (!http::is_field_value(value)) return malformed("a field value has a control byte");
+  const std::string_view value = trim(line.substr(colon + 1));
+  if (!is_token(name)) return malformed("a field name has an invalid character");
+  if (!is_field_value(value)) return malformed("a field value has a control byte");
   Status status;
   if (!keep_field(name, value, status)) return status;
   if (equals_ignoring_case(name, "content-type")) {
@@ -131,9 +133,9 @@ bool ResponseReader::keep_field(std::string_view name, std::string_view value, S
     case 2:
       return !is("te");
     case 4:
-      return !is("date");
+      return peer_ == Peer::kServer || !is("date");
     case 6:
-      return !is("server");
+      return peer_ == Peer::kServer || !is("server");
     case 7:
       if (is("upgrade")) {
         is_websocket_ = equals_ignoring_case(value, "websocket");
@@ -147,11 +149,12 @@ bool ResponseReader::keep_field(std::string_view name, std::string_view value, S
       }
       return !is("keep-alive");
     case 12:
-      return !is("x-request-id");  // the host sets it, to what the app was told
+      return peer_ == Peer::kServer ||
+             !is("x-request-id");  // the host sets it, to what the app was told
     case 14:
       if (!is("content-length")) return true;
       status = take_length(value);
-      return false;
+      return peer_ == Peer::kServer;
     case 16:
       return !is("proxy-connection");
     case 17:
@@ -185,7 +188,7 @@ Status ResponseReader::take_coding(std::string_view value) {
 }
 
 void ResponseReader::take_connection(std::string_view value) {
-  http::for_each_member(value, [this](std::string_view option) {
+  for_each_member(value, [this](std::string_view option) {
     const bool closes = equals_ignoring_case(option, "close");
     const bool keeps_alive = equals_ignoring_case(option, "keep-alive");
     closes_ |= closes;
@@ -195,7 +198,7 @@ void ResponseReader::take_connection(std::string_view value) {
   connection_.append(connection_.empty() ? "" : ",").append(value);
 }
 
-Status ResponseReader::end_head(http::Response& response) {
+Status ResponseReader::end_head(Response& response) {
   const int status = response.status;
   if (status == 101) {
     if (!wants_upgrade_ || !is_websocket_) {
@@ -227,9 +230,9 @@ Status ResponseReader::end_head(http::Response& response) {
   return {};
 }
 
-void ResponseReader::drop_named(http::Response& response) const {
-  http::for_each_member(connection_, [&response](std::string_view option) {
-    std::erase_if(response.headers, [option](const http::Header& header) {
+void ResponseReader::drop_named(Response& response) const {
+  for_each_member(connection_, [&response](std::string_view option) {
+    std::erase_if(response.headers, [option](const Header& header) {
       return equals_ignoring_case(header.name, option);
     });
   });
@@ -254,10 +257,12 @@ Status ResponseReader::end() {
   keeps_connection_ = false;
   if (state_ == State::kBody && framing_ == Framing::kToClose) state_ = State::kDone;
   if (state_ == State::kDone || state_ == State::kTunnel) return {};
-  return Status::with_http(502, BENTO_UNAVAILABLE,
-                           state_ == State::kHead
-                               ? "the app closed the connection before it answered"
-                               : "the app closed the connection before the end of its response");
+  return Status::with_http(
+      502, BENTO_UNAVAILABLE,
+      std::string(peer_name())
+          .append(state_ == State::kHead
+                      ? " closed the connection before it answered"
+                      : " closed the connection before the end of its response"));
 }
 
 std::optional<std::uint64_t> ResponseReader::left() const {
@@ -265,4 +270,4 @@ std::optional<std::uint64_t> ResponseReader::left() const {
   return left_;
 }
 
-}  // namespace bentohost::upstream
+}  // namespace bentohost::http
