@@ -72,9 +72,9 @@ bool Ticket::tell_others() {
   return false;
 }
 
-bool Ticket::mark_ended(Status status, Kept result) {
+bool Ticket::mark_ended(Status status) {
   const MutexLock lock(mutex_);
-  return end_locked(std::move(status), std::move(result)) && tell_others();
+  return end_locked(std::move(status), {}) && tell_others();
 }
 
 void Ticket::reopen() {

@@ -61,7 +61,7 @@ class Ticket : public bento_ticket, public std::enable_shared_from_this<Ticket> 
   virtual void on_taken(std::size_t /*bytes*/) {}
   // For a ticket that tells several things, one after the other, under a lock of its own. As end(),
   // but nobody is woken yet: true: call deliver(), without the lock.
-  [[nodiscard]] bool mark_ended(Status status, Kept result = {});
+  [[nodiscard]] bool mark_ended(Status status);
   void deliver();
   // What it ended with has been taken, and more is to come. Without effect after a cancellation.
   void reopen();

@@ -14,8 +14,9 @@ int main(int argc, char** argv) {
     return 2;
   }
   std::ifstream text(argv[1]);
+  const std::string sentence = ".";
   std::map<std::string, std::string> next;
-  std::string before, last = ".";
+  std::string before, last = sentence;
   for (std::string word; text >> word;) {
     if (!before.empty()) next[before + " " + last] += " " + word;
     next[last] += " " + word;
@@ -25,7 +26,7 @@ int main(int argc, char** argv) {
     if (end > 0 && std::string(".!?").find(word[end - 1]) != std::string::npos) {
       next[word] += " .";
       before.clear();
-      last = ".";
+      last = sentence;
     }
   }
   std::ofstream model(argv[2]);

@@ -33,6 +33,7 @@
 #include <bento/context.hpp>
 #include <bento/detail/coroutine.hpp>
 #include <bento/detail/fetch_ticket.hpp>
+#include <bento/detail/limited_wait.hpp>
 #include <bento/error.hpp>
 #include <bento/headers.hpp>
 #include <chrono>

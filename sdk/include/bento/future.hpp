@@ -57,9 +57,9 @@ class [[nodiscard]] Future {
 
   // The same with a limit of its own, counted from the co_await: then Error, DEADLINE_EXCEEDED
   // (504), and the call is cancelled; the request goes on.
-  class Within : public detail::LimitedWait {
+  class Within : public detail::LimitedCall {
    public:
-    Within(Future& future, std::chrono::nanoseconds limit) : LimitedWait(future.call_, limit) {}
+    Within(Future& future, std::chrono::nanoseconds limit) : LimitedCall(future.call_, limit) {}
     Out await_resume() { return Future::take(take()); }
   };
   [[nodiscard]] Within within(std::chrono::nanoseconds limit) { return Within(*this, limit); }

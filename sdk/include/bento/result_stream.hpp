@@ -54,9 +54,9 @@ class [[nodiscard]] ResultStream {
    private:
     detail::RunnerCall& call_;
   };
-  class Within : public detail::LimitedWait {
+  class Within : public detail::LimitedCall {
    public:
-    Within(detail::RunnerCall& call, std::chrono::nanoseconds limit) : LimitedWait(call, limit) {}
+    Within(detail::RunnerCall& call, std::chrono::nanoseconds limit) : LimitedCall(call, limit) {}
     std::optional<Out> await_resume() { return ResultStream::read(take()); }
   };
   [[nodiscard]] Next next() & { return Next(*this); }

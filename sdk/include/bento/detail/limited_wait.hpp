@@ -1,5 +1,5 @@
-// LimitedWait: awaits a ticket for some time at most. Part of <bento/bento.hpp>; see
-// Future::within().
+// LimitedWait: awaits a ticket for some time at most; LimitedCall: a runner call. Part of
+// <bento/bento.hpp>; see Future::within().
 #pragma once
 
 #include <bento/abi.h>
@@ -18,6 +18,70 @@
 
 namespace bento::detail {
 
+// Suspends until the ticket has something to say, or the time is up: then it is given up.
+class LimitedWait : public Wait {
+ public:
+  LimitedWait(const Context& ctx, Ticket& ticket, std::chrono::nanoseconds limit)
+      : ctx_(ctx), ticket_(ticket), limit_(limit) {}
+  bool await_ready() const noexcept { return false; }
+  template <typename P>
+  bool await_suspend(std::coroutine_handle<P> whom) {
+    return begin(whom) && (suspend() || (stay(), false));
+  }
+
+ protected:
+  void check_limit(const std::string& what) {
+    throw_if_cancelled();
+    if (!is_late_) return;
+    // The timer ends early, and with an error, when the request is cancelled.
+    const bento_value* const* values = nullptr;
+    std::size_t n = 0;
+    bento_error error = make_error();
+    check(host()->next(timer_.get(), &values, &n, &error), error);
+    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(limit_).count();
+    throw Error(BENTO_DEADLINE_EXCEEDED,
+                what + " has not answered within " + std::to_string(ms) + " ms");
+  }
+
+ private:
+  const bento_host* host() const { return ctx_.host(); }
+  bool suspend() {
+    if (ticket_ == nullptr) misuse(BENTO_FAILED_PRECONDITION, "it was given up before");
+    if (host()->when(ticket_.get(), &LimitedWait::on_result, this) == 0) return false;
+    bento_ticket* timer = nullptr;
+    const auto ns = static_cast<std::uint64_t>(limit_.count() > 0 ? limit_.count() : 0);
+    bento_error error = make_error();
+    const bento_code code = host()->after(ctx_.abi(), ns, &timer, &error);
+    if (code != BENTO_OK) ticket_.reset();  // so that it does not wake
+    check(code, error);
+    timer_ = Ticket(timer, {host()});
+    if (host()->when(timer, &LimitedWait::on_limit, this) != 0) return true;
+    is_late_ = true;
+    ticket_.reset();
+    return false;
+  }
+  static void on_result(void* self) {
+    static_cast<LimitedWait*>(self)->timer_.reset();
+    static_cast<LimitedWait*>(self)->resume();
+  }
+  static void on_limit(void* self) {
+    static_cast<LimitedWait*>(self)->is_late_ = true;
+    static_cast<LimitedWait*>(self)->ticket_.reset();
+    static_cast<LimitedWait*>(self)->resume();
+  }
+  void cancel() override {
+    timer_.reset();
+    ticket_.reset();
+    resume();
+  }
+
+  const Context& ctx_;
+  Ticket& ticket_;
+  const std::chrono::nanoseconds limit_;
+  Ticket timer_;
+  bool is_late_ = false;
+};
+
 // The runner call that a ticket is of.
 struct RunnerCall {
   RunnerCall(const Context& context, bento_ticket* made, std::string_view runner_name,
@@ -31,74 +95,25 @@ struct RunnerCall {
 #if BENTO_ABI_TARGET_MINOR >= 1
 
 // When the limit, counted from the co_await, is over, the call is cancelled.
-class LimitedWait : public Wait {
+
+class LimitedCall : public LimitedWait {
  public:
-  LimitedWait(RunnerCall& call, std::chrono::nanoseconds limit) : call_(call), limit_(limit) {}
-  bool await_ready() const noexcept { return false; }
-  template <typename P>
-  bool await_suspend(std::coroutine_handle<P> whom) {
-    return begin(whom) && (suspend() || (stay(), false));
-  }
+  LimitedCall(RunnerCall& call, std::chrono::nanoseconds limit)
+      : LimitedWait(*call.ctx, call.ticket, limit), call_(call) {}
 
  protected:
   // Throws Error, DEADLINE_EXCEEDED (504), when the limit is over.
   std::span<const bento_value* const> take() {
-    throw_if_cancelled();
-    if (is_late_) check_limit();
-    return next(call_.ticket);
-  }
-
- private:
-  const bento_host* host() const { return call_.ctx->host(); }
-  std::span<const bento_value* const> next(const Ticket& ticket) const {
+    check_limit(std::string(call_.runner) + "." + std::string(call_.method));
     const bento_value* const* values = nullptr;
     std::size_t n = 0;
     bento_error error = make_error();
-    check(host()->next(ticket.get(), &values, &n, &error), error);
+    check(call_.ctx->host()->next(call_.ticket.get(), &values, &n, &error), error);
     return {values, n};
   }
-  bool suspend() {
-    if (call_.ticket == nullptr) misuse(BENTO_FAILED_PRECONDITION, "the call was cancelled");
-    if (host()->when(call_.ticket.get(), &LimitedWait::on_result, this) == 0) return false;
-    bento_ticket* timer = nullptr;
-    const auto ns = static_cast<std::uint64_t>(limit_.count() > 0 ? limit_.count() : 0);
-    bento_error error = make_error();
-    const bento_code code = host()->after(call_.ctx->abi(), ns, &timer, &error);
-    if (code != BENTO_OK) call_.ticket.reset();  // so that it does not wake
-    check(code, error);
-    timer_ = Ticket(timer, {host()});
-    if (host()->when(timer, &LimitedWait::on_limit, this) != 0) return true;
-    is_late_ = true;
-    call_.ticket.reset();
-    return false;
-  }
-  static void on_result(void* self) {
-    static_cast<LimitedWait*>(self)->timer_.reset();
-    static_cast<LimitedWait*>(self)->resume();
-  }
-  static void on_limit(void* self) {
-    static_cast<LimitedWait*>(self)->is_late_ = true;
-    static_cast<LimitedWait*>(self)->call_.ticket.reset();
-    static_cast<LimitedWait*>(self)->resume();
-  }
-  // The timer ends early, and with an error, when the request is cancelled.
-  [[noreturn]] void check_limit() {
-    (void)next(timer_);
-    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(limit_).count();
-    throw Error(BENTO_DEADLINE_EXCEEDED,
-                std::string(call_.runner) + "." + std::string(call_.method) +
-                    " has not answered within " + std::to_string(ms) + " ms");
-  }
-  void cancel() override {
-    timer_.reset();
-    call_.ticket.reset();
-    resume();
-  }
 
+ private:
   RunnerCall& call_;
-  std::chrono::nanoseconds limit_;
-  Ticket timer_;
-  bool is_late_ = false;
 };
 
 #endif
