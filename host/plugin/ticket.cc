@@ -90,7 +90,8 @@ Result<bento_ticket::Results> Ticket::wait() {
   }
   const MutexLock lock(mutex_);
   if (are_others_taken_) {
-    return Status(BENTO_FAILED_PRECONDITION, "wait() is for the first result, and next() is past it")
+    return Status(BENTO_FAILED_PRECONDITION,
+                  "wait() is for the first result, and next() is past it")
         .as_misuse();
   }
   if (is_first_taken_) return Results(pointers_);

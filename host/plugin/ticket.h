@@ -41,7 +41,8 @@ class Ticket : public bento_ticket, public std::enable_shared_from_this<Ticket> 
   // [any] One result, which others may follow. After the end it is dropped.
   void add(Kept result);
   // [any] The first call ends the ticket: with an error, or OK with a result, the last one, or
-  // without one. The results before it can be taken still. Who waits is woken: from within this call only on the ctx's loop, outside of all plugins' code.
+  // without one. The results before it can be taken still. Who waits is woken: from within this
+  // call only on the ctx's loop, outside of all plugins' code.
   void end(Status status, Kept result);
   void end(Status status) { end(std::move(status), Kept()); }
   void end(Status status, Values result);

@@ -157,9 +157,8 @@ bool BatchScheduler::expire_in_flight(const Batch& batch, TimePoint now, Failure
       fail_calls(methods_[batch.method], {call},
                  Status(BENTO_DEADLINE_EXCEEDED,
                         "runner " + name +
-                            (call->has_emitted
-                                 ? " sent no further result within its max_latency_ms"
-                                 : " did not answer before the deadline")),
+                            (call->has_emitted ? " sent no further result within its max_latency_ms"
+                                               : " did not answer before the deadline")),
                  failures);
     } else {
       is_any_left = true;

@@ -48,8 +48,7 @@ class BatchScheduler {
   // One more call of an engine for a worker that has room beside others of it. Null: none waits, or
   // a call of another method has waited longer: it must have a worker to itself, so this one is to
   // become idle.
-  std::shared_ptr<const Batch> next_beside(std::uint32_t method, TimePoint now,
-                                           Failures& failures);
+  std::shared_ptr<const Batch> next_beside(std::uint32_t method, TimePoint now, Failures& failures);
 
   // Fails queued calls that are cancelled or late. Returns whether any calls were waiting before.
   bool expire_queued(TimePoint now, Failures& failures);

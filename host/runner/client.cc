@@ -18,8 +18,7 @@ Status invalid(std::string message) { return Status(BENTO_INVALID_ARGUMENT, std:
 // A ticket that keeps the results as they arrive, of a stream no more than fit in its window.
 class CallTicket final : public plugin::Ticket {
  public:
-  CallTicket(plugin::Waiter its_waiter, Pool& pool)
-      : Ticket(std::move(its_waiter)), pool_(pool) {}
+  CallTicket(plugin::Waiter its_waiter, Pool& pool) : Ticket(std::move(its_waiter)), pool_(pool) {}
 
   void take(const CallResult& outcome) {
     auto kept = outcome.keep();
@@ -274,8 +273,7 @@ Result<plugin::TicketPtr> Client::submit(const Target& target,
   }
   // A thread needs no limits of its own: the pool ends the call.
   const auto ticket =
-      std::make_shared<CallTicket>(
-          plugin::Waiter{std::move(scope), kNoDeadline, {}}, *target.pool);
+      std::make_shared<CallTicket>(plugin::Waiter{std::move(scope), kNoDeadline, {}}, *target.pool);
   auto calls = submit_admitted(target, std::move(copies), *rows, wanted,
                                [ticket](const CallResult& outcome) { ticket->take(outcome); });
   if (!calls.ok()) return std::move(calls).take_status();

@@ -245,7 +245,8 @@ std::shared_ptr<const Batch> Pool::finish_batch(Worker& worker, std::uint64_t id
       worker.heard_at = now;
       batch->calls.front()->worker.reset();
     }
-    if (worker.state == Worker::State::kIdle || batch->is_engines()) dispatch = take_dispatch_locked(now, failures);
+    if (worker.state == Worker::State::kIdle || batch->is_engines())
+      dispatch = take_dispatch_locked(now, failures);
   }
   // Send the next batch first: the worker computes while the responses to this batch are written.
   if (dispatch && send(std::move(dispatch))) dispatch_all();

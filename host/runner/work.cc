@@ -11,9 +11,7 @@
 namespace bentohost::runner {
 namespace {
 
-Status nobody_waits() {
-  return Status(BENTO_CANCELLED, "nobody waits for this call any more");
-}
+Status nobody_waits() { return Status(BENTO_CANCELLED, "nobody waits for this call any more"); }
 
 }  // namespace
 

@@ -45,7 +45,8 @@ void join_rows(const Batch& batch, std::size_t input, const Blocks& blocks, char
 }
 
 ArenaSet::Input find_arena(const Batch& batch, std::size_t bytes, ArenaSet& arenas) {
-  return bytes > kArenaThreshold && !batch.is_engines() ? arenas.take_input(batch.id, bytes) : ArenaSet::Input();
+  return bytes > kArenaThreshold && !batch.is_engines() ? arenas.take_input(batch.id, bytes)
+                                                        : ArenaSet::Input();
 }
 
 void join_input(const Batch& batch, std::size_t input, std::int32_t axis, ArenaSet& arenas,
@@ -185,8 +186,7 @@ Status deliver_batch(const Batch& batch, std::span<const bento_value> values, st
                      ResultFrame& frame) {
   if (batch.calls.size() == 1) {
     if (!std::exchange(batch.calls.front()->finished, true))
-      batch.calls.front()->done(
-          {Status(), values, &frame, nullptr, /*more=*/false, frame.bytes()});
+      batch.calls.front()->done({Status(), values, &frame, nullptr, /*more=*/false, frame.bytes()});
     return {};
   }
   for (const bento_value& value : values) {

@@ -11,9 +11,9 @@
 // Ending is final: the worker gets no more work. It may still answer the batch that it has, until
 // it is killed or its process ends.
 //
-// Threads: `state`, `served`, `in_flight`, `heard_at` and `kill_at` are guarded by the pool's mutex; a PipeWriter
-// has its own lock, because any thread that has work for an idle worker writes to it; the rest
-// belongs to the event loop.
+// Threads: `state`, `served`, `in_flight`, `heard_at` and `kill_at` are guarded by the pool's
+// mutex; a PipeWriter has its own lock, because any thread that has work for an idle worker writes
+// to it; the rest belongs to the event loop.
 #pragma once
 
 #include <cstdint>
@@ -92,11 +92,11 @@ struct Worker {
   TimePoint relax_priority_at = kNoDeadline;  // while it starts
 
   State state = State::kStarting;
-  bool was_up = false;                 // it has said ready
-  bool served = false;                 // a result has come back from it
-  Batches in_flight;                   // while busy: one, or an engine's calls
-  TimePoint heard_at{};                // when it last sent something, while it has an engine's calls
-  TimePoint kill_at = kNoDeadline;     // while busy with a batch: from then on it counts as hung
+  bool was_up = false;              // it has said ready
+  bool served = false;              // a result has come back from it
+  Batches in_flight;                // while busy: one, or an engine's calls
+  TimePoint heard_at{};             // when it last sent something, while it has an engine's calls
+  TimePoint kill_at = kNoDeadline;  // while busy with a batch: from then on it counts as hung
 
   bool dead = false;  // its end has been handled
   wire::FrameReader reader;

@@ -1,6 +1,7 @@
 // Endpoint: answers the requests of one API, in one of three forms: direct (the host calls the
-// runner; no thread waits; the results of a method that streams are streamed), invoke (the host decodes, the plugin handles) and raw (the plugin
-// handles the exchange). Handlers of the last two are called on a thread, or are asynchronous.
+// runner; no thread waits; the results of a method that streams are streamed), invoke (the host
+// decodes, the plugin handles) and raw (the plugin handles the exchange). Handlers of the last two
+// are called on a thread, or are asynchronous.
 #pragma once
 
 #include <functional>

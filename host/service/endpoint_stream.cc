@@ -125,9 +125,9 @@ class Endpoint::DirectStream final : public AsyncCall {
     if (status.ok() && is_events) append_event(last, "[DONE]");
     if (status.ok()) return (void)request()->write(last, false);
     if (!is_events || request()->is_cancelled()) return request()->abort(status);
-    append_event(last,
-                 request()->problem_of(request()->as_answer(status), request()->request().path).body,
-                 "error");
+    append_event(
+        last, request()->problem_of(request()->as_answer(status), request()->request().path).body,
+        "error");
     log_end(status);
     (void)request()->write(last, false);
   }
@@ -136,7 +136,9 @@ class Endpoint::DirectStream final : public AsyncCall {
   void log_end(const Status& status) {
     const std::uint32_t code = request()->as_answer(status).http_status();
     const bool is_expected = code < 500 || deps().draining.load();
-    log(is_expected ? LogLevel::kDebug : code == 500 ? LogLevel::kError : LogLevel::kWarning,
+    log(is_expected   ? LogLevel::kDebug
+        : code == 500 ? LogLevel::kError
+                      : LogLevel::kWarning,
         "a stream ended with an error: " + status.message(),
         {{"status", code},
          {"path", request()->request().path},

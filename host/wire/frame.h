@@ -5,7 +5,8 @@
 //   0 u32 magic  4 u16 version  6 u8 type  7 u8 flags  8 u64 id  16 u32 method  20 u32 zero
 //   24 u64 body length  32..63 zero, then the body, then zeros up to a multiple of 64
 //
-// Flags: bit 0, `more`, of a kResult: another result of the same call follows. The other bits are 0.
+// Flags: bit 0, `more`, of a kResult: another result of the same call follows. The other bits are
+// 0.
 //
 // The header is as long as the data's alignment, so that tensor data aligned within a frame is
 // aligned in memory when the frame is read into an AlignedBuffer. Bodies, offsets from the body's
@@ -65,7 +66,7 @@ enum class FrameType : std::uint8_t {
   // Also host to runner: nobody waits for the call with this id any more. Not answered itself; the
   // call still is.
   kCancel = 7,
-  kList = 8,       // which services, runners and methods there are
+  kList = 8,  // which services, runners and methods there are
 
   kReport = 9,  // runner to host, unasked: JSON, what the runner's own metrics have gained
 
