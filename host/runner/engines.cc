@@ -96,9 +96,8 @@ void Engines::turn() {
 
 void Engines::step(std::uint32_t method) {
   std::vector<WorkPtr> works = all();
-  std::erase_if(works, [method](const WorkPtr& work) {
-    return work->method() != method || !work->is_due();
-  });
+  std::erase_if(
+      works, [method](const WorkPtr& work) { return work->method() != method || !work->is_due(); });
   if (works.empty()) return;
   std::vector<bento_work*> pointers;
   pointers.reserve(works.size());

@@ -24,7 +24,8 @@ std::optional<FramePipe::Next> FramePipe::take_kept() {
   if (!kept_.empty()) {
     current_ = std::move(kept_.front());
     kept_.pop_front();
-    return Next{Next::What::kFrame, {current_.header, {current_.body.data(), current_.body.size()}}};
+    return Next{Next::What::kFrame,
+                {current_.header, {current_.body.data(), current_.body.size()}}};
   }
   if (std::exchange(has_news_, false)) return Next{Next::What::kNews, {}};
   if (has_ended_) return Next{Next::What::kEnd, {}};

@@ -19,9 +19,7 @@ struct Window {
 
 inline constexpr Window kWindow{32, 256u << 10};
 
-inline bool Window::is_full() const {
-  return results >= kWindow.results || bytes >= kWindow.bytes;
-}
+inline bool Window::is_full() const { return results >= kWindow.results || bytes >= kWindow.bytes; }
 inline bool Window::is_half() const {
   return results >= kWindow.results / 2 || bytes >= kWindow.bytes / 2;
 }

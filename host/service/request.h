@@ -99,8 +99,8 @@ class RequestContext final : public bento_ctx {
 
   // [worker] (waits) Or the response in pieces: start(), then write() until `more` is false, or
   // abort() when it cannot be completed. After an error of start() other than CANCELLED, call one
-  // of the above instead; UNAVAILABLE (503): too many streams are open. A started response has no deadline, but is cancelled() when the host
-  // ends, and at once when the request is a HEAD.
+  // of the above instead; UNAVAILABLE (503): too many streams are open. A started response has no
+  // deadline, but is cancelled() when the host ends, and at once when the request is a HEAD.
   Status start(http::Response response);
   Status write(std::string_view bytes, bool more);
   void abort(const Status& why);

@@ -85,9 +85,9 @@ Status TrackedExchange::begin_stream() {
   if (is_stream_) return {};
   if (deps_.open_streams.fetch_add(1) >= deps_.max_streams) {
     deps_.open_streams.fetch_sub(1);
-    return Status(BENTO_UNAVAILABLE, "the server is overloaded: " +
-                                         std::to_string(deps_.max_streams) +
-                                         " streams are open (--max-streams)");
+    return Status(BENTO_UNAVAILABLE,
+                  "the server is overloaded: " + std::to_string(deps_.max_streams) +
+                      " streams are open (--max-streams)");
   }
   is_stream_ = true;
   deps_.metrics.open_streams().add(1);

@@ -179,6 +179,13 @@ void check_body(std::span<const char> bytes) {
     if (decode_result(body, decoded, has_arenas ? &of_result : nullptr).ok())
       check_values(decoded, FrameType::kResult);
   }
+  if (const auto room = decode_room(body); room.ok()) {
+    AlignedBuffer out;
+    FrameWriter frame(out, FrameType::kRoom, 1, 0);
+    frame.room(*room);
+    require(frame.finish());
+    require(same_bytes(out.data() + kHeaderSize, body.size(), body.data(), body.size()));
+  }
   CallTarget target;
   if (decode_named_call(body, target, decoded).ok()) check_named_call(target, decoded);
   check_error(body);
@@ -199,6 +206,7 @@ void check_stream(std::span<const char> stream) {
       if (!frame.ok()) return;
       if (!(*frame).has_value()) break;
       require((**frame).body.size() == (**frame).header.body_length);
+      require(!(**frame).header.more || (**frame).header.type == FrameType::kResult);
       check_body((**frame).body);
     }
     require(reader.capacity() <= (std::size_t{1} << 20));  // whatever a header claims

@@ -84,6 +84,23 @@ AlignedBuffer conversation() {
   return out;
 }
 
+// A call that streams, and is cancelled.
+AlignedBuffer stream(const Value& value) {
+  AlignedBuffer out = call({1}, {value});
+  for (int i = 0; i < 2; ++i) {
+    FrameWriter part(out, FrameType::kResult, 7, 1);
+    part.more();
+    part.value_count(1);
+    part.value(value.view());
+    part.finish();
+  }
+  FrameWriter room(out, FrameType::kRoom, 7, 0);
+  room.room({2, 256});
+  room.finish();
+  FrameWriter(out, FrameType::kCancel, 7, 0).finish();
+  return out;
+}
+
 bool write(const std::filesystem::path& path, const AlignedBuffer& bytes) {
   std::ofstream out(path, std::ios::binary);
   out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
@@ -114,7 +131,7 @@ bool write_all(const std::filesystem::path& folder) {
          write(folder / "named_call",
                named_call({"iris_classifier", "iris_clf", "predict", "7", 500},
                           {make_tensor(BENTO_F64, {1, 4}, "x"), json})) &&
-         write(folder / "conversation", conversation());
+         write(folder / "stream", stream(json)) && write(folder / "conversation", conversation());
 }
 
 }  // namespace

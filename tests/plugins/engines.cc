@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <chrono>
 #include <cstring>
 #include <mutex>
 #include <string>
@@ -46,7 +46,8 @@ void pause_for(unsigned milliseconds) {
   if (milliseconds != 0) std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
 }
 
-// ---- one prompt ----------------------------------------------------------------------------------
+// ---- one prompt
+// ----------------------------------------------------------------------------------
 
 struct Prompt {
   unsigned words = 0, size = 1, milliseconds = 0, at = 0, done = 0;
@@ -112,7 +113,8 @@ Turn take_turn(bento_work* work, Prompt& prompt) {
   return Turn::kGoesOn;
 }
 
-// ---- the three forms ------------------------------------------------------------------------------
+// ---- the three forms
+// ------------------------------------------------------------------------------
 
 bento_code begin_computes(void*, const bento_method*, bento_work* work, bento_error* error) {
   Prompt prompt(*work->in[0]);
@@ -173,7 +175,8 @@ void count_cancel(void* self, const bento_method*, bento_work*) {
   ++static_cast<Threads*>(self)->cancels;
 }
 
-// ---- plain methods --------------------------------------------------------------------------------
+// ---- plain methods
+// --------------------------------------------------------------------------------
 
 bento_code run_pid(void* self, const bento_method*, bento_ctx*, const bento_value* const*, size_t,
                    const uint32_t*, size_t, bento_sink* sink, bento_error* error) {
@@ -204,7 +207,8 @@ void destroy(void* self) {
   delete threads;
 }
 
-// ---- handlers -------------------------------------------------------------------------------------
+// ---- handlers
+// -------------------------------------------------------------------------------------
 
 // All words of a stream, on a thread: "COUNT BYTES", or the first words and no more.
 bento_code collect(void*, const bento_api*, bento_ctx* ctx, const bento_value* const* in, size_t n,
@@ -296,7 +300,8 @@ bento_code raw_stream(void*, const bento_api*, const bento_call* call, bento_err
   return code == BENTO_OK ? call->channel->send(call->channel, &event, error) : code;
 }
 
-// ---- the description ------------------------------------------------------------------------------
+// ---- the description
+// ------------------------------------------------------------------------------
 
 bento_io make_text() {
   bento_io io{};
@@ -370,9 +375,8 @@ struct Runner {
 
 const bento_service* open(const bento_host* from, bento_error*) {
   host = from;
-  static Runner runners[] = {{"begins", &engines[0], 1},
-                             {"steps", &engines[1], 4},
-                             {"threads", &engines[2], 4}};
+  static Runner runners[] = {
+      {"begins", &engines[0], 1}, {"steps", &engines[1], 4}, {"threads", &engines[2], 4}};
   static std::vector<const bento_runner*> runner_pointers;
   static std::vector<std::string> names;
   static std::vector<bento_api> apis;
@@ -426,6 +430,10 @@ const bento_service* open(const bento_host* from, bento_error*) {
 
 }  // namespace
 
-extern "C" const bento_plugin_entry bento_entry = {
-    sizeof(bento_plugin_entry), BENTO_ABI_MAJOR, BENTO_ABI_TARGET_MINOR, "bento-sdk 1.1, by hand",
-    &open, [] {}, nullptr};
+extern "C" const bento_plugin_entry bento_entry = {sizeof(bento_plugin_entry),
+                                                   BENTO_ABI_MAJOR,
+                                                   BENTO_ABI_TARGET_MINOR,
+                                                   "bento-sdk 1.1, by hand",
+                                                   &open,
+                                                   [] {},
+                                                   nullptr};

@@ -41,7 +41,8 @@ TEST(StreamText, AnEventHasALineForEachLineOfItsData) {
 
 TEST(StreamText, JsonIsOnOneLineAndItsStringsAsTheyAre) {
   const auto spec = make_spec(BENTO_JSON, "json");
-  const bento_value value = make_bytes(BENTO_JSON, "{\n  \"a b\": [1.50, \"\\\" {\\\\\"],\t\"c\" : null\r\n}");
+  const bento_value value =
+      make_bytes(BENTO_JSON, "{\n  \"a b\": [1.50, \"\\\" {\\\\\"],\t\"c\" : null\r\n}");
   EXPECT_EQ(write(value, spec, BENTO_AS_LINES), "{\"a b\":[1.50,\"\\\" {\\\\\"],\"c\":null}\n");
   EXPECT_EQ(write(value, spec, BENTO_AS_EVENTS),
             "data: {\"a b\":[1.50,\"\\\" {\\\\\"],\"c\":null}\n\n");

@@ -40,7 +40,9 @@ struct Listener {
   std::vector<std::string> heard;
   CallPtr call = std::make_shared<Call>();
 
-  ~Listener() { call->done = [](const CallResult&) {}; }
+  ~Listener() {
+    call->done = [](const CallResult&) {};
+  }
   void hear(const CallResult& outcome) {
     std::string what = outcome.status.ok() ? "" : std::to_string(outcome.status.http_status());
     for (const bento_value& value : outcome.values) what += std::to_string(values_of(value).at(0));
@@ -106,8 +108,9 @@ TEST_F(EngineCallsTest, GivesResultsAsTheyComeAndThenTheEnd) {
   emit(id, 2);
   end(id);
   EXPECT_THAT(a.take(), ElementsAre("2+", "."));
-  EXPECT_THAT(metrics(), HasSubstr("bentohost_runner_results_total{method=\"generate\",runner=\"clf\","
-                                   "service=\"svc\"} 2"));
+  EXPECT_THAT(metrics(),
+              HasSubstr("bentohost_runner_results_total{method=\"generate\",runner=\"clf\","
+                        "service=\"svc\"} 2"));
 }
 
 TEST_F(EngineCallsTest, TheLastResultMayComeWithTheEnd) {
@@ -183,7 +186,8 @@ TEST_F(EngineCallsTest, APartOfWhatDoesNotStreamBreaksTheProtocol) {
   EXPECT_EQ(a.status.http_status(), 502u);
 }
 
-// ---- cancels -------------------------------------------------------------------------------------
+// ---- cancels
+// -------------------------------------------------------------------------------------
 
 TEST_F(EngineCallsTest, TellsTheWorkerWithinATickThatNobodyWaits) {
   make_ready();
@@ -204,8 +208,9 @@ TEST_F(EngineCallsTest, TellsTheWorkerWithinATickThatNobodyWaits) {
   EXPECT_THAT(a.take(), ElementsAre());
   end(second);
   EXPECT_THAT(b.take(), ElementsAre("."));
-  EXPECT_THAT(metrics(), HasSubstr("bentohost_runner_cancels_total{method=\"generate\",runner=\"clf\","
-                                   "service=\"svc\"} 1"));
+  EXPECT_THAT(metrics(),
+              HasSubstr("bentohost_runner_cancels_total{method=\"generate\",runner=\"clf\","
+                        "service=\"svc\"} 1"));
 }
 
 TEST_F(EngineCallsTest, TellsTheWorkerOfABatchThatAllCallersHaveLeft) {
@@ -292,7 +297,8 @@ TEST_F(EngineCallsTest, KillsAWorkerThatIsSilentAfterACancel) {
   EXPECT_THAT(metrics(), HasSubstr("reason=\"killed\""));
 }
 
-// ---- deaths --------------------------------------------------------------------------------------
+// ---- deaths
+// --------------------------------------------------------------------------------------
 
 TEST_F(EngineCallsTest, ADeathFailsAllInFlightButForIdempotentOnesWithoutAResult) {
   make_ready();
@@ -325,7 +331,8 @@ TEST_F(EngineCallsTest, ADeathFailsOthersAtOnce) {
   EXPECT_THAT(b.take(), ElementsAre("503."));
 }
 
-// ---- room ----------------------------------------------------------------------------------------
+// ---- room
+// ----------------------------------------------------------------------------------------
 
 class StreamTicketTest : public EngineCallsTest {
  protected:

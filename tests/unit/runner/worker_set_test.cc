@@ -25,9 +25,8 @@ class WorkerSetTest : public testing::Test, protected WorkerSet::Owner {
       loop_.add_ticker([this](TimePoint now) {
         WorkerSet::Due due;
         const bool is_needed = locked([&] {
-          return set_.tick_locked(now, due, [this](const WorkerPtr&, const Batch& batch) {
-            ticked_ = batch.id;
-          });
+          return set_.tick_locked(
+              now, due, [this](const WorkerPtr&, const Batch& batch) { ticked_ = batch.id; });
         });
         set_.handle(std::move(due));
         return is_needed;
