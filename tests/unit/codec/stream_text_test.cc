@@ -14,7 +14,7 @@ plugin::IoSpec make_spec(std::uint32_t kind, std::string descriptor) {
 
 std::string write(const bento_value& value, const plugin::IoSpec& spec, std::uint32_t stream) {
   std::string out;
-  const Status status = append_result(out, {&value, 1}, spec, "api x", false, stream);
+  const Status status = append_result(out, {&value, 1}, {spec}, "api x", false, stream);
   return status.ok() ? out : status.message();
 }
 

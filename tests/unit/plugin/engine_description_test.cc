@@ -27,7 +27,7 @@ class EngineDescriptionTest : public testing::Test {
     api_.runner = "llm";
     api_.method = "generate";
     api_.stream = BENTO_AS_EVENTS;
-    api_.outs[0].descriptor = "text";
+    api_.outs.front().descriptor = "text";
   }
 
   std::string refusal() {
@@ -92,7 +92,7 @@ TEST_F(EngineDescriptionTest, AStreamFitsItsMethodAndItsOutput) {
   MethodSpec method;
   method.streams = true;
   EXPECT_EQ(stream_refusal(&method), "");
-  api_.outs[0].descriptor = "file";
+  api_.outs.front().descriptor = "file";
   EXPECT_THAT(stream_refusal(&method), HasSubstr("streams bytes"));
   api_.stream = 3;
   EXPECT_THAT(stream_refusal(&method), HasSubstr("has stream 3"));
