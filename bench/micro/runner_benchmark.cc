@@ -16,30 +16,15 @@
 #include <utility>
 #include <vector>
 
-#include "base/clock.h"
-#include "base/loop/child_end.h"
-#include "base/loop/event_loop.h"
-#include "base/memory_budget.h"
 #include "base/process/shared_memory.h"
-#include "observe/metrics.h"
+#include "forked_runner.h"
 #include "runner/client.h"
 #include "runner/output_sink.h"
-#include "runner/pool.h"
-#include "runner/spawner.h"
 #include "runner/worker_arenas.h"
 #include "wire/frame.h"
 
 namespace bentohost::runner {
 namespace {
-
-bool write_all(int fd, const AlignedBuffer& bytes) {
-  for (std::size_t sent = 0; sent < bytes.size();) {
-    const ssize_t n = ::write(fd, bytes.data() + sent, bytes.size() - sent);
-    if (n <= 0) return false;
-    sent += static_cast<std::size_t>(n);
-  }
-  return true;
-}
 
 // The worker: answers each call with a copy of its first input, until its pipe ends.
 [[noreturn]] void echo(UniqueFd in, UniqueFd out, UniqueFd channel) {
@@ -83,37 +68,6 @@ bool write_all(int fd, const AlignedBuffer& bytes) {
   ::_exit(0);
 }
 
-class ForkSpawner final : public Spawner {
- public:
-  void spawn(const std::string&, std::uint32_t, bool, Done done) override {
-    Child child;
-    UniqueFd in, out, err;
-    connect(in, child.to);
-    connect(child.from, out);
-    connect(child.err, err);
-    SocketPair sockets = *make_socket_pair();
-    child.arenas = std::move(sockets.ours);
-    child.pid = ::fork();
-    if (child.pid == 0) {
-      child.to.reset();
-      child.arenas.reset();
-      echo(std::move(in), std::move(out), std::move(sockets.theirs));
-    }
-    child.pidfd = open_pidfd(child.pid);
-    for (const int fd : {child.to.get(), child.from.get(), child.err.get()})
-      ::fcntl(fd, F_SETFL, O_NONBLOCK);
-    done(std::move(child));
-  }
-
- private:
-  static void connect(UniqueFd& reading, UniqueFd& writing) {
-    int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0) std::abort();
-    reading.reset(ends[0]);
-    writing.reset(ends[1]);
-  }
-};
-
 plugin::RunnerSpec echo_spec() {
   plugin::RunnerSpec spec;
   spec.name = "echo";
@@ -137,55 +91,9 @@ wire::Value floats(std::size_t bytes) {
   return value;
 }
 
-class Host {
- public:
-  // `arena_bytes`: 0: no shared memory.
-  explicit Host(std::size_t arena_bytes = 0) {
-    PoolOptions options;
-    options.service = "bench";
-    options.hello = "{}";
-    pool_ = std::make_shared<Pool>(
-        echo_spec(), options,
-        Pool::Deps{
-            loop_,
-            spawner_,
-            clock_,
-            metrics_,
-            {.budget = arena_bytes == 0 ? nullptr : std::make_shared<MemoryBudget>(arena_bytes)}});
-    pool_->start();
-    while (!pool_->readiness().ok()) loop_.step(std::chrono::seconds(1));
-  }
-  ~Host() {
-    std::atomic<bool> is_over = false;
-    std::thread stopper([&] {
-      pool_->stop(std::chrono::steady_clock::now() + std::chrono::seconds(5));
-      is_over = true;
-    });
-    while (!is_over) loop_.step(std::chrono::milliseconds(1));
-    stopper.join();
-  }
-
-  Pool& pool() { return *pool_; }
-  Target target() { return {pool_.get(), 0}; }
-  // Runs `f` in a turn of the loop.
-  template <typename F>
-  void on_loop(F f) {
-    loop_.post(std::move(f));
-    loop_.step(Duration::zero());
-  }
-  void step() { loop_.step(std::chrono::seconds(1)); }
-
- private:
-  SteadyClock clock_;
-  EventLoop loop_{clock_};
-  ForkSpawner spawner_;
-  observe::Metrics metrics_{"bench"};
-  std::shared_ptr<Pool> pool_;
-};
-
 // range(0) tickets in one batch, each with range(1) bytes in and out. Items are calls.
 void TicketsOfOneBatch(benchmark::State& state) {
-  Host host;
+  Host host(echo_spec(), &echo);
   const wire::Value input = floats(static_cast<std::size_t>(state.range(1)));
   const bento_value view = input.view();
   const bento_value* const inputs[] = {&view};
@@ -210,7 +118,7 @@ BENCHMARK(TicketsOfOneBatch)->Args({1, 32})->Args({16, 32})->Args({63, 32})->Arg
 // ---- a large tensor to the worker and back; the caller reads the result where it is ----
 
 void call_with(benchmark::State& state, std::size_t arena_bytes) {
-  Host host(arena_bytes);
+  Host host(echo_spec(), &echo, arena_bytes);
   const wire::Value input = floats(static_cast<std::size_t>(state.range(0)));
   for (auto _ : state) {
     state.PauseTiming();  // the caller's own tensor

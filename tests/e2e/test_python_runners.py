@@ -25,6 +25,7 @@ from bento_runner import Tensor  # noqa: E402
 
 TWIN_A, TWIN_B = (str(PLUGINS / f"libtwin_{name}.so") for name in "ab")
 VALUES = str(PLUGINS / "libvalues.so")
+BATCHES = str(PLUGINS / "libbatches.so")
 CALLS = 'bentohost_runner_calls_total{method="%s",result="%s",runner="worker",service="lab"}'
 
 
@@ -663,6 +664,46 @@ class Numpy(RunnerClientTest):
         done = subprocess.run([python, "-c", NUMPY, self.path], env={**os.environ, "PYTHONPATH": str(PACKAGE)},
                               capture_output=True, text=True, timeout=60 * SLOW)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+
+
+class InputsByName(RunnerClientTest):
+    def setUp(self):
+        self.mix = self.serve(plugin=BATCHES).runner("mix")
+
+    def test_are_given_by_place_or_as_keywords(self):
+        score = self.mix.score
+        self.assertEqual(score.run([[1.0, 2.0]]), ([3.0], [2.0]))
+        self.assertEqual(score.run([[1, 2]], [[2, 2]]), ([6.0], [8.0]), "what the method declares: float64")
+        self.assertEqual(score.run(weights=[[2, 2]], features=[[1, 2]]), ([6.0], [8.0]))
+        self.assertEqual(score.run([[1, 2]], weights=None), ([3.0], [2.0]))
+        self.assertEqual(self.in_loop(score.async_run(features=[[1, 2]])), ([3.0], [2.0]))
+
+    def test_are_of_any_kind(self):
+        summary, loud, back = self.mix.describe.run("h\u00e9", {"a": 1}, b"\0\xff", points=[1, 2.5])
+        self.assertEqual((summary["meta"], summary["sum"], loud, back), ({"a": 1}, 3.5, "h\u00e9!", b"\0\xff"))
+        summary, _, back = self.mix.describe.run(words="x", blob=None)
+        self.assertEqual((summary["meta"], summary["sum"], back), (None, None, b""))
+
+    def test_are_refused_by_name(self):
+        for call, words in ((lambda: self.mix.score.run(colour=[1]), "no input \"colour\"; it takes features, weights"),
+                            (lambda: self.mix.score.run(weights=[[1, 2]]), "needs its input features"),
+                            (lambda: self.mix.score.run(None), "features"),
+                            (lambda: self.mix.score.run([[1, 2]], features=[[1, 2]]), "got its input features twice"),
+                            (lambda: self.mix.score.run(1, 2, 3), "got 3 inputs"),
+                            (lambda: self.mix.score.run([[-1, 2]]), "a feature is negative")):
+            with self.assertRaises(bento_runner.InvalidInput) as caught:
+                call()
+            self.assertIn(words, str(caught.exception))
+
+    def test_are_listed(self):
+        methods = {method.name: method for method in self.client.services()[0].runners[0].methods}
+        score = methods["score"]
+        self.assertEqual([(each["name"], each["optional"]) for each in score.inputs],
+                         [("features", False), ("weights", True)])
+        self.assertEqual([each["name"] for each in score.outputs], ["sums", "products"])
+        self.assertEqual((score.input, score.lists, methods["describe"].lists), (None, False, True))
+        self.assertEqual(methods["gather"].inputs, (methods["gather"].input,))
 
 
 if __name__ == "__main__":

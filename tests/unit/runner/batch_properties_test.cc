@@ -250,8 +250,7 @@ class BatchProperties : public PoolFixture, public testing::WithParamInterface<u
     worker.send(bytes);
   }
 
-  void move_worker(bool may_fail) {
-    Puppet& worker = *spawner_.puppets[spawned() - 1 - below(std::min<std::size_t>(spawned(), 4))];
+  void move_worker(Puppet& worker, bool may_fail) {
     if (!worker.in) return;
     const auto frame = worker.receive();
     const std::size_t dice = may_fail ? below(100) : 99;
@@ -274,13 +273,17 @@ class BatchProperties : public PoolFixture, public testing::WithParamInterface<u
       case 4:
         return loop_.step(Duration::zero());
       default:
-        return move_worker(has_faults());
+        return move_worker(
+            *spawner_.puppets[spawned() - 1 - below(std::min<std::size_t>(spawned(), 4))],
+            has_faults());
     }
   }
 
   void settle() {
-    for (int i = 0; i < 4000; ++i) {
-      move_worker(false);
+    for (int i = 0; i < 400; ++i) {
+      for (std::size_t worker = 0; worker < spawned(); ++worker) {
+        move_worker(*spawner_.puppets[worker], false);
+      }
       clock_.advance(5ms);
       loop_.step(Duration::zero());
     }

@@ -236,5 +236,96 @@ TEST_F(ClientOnAxis1Test, SplitsAndJoinsThere) {
   EXPECT_EQ(caller.values, counting(10));
 }
 
+plugin::RunnerSpec make_named_spec() {
+  plugin::RunnerSpec spec = make_pool_spec();
+  plugin::MethodSpec& method = spec.methods[kSafe];
+  method.ins.resize(2);
+  method.ins[0].name = "x";
+  method.ins[1].name = "w";
+  method.ins[1].kind = BENTO_TENSOR;
+  method.ins[1].is_optional = true;
+  return spec;
+}
+
+class NamedInputsTest : public ClientTest {
+ protected:
+  NamedInputsTest() : ClientTest(make_named_spec()) {}
+
+  static wire::Value named(std::string name, const Values& rows) {
+    wire::Value value = make_rows(rows);
+    value.name = std::move(name);
+    return value;
+  }
+  // Through a ticket, as plugins call, or not.
+  Status submit(std::vector<wire::Value> inputs, bool as_plugin) {
+    Client::CallLimits limits;
+    limits.request_id = "the-id";
+    limits.traceparent = "the-trace";
+    if (!as_plugin) {
+      return Client::submit(safe(), std::move(inputs), limits, [](const CallResult&) {}).status();
+    }
+    std::vector<bento_value> views;
+    for (const wire::Value& input : inputs) views.push_back(input.view());
+    std::vector<const bento_value*> pointers;
+    for (const bento_value& view : views) pointers.push_back(&view);
+    return Client::submit(safe(), pointers, limits).status();
+  }
+  // The names and first numbers of what the worker gets; -1: nothing.
+  std::vector<std::pair<std::string, std::int64_t>> received() {
+    frame_ = puppet().receive();
+    if (!frame_) return {};
+    wire::DecodedValues values;
+    EXPECT_TRUE(wire::decode_call(frame_->body, values).ok());
+    EXPECT_EQ(values.callers.at(0).request_id, "the-id");
+    EXPECT_EQ(values.callers.at(0).traceparent, "the-trace");
+    std::vector<std::pair<std::string, std::int64_t>> found;
+    for (const bento_value& value : values.values) {
+      found.emplace_back(to_view(value.name), value.kind == 0 ? -1 : values_of(value)[0]);
+    }
+    answer();
+    return found;
+  }
+};
+
+TEST_F(NamedInputsTest, GoToTheirPlacesByNameOrAsTheyCome) {
+  make_ready();
+  using Found = std::vector<std::pair<std::string, std::int64_t>>;
+  for (const bool as_plugin : {false, true}) {
+    EXPECT_TRUE(submit({named("w", {2}), named("x", {1})}, as_plugin).ok());
+    turn();
+    EXPECT_EQ(received(), (Found{{"x", 1}, {"w", 2}}));
+    EXPECT_TRUE(submit({named("", {3}), named("", {4})}, as_plugin).ok());
+    turn();
+    EXPECT_EQ(received(), (Found{{"x", 3}, {"w", 4}}));
+    EXPECT_TRUE(submit({named("", {5}), named("w", {6})}, as_plugin).ok());
+    turn();
+    EXPECT_EQ(received(), (Found{{"x", 5}, {"w", 6}}));
+    EXPECT_TRUE(submit({named("", {7}), wire::Value()}, as_plugin).ok());
+    turn();
+    EXPECT_EQ(received(), (Found{{"x", 7}, {"w", -1}}));
+    EXPECT_TRUE(submit({named("x", {8})}, as_plugin).ok());
+    turn();
+    EXPECT_EQ(received(), (Found{{"x", 8}, {"w", -1}}));
+  }
+}
+
+TEST_F(NamedInputsTest, AreRefusedByName) {
+  for (const bool as_plugin : {false, true}) {
+    const auto refusal = [&](std::vector<wire::Value> inputs) {
+      const Status status = submit(std::move(inputs), as_plugin);
+      EXPECT_EQ(status.code(), BENTO_INVALID_ARGUMENT);
+      return status.message();
+    };
+    EXPECT_EQ(refusal({named("v", {1})}), "clf.safe has no input \"v\"; it takes x, w");
+    EXPECT_EQ(refusal({named("x", {1}), named("", {1}), named("", {1})}),
+              "clf.safe has no input number 2; it takes x, w");
+    EXPECT_EQ(refusal({named("", {1}), named("x", {1})}), "clf.safe got its input x twice");
+    EXPECT_EQ(refusal({named("w", {1})}), "clf.safe needs its input x");
+    EXPECT_EQ(refusal({}), "clf.safe needs its input x");
+    EXPECT_EQ(refusal({wire::Value()}), "input x: clf.safe takes a tensor, got nothing");
+    EXPECT_THAT(refusal({named("x", {1, 2}), named("w", {1})}), HasSubstr("2 and 1 rows"));
+  }
+}
+
 }  // namespace
 }  // namespace bentohost::runner

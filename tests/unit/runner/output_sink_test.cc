@@ -182,5 +182,52 @@ TEST_F(OutputSinkTest, RefusesMoreThan64Outputs) {
   EXPECT_EQ(sink_.get()->value(sink_.get(), &value, &error_), BENTO_OK);
 }
 
+TEST(OutputSinkOfABatch, HoldsTheCallersThatFailAndForgetsThem) {
+  OutputSink sink;
+  bento_error why{}, error{};
+  why.size = error.size = sizeof why;
+  why.code = BENTO_INVALID_ARGUMENT;
+  why.http_status = 422;
+  std::strcpy(why.message, "negative");
+  const auto fail = [&](std::size_t caller) {
+    return sink.get()->fail(sink.get(), caller, &why, &error);
+  };
+  EXPECT_EQ(fail(0), BENTO_INVALID_ARGUMENT) << "no batch";
+  EXPECT_EQ(error.http_status, 500u) << "the plugin's mistake";
+
+  sink.begin_batch(3, 6);
+  EXPECT_EQ(fail(2), BENTO_OK);
+  EXPECT_EQ(fail(0), BENTO_OK);
+  std::strcpy(why.message, "another reason");
+  EXPECT_EQ(fail(2), BENTO_OK);
+  ASSERT_EQ(sink.failed().size(), 2u);
+  EXPECT_EQ(sink.failed().at(2).message(), "negative") << "the first reason counts";
+  EXPECT_EQ(sink.failed().at(0).http_status(), 422u);
+  EXPECT_EQ(fail(3), BENTO_INVALID_ARGUMENT);
+  EXPECT_NE(std::string(error.message).find("no caller 3 in this batch of 3"), std::string::npos);
+  why.code = BENTO_OK;
+  EXPECT_EQ(fail(1), BENTO_INVALID_ARGUMENT) << "no error";
+
+  sink.clear();
+  EXPECT_TRUE(sink.failed().empty());
+  why.code = BENTO_INTERNAL;
+  EXPECT_EQ(fail(0), BENTO_INVALID_ARGUMENT) << "that batch is over";
+}
+
+TEST(OutputSinkOfABatch, TakesAsManyValuesAsItsCallersHave) {
+  OutputSink sink;
+  sink.begin_batch(100, 200);
+  bento_value value{};
+  value.size = sizeof value;
+  value.kind = BENTO_BYTES;
+  for (int i = 0; i < 200; ++i) {
+    ASSERT_EQ(sink.get()->value(sink.get(), &value, nullptr), BENTO_OK) << i;
+  }
+  bento_error error{};
+  error.size = sizeof error;
+  EXPECT_EQ(sink.get()->value(sink.get(), &value, &error), BENTO_INVALID_ARGUMENT);
+  EXPECT_STREQ(error.message, "more than 200 outputs");
+}
+
 }  // namespace
 }  // namespace bentohost::runner
