@@ -80,7 +80,8 @@ class RequestContext final : public bento_ctx {
   EventLoop* answer_on_loop(std::shared_ptr<http::StreamEvents> events) {
     return exchange_.answer_on_loop(std::move(events));
   }
-  bool has_room() const { return exchange_.has_room(); }
+  // On a thread write() waits for room, and nobody would be told of it.
+  bool has_room() const { return is_on_thread_ || exchange_.has_room(); }
   // The status to answer with for `status`. When the client has left, CANCELLED (499) is for the
   // log; a client that waits is told why its request was cancelled, as no server answers 499.
   Status as_answer(const Status& status) const;

@@ -38,11 +38,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self):
         self.server.heads.append((self.path, dict(self.headers)))
-        if self.path == "/moved":
+        path = self.path.partition("?")[0]
+        if path == "/moved":
             self.answer(b"", 302, Location="/hello")
-        elif self.path == "/fails":
+        elif path == "/fails":
             self.answer(b"no", 503)
-        elif self.path.startswith("/big/"):
+        elif path.startswith("/big/"):
             size = int(self.path[5:])
             self.send_response(200)
             self.send_header("Transfer-Encoding", "chunked")
@@ -55,13 +56,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 self.wfile.write(b"0\r\n\r\n")
             except OSError:
                 self.server.broken += 1
-        elif self.path == "/cut":
+        elif path == "/cut":
             self.send_response(200)
             self.send_header("Content-Length", "99")
             self.end_headers()
             self.wfile.write(b"the beginning")
             self.close_connection = True
-        elif self.path == "/hangs":
+        elif path == "/hangs":
             self.server.hanging += 1
             self.connection.recv(1)  # until the client is gone
             self.server.hanging -= 1

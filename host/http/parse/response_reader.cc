@@ -154,7 +154,7 @@ bool ResponseReader::keep_field(std::string_view name, std::string_view value, S
     case 14:
       if (!is("content-length")) return true;
       status = take_length(value);
-      return peer_ == Peer::kServer;
+      return peer_ == Peer::kServer && status.ok();
     case 16:
       return !is("proxy-connection");
     case 17:

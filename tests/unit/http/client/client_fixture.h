@@ -129,11 +129,11 @@ class Answer final : public FetchUser {
   std::string header(std::string_view name) const {
     return std::string(find_header(head_.headers, name));
   }
-  std::string body() {
+  std::string body() const {
     const std::lock_guard lock(mutex_);
     return body_;
   }
-  bool has_ended() {
+  bool has_ended() const {
     const std::lock_guard lock(mutex_);
     return ended_.has_value();
   }

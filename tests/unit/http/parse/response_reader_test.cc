@@ -203,6 +203,31 @@ TEST(ResponseReader, DropsTheFieldsOfTheConnection) {
   EXPECT_EQ(outcome.response.content_type, "a/b");
 }
 
+TEST(ResponseReader, LeavesAServersOwnFieldsToItsClient) {
+  constexpr std::string_view kBytes =
+      "HTTP/1.1 200 OK\r\nDate: now\r\nServer: x\r\nX-Request-Id: 1\r\nConnection: X-Hop\r\n"
+      "X-Hop: 1\r\nContent-Length: 0\r\n\r\n";
+  ResponseReader reader(ResponseReader::Peer::kServer);
+  reader.begin(false, false);
+  Response response;
+  ASSERT_TRUE(reader.read_head(kBytes, response).ok());
+  std::string names;
+  for (const Header& header : response.headers) names += header.name + " ";
+  EXPECT_EQ(names, "Date Server X-Request-Id Content-Length ");
+}
+
+TEST(ResponseReader, RefusesTwoLengthsOfAServer) {
+  for (const std::string_view length : {"x", "1\r\nContent-Length: 2"}) {
+    ResponseReader reader(ResponseReader::Peer::kServer);
+    reader.begin(false, false);
+    Response response;
+    const auto read = reader.read_head(
+        "HTTP/1.1 200 OK\r\nContent-Length: " + std::string(length) + "\r\n\r\n", response);
+    ASSERT_FALSE(read.ok());
+    EXPECT_TRUE(read.status().message().starts_with("the server's response is malformed: "));
+  }
+}
+
 TEST(ResponseReader, AnInterimResponsesFieldsAreNotTheFinalOnes) {
   const Outcome outcome =
       read_both(head("X-Early: 1\r\nContent-Type: e\r\nConnection: close\r\n", "HTTP/1.1 103 X") +
