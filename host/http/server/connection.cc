@@ -244,7 +244,7 @@ void Connection::refuse(Refusal refusal) {
 
 // ---- what a handler calls --------------------------------------------------------------------
 
-void Connection::respond(Response response) {
+void Connection::respond(Response&& response) {
   end_events();
   response_.keep(std::move(response));
   if (is_on_loop() && response_.state().is_in_call()) {

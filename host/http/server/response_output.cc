@@ -4,17 +4,16 @@
 #include "http/problem.h"
 
 namespace bentohost::http {
-namespace {
 
-ResponseHead head_of(const Request& request, BodyFraming framing, Ending ending) {
+ResponseHead ResponseOutput::head_of(const Request& request, BodyFraming framing,
+                                     Ending ending) const {
   ResponseHead head;
   head.framing = framing;
   head.close = ending != Ending::kKeepAlive;
   head.keep_alive = !head.close && request.version == "HTTP/1.0";
+  head.request_id = request_id_;
   return head;
 }
-
-}  // namespace
 
 Stream& ResponseOutput::open_stream(MemoryBudget* body_memory) {
   stream_ = std::make_unique<Stream>(body_memory);
