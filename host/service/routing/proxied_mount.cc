@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/mutex.h"
+#include "base/recycled.h"
 #include "http/problem.h"
 #include "upstream/downstream.h"
 #include "upstream/request_head.h"
@@ -216,7 +217,7 @@ class ThreadDownstream final : public upstream::Downstream,
 void proxy_request(const RequestPtr& request, const std::shared_ptr<upstream::Upstream>& upstream,
                    EventLoop& loop) {
   if (!request->is_on_thread()) {
-    return upstream::proxy(std::make_shared<LoopDownstream>(request), upstream);
+    return upstream::proxy(make_recycled<LoopDownstream>(request), upstream);
   }
   if (upstream::wants_websocket(request->request())) {
     return request->fail(
