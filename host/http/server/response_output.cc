@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "http/problem.h"
+#include "http/spare_response.h"
 
 namespace bentohost::http {
 
@@ -84,6 +85,7 @@ void ResponseOutput::answer(const Request& request, const Terms& terms, Connecti
   const Ending ending = ending_of(response, BodyFraming::kSized, terms);
   append_head(response, head_of(request, BodyFraming::kSized, ending), io.output());
   if (!is_bodiless(request.method, response.status)) io.append_body(std::move(response.body));
+  keep_spare_response(std::move(response));
   complete(ending);
 }
 
