@@ -23,13 +23,22 @@ std::uint64_t load_word(const char* text) {
   return word;
 }
 
+constexpr std::uint64_t kOnes = 0x0101010101010101u, kHigh = 0x80 * kOnes;
+
 // The same eight bytes with ASCII letters in lower case.
 std::uint64_t lower_word(std::uint64_t word) {
-  constexpr std::uint64_t kOnes = 0x0101010101010101u, kHigh = 0x80 * kOnes;
   // The high bit of each byte tells whether its seven others are at least 'A', and beyond 'Z'.
   const std::uint64_t low = word & ~kHigh;
   const std::uint64_t letters = (low + (0x80 - 'A') * kOnes) & ~(low + (0x7f - 'Z') * kOnes);
   return word | ((letters & ~word & kHigh) >> 2);
+}
+
+// Whether all eight bytes are ASCII letters or '-', as in most names.
+bool is_name_word(std::uint64_t word) {
+  const std::uint64_t low = word & ~kHigh, lower = low | ' ' * kOnes;
+  const std::uint64_t letters = (lower + (0x80 - 'a') * kOnes) & ~(lower + (0x7f - 'z') * kOnes);
+  const std::uint64_t dashes = ~((low ^ ('-' * kOnes)) + 0x7f * kOnes);  // the high bit of 0 + 0x7f
+  return ((letters | dashes) & ~word & kHigh) == kHigh;
 }
 
 bool is_same_word(const char* a, const char* b) {
@@ -58,6 +67,12 @@ constexpr ByteSet kRegName =
 constexpr ByteSet kAddress = bytes_where([](unsigned char c) { return kRegName[c] || c == ':'; });
 constexpr ByteSet kDigit = bytes_where([](unsigned char c) { return c >= '0' && c <= '9'; });
 
+constexpr std::array<char, 256> kLower = [] {
+  std::array<char, 256> lower{};
+  for (unsigned c = 0; c < lower.size(); ++c) lower[c] = to_lower(static_cast<char>(c));
+  return lower;
+}();
+
 bool all_in(const ByteSet& set, std::string_view text) {
   return std::all_of(text.begin(), text.end(),
                      [&set](char c) { return set[static_cast<unsigned char>(c)]; });
@@ -69,17 +84,32 @@ bool append_lower_token(std::string_view name, std::string& out) {
   if (!is_token(name)) return false;
   const std::size_t before = out.size();
   out.append(name);
-  char* at = out.data() + before;
-  char* const end = out.data() + out.size();
-  for (; end - at >= static_cast<std::ptrdiff_t>(kWord); at += kWord) {
-    const std::uint64_t lower = lower_word(load_word(at));
-    std::memcpy(at, &lower, kWord);
+  char* const at = out.data() + before;
+  if (name.size() < kWord) {
+    for (std::size_t i = 0; i < name.size(); ++i) at[i] = kLower[static_cast<unsigned char>(at[i])];
+    return true;
   }
-  for (; at < end; ++at) *at = to_lower(*at);
+  const auto lower = [at](std::size_t place) {
+    const std::uint64_t word = lower_word(load_word(at + place));
+    std::memcpy(at + place, &word, kWord);
+  };
+  const std::size_t last = name.size() - kWord;
+  for (std::size_t place = 0; place < last; place += kWord) lower(place);
+  lower(last);  // it may overlap the word before
   return true;
 }
 
-bool is_token(std::string_view text) { return !text.empty() && all_in(kToken, text); }
+bool is_token(std::string_view text) {
+  if (text.size() >= kWord) {
+    const std::size_t last = text.size() - kWord;
+    bool is_name = is_name_word(load_word(text.data() + last));
+    for (std::size_t at = 0; is_name && at < last; at += kWord) {
+      is_name = is_name_word(load_word(text.data() + at));
+    }
+    if (is_name) return true;
+  }
+  return !text.empty() && all_in(kToken, text);
+}
 // Nearly all values are valid, so they are looked at by words, the last of which may overlap the
 // one before. A word that has a byte below ' ' or a DEL is looked at again: a tab is valid.
 bool is_field_value(std::string_view text) {
@@ -88,7 +118,6 @@ bool is_field_value(std::string_view text) {
     return (byte >= ' ' && byte != 0x7f) || byte == '\t';
   };
   if (text.size() < kWord) return std::all_of(text.begin(), text.end(), is_valid);
-  constexpr std::uint64_t kOnes = 0x0101010101010101u, kHigh = 0x80 * kOnes;
   const auto is_plain = [&text](std::size_t at) {
     const std::uint64_t word = load_word(text.data() + at);
     const std::uint64_t del = word ^ (0x7f * kOnes);  // 0 where a DEL is

@@ -56,18 +56,20 @@ TEST(Syntax, FindsAControlByteAtEachPlaceOfAFieldValue) {
 TEST(Syntax, LowersATokenAndFindsWhatIsNoneAtEachPlace) {
   std::string out = "x";
   EXPECT_FALSE(append_lower_token("", out));
-  for (std::size_t at = 0; at < kLongest; ++at) {
-    for (int byte = 0; byte < 256; ++byte) {
-      std::string name(kLongest, 'N');
+  for (std::size_t place = 0; place < kLongest * kLongest; ++place) {
+    const std::size_t size = place / kLongest + 1, at = place % kLongest;
+    for (int byte = 0; byte < 256 && at < size; ++byte) {
+      std::string name(size, 'N');
       name[at] = static_cast<char>(byte);
       const bool is_valid =
           byte < 128 && (std::isalnum(byte) != 0 ||
                          (byte != 0 && std::string_view("!#$%&'*+-.^_`|~").find(name[at]) !=
                                            std::string_view::npos));
       out = "x";
-      EXPECT_EQ(append_lower_token(name, out), is_valid) << byte << " at " << at;
+      EXPECT_EQ(is_token(name), is_valid) << byte << " at " << at << " of " << size;
+      EXPECT_EQ(append_lower_token(name, out), is_valid) << byte << " at " << at << " of " << size;
       if (!is_valid) continue;
-      std::string expected(kLongest, 'n');
+      std::string expected(size, 'n');
       expected[at] = lower(name[at]);
       EXPECT_EQ(out, "x" + expected);
     }
