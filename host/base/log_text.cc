@@ -36,7 +36,7 @@ bool is_c1_control(std::string_view text, std::size_t i) {
          static_cast<unsigned char>(text[i + 1]) < 0xA0;
 }
 
-bool is_control(unsigned char c) { return c < 0x20 || c == 0x7F; }
+constexpr bool is_control(unsigned char c) { return c < 0x20 || c == 0x7F; }
 
 void append_hex_byte(std::string& out, unsigned char c) {
   out += "\\x";
@@ -44,12 +44,34 @@ void append_hex_byte(std::string& out, unsigned char c) {
   out += kHex[c & 15];
 }
 
+// Where a byte may stand as it is.
+enum Trait : unsigned char { kBare = 1, kJson = 2, kPrintable = 4 };
+
+constexpr std::array<unsigned char, 256> kTraits = [] {
+  std::array<unsigned char, 256> traits{};
+  for (unsigned c = 0; c < 0x80; ++c) {
+    if (is_control(static_cast<unsigned char>(c))) continue;
+    const bool is_json = c != '"' && c != '\\';
+    const bool is_bare = is_json && c != ' ' && c != '=';
+    traits[c] =
+        static_cast<unsigned char>(kPrintable | (is_json ? kJson : 0) | (is_bare ? kBare : 0));
+  }
+  return traits;
+}();
+
+bool is_all(std::string_view text, Trait trait) {
+  unsigned traits = trait;
+  for (const char c : text) traits &= kTraits[static_cast<unsigned char>(c)];
+  return traits != 0;
+}
+
 // Appends `text`. Where it is not plain, `escape(i)` appends, and returns how many bytes it took.
-template <typename IsPlain, typename Escape>
-void append_escaped(std::string& out, std::string_view text, IsPlain is_plain, Escape escape) {
+template <typename Escape>
+void append_escaped(std::string& out, std::string_view text, Trait plain, Escape escape) {
+  if (is_all(text, plain)) return (void)out.append(text);
   std::size_t done = 0;
   for (std::size_t i = 0; i < text.size();) {
-    if (is_plain(static_cast<unsigned char>(text[i]))) {
+    if ((kTraits[static_cast<unsigned char>(text[i])] & plain) != 0) {
       ++i;
       continue;
     }
@@ -78,21 +100,10 @@ void append_json_control(std::string& out, unsigned char c) {
   }
 }
 
-bool is_bare(std::string_view text) {
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte <= 0x20 || byte >= 0x7F || c == '"' || c == '\\' || c == '=') return false;
-  }
-  return !text.empty();
-}
-
 }  // namespace
 
 void append_json_escaped(std::string& out, std::string_view text) {
-  const auto plain = [](unsigned char c) {
-    return !is_control(c) && c < 0x80 && c != '"' && c != '\\';
-  };
-  append_escaped(out, text, plain, [&](std::size_t i) -> std::size_t {
+  append_escaped(out, text, kJson, [&](std::size_t i) -> std::size_t {
     const auto c = static_cast<unsigned char>(text[i]);
     if (c == '"' || c == '\\') {
       out += '\\';
@@ -118,8 +129,7 @@ void append_json_escaped(std::string& out, std::string_view text) {
 }
 
 void append_printable(std::string& out, std::string_view text) {
-  const auto plain = [](unsigned char c) { return !is_control(c) && c < 0x80; };
-  append_escaped(out, text, plain, [&](std::size_t i) -> std::size_t {
+  append_escaped(out, text, kPrintable, [&](std::size_t i) -> std::size_t {
     const std::size_t length = utf8_length(text, i);
     if (length <= 1 || is_c1_control(text, i)) {
       append_hex_byte(out, static_cast<unsigned char>(text[i]));
@@ -131,7 +141,7 @@ void append_printable(std::string& out, std::string_view text) {
 }
 
 void append_value(std::string& out, std::string_view text) {
-  if (is_bare(text)) {
+  if (!text.empty() && is_all(text, kBare)) {
     out += text;
     return;
   }

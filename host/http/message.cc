@@ -1,7 +1,5 @@
 #include "http/message.h"
 
-#include <algorithm>
-
 namespace bentohost::http {
 
 std::string_view find_header(const Headers& headers, std::string_view name) {
@@ -12,8 +10,10 @@ std::string_view find_header(const Headers& headers, std::string_view name) {
 }
 
 bool has_header(const Headers& headers, std::string_view name) {
-  return std::any_of(headers.begin(), headers.end(),
-                     [name](const Header& header) { return header.name == name; });
+  for (const Header& header : headers) {
+    if (header.name == name) return true;
+  }
+  return false;
 }
 
 bool is_bodiless(std::string_view method, int status) {

@@ -124,7 +124,12 @@ class Exchange {
   // [loop] Call within the handler's call: moves BodyPlan::target out.
   virtual std::shared_ptr<const void> take_target() { return nullptr; }
 
-  virtual void respond(Response response) = 0;
+  // Call before respond() or start(): the response has a header X-Request-Id with this value, which
+  // is made of letters, digits, '-', '_' and '.'.
+  virtual void set_request_id(std::string_view /*id*/) {}
+
+  // It may move from `response`, as each layer of exchanges around a connection passes it on.
+  virtual void respond(Response&& response) = 0;
 
   // [loop] Within the handler's call: whether the body is streamed, as Application::plan() wanted.
   virtual bool is_body_streamed() const { return false; }

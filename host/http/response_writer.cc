@@ -1,9 +1,12 @@
 #include "http/response_writer.h"
 
+#include <array>
 #include <charconv>
+#include <cstdint>
 #include <ctime>
 
 #include "http/date.h"
+#include "http/head_writer.h"
 #include "http/problem.h"
 #include "http/syntax.h"
 
@@ -28,17 +31,6 @@ bool is_ours(std::string_view name) {
   }
 }
 
-class Digits {
- public:
-  explicit Digits(std::size_t number, int base = 10)
-      : end_(std::to_chars(digits_, digits_ + sizeof digits_, number, base).ptr) {}
-  std::string_view text() const { return {digits_, end_}; }
-
- private:
-  char digits_[24];
-  const char* end_;
-};
-
 }  // namespace
 
 Status check_header(std::string_view name, std::string_view value) {
@@ -58,8 +50,8 @@ Status check_sendable(const Response& response) {
 }
 
 Status check_headers(const Response& response) {
-  if (Status status = check_header("Content-Type", response.content_type); !status.ok()) {
-    return status;
+  if (!is_field_value(response.content_type)) {
+    return check_header("Content-Type", response.content_type);
   }
   for (const Header& header : response.headers) {
     if (Status status = check_header(header.name, header.value); !status.ok()) return status;
@@ -78,16 +70,18 @@ bool find_content_length(const Headers& headers, std::size_t& length) {
 }
 
 void append_head(const Response& response, const ResponseHead& head, std::string& out) {
-  const Digits status(static_cast<std::size_t>(response.status));
-  append_all({"HTTP/1.1 ", status.text(), " ", reason_phrase(response.status), "\r\n"}, out);
+  HeadWriter writer(out);
+  writer.put("HTTP/1.1 ").put(static_cast<std::uint64_t>(response.status));
+  writer.put(" ").put(reason_phrase(response.status)).put("\r\n");
 
   bool has_server = false;
   for (const Header& header : response.headers) {
     if (is_ours(header.name)) continue;
     has_server |= equals_ignoring_case(header.name, "server");
-    append_field(header.name, header.value, out);
+    writer.field(header.name, header.value);
   }
-  if (!response.content_type.empty()) append_field("Content-Type", response.content_type, out);
+  if (!head.request_id.empty()) writer.field("X-Request-Id", head.request_id);
+  if (!response.content_type.empty()) writer.field("Content-Type", response.content_type);
 
   bool has_length = head.framing == BodyFraming::kSized || head.framing == BodyFraming::kGiven;
   std::size_t length = response.body.size();
@@ -95,8 +89,8 @@ void append_head(const Response& response, const ResponseHead& head, std::string
   // RFC 9110 8.6: none in a 204; in a 304 it would be the 200's, which is unknown here.
   if (response.status == 204 || response.status == 304) has_length = false;
   if (response.status == 205) length = 0;  // RFC 9110 15.3.6
-  if (has_length) append_all({"Content-Length: ", Digits(length).text(), "\r\n"}, out);
-  if (head.framing == BodyFraming::kChunked) out.append("Transfer-Encoding: chunked\r\n");
+  if (has_length) writer.put("Content-Length: ").put(std::uint64_t{length}).put("\r\n");
+  if (head.framing == BodyFraming::kChunked) writer.put("Transfer-Encoding: chunked\r\n");
 
   std::string_view end = "\r\n";
   if (response.status == 101) {
@@ -106,14 +100,16 @@ void append_head(const Response& response, const ResponseHead& head, std::string
   } else if (head.keep_alive) {
     end = "Connection: keep-alive\r\n\r\n";
   }
-  append_all({"Date: ", http_date(std::time(nullptr)), "\r\n",
-              has_server ? std::string_view() : "Server: bentohost\r\n", end},
-             out);
+  writer.put("Date: ").put(http_date(std::time(nullptr))).put("\r\n");
+  if (!has_server) writer.put("Server: bentohost\r\n");
+  writer.put(end);
 }
 
 void append_chunk(std::string_view bytes, std::string& out) {
   if (bytes.empty()) return;
-  append_all({Digits(bytes.size(), 16).text(), "\r\n", bytes, "\r\n"}, out);
+  std::array<char, 20> digits;
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), bytes.size(), 16);
+  out.append(digits.data(), end.ptr).append("\r\n").append(bytes).append("\r\n");
 }
 
 }  // namespace bentohost::http

@@ -20,8 +20,9 @@ enum class BodyFraming {
 
 struct ResponseHead {
   BodyFraming framing = BodyFraming::kSized;
-  bool close = false;       // send Connection: close
-  bool keep_alive = false;  // send Connection: keep-alive: HTTP/1.0
+  bool close = false;                // send Connection: close
+  bool keep_alive = false;           // send Connection: keep-alive: HTTP/1.0
+  std::string_view request_id = {};  // send X-Request-Id; it must be valid. Empty: none
 };
 
 // A CR, LF or NUL would let a handler write headers, or whole responses, that we do not see.

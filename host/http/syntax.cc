@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 
 namespace bentohost::http {
 namespace {
@@ -12,6 +14,37 @@ constexpr bool is_alnum(unsigned char c) {
 }
 
 constexpr char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
+
+constexpr std::size_t kWord = sizeof(std::uint64_t);
+
+std::uint64_t load_word(const char* text) {
+  std::uint64_t word = 0;
+  std::memcpy(&word, text, kWord);
+  return word;
+}
+
+constexpr std::uint64_t kOnes = 0x0101010101010101u, kHigh = 0x80 * kOnes;
+
+// The same eight bytes with ASCII letters in lower case.
+std::uint64_t lower_word(std::uint64_t word) {
+  // The high bit of each byte tells whether its seven others are at least 'A', and beyond 'Z'.
+  const std::uint64_t low = word & ~kHigh;
+  const std::uint64_t letters = (low + (0x80 - 'A') * kOnes) & ~(low + (0x7f - 'Z') * kOnes);
+  return word | ((letters & ~word & kHigh) >> 2);
+}
+
+// Whether all eight bytes are ASCII letters or '-', as in most names.
+bool is_name_word(std::uint64_t word) {
+  const std::uint64_t low = word & ~kHigh, lower = low | ' ' * kOnes;
+  const std::uint64_t letters = (lower + (0x80 - 'a') * kOnes) & ~(lower + (0x7f - 'z') * kOnes);
+  const std::uint64_t dashes = ~((low ^ ('-' * kOnes)) + 0x7f * kOnes);  // the high bit of 0 + 0x7f
+  return ((letters | dashes) & ~word & kHigh) == kHigh;
+}
+
+bool is_same_word(const char* a, const char* b) {
+  const std::uint64_t one = load_word(a), other = load_word(b);
+  return one == other || lower_word(one) == lower_word(other);
+}
 
 using ByteSet = std::array<bool, 256>;
 
@@ -34,12 +67,9 @@ constexpr ByteSet kRegName =
 constexpr ByteSet kAddress = bytes_where([](unsigned char c) { return kRegName[c] || c == ':'; });
 constexpr ByteSet kDigit = bytes_where([](unsigned char c) { return c >= '0' && c <= '9'; });
 
-// The lower case of a token's bytes; 0 for all others.
-constexpr std::array<char, 256> kLowerToken = [] {
+constexpr std::array<char, 256> kLower = [] {
   std::array<char, 256> lower{};
-  for (unsigned c = 0; c < lower.size(); ++c) {
-    if (kToken[c]) lower[c] = to_lower(static_cast<char>(c));
-  }
+  for (unsigned c = 0; c < lower.size(); ++c) lower[c] = to_lower(static_cast<char>(c));
   return lower;
 }();
 
@@ -51,48 +81,52 @@ bool all_in(const ByteSet& set, std::string_view text) {
 }  // namespace
 
 bool append_lower_token(std::string_view name, std::string& out) {
-  const std::size_t size = out.size();
-  out.resize(size + name.size());
-  char* at = out.data() + size;
-  bool is_token = !name.empty();
-  for (const char c : name) {
-    const char lower = kLowerToken[static_cast<unsigned char>(c)];
-    is_token = is_token && lower != 0;
-    *at++ = lower;
+  if (!is_token(name)) return false;
+  const std::size_t before = out.size();
+  out.append(name);
+  char* const at = out.data() + before;
+  if (name.size() < kWord) {
+    for (std::size_t i = 0; i < name.size(); ++i) at[i] = kLower[static_cast<unsigned char>(at[i])];
+    return true;
   }
-  return is_token;
+  const auto lower = [at](std::size_t place) {
+    const std::uint64_t word = lower_word(load_word(at + place));
+    std::memcpy(at + place, &word, kWord);
+  };
+  const std::size_t last = name.size() - kWord;
+  for (std::size_t place = 0; place < last; place += kWord) lower(place);
+  lower(last);  // it may overlap the word before
+  return true;
 }
 
-void append_all(std::initializer_list<std::string_view> parts, std::string& out) {
-  const std::size_t size = out.size();
-  std::size_t more = 0;
-  for (const std::string_view part : parts) more += part.size();
-  out.resize(size + more);
-  char* at = out.data() + size;
-  for (const std::string_view part : parts) at = std::copy(part.begin(), part.end(), at);
+bool is_token(std::string_view text) {
+  if (text.size() >= kWord) {
+    const std::size_t last = text.size() - kWord;
+    bool is_name = is_name_word(load_word(text.data() + last));
+    for (std::size_t at = 0; is_name && at < last; at += kWord) {
+      is_name = is_name_word(load_word(text.data() + at));
+    }
+    if (is_name) return true;
+  }
+  return !text.empty() && all_in(kToken, text);
 }
-
-void append_field(std::string_view name, std::string_view value, std::string& out) {
-  const std::size_t size = out.size();
-  out.resize(size + name.size() + value.size() + 4);
-  char* at = std::copy(name.begin(), name.end(), out.data() + size);
-  *at++ = ':';
-  *at++ = ' ';
-  at = std::copy(value.begin(), value.end(), at);
-  *at++ = '\r';
-  *at = '\n';
-}
-
-bool is_token(std::string_view text) { return !text.empty() && all_in(kToken, text); }
-// Values are long, and nearly all are valid: without an early end the compiler can look at many
-// bytes at a time.
+// Nearly all values are valid, so they are looked at by words, the last of which may overlap the
+// one before. A word that has a byte below ' ' or a DEL is looked at again: a tab is valid.
 bool is_field_value(std::string_view text) {
-  unsigned char bad = 0;
-  for (const char c : text) {
+  const auto is_valid = [](char c) {
     const auto byte = static_cast<unsigned char>(c);
-    bad |= static_cast<unsigned char>((byte < ' ' && byte != '\t') || byte == 0x7f);
-  }
-  return bad == 0;
+    return (byte >= ' ' && byte != 0x7f) || byte == '\t';
+  };
+  if (text.size() < kWord) return std::all_of(text.begin(), text.end(), is_valid);
+  const auto is_plain = [&text](std::size_t at) {
+    const std::uint64_t word = load_word(text.data() + at);
+    const std::uint64_t del = word ^ (0x7f * kOnes);  // 0 where a DEL is
+    return ((((word - ' ' * kOnes) & ~word) | ((del - kOnes) & ~del)) & kHigh) == 0;
+  };
+  const std::size_t last = text.size() - kWord;
+  bool all = is_plain(last);
+  for (std::size_t at = 0; at < last; at += kWord) all = all && is_plain(at);
+  return all || std::all_of(text.begin(), text.end(), is_valid);
 }
 bool is_visible(std::string_view text) { return all_in(kVisible, text); }
 
@@ -120,9 +154,16 @@ bool is_authority(std::string_view text) {
   return port.empty() || (port[0] == ':' && all_in(kDigit, port.substr(1)));
 }
 
-bool equals_ignoring_case(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](char x, char y) { return x == y || to_lower(x) == to_lower(y); });
+// By words, of which the last may overlap the one before; shorter texts by bytes.
+bool equals_ignoring_case(const char* a, const char* b, std::size_t size) {
+  if (size < kWord) {
+    return std::equal(a, a + size, b, [](char x, char y) { return to_lower(x) == to_lower(y); });
+  }
+  const std::size_t last = size - kWord;
+  for (std::size_t at = 0; at < last; at += kWord) {
+    if (!is_same_word(a + at, b + at)) return false;
+  }
+  return is_same_word(a + last, b + last);
 }
 
 std::string_view trim(std::string_view text) {

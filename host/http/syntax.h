@@ -3,19 +3,14 @@
 #pragma once
 
 #include <algorithm>
-#include <initializer_list>
+#include <cstddef>
 #include <string>
 #include <string_view>
 
 namespace bentohost::http {
 
-// Appends `name` in lower case to `out`; false if it is not a token (RFC 9110 5.6.2).
+// Appends `name` in lower case to `out`; false, and nothing, if it is not a token (RFC 9110 5.6.2).
 bool append_lower_token(std::string_view name, std::string& out);
-// Appends the parts, one after the other. It grows `out` once: heads are most of what many messages
-// cost.
-void append_all(std::initializer_list<std::string_view> parts, std::string& out);
-// Appends "name: value" and the end of the line.
-void append_field(std::string_view name, std::string_view value, std::string& out);
 bool is_token(std::string_view text);
 // No control byte except the tab. Bytes above 0x7f are allowed: RFC 9110 5.5 calls them obs-text.
 bool is_field_value(std::string_view text);
@@ -25,7 +20,11 @@ bool is_visible(std::string_view text);
 // empty, the port may be. The text within "[...]" need not be a valid address.
 bool is_authority(std::string_view text);
 
-bool equals_ignoring_case(std::string_view a, std::string_view b);
+// `size` bytes of each.
+bool equals_ignoring_case(const char* a, const char* b, std::size_t size);
+inline bool equals_ignoring_case(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && equals_ignoring_case(a.data(), b.data(), a.size());
+}
 // `text` without spaces and tabs at its ends (OWS).
 std::string_view trim(std::string_view text);
 

@@ -44,7 +44,7 @@ class SampleExchange final : public http::Exchange,
   std::string take_body() override { return std::move(request_.body); }
   std::size_t body_bytes() const override { return body_bytes_; }
   std::shared_ptr<const void> take_target() override { return std::move(target_); }
-  void respond(http::Response response) override {
+  void respond(http::Response&& response) override {
     (void)start(std::move(response));
     (void)write({}, false);
   }

@@ -24,7 +24,7 @@ class ExchangeDecorator : public http::Exchange {
   const http::Request& request() const override { return outer_.request(); }
   std::string take_body() override { return outer_.take_body(); }
   std::size_t body_bytes() const override { return outer_.body_bytes(); }
-  void respond(http::Response response) override { outer_.respond(std::move(response)); }
+  void respond(http::Response&& response) override { outer_.respond(std::move(response)); }
   void allow_stream() override { outer_.allow_stream(); }
   Result<http::ReceivedBody> receive() override { return outer_.receive(); }
   Status start(http::Response response) override { return outer_.start(std::move(response)); }

@@ -25,7 +25,7 @@ RequestContext::RequestContext(RequestDeps& deps, TrackedExchange& tracked,
       tracked_(tracked),
       exchange_(exchange),
       outer_(std::move(outer)),
-      gone_(exchange.cancelled()),
+      gone_(tracked.gone()),
       is_head_(request().method == "HEAD") {}
 
 PluginCallNote RequestContext::note(std::string_view what) const {
@@ -51,7 +51,7 @@ void RequestContext::add_set(http::Response& response) {
   for (http::Header& header : headers_) response.headers.push_back(std::move(header));
 }
 
-void RequestContext::answer(http::Response response) {
+void RequestContext::answer(http::Response&& response) {
   add_set(response);
   respond(std::move(response));
 }
@@ -117,7 +117,7 @@ void RequestContext::keep_own(std::string_view name, http::Response& response) c
   std::copy_if(headers_.begin(), headers_.end(), std::back_inserter(response.headers), is_it);
 }
 
-void RequestContext::respond(http::Response response) {
+void RequestContext::respond(http::Response&& response) {
   if (amend_) amend_(response);
   has_ended_ = true;
   exchange_.respond(std::move(response));

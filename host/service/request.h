@@ -88,7 +88,7 @@ class RequestContext final : public bento_ctx {
 
   // Exactly one of these, once; the exchange is over after it. answer() adds the status and headers
   // that the handler set; fail() writes a problem and logs what the client is not told.
-  void answer(http::Response response);
+  void answer(http::Response&& response);
   // `headers` take the place of the problem's own.
   void fail(const Status& original, http::Headers headers = {});
   void fail(int http_status, std::string_view detail, http::Headers headers = {});
@@ -126,7 +126,7 @@ class RequestContext final : public bento_ctx {
   Status defer_task(const BackgroundTask& task);
   void add_set(http::Response& response);
   void keep_own(std::string_view name, http::Response& response) const;
-  void respond(http::Response response);
+  void respond(http::Response&& response);
 
   RequestDeps& deps_;
   TrackedExchange& tracked_;
@@ -136,7 +136,7 @@ class RequestContext final : public bento_ctx {
   std::string_view root_path_;
   RouteLabels* labels_ = nullptr;      // null unless for an app
   const RouteLabel* mount_ = nullptr;  // likewise
-  const std::shared_ptr<const std::atomic<bool>> gone_;
+  const std::shared_ptr<const std::atomic<bool>>& gone_;  // the tracked exchange's
   const bool is_head_;
   bool is_streaming_ = false, may_call_ = true, is_on_thread_ = false, has_ended_ = false;
 

@@ -1,6 +1,7 @@
 #include "service/tracked_exchange.h"
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
 #include <limits>
 #include <random>
@@ -27,12 +28,22 @@ std::uint64_t next_id() {
   return z ^ (z >> 31);
 }
 
+// The eight digits of 32 bits, all at once: the first one is in the highest byte.
+std::uint64_t hex8(std::uint64_t value) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101u;
+  value = (value | value << 16) & 0x0000ffff0000ffffu;
+  value = (value | value << 8) & 0x00ff00ff00ff00ffu;
+  value = (value | value << 4) & 0x0f0f0f0f0f0f0f0fu;
+  const std::uint64_t letters = ((value + 6 * kOnes) >> 4) & kOnes;  // 1 for 10 and above
+  return value + '0' * kOnes + letters * ('a' - 10 - '0');
+}
+
 std::array<char, 16> hex16(std::uint64_t value) {
-  std::array<char, 16> digits{};
-  for (std::size_t i = digits.size(); i-- > 0; value >>= 4) {
-    digits[i] = "0123456789abcdef"[value & 15];
+  std::array<std::uint64_t, 2> words = {hex8(value >> 32), hex8(value & 0xffffffffu)};
+  if constexpr (std::endian::native == std::endian::little) {
+    for (std::uint64_t& word : words) word = __builtin_bswap64(word);
   }
-  return digits;
+  return std::bit_cast<std::array<char, 16>>(words);
 }
 
 // A client's id is used when it is short and can break neither a log line nor a header.
@@ -175,15 +186,15 @@ void TrackedExchange::end_answer(int status, std::size_t response_bytes) {
   release_hold();
 }
 
-void TrackedExchange::respond(http::Response response) {
-  if (begin_answer()) response.headers.push_back({"X-Request-Id", std::string(request_id())});
+void TrackedExchange::respond(http::Response&& response) {
+  if (begin_answer()) outer().set_request_id(request_id());
   end_answer(response.status, response.body.size());
   outer().respond(std::move(response));
 }
 
 Status TrackedExchange::start(http::Response response) {
   if (!begin_answer()) return Status(BENTO_CANCELLED, "the request was already answered 504");
-  response.headers.push_back({"X-Request-Id", std::string(request_id())});
+  outer().set_request_id(request_id());
   streamed_status_ = response.status;
   streamed_bytes_ = response.body.size();
   Status status = outer().start(std::move(response));

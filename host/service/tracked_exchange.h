@@ -39,6 +39,8 @@ class TrackedExchange final : public ExchangeDecorator, public http::DeadlineRes
     return given_id_.empty() ? std::string_view(own_id_.data(), own_id_.size()) : given_id_;
   }
   TimePoint deadline() const { return TimePoint(Duration(deadline_.load())); }
+  // As cancelled(), without another owner.
+  const std::shared_ptr<const std::atomic<bool>>& gone() const { return gone_; }
   // [any] Why nobody waits for this request's work any more; OK: the client still waits.
   Status over() const;
   bool is_over() const;
@@ -88,7 +90,7 @@ class TrackedExchange final : public ExchangeDecorator, public http::DeadlineRes
   Status defer(const std::shared_ptr<const LiveService>& service, const BackgroundTask& task);
 
   // http::Exchange
-  void respond(http::Response response) override;
+  void respond(http::Response&& response) override;
   Status start(http::Response response) override;
   Status write(std::string_view bytes, bool more) override;
   void abort() override;

@@ -39,7 +39,7 @@ class Downstream {
   virtual Result<http::ReceivedBody> receive() = 0;
 
   // Responds with a whole response.
-  virtual void answer(http::Response response) = 0;
+  virtual void answer(http::Response&& response) = 0;
   // Starts a streamed response, whose first piece is response.body; then write() until `more` is
   // false. A Content-Length among the headers is its length. With the status 101 the connection
   // becomes a tunnel: receive() and write() move its raw bytes.

@@ -67,7 +67,7 @@ void ProxyRequest::begin() {
   begun_ = loop_->now();
   timer_.emplace(loop_->timers(), static_cast<Timer::Owner&>(*this));
   is_head_ = downstream_->request().method == "HEAD";
-  pool_ = servers_->pool_of(*loop_);
+  pool_ = &servers_->pool_of(*loop_);
   whole_ = downstream_->whole_body();
   is_collecting_ = servers_->options.works_on && !whole_;
   if (is_collecting_) return collect();

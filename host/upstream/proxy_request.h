@@ -16,6 +16,7 @@
 
 #include "http/message.h"
 #include "http/parse/response_reader.h"
+#include "http/spare_response.h"
 #include "upstream/downstream.h"
 #include "upstream/pool.h"
 #include "upstream/upload.h"
@@ -81,7 +82,7 @@ class ProxyRequest final : public http::StreamEvents,
   const std::shared_ptr<Upstream> upstream_;
   ServerSet* const servers_;
   EventLoop* loop_ = nullptr;
-  std::shared_ptr<Pool> pool_;
+  Pool* pool_ = nullptr;  // of upstream_, which keeps it
   std::optional<Timer> timer_;
   TimePoint begun_{};
 
@@ -96,7 +97,7 @@ class ProxyRequest final : public http::StreamEvents,
   bool is_head_ = false;
 
   ResponseReader reader_;
-  http::Response response_;
+  http::Response response_ = http::take_spare_response();
   std::string head_;          // the part of a head that has arrived
   bool has_read_ = false;     // bytes of the response
   bool has_started_ = false;  // downstream

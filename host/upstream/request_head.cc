@@ -1,25 +1,18 @@
 #include "upstream/request_head.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 
+#include "http/head_writer.h"
 #include "http/syntax.h"
 
 namespace bentohost::upstream {
 namespace {
 
-using http::append_all;
-using http::append_field;
 using http::equals_ignoring_case;
+using http::HeadWriter;
 
 constexpr std::string_view kCrLf = "\r\n";
-
-void append_number(std::uint64_t number, std::string& out) {
-  std::array<char, 20> digits;
-  out.append(digits.data(),
-             std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr);
-}
 
 // ---- the target
 
@@ -70,32 +63,30 @@ bool is_path_char(char c) {
          (c != '\0' && std::string_view("-._~!$&'()*+,;=:@/").find(c) != std::string_view::npos);
 }
 
-void append_encoded(std::string_view path, std::string& out) {
+void put_encoded(std::string_view path, HeadWriter& out) {
   constexpr std::string_view kHex = "0123456789ABCDEF";
-  for (const char c : path) {
+  for (const char& c : path) {
     if (is_path_char(c)) {
-      out += c;
+      out.put({&c, 1});
     } else {
       const auto byte = static_cast<unsigned char>(c);
-      out += '%';
-      out += kHex[byte >> 4];
-      out += kHex[byte & 15];
+      out.put("%").put(kHex.substr(byte >> 4, 1)).put(kHex.substr(byte & 15, 1));
     }
   }
 }
 
-void append_target(const http::Request& request, const UpstreamOptions& options, std::string& out) {
+void put_target(const http::Request& request, const UpstreamOptions& options, HeadWriter& out) {
   const RawTarget raw = split_target(request.target);
-  if (request.path == "*") return (void)out.append("*");
+  if (request.path == "*") return (void)out.put("*");
   const std::string_view prefix = options.strips_prefix ? options.root_path : std::string_view();
   if (is_same_path(raw.path, request.path)) {
     const std::size_t stripped = prefix_length(raw.path, prefix);
     if (stripped != std::string_view::npos) {
       const std::string_view rest = raw.path.substr(stripped);
-      out.append(rest.empty() ? "/" : rest);
+      out.put(rest.empty() ? "/" : rest);
       const bool is_same_query =
           raw.query.size() == request.query.size() + 1 && raw.query.ends_with(request.query);
-      if (is_same_query || !request.query.empty()) out.append("?").append(request.query);
+      if (is_same_query || !request.query.empty()) out.put("?").put(request.query);
       return;
     }
   }
@@ -104,8 +95,8 @@ void append_target(const http::Request& request, const UpstreamOptions& options,
       path.starts_with(prefix) && (path.size() == prefix.size() || path[prefix.size()] == '/');
   if (has_prefix) path.remove_prefix(prefix.size());
   if (path.empty()) path = "/";
-  append_encoded(path, out);
-  if (!request.query.empty()) out.append("?").append(request.query);
+  put_encoded(path, out);
+  if (!request.query.empty()) out.put("?").put(request.query);
 }
 
 // ---- the fields
@@ -188,29 +179,22 @@ std::string_view port_of(std::string_view host, bool is_secure) {
   return is_secure ? "443" : "80";
 }
 
-void append_forwarded(const http::Request& request, const UpstreamOptions& options,
-                      std::string_view host, bool is_websocket, std::string& out) {
+void put_forwarded(const http::Request& request, const UpstreamOptions& options,
+                   std::string_view host, bool is_websocket, HeadWriter& out) {
   const std::string_view address = address_of(request.client);
   const bool is_secure = request.scheme == "https";
-  if (!address.empty()) {
-    append_all({"x-forwarded-for: ", address, "\r\nx-real-ip: ", address, kCrLf}, out);
-  }
+  if (!address.empty()) out.field("x-forwarded-for", address).field("x-real-ip", address);
   // uvicorn takes it for the scheme of the ASGI scope, as it is.
   const bool says_ws = is_websocket && options.strips_prefix;
-  append_all(
-      {"x-forwarded-proto: ",
-       !says_ws    ? request.scheme
-       : is_secure ? "wss"
-                   : "ws",
-       "\r\nx-forwarded-host: ", host, "\r\nx-forwarded-port: ", port_of(host, is_secure), kCrLf},
-      out);
-  if (!options.root_path.empty()) append_field("x-forwarded-prefix", options.root_path, out);
+  out.field("x-forwarded-proto", !says_ws ? request.scheme : is_secure ? "wss" : "ws");
+  out.field("x-forwarded-host", host);
+  out.field("x-forwarded-port", port_of(host, is_secure));
+  if (!options.root_path.empty()) out.field("x-forwarded-prefix", options.root_path);
 
   const bool is_v6 = address.find(':') != std::string_view::npos;
-  append_all({"forwarded: for=", is_v6 ? "\"[" : "",  // RFC 7239
-              address.empty() ? "unknown" : address, is_v6 ? "]\"" : "", ";host=\"", host,
-              "\";proto=", request.scheme, kCrLf},
-             out);
+  out.put("forwarded: for=").put(is_v6 ? "\"[" : "");  // RFC 7239
+  out.put(address.empty() ? "unknown" : address).put(is_v6 ? "]\"" : "");
+  out.put(";host=\"").put(host).put("\";proto=").put(request.scheme).put(kCrLf);
 }
 
 }  // namespace
@@ -243,15 +227,19 @@ bool wants_websocket(const http::Request& request) {
 
 std::string app_target(const http::Request& request, const UpstreamOptions& options) {
   std::string target;
-  append_target(request, options, target);
+  {
+    HeadWriter out(target);
+    put_target(request, options, out);
+  }
   return target;
 }
 
 void append_request_head(const http::Request& request, const UpstreamOptions& options,
-                         const RequestNote& note, BodyFraming framing, std::string& out) {
-  out.append(request.method).append(" ");
-  append_target(request, options, out);
-  out.append(" HTTP/1.1\r\n");
+                         const RequestNote& note, BodyFraming framing, std::string& to) {
+  HeadWriter out(to);
+  out.put(request.method).put(" ");
+  put_target(request, options, out);
+  out.put(" HTTP/1.1\r\n");
 
   const bool is_websocket = wants_websocket(request);
   const std::string named = named_fields(request.headers);
@@ -261,29 +249,26 @@ void append_request_head(const http::Request& request, const UpstreamOptions& op
     if (name == "host") host = header.value;
     if (is_replaced(name) || name.starts_with("x-forwarded-") || !is_safe_name(name)) continue;
     if (!named.empty() && is_named(name, named)) continue;
-    append_field(name, header.value, out);
+    out.field(name, header.value);
   }
   if (host.empty() && !http::has_header(request.headers, "host")) {  // of HTTP/1.0
     host = request.server.starts_with("unix") ? "localhost" : std::string_view(request.server);
-    append_field("host", host, out);
+    out.field("host", host);
   }
-  append_forwarded(request, options, host, is_websocket, out);
-  append_field("x-request-id", note.id, out);
+  put_forwarded(request, options, host, is_websocket, out);
+  out.field("x-request-id", note.id);
   if (note.left != Duration::max()) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(note.left).count();
-    out.append("x-bento-deadline-ms: ");
-    append_number(static_cast<std::uint64_t>(std::max<std::int64_t>(left, 1)), out);
-    out.append(kCrLf);
+    out.put("x-bento-deadline-ms: ");
+    out.put(static_cast<std::uint64_t>(std::max<std::int64_t>(left, 1))).put(kCrLf);
   }
-  if (is_websocket) out.append("connection: Upgrade\r\nupgrade: websocket\r\n");
+  if (is_websocket) out.put("connection: Upgrade\r\nupgrade: websocket\r\n");
   if (framing.kind == BodyFraming::Kind::kSized) {
-    out.append("content-length: ");
-    append_number(framing.length, out);
-    out.append(kCrLf);
+    out.put("content-length: ").put(framing.length).put(kCrLf);
   } else if (framing.kind == BodyFraming::Kind::kChunked) {
-    out.append("transfer-encoding: chunked\r\n");
+    out.put("transfer-encoding: chunked\r\n");
   }
-  out.append(kCrLf);
+  out.put(kCrLf);
 }
 
 }  // namespace bentohost::upstream

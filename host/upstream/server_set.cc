@@ -147,6 +147,7 @@ void ServerSet::close() {
   {
     const MutexLock lock(mutex_);
     leaving.swap(pools_);
+    for (std::atomic<Pool*>& known : known_pools_) known = nullptr;
   }
   for (std::shared_ptr<Pool>& pool : leaving) {
     EventLoop& loop = pool->loop();
@@ -173,12 +174,21 @@ void ServerSet::list(Listed& listed) const {
   }
 }
 
-std::shared_ptr<Pool> ServerSet::pool_of(EventLoop& loop) {
+Pool& ServerSet::pool_of(EventLoop& loop) {
+  for (const std::atomic<Pool*>& known : known_pools_) {
+    Pool* const pool = known.load(std::memory_order_acquire);
+    if (pool == nullptr) break;
+    if (&pool->loop() == &loop) return *pool;
+  }
   const MutexLock lock(mutex_);
   for (const auto& pool : pools_) {
-    if (&pool->loop() == &loop) return pool;
+    if (&pool->loop() == &loop) return *pool;
   }
-  return pools_.emplace_back(std::make_shared<Pool>(loop, shared_from_this()));
+  Pool& added = *pools_.emplace_back(std::make_shared<Pool>(loop, shared_from_this()));
+  if (pools_.size() <= known_pools_.size()) {
+    known_pools_[pools_.size() - 1].store(&added, std::memory_order_release);
+  }
+  return added;
 }
 
 std::shared_ptr<Pool> ServerSet::next_to_serve(const Pool& here) const {

@@ -2,6 +2,7 @@
 // owns it, and so do the pools, which may be busy for a moment longer. [any]
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -61,8 +62,8 @@ class ServerSet : public std::enable_shared_from_this<ServerSet> {
   bool begin_request(Server& server);
   void end_request(Server& server);
 
-  // [loop]
-  std::shared_ptr<Pool> pool_of(EventLoop& loop);
+  // [loop] It lives until close(). Takes a lock for a loop that it does not know.
+  Pool& pool_of(EventLoop& loop);
   // Whose waiting request should get a connection that is free on the loop of `here`: a pool's own
   // go first, because that wakes no other loop, unless another one's has waited much longer. Null:
   // no request waits.
@@ -85,6 +86,9 @@ class ServerSet : public std::enable_shared_from_this<ServerSet> {
   Duration retry_after_ BENTO_GUARDED_BY(mutex_) = std::chrono::seconds(1);
   ServerId next_id_ BENTO_GUARDED_BY(mutex_) = 1;
   std::atomic<std::uint64_t> version_ = 1;  // of the servers; changed under mutex_
+  // The first of pools_, for pool_of(); changed under mutex_.
+  static constexpr std::size_t kKnownPools = 16;
+  std::array<std::atomic<Pool*>, kKnownPools> known_pools_{};
 };
 
 }  // namespace bentohost::upstream

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/recycled.h"
 #include "upstream/proxy_request.h"
 #include "upstream/server_set.h"
 
@@ -35,7 +36,7 @@ std::size_t Upstream::connections() const { return servers_->connections(); }
 const UpstreamOptions& Upstream::options() const { return servers_->options; }
 
 void proxy(std::shared_ptr<Downstream> downstream, std::shared_ptr<Upstream> upstream) {
-  std::make_shared<ProxyRequest>(std::move(downstream), std::move(upstream))->begin();
+  make_recycled<ProxyRequest>(std::move(downstream), std::move(upstream))->begin();
 }
 
 }  // namespace bentohost::upstream

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -29,7 +30,9 @@ class FakeExchange final : public http::Exchange {
   const http::Request& request() const override { return request_; }
   http::Request& request() { return request_; }
   std::string take_body() override { return hides_body ? "" : std::move(request_.body); }
-  void respond(http::Response response) override {
+  void set_request_id(std::string_view id) override { request_id_ = id; }
+  void respond(http::Response&& response) override {
+    add_request_id(response);
     responses.push_back(std::move(response));
     tell_sent();
   }
@@ -45,6 +48,7 @@ class FakeExchange final : public http::Exchange {
     return piece;
   }
   Status start(http::Response response) override {
+    add_request_id(response);
     started = std::move(response);
     return write_status;
   }
@@ -97,10 +101,15 @@ class FakeExchange final : public http::Exchange {
       std::make_shared<std::atomic<bool>>(false);
 
  private:
+  // As the server writes it.
+  void add_request_id(http::Response& response) {
+    if (!request_id_.empty()) response.headers.push_back({"X-Request-Id", request_id_});
+  }
   void tell_sent() {
     for (const auto& f : std::exchange(waiting_, {})) f();
   }
 
+  std::string request_id_;
   std::vector<std::function<void()>> waiting_;
   http::Request request_;
   std::size_t received_ = 0;

@@ -201,9 +201,14 @@ bool TrustedProxies::trusts(const IpAddress& address) const {
 
 void apply_forwarded(const TrustedProxies& proxies, Request& request) {
   const Headers& headers = request.headers;
-  const bool has_for = has_header(headers, "x-forwarded-for");
-  const bool has_proto = has_header(headers, "x-forwarded-proto");
-  const bool has_forwarded = has_header(headers, "forwarded");
+  bool has_for = false, has_proto = false, has_forwarded = false;
+  for (const Header& header : headers) {
+    const std::string_view name = header.name;
+    if (!name.starts_with('x') && !name.starts_with('f')) continue;  // as most
+    has_for |= name == "x-forwarded-for";
+    has_proto |= name == "x-forwarded-proto";
+    has_forwarded |= name == "forwarded";
+  }
   if (!has_for && !has_proto && !has_forwarded) return;
   if (!proxies.trusts(request.client)) return;
   if (has_for) {

@@ -34,7 +34,9 @@ Status check_version(std::string_view version) {
 // Leaves the authority of an absolute form in `authority`.
 Status parse_request_line(std::string_view line, Request& request, std::string& authority) {
   const std::size_t first = line.find(' ');
-  const std::size_t last = line.rfind(' ');
+  constexpr std::string_view kUsualEnd = " HTTP/1.1";
+  const std::size_t last =
+      line.ends_with(kUsualEnd) ? line.size() - kUsualEnd.size() : line.rfind(' ');
   if (first == std::string_view::npos || first == last) {
     return refuse(400, "the request line is not \"METHOD target HTTP/1.1\"");
   }
@@ -43,11 +45,16 @@ Status parse_request_line(std::string_view line, Request& request, std::string& 
   request.version = line.substr(last + 1);
   if (!is_token(request.method)) return refuse(400, "the method is not a token");
   if (Status status = check_version(request.version); !status.ok()) return status;
-  Target target{std::move(request.path), std::move(request.query), {}};
-  Status status = parse_target(request.method, request.target, target);
-  request.path = std::move(target.path);
-  request.query = std::move(target.query);
-  authority = std::move(target.authority);
+  Status status;
+  if (request.target.starts_with('/')) {
+    status = parse_origin(request.target, request.path, request.query);
+  } else {
+    Target target{std::move(request.path), std::move(request.query), {}};
+    status = parse_target(request.method, request.target, target);
+    request.path = std::move(target.path);
+    request.query = std::move(target.query);
+    authority = std::move(target.authority);
+  }
   if (!status.ok()) return status;
   return request.method == "CONNECT" ? refuse(501, "CONNECT is for proxies") : Status();
 }

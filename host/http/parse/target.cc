@@ -27,9 +27,13 @@ unsigned traits_of(std::string_view text) {
   return traits;
 }
 
+Status refuse(std::string_view why) {
+  return Status::with_http(400, BENTO_INVALID_ARGUMENT, std::string(why));
+}
+
 Status refuse(Target& out, std::string_view why) {
   for (std::string* part : {&out.path, &out.query, &out.authority}) part->clear();
-  return Status::with_http(400, BENTO_INVALID_ARGUMENT, std::string(why));
+  return refuse(why);
 }
 
 // RFC 3986 5.2.4, in place, for a path that starts with '/'. False when ".." leads above the root.
@@ -56,7 +60,7 @@ bool remove_dot_segments(std::string& path) {
 }
 
 // "/path?query"; the path may be missing, as in "http://host?query".
-Status parse_path(std::string_view text, Target& out) {
+Status parse_path(std::string_view text, std::string& to, std::string& to_query) {
   unsigned traits = kPlain;
   std::size_t end = 0;
   for (; end < text.size() && text[end] != '?'; ++end) {
@@ -65,18 +69,18 @@ Status parse_path(std::string_view text, Target& out) {
   const std::string_view path = text.substr(0, end);
   const std::string_view query = text.substr(std::min(end + 1, text.size()));
   if (((traits | traits_of(query)) & kInvalid) != 0) {
-    return refuse(out, "the request target has an invalid character");
+    return refuse("the request target has an invalid character");
   }
   if ((traits & kEscape) == 0) {
-    out.path = path;
-  } else if (!percent_decode(path, out.path)) {
-    return refuse(out, "the path has an invalid percent escape");
+    to = path;
+  } else if (!percent_decode(path, to)) {
+    return refuse("the path has an invalid percent escape");
   }
-  if ((traits & (kEscape | kDot)) != 0 && !remove_dot_segments(out.path)) {
-    return refuse(out, "the path leads above the root");
+  if ((traits & (kEscape | kDot)) != 0 && !remove_dot_segments(to)) {
+    return refuse("the path leads above the root");
   }
-  if (out.path.empty()) out.path.push_back('/');
-  out.query = query;
+  if (to.empty()) to.push_back('/');
+  to_query = query;
   return Status();
 }
 
@@ -90,9 +94,18 @@ std::size_t scheme_length(std::string_view target) {
 
 }  // namespace
 
+Status parse_origin(std::string_view target, std::string& path, std::string& query) {
+  Status status = parse_path(target, path, query);
+  if (!status.ok()) {
+    path.clear();
+    query.clear();
+  }
+  return status;
+}
+
 Status parse_target(std::string_view method, std::string_view target, Target& out) {
   out.authority.clear();
-  if (target.starts_with('/')) return parse_path(target, out);
+  if (target.starts_with('/')) return parse_origin(target, out.path, out.query);
   out.path.clear();
   out.query.clear();
   if (target == "*") {
@@ -113,7 +126,9 @@ Status parse_target(std::string_view method, std::string_view target, Target& ou
   out.authority = target.substr(0, target.find_first_of("/?"));
   // is_authority() refuses user information, as RFC 9110 4.2.4 advises.
   if (!is_authority(out.authority)) return refuse(out, "the request target has no valid host");
-  return parse_path(target.substr(out.authority.size()), out);
+  Status status = parse_origin(target.substr(out.authority.size()), out.path, out.query);
+  if (!status.ok()) out.authority.clear();
+  return status;
 }
 
 }  // namespace bentohost::http

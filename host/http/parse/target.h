@@ -25,4 +25,7 @@ struct Target {
 // http_status() is 400, and `out` is then empty. Strings keep their capacity.
 Status parse_target(std::string_view method, std::string_view target, Target& out);
 
+// The same for the origin form alone, which most targets have, and for what follows an authority.
+Status parse_origin(std::string_view target, std::string& path, std::string& query);
+
 }  // namespace bentohost::http

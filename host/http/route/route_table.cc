@@ -32,6 +32,7 @@ struct RouteTable::Node {
 
   bool has_children() const { return !literals.empty() || !patterns.empty(); }
   const Node* literal(std::string_view segment) const {
+    if (literals.empty()) return nullptr;  // hashing costs more than this look-up's other half
     const auto found = literals.find(segment);
     return found == literals.end() ? nullptr : found->second.get();
   }

@@ -130,9 +130,12 @@ void Connection::read_once() {
 void Connection::advance() {
   while (is_reading() && !intake_.is_inflating() && io_.has_room()) {
     const RequestReader::State before = intake_.state();
-    Result<std::size_t> taken = intake_.feed(io_.unread());
-    if (!taken.ok()) return refuse(refusal_of(std::move(taken).take_status()));
-    io_.take(*taken);
+    if (before == RequestReader::State::kIdle && io_.unread().empty()) return;
+    if (before != RequestReader::State::kDone) {  // not after a head without a body
+      Result<std::size_t> taken = intake_.feed(io_.unread());
+      if (!taken.ok()) return refuse(refusal_of(std::move(taken).take_status()));
+      io_.take(*taken);
+    }
     const RequestReader::State state = intake_.state();
     if (before == RequestReader::State::kIdle && state != before) since_ = loop_.now();
     if (state == RequestReader::State::kHeadDone) {
@@ -244,7 +247,7 @@ void Connection::refuse(Refusal refusal) {
 
 // ---- what a handler calls --------------------------------------------------------------------
 
-void Connection::respond(Response response) {
+void Connection::respond(Response&& response) {
   end_events();
   response_.keep(std::move(response));
   if (is_on_loop() && response_.state().is_in_call()) {

@@ -62,7 +62,8 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   std::size_t body_bytes() const override { return intake_.body_bytes(); }
   bool is_body_streamed() const override { return response_.stream() != nullptr; }
   std::shared_ptr<const void> take_target() override { return intake_.take_target(); }
-  void respond(Response response) override;
+  void set_request_id(std::string_view id) override { response_.set_request_id(id); }
+  void respond(Response&& response) override;
   void allow_stream() override;
   Result<ReceivedBody> receive() override;
   Status start(Response response) override;

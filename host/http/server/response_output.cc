@@ -2,19 +2,19 @@
 
 #include "base/log.h"
 #include "http/problem.h"
+#include "http/spare_response.h"
 
 namespace bentohost::http {
-namespace {
 
-ResponseHead head_of(const Request& request, BodyFraming framing, Ending ending) {
+ResponseHead ResponseOutput::head_of(const Request& request, BodyFraming framing,
+                                     Ending ending) const {
   ResponseHead head;
   head.framing = framing;
   head.close = ending != Ending::kKeepAlive;
   head.keep_alive = !head.close && request.version == "HTTP/1.0";
+  head.request_id = request_id_;
   return head;
 }
-
-}  // namespace
 
 Stream& ResponseOutput::open_stream(MemoryBudget* body_memory) {
   stream_ = std::make_unique<Stream>(body_memory);
@@ -85,6 +85,7 @@ void ResponseOutput::answer(const Request& request, const Terms& terms, Connecti
   const Ending ending = ending_of(response, BodyFraming::kSized, terms);
   append_head(response, head_of(request, BodyFraming::kSized, ending), io.output());
   if (!is_bodiless(request.method, response.status)) io.append_body(std::move(response.body));
+  keep_spare_response(std::move(response));
   complete(ending);
 }
 

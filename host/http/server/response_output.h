@@ -39,7 +39,13 @@ class ResponseOutput {
   Ending ending() const { return state_.ending(); }
 
   // ---- the application's call
-  void begin(Ending at_least) { require(state_.begin(at_least)); }
+  void begin(Ending at_least) {
+    request_id_.clear();
+    require(state_.begin(at_least));
+  }
+  // [handler] For the response's X-Request-Id. Kept here, and not among the response's headers, its
+  // memory is that of the connection's last one.
+  void set_request_id(std::string_view id) { request_id_ = id; }
   // [handler] Keeps a whole response.
   void keep(Response&& response) { response_ = std::move(response); }
   // A response was kept before the application's call returned.
@@ -96,12 +102,14 @@ class ResponseOutput {
   static void require([[maybe_unused]] bool is_allowed) { assert(is_allowed); }
 
   Ending ending_of(const Response& response, BodyFraming framing, const Terms& terms) const;
+  ResponseHead head_of(const Request& request, BodyFraming framing, Ending ending) const;
   void begin_stream(const Request& request, const Terms& terms, std::string& out);
   void complete(Ending ending);
   static void run(SentCallbacks& whom);
 
   ResponseState state_;
   Response response_;
+  std::string request_id_;
   std::unique_ptr<Stream> stream_;
   BodyFraming framing_ = BodyFraming::kChunked;  // of a streamed response
   std::size_t left_ = 0;                         // ... with a Content-Length

@@ -173,7 +173,7 @@ bool HookedExchange::begin_answer() {
   return !is_late_;
 }
 
-void HookedExchange::respond(http::Response response) {
+void HookedExchange::respond(http::Response&& response) {
   if (begin_answer()) (void)show_response(response, false);
   outer().respond(std::move(response));
 }

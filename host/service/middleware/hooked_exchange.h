@@ -38,7 +38,7 @@ class HookedExchange final : public ExchangeDecorator,
   // http::Exchange
   const http::Request& request() const override { return edited_ ? *edited_ : outer().request(); }
   std::string take_body() override;
-  void respond(http::Response response) override;
+  void respond(http::Response&& response) override;
   Result<http::ReceivedBody> receive() override;
   Status start(http::Response response) override;
   Status write(std::string_view bytes, bool more) override;

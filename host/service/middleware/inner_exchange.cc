@@ -53,7 +53,7 @@ Status InnerExchange::take(const bento_scope& scope) {
   return {};
 }
 
-void InnerExchange::respond(http::Response response) {
+void InnerExchange::respond(http::Response&& response) {
   const MutexLock lock(mutex_);
   response_ = std::move(response);
   is_over_ = true;

@@ -37,7 +37,7 @@ class InnerExchange final : public ExchangeDecorator {
   // http::Exchange
   const http::Request& request() const override { return request_; }
   std::string take_body() override { return {}; }  // the body is streamed
-  void respond(http::Response response) override;
+  void respond(http::Response&& response) override;
   void allow_stream() override {}  // streaming is always allowed
   // The thread that waits in finish() answers.
   EventLoop* answer_on_loop(std::shared_ptr<http::StreamEvents>) override { return nullptr; }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/recycled.h"
 #include "http/problem.h"
 #include "http/response_writer.h"
 #include "http/route/redirect.h"
@@ -55,8 +56,9 @@ bool has_small_body(const http::Request& request) {
 }
 
 // The service, by a pointer that holds its routes as well.
-std::shared_ptr<const LiveService> service_of(const ServiceRoutesPtr& routes) {
-  return {routes, &routes->service()};
+std::shared_ptr<const LiveService> service_of(ServiceRoutesPtr routes) {
+  const LiveService* const service = &routes->service();
+  return {std::move(routes), service};
 }
 
 }  // namespace
@@ -171,7 +173,7 @@ std::string Dispatcher::allow(const http::Request& request, std::string_view pat
 
 http::BodyPlan Dispatcher::plan(const http::Request& request) {
   const RoutingSnapshotPtr now = snapshot();
-  const RouteMatch found = find_route(request, *now);
+  RouteMatch found = find_route(request, *now);
   const Route* route = found.routes != nullptr ? *found.match.target : nullptr;
   http::BodyPlan plan = route != nullptr ? route->plan : http::BodyPlan();
   // A program is not asked, and no thread of it held, before a small body is whole.
@@ -182,7 +184,7 @@ http::BodyPlan Dispatcher::plan(const http::Request& request) {
     plan.target = std::shared_ptr<const Route>(
         wrapped, route != nullptr ? route : &wrapped->fallback_route());
   } else if (route != nullptr) {
-    plan.target = std::shared_ptr<const Route>(found.routes, route);
+    plan.target = std::shared_ptr<const Route>(std::move(found.routes), route);
   }
   return plan;
 }
@@ -210,13 +212,13 @@ void Dispatcher::handle(http::Exchange& exchange) {
   const http::Request& from = exchange.request();
   const auto target = std::static_pointer_cast<const Route>(exchange.take_target());
   if (target == nullptr) {  // when its head came, the path was a page of the host's, or nothing
-    const auto tracked = std::make_shared<TrackedExchange>(deps_, exchange);
+    const auto tracked = make_recycled<TrackedExchange>(deps_, exchange);
     tracked->set_label(labels_.unmatched());
     return dispatch(nullptr, tracked, *tracked, tracked, {false, false});
   }
-  const auto first = std::make_shared<First>(deps_, exchange);
-  const std::shared_ptr<TrackedExchange> tracked(first, &first->tracked);
-  const ServiceRoutesPtr routes(target, target->service_routes);
+  auto first = make_recycled<First>(deps_, exchange);
+  std::shared_ptr<TrackedExchange> tracked(first, &first->tracked);
+  ServiceRoutesPtr routes(target, target->service_routes);
   first->tracked.set_label(target->label);
   const bool is_work = target->call != nullptr;
   if (is_work) {
@@ -230,18 +232,19 @@ void Dispatcher::handle(http::Exchange& exchange) {
         (target->is_program ? exchange.is_body_streamed() : target->plan.streamed);
     return run_middleware(routes, 0, tracked, *tracked, first, {false, is_streamed});
   }
-  tracked->answer_by_deadline(tracked);
+  first->tracked.answer_by_deadline(std::move(tracked));
   const Route* const service_route = target.get();
-  RouteMatch found{{}, routes, false};
-  if (target->has_parameters) found.match = routes->find(from.method, from.path);
+  RouteMatch found{{}, std::move(routes), false};
+  if (target->has_parameters) found.match = found.routes->find(from.method, from.path);
   found.match.target = &service_route;
-  route(RequestPtr(first, &first->context), found);
+  RequestContext* const context = &first->context;
+  route(RequestPtr(std::move(first), context), std::move(found));
 }
 
 void Dispatcher::refuse(http::Exchange& exchange, http::Refusal refusal) {
   aborted(refusal.reason);
   const auto target = std::static_pointer_cast<const Route>(exchange.take_target());
-  const auto tracked = std::make_shared<TrackedExchange>(deps_, exchange);
+  const auto tracked = make_recycled<TrackedExchange>(deps_, exchange);
   tracked->set_label(target != nullptr ? target->label : labels_.unmatched());
   refuse(target != nullptr ? ServiceRoutesPtr(target, target->service_routes) : nullptr, tracked,
          refusal);
@@ -256,8 +259,8 @@ void Dispatcher::refuse(const ServiceRoutesPtr& routes,
     tracked->lease(service_of(routes));
     for (const MiddlewareStep& step : routes->steps()) {
       if (step.is_around) continue;
-      const auto hooked = std::make_shared<HookedExchange>(deps_, *tracked, *exchange, outer,
-                                                           step.row, service_of(routes));
+      const auto hooked = make_recycled<HookedExchange>(deps_, *tracked, *exchange, outer, step.row,
+                                                        service_of(routes));
       if (!hooked->enter(true)) return;
       exchange = hooked.get();
       outer = hooked;
@@ -275,8 +278,8 @@ void Dispatcher::run_middleware(const ServiceRoutesPtr& routes, std::size_t step
   if (step == routes->steps().size()) return dispatch(routes, tracked, exchange, outer, mode);
   const MiddlewareStep& here = routes->steps()[step];
   if (!here.is_around) {
-    const auto hooked = std::make_shared<HookedExchange>(deps_, *tracked, exchange, outer, here.row,
-                                                         service_of(routes));
+    const auto hooked = make_recycled<HookedExchange>(deps_, *tracked, exchange, outer, here.row,
+                                                      service_of(routes));
     if (!hooked->enter(mode.is_streamed)) return;
     return run_middleware(routes, step + 1, tracked, *hooked, hooked, mode);
   }
@@ -300,7 +303,7 @@ void Dispatcher::dispatch(const ServiceRoutesPtr& routes,
                           const std::shared_ptr<const void>& outer, EntryMode mode) {
   const http::Request& from = exchange.request();
   const RoutingSnapshotPtr now = snapshot();
-  const RouteMatch found = find_pinned_route(routes, from, *now);
+  RouteMatch found = find_pinned_route(routes, from, *now);
   tracked->set_label(from.role == http::ListenerRole::kAdmin && found.match.target != nullptr
                          ? (*found.match.target)->label
                          : now->label_of(found.match));
@@ -332,12 +335,12 @@ void Dispatcher::dispatch(const ServiceRoutesPtr& routes,
     });
   }
   if (plan.streamed && !mode.is_streamed) exchange.allow_stream();
-  const auto request = std::make_shared<RequestContext>(deps_, *tracked, exchange, outer);
+  const auto request = make_recycled<RequestContext>(deps_, *tracked, exchange, outer);
   if (mode.is_on_thread) request->set_on_thread();
-  route(request, found);
+  route(request, std::move(found));
 }
 
-void Dispatcher::route(const RequestPtr& request, const RouteMatch& found) {
+void Dispatcher::route(const RequestPtr& request, RouteMatch&& found) {
   if (found.match.target == nullptr) return answer_unrouted(*request, found.is_hidden);
   const Route& route = **found.match.target;
   const http::Request& from = request->request();
@@ -351,7 +354,7 @@ void Dispatcher::route(const RequestPtr& request, const RouteMatch& found) {
   }
   request->set_path_params(found.match.parameters);
   if (found.routes != nullptr) {
-    request->set_service(service_of(found.routes), route.root_path);
+    request->set_service(service_of(std::move(found.routes)), route.root_path);
   }
   route.call(request);
 }

@@ -100,7 +100,7 @@ class Dispatcher final : public http::Application {
                       const std::shared_ptr<const void>& outer, EntryMode mode);
   void dispatch(const ServiceRoutesPtr& routes, const std::shared_ptr<TrackedExchange>& tracked,
                 http::Exchange& exchange, const std::shared_ptr<const void>& outer, EntryMode mode);
-  void route(const RequestPtr& request, const RouteMatch& found);
+  void route(const RequestPtr& request, RouteMatch&& found);
   // For a path without a target: 404, 405, a redirect, or the response to OPTIONS.
   void answer_unrouted(RequestContext& request, bool is_hidden);
   void refuse_method(RequestContext& request, const std::string& allowed);

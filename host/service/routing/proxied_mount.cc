@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/mutex.h"
+#include "base/recycled.h"
 #include "http/problem.h"
 #include "upstream/downstream.h"
 #include "upstream/request_head.h"
@@ -33,7 +34,7 @@ class LoopDownstream final : public upstream::Downstream {
   }
   bool has_room() const override { return request_->has_room(); }
   Result<http::ReceivedBody> receive() override { return request_->receive(); }
-  void answer(http::Response response) override { request_->answer(std::move(response)); }
+  void answer(http::Response&& response) override { request_->answer(std::move(response)); }
   Status start(http::Response response) override { return request_->start(std::move(response)); }
   Status write(std::string_view bytes, bool more) override { return request_->write(bytes, more); }
   void abort(const Status& why) override { request_->abort(why); }
@@ -115,7 +116,7 @@ class ThreadDownstream final : public upstream::Downstream,
     changed_.notify_all();
     return http::ReceivedBody{{}, true};
   }
-  void answer(http::Response response) override {
+  void answer(http::Response&& response) override {
     put(0, [this, response = std::move(response)]() mutable {
       request_->answer(std::move(response));
       return true;
@@ -216,7 +217,7 @@ class ThreadDownstream final : public upstream::Downstream,
 void proxy_request(const RequestPtr& request, const std::shared_ptr<upstream::Upstream>& upstream,
                    EventLoop& loop) {
   if (!request->is_on_thread()) {
-    return upstream::proxy(std::make_shared<LoopDownstream>(request), upstream);
+    return upstream::proxy(make_recycled<LoopDownstream>(request), upstream);
   }
   if (upstream::wants_websocket(request->request())) {
     return request->fail(

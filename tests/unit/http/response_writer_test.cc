@@ -100,6 +100,14 @@ TEST(ResponseWriter, KeepsTheHandlersHeadersInOrderAndItsOwnToItself) {
                    "Server: bentohost"}));
 }
 
+TEST(ResponseWriter, WritesTheRequestIdBehindTheHandlersHeaders) {
+  Response response = Response::json(200, "");
+  response.headers = {{"X-A", "1"}};
+  EXPECT_EQ(lines_of(response, {.request_id = "id-1"}),
+            Lines({"HTTP/1.1 200 OK", "X-A: 1", "X-Request-Id: id-1",
+                   "Content-Type: application/json", "Content-Length: 0", "Server: bentohost"}));
+}
+
 TEST(ResponseWriter, LetsTheHandlerNameTheServer) {
   for (const char* name : {"Server", "server", "SERVER"}) {
     Response response;

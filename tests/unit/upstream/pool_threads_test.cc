@@ -88,7 +88,7 @@ class CountedDownstream final : public Downstream {
   std::optional<std::string_view> whole_body() const override { return request_.body; }
   bool has_room() const override { return true; }
   Result<http::ReceivedBody> receive() override { return http::ReceivedBody{}; }
-  void answer(http::Response response) override {
+  void answer(http::Response&& response) override {
     EXPECT_EQ(response.body, "ok");
     end(totals_.answered);
   }

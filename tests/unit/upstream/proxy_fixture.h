@@ -73,7 +73,7 @@ class FakeDownstream final : public Downstream {
     pieces.pop_front();
     return piece;
   }
-  void answer(http::Response whole) override {
+  void answer(http::Response&& whole) override {
     response = std::move(whole);
     got = response->body;
     complete("answered");

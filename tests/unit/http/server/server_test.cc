@@ -68,6 +68,24 @@ TEST(Server, KeepsAConnectionForAnyNumberOfRequests) {
   for (int i = 0; i < 300; ++i) ASSERT_EQ(client.ask(kGet).status, 200) << i;
 }
 
+// Also behind a pipelined request, and with a response in pieces.
+TEST(Server, SendsTheRequestIdOfEachResponseAndOfNoOther) {
+  const auto handler = [](Exchange& exchange) {
+    const Request& request = exchange.request();
+    if (request.path != "/none") exchange.set_request_id(request.path.substr(1));
+    exchange.respond(Response::text(200, request.path));
+  };
+  TestServer server(handler);
+  RawClient client(server.port());
+  client.send(
+      "GET /a-long_id.1234567890 HTTP/1.1\r\nHost: x\r\n\r\n"
+      "GET /none HTTP/1.1\r\nHost: x\r\n\r\n"
+      "GET /2 HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_TRUE(client.reply().has("X-Request-Id: a-long_id.1234567890"));
+  EXPECT_THAT(client.reply().head, Not(HasSubstr("X-Request-Id")));
+  EXPECT_TRUE(client.reply().has("X-Request-Id: 2"));
+}
+
 TEST(Server, AnswersPipelinedRequestsInOrder) {
   TestServer server;
   RawClient client(server.port());
