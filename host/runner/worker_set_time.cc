@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/loop/child_end.h"
 #include "base/mutex.h"
 #include "base/process/low_priority.h"
 #include "base/process/process_exit.h"

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "http/head_writer.h"
 #include "http/response_writer.h"
 #include "http/syntax.h"
 
@@ -52,18 +53,24 @@ Status check(const FetchRequest& request) {
   return {};
 }
 
-std::string request_head(const FetchRequest& request) {
-  std::string head;
-  append_all({request.method, " ", request.url.target, " HTTP/1.1\r\n"}, head);
-  append_field("Host", request.url.host_field(), head);
-  for (const Header& header : request.headers) append_field(header.name, trim(header.value), head);
-  if (!has_field(request.headers, "User-Agent")) append_field("User-Agent", "bentohost", head);
+static void append_head(const FetchRequest& request, std::string& head) {
+  HeadWriter out(head);
+  out.put(request.method).put(" ").put(request.url.target).put(" HTTP/1.1\r\n");
+  out.field("Host", request.url.host_field());
+  for (const Header& header : request.headers) out.field(header.name, trim(header.value));
+  if (!has_field(request.headers, "User-Agent")) out.field("User-Agent", "bentohost");
   const bool means_a_body =
       request.method == "POST" || request.method == "PUT" || request.method == "PATCH";
   if (means_a_body || !request.body.empty()) {
-    append_field("Content-Length", std::to_string(request.body.size()), head);
+    out.put("Content-Length: ").put(request.body.size()).put("\r\n");
   }
-  return head += "\r\n";
+  out.put("\r\n");
+}
+
+std::string request_head(const FetchRequest& request) {
+  std::string head;
+  append_head(request, head);
+  return head;
 }
 
 bool is_idempotent(std::string_view method) {

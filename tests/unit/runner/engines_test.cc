@@ -53,8 +53,8 @@ class EnginesTest : public testing::Test, protected FramePipe::News {
     method.name = "generate";
     method.engine = &engine_;
     method.streams = true;
-    method.out.kind = BENTO_BYTES;
-    method.out.descriptor = "text";
+    method.outs[0].kind = BENTO_BYTES;
+    method.outs[0].descriptor = "text";
     runner_.methods.push_back(method);
     runner_.methods.push_back(method);
     runner_.methods[1].streams = false;

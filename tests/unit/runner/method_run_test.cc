@@ -29,8 +29,8 @@ struct Asked {
     value.bytes = {text.data(), text.size()};
     EXPECT_EQ(sink->value(sink, &value, error), BENTO_OK);
   }
-  void put_rows(const Values& rows) const {
-    const wire::Value value = make_rows(rows);
+  void put_rows(const Values& values) const {
+    const wire::Value value = make_rows(values);
     const bento_value view = value.view();
     EXPECT_EQ(sink->value(sink, &view, error), BENTO_OK);
   }
@@ -71,7 +71,7 @@ class MethodRunTest : public testing::Test {
       method.outs[0].name = "a";
       method.outs[1].name = "b";
     }
-    run_.emplace(spec_, nullptr, PluginCallNote(), arenas_);
+    run_.emplace(spec_, nullptr, PluginCallNote(), arenas_, pipe_);
   }
 
   // Computes a batch of `callers`; the answer's header and contents are in header_, result_.
@@ -118,6 +118,11 @@ class MethodRunTest : public testing::Test {
   bento_method abi_{};
   plugin::RunnerSpec spec_;
   WorkerArenas arenas_{UniqueFd()};
+  struct NoNews final : FramePipe::News {
+    void on_cancel(std::uint64_t) override {}
+    void on_room(std::uint64_t, const wire::Room&) override {}
+  } no_news_;
+  FramePipe pipe_{UniqueFd(), UniqueFd(), no_news_};  // no plugin here asks for it
   std::optional<MethodRun> run_;
   AlignedBuffer answer_;
   wire::FrameHeader header_;
