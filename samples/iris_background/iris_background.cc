@@ -24,7 +24,10 @@ struct IrisClassifier {
 // {"classes":[0,2]}
 std::string to_json(bento::TensorView<std::int64_t> classes) {
   std::string json = R"({"classes":[)";
-  for (auto i : bento::rows(classes)) json += (i > 0 ? "," : "") + std::to_string(classes(i));
+  for (auto i : bento::rows(classes)) {
+    if (i > 0) json += ',';
+    json += std::to_string(classes(i));
+  }
   return json + "]}";
 }
 

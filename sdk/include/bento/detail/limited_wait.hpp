@@ -18,7 +18,20 @@
 
 namespace bento::detail {
 
-// Suspends until the ticket has something to say, or the time is up: then it is given up.
+// The runner call that a ticket is of.
+struct RunnerCall {
+  RunnerCall(const Context& context, bento_ticket* made, std::string_view runner_name,
+             std::string_view method_name)
+      : ctx(&context), ticket(made, {context.host()}), runner(runner_name), method(method_name) {}
+  const Context* ctx;
+  Ticket ticket;  // null: it was cancelled
+  std::string_view runner, method;
+};
+
+#if BENTO_ABI_TARGET_MINOR >= 1
+
+// Suspends until the ticket has something to say, or the limit is over, counted from the co_await:
+// then the ticket is given up.
 class LimitedWait : public Wait {
  public:
   LimitedWait(const Context& ctx, Ticket& ticket, std::chrono::nanoseconds limit)
@@ -81,20 +94,6 @@ class LimitedWait : public Wait {
   Ticket timer_;
   bool is_late_ = false;
 };
-
-// The runner call that a ticket is of.
-struct RunnerCall {
-  RunnerCall(const Context& context, bento_ticket* made, std::string_view runner_name,
-             std::string_view method_name)
-      : ctx(&context), ticket(made, {context.host()}), runner(runner_name), method(method_name) {}
-  const Context* ctx;
-  Ticket ticket;  // null: it was cancelled
-  std::string_view runner, method;
-};
-
-#if BENTO_ABI_TARGET_MINOR >= 1
-
-// When the limit, counted from the co_await, is over, the call is cancelled.
 
 class LimitedCall : public LimitedWait {
  public:
