@@ -8,7 +8,6 @@
 #include "base/loop/child_end.h"
 #include "base/mutex.h"
 #include "base/process/low_priority.h"
-#include "base/process/process_exit.h"
 #include "runner/worker_set.h"
 
 namespace bentohost::runner {

@@ -37,13 +37,14 @@ class EngineTest(HostTest):
 
     @staticmethod
     def read_until(connection, words):
-        received = b""
-        while words not in received:
+        """What has come up to these words; a long answer is searched once."""
+        received = bytearray()
+        while received.find(words, max(0, len(received) - 65536 - len(words))) < 0:
             piece = connection.recv(65536)
             if not piece:
-                raise AssertionError(f"{words} is not in {received}")
+                raise AssertionError(f"{words} is not in the {len(received)} bytes that end with {received[-300:]}")
             received += piece
-        return received
+        return bytes(received)
 
     @staticmethod
     def leave(connection):
