@@ -370,14 +370,12 @@ void Connection::write_result(std::uint64_t id, std::span<const bento_value> val
   writer.value_count(static_cast<std::uint32_t>(values.size()));
   Status bad;
   for (std::size_t i = 0; i < values.size(); ++i) {
-    const bento_value& value = values[i];
+    bento_value value = values[i];
     bad = wire::check_value(value);
     if (!bad.ok()) break;
-    bento_value typed = value;
-    if (value.kind == BENTO_BYTES && value.mime.len == 0 && !declared.empty()) {
-      typed.mime = to_bento(declared_type(declared[std::min(i, declared.size() - 1)]));
-    }
-    writer.value(typed);
+    if (value.kind == BENTO_BYTES && value.mime.len == 0 && !declared.empty())
+      value.mime = to_bento(declared_type(declared[std::min(i, declared.size() - 1)]));
+    writer.value(value);
   }
   if (writer.finish()) return schedule_flush_locked();
   write_error(id, bad.ok() ? Status(BENTO_INTERNAL, "the result is too large for a frame")

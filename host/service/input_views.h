@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-#include "wire/value.h"
+#include "codec/codec.h"
 
 namespace bentohost::service {
 

@@ -317,9 +317,8 @@ typedef struct bento_method bento_method;
 
 #if BENTO_ABI_TARGET_MINOR >= 1
 enum { BENTO_LISTS = 4u /* with BENTO_BATCHABLE: callers' values side by side, not joined, and so of any kind and
-                           shape. Caller c's inputs are in[c * n_ins] and on, rows[c] is 1, and the sink is given as
-                           many outputs for each caller, caller by caller; none for all those that have
-                           failed, or some for each of them */,
+                           shape. Caller c's inputs are in[c * n_ins] and on, rows[c] is 1. The sink gets n_outs values
+                           for each caller in turn, for failed ones all or none. One whose do not fit fails alone */,
        BENTO_STREAMS = 8u /* a call has any number of results; of an engine only */ };
 enum { BENTO_AS_EVENTS = 1, BENTO_AS_LINES = 2 }; /* `stream` of an API: server-sent events, whose last one has the
                                                      data [DONE]; JSON, one a line */
@@ -384,7 +383,7 @@ struct bento_method {
   const bento_io *const *outs; size_t n_outs;
   const bento_engine *engine; /* in place of run */
   uint32_t max_concurrent;    /* calls of an engine in flight in one worker; 0 = 1 */
-  uint32_t max_batch_wait_us; /* how long an idle worker waits for a fuller batch; 0 = it does not */
+  uint32_t max_batch_wait_us; /* how long an idle worker waits for a fuller batch, a million at most; 0 = it does not */
 #endif
 };
 

@@ -185,7 +185,8 @@ TEST_F(DescribeTest, KnowsTheThreeFormsOfApis) {
   EXPECT_EQ(spec->apis[2].form, ApiSpec::Form::kRaw);
   EXPECT_EQ(spec->apis[0].route, "/classify");
   EXPECT_EQ(spec->apis[2].route, "/v1/stream");
-  EXPECT_EQ(spec->apis[0].ins[0].shape, spec->runners[0].methods[0].ins[0].shape) << "the method's own";
+  EXPECT_EQ(spec->apis[0].ins[0].shape, spec->runners[0].methods[0].ins[0].shape)
+      << "the method's own";
 }
 
 TEST_F(DescribeTest, KnowsQuickHandlersOfWholeValues) {

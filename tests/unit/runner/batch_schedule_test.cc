@@ -55,7 +55,7 @@ Outcome run(const Model& model, std::uint32_t max_batch, std::uint32_t wait_us, 
   std::size_t answered = 0;
   Duration longest{};
   const std::size_t full = std::min<std::size_t>(max_batch, kCallers);
-  const TimePoint warm = begin + 20 * model.of(full), end = warm + 500 * model.of(full);
+  const TimePoint warm = begin + 20 * model.of(full), end = warm + 100 * model.of(full);
   std::vector<std::pair<const Call*, std::size_t>> who;
   while (events.top().at < end) {
     const Event event = events.top();

@@ -127,7 +127,11 @@ plugin::RunnerSpec make_waiting_spec() {
 
 class PoolThatWaits : public PoolFixture {
  protected:
-  PoolThatWaits() : PoolFixture(make_pool_options(), make_waiting_spec()) { make_ready(); }
+  PoolThatWaits() : PoolFixture(make_pool_options(), make_waiting_spec()) {}
+  void SetUp() override {
+    PoolFixture::SetUp();
+    make_ready();
+  }
   // Turns until the worker has a call: the timer is the system's.
   Rows await_call() {
     for (int i = 0; i < 10000; ++i) {

@@ -29,8 +29,8 @@ struct Asked {
     value.bytes = {text.data(), text.size()};
     EXPECT_EQ(sink->value(sink, &value, error), BENTO_OK);
   }
-  void put_rows(const Values& values) const {
-    const wire::Value value = make_rows(values);
+  void put_rows(const Values& numbers) const {
+    const wire::Value value = make_rows(numbers);
     const bento_value view = value.view();
     EXPECT_EQ(sink->value(sink, &view, error), BENTO_OK);
   }
