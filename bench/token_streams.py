@@ -117,7 +117,7 @@ def main():
             first(serving, form, 200)
         for _ in range(arguments.rounds):
             for form, n in rates:
-                rates[form, n].append(bulk(serving, form, n, arguments.seconds, 20_000))
+                rates[form, n].append(bulk(serving, form, n, arguments.seconds, 500 + 20_000 // n))
             for form in firsts:
                 firsts[form].append(first(serving, form, 3000))
     print("| tokens/s, clients | " + " | ".join(map(str, numbers)) + " |")

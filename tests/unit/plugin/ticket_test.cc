@@ -184,37 +184,6 @@ TEST_F(TicketTest, WakesOnceAndNotFromWithinWhen) {
   EXPECT_EQ(woken_, 1);
 }
 
-TEST_F(TicketTest, DoesNotWakeAgainForAResultThatTheFirstWakeHasTaken) {
-  const auto ticket = make();
-  const TicketPtr held = ticket->hand_out();
-  EXPECT_TRUE(held->when(&count, &woken_));
-  const Ticket::Values values = text("one");
-  const std::vector<bento_value> views = {values[0].view()};
-  ticket->add({views, nullptr, 0});  // both are told of before the loop turns
-  ticket->add({views, nullptr, 0});
-  struct Reader {
-    bento_ticket& ticket;
-    int woken = 0, read = 0;
-    static void go_on(void* self) {
-      auto& reader = *static_cast<Reader*>(self);
-      ++reader.woken;
-      while (reader.ticket.next().ok()) ++reader.read;
-      EXPECT_TRUE(reader.ticket.when(&go_on, self));
-    }
-  } reader{*held};
-  EXPECT_FALSE(held->when(&Reader::go_on, &reader)) << "there are results";
-  EXPECT_EQ(text_of(*held->next()), "one");
-  EXPECT_EQ(text_of(*held->next()), "one");
-  EXPECT_TRUE(held->when(&Reader::go_on, &reader));
-  turn();
-  EXPECT_EQ(reader.woken, 0) << "what was told of has been taken";
-  ticket->add({views, nullptr, 0});
-  ticket->add({views, nullptr, 0});
-  turn();
-  EXPECT_EQ(reader.woken, 1);
-  EXPECT_EQ(reader.read, 2);
-}
-
 TEST_F(TicketTest, WakesOnlyTheLastWhoAsked) {
   const auto ticket = make();
   const TicketPtr held = ticket->hand_out();
