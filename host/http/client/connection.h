@@ -52,8 +52,8 @@ class ClientConnection final : private EventLoop::Watcher, private Timer::Owner 
   // For one that no request uses: whether it still stands, with nothing to read. It asks the
   // kernel: bytes that a server sends behind a response must not become the next one.
   bool is_quiet();
-  // Whether an earlier request has used it.
-  bool is_reused = false;
+  // It has been there for a while: its server may have closed it when the next request comes.
+  bool has_waited = false;
 
  private:
   ClientConnection(EventLoop& loop, std::unique_ptr<Transport> transport, User& user)

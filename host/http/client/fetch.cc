@@ -163,7 +163,7 @@ bool Fetch::take_body(std::string_view bytes) {
 void Fetch::on_server_end(bool is_broken) {
   const bool is_in_head = reader_.state() == ResponseReader::State::kHead;
   // The server may have closed an idle connection while the request was on its way.
-  const bool may_repeat = is_in_head && !has_read_ && !has_repeated_ && connection_->is_reused &&
+  const bool may_repeat = is_in_head && !has_read_ && !has_repeated_ && connection_->has_waited &&
                           (sent_ == 0 || is_idempotent(request_.method));
   if (may_repeat) {
     has_repeated_ = true;

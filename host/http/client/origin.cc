@@ -102,9 +102,9 @@ void Origin::release(std::unique_ptr<ClientConnection> connection, bool is_reusa
     connection.reset();
     return connect();
   }
+  connection->has_waited = true;
   if (Waiter* const waiter = take_waiter(false)) {
     ++in_use_;
-    connection->is_reused = true;
     return waiter->on_acquired(std::move(connection));
   }
   if (shared_.idle >= shared_.options.max_idle) return;

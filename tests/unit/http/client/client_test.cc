@@ -415,6 +415,7 @@ TEST_F(ClientTest, GivesItsPlaceInTheQueueUp) {
   const auto second = get(server.url("/second"));
   handle_.cancel();
   const auto third = get(server.url("/third"));
+  settle();
   peer.write(kOk);
   EXPECT_TRUE(first->wait().status().ok());
   EXPECT_THAT(peer.read_head(), StartsWith("GET /third"));

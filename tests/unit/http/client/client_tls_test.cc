@@ -55,7 +55,8 @@ class TlsServer {
   }
   void serve(std::unique_ptr<Transport> transport) {
     std::string in, out;
-    while (!stops_) {
+    // One connection at a time.
+    while (!stops_ && !(in.empty() && out.empty() && server_.has_connection(0))) {
       pollfd one{transport->fd(), POLLIN, 0};
       ::poll(&one, 1, 10);
       std::array<char, 4096> buffer{};
