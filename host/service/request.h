@@ -134,8 +134,8 @@ class RequestContext final : public bento_ctx {
   const std::shared_ptr<const void> outer_;
   std::shared_ptr<const LiveService> service_;
   std::string_view root_path_;
-  RouteLabels* labels_ = nullptr;      // null unless for an app
-  const RouteLabel* mount_ = nullptr;  // likewise
+  RouteLabels* labels_ = nullptr;                         // null unless for an app
+  const RouteLabel* mount_ = nullptr;                     // likewise
   const std::shared_ptr<const std::atomic<bool>>& gone_;  // the tracked exchange's
   const bool is_head_;
   bool is_streaming_ = false, may_call_ = true, is_on_thread_ = false, has_ended_ = false;
