@@ -13,8 +13,7 @@ struct Prompt {
   double temperature = 0.4;
   int seed = 1;
 };
-BENTO_FIELDS(Prompt, text,
-             (max_tokens, bento::has_default, bento::min(1), bento::max(100000)),
+BENTO_FIELDS(Prompt, text, (max_tokens, bento::has_default, bento::min(1), bento::max(100000)),
              (temperature, bento::has_default, bento::min(0.0), bento::max(1.0)),
              (seed, bento::has_default, bento::doc("the same seed gives the same answer")))
 
@@ -34,9 +33,9 @@ class Engine {
   // A prompt joins the batch.
   void begin(bento::Work<Prompt, Token>& work) {
     const Prompt prompt = work.input();
-    work.state<Conversation>(model_.begin(prompt.text, prompt.temperature,
-                                          static_cast<std::uint64_t>(prompt.seed)),
-                             prompt.max_tokens);
+    work.state<Conversation>(
+        model_.begin(prompt.text, prompt.temperature, static_cast<std::uint64_t>(prompt.seed)),
+        prompt.max_tokens);
     talking_.add(1);
   }
 
@@ -84,7 +83,8 @@ BENTO_SERVICE(svc) {
       "generate", {.max_concurrent = 32});
 
   // From the model to the client, with no code of the plugin in between.
-  svc.api("generate", generate, {.doc = "Tokens, as server-sent events.", .stream = bento::As::kEvents});
+  svc.api("generate", generate,
+          {.doc = "Tokens, as server-sent events.", .stream = bento::As::kEvents});
 
   // The same with words of our own around it.
   svc.api("chat", {.doc = "An answer, token by token, and how it ended."},

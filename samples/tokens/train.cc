@@ -1,8 +1,8 @@
-// Counts which word follows which in a text, and writes what was counted as the model's file. Run at
-// build time:
+// Counts which word follows which in a text, and writes what was counted as the model's file. Run
+// at build time:
 //   tokens_train alice.txt alice.model
-// Each line is a context of one word, or of two, a tab, and all words that have followed it, as often
-// as they have. "." stands for the beginning of a sentence.
+// Each line is a context of one word, or of two, a tab, and all words that have followed it, as
+// often as they have. "." stands for the beginning of a sentence.
 #include <fstream>
 #include <iostream>
 #include <map>

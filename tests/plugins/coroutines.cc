@@ -162,7 +162,8 @@ BENTO_SERVICE(svc) {
   svc.api("tasks", [](Text text) -> Async<bento::TaskResponse<std::string>> {
     co_return bento::TaskResponse{std::string(text), [] { ++tasks; }};
   });
-  // Tasks that are coroutines: each waits for something else. The last counts those that were right.
+  // Tasks that are coroutines: each waits for something else. The last counts those that were
+  // right.
   svc.api("async_tasks", [=](Text text) -> Async<bento::TaskResponse<std::string>> {
     bento::BackgroundTasks row;
     const auto right = std::make_shared<int>(0);
@@ -177,7 +178,8 @@ BENTO_SERVICE(svc) {
       const Counted counted;
       co_await bento::sleep(task, 1ms);
       const auto here = std::this_thread::get_id();
-      if (co_await bento::on_thread(task, [] { return std::this_thread::get_id(); }) != here) ++*right;
+      if (co_await bento::on_thread(task, [] { return std::this_thread::get_id(); }) != here)
+        ++*right;
       if (here == std::this_thread::get_id()) ++*right;
     });
     row.add_task([right] { tasks += *right; });
