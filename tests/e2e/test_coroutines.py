@@ -65,6 +65,8 @@ class BackgroundTasks(CoroutineTest):
     def test_background_tasks_may_be_coroutines(self):
         self.assertEqual(self.host.post("/async_tasks", "word").body, b"word")
         eventually(lambda: self.counts()["tasks"] == 4, what="the row of tasks")
+        self.assertEqual(self.host.post("/remind", "word").body, b"word")
+        eventually(lambda: self.counts()["tasks"] == 5, what="another one")
         self.wait_alive(0)
 
     def test_a_background_coroutine_that_throws_ends_its_row(self):

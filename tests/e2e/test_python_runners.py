@@ -478,7 +478,7 @@ class Sockets(RunnerClientTest):
                 (HELLO + frame(4, bytes(8)), b"frames of type 4"),
                 (HELLO + frame(6, b"\0"), b"the target is cut short"),
                 (HELLO + frame(6, target), b"more values are announced"),
-                (HELLO + frame(6, target.ljust(64, b"\0") + bytes(64)), b"unknown kind"),
+                (HELLO + frame(6, target.ljust(64, b"\0") + b"\x63".ljust(64, b"\0")), b"unknown kind"),
                 (HELLO + frame(99), b"unknown type"),
                 (HELLO + frame(8, version=3), b"version"),
         ]:

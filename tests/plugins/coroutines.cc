@@ -185,6 +185,16 @@ BENTO_SERVICE(svc) {
     row.add_task([right] { tasks += *right; });
     co_return bento::TaskResponse{std::string(text), std::move(row)};
   });
+  svc.api("remind", [=](Context& ctx, Text text) {
+    ctx.defer(
+        [=](Context& task, const std::string& word) -> Async<> {
+          co_await bento::sleep(task, 1ms);
+          co_await shout.async_run(task, word);
+          ++tasks;
+        },
+        std::string(text));
+    return std::string(text);
+  });
   svc.api("task_fails", [](Context& ctx, Text text) {
     ctx.defer([](Context& task) -> Async<> {
       co_await bento::sleep(task, 1ms);

@@ -75,6 +75,23 @@ BENTO_SERVICE(svc) {
 #ifdef WRAPS
   svc.use("waits", [](bento::Call& call, const bento::Next& next) { next(call); });
 #endif
+  // The examples of the guide.
+  svc.api("ask", [](bento::Context& ctx, std::string_view question) -> bento::Async<std::string> {
+    auto answer = co_await ctx.fetch({.method = "POST",
+                                      .url = "https://models.example/v1/ask",
+                                      .headers = {{"Content-Type", "text/plain"}},
+                                      .body = question,
+                                      .timeout = 2s});
+    answer.check();  // throws unless the status is 200 to 299
+    co_return answer.body;
+  });
+  svc.api("relay", [](bento::Context& ctx, bento::AsyncStream& out) -> bento::Async<> {
+    auto stream = ctx.fetch_stream({.url = "http://models.example/tokens", .timeout = 5min});
+    (co_await stream.head()).check();
+    out.start(200, "text/event-stream", {});
+    while (auto piece = co_await stream.next()) co_await out.send(*piece);
+  });
+
   svc.api("loop", [](Context& ctx, Ask ask) -> Async<Got> {
     const Counted counted;
     try {

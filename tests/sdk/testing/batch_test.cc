@@ -290,7 +290,7 @@ TEST(Values, HaveNoSingleDescriptor) {
   EXPECT_THAT(fault, HasSubstr("has several values, which BENTO_VALUES describes"));
 }
 
-TEST(Streams, AreForStreamingMethods) {
+TEST(ApiOptionsOfStreams, AreForStreamingMethods) {
   std::string fault = fault_of([](bento::Service& svc) {
     auto about = svc.runner<Embedder>("e").method<&Embedder::about>("about");
     svc.api("about", about, {.stream = bento::As::kEvents});

@@ -252,7 +252,7 @@ class BatchProperties : public PoolFixture, public testing::WithParamInterface<u
 
   void move_worker(Puppet& worker, bool may_fail) {
     if (!worker.in) return;
-    const auto frame = worker.receive();
+    const auto frame = worker.receive_work();
     const std::size_t dice = may_fail ? below(100) : 99;
     if (dice < 3) return worker.die();
     if (!frame) return;

@@ -272,7 +272,7 @@ class NamedInputsTest : public ClientTest {
   }
   // The names and first numbers of what the worker gets; -1: nothing.
   std::vector<std::pair<std::string, std::int64_t>> received() {
-    frame_ = puppet().receive();
+    frame_ = puppet().receive_work();
     if (!frame_) return {};
     wire::DecodedValues values;
     EXPECT_TRUE(wire::decode_call(frame_->body, values).ok());

@@ -6,6 +6,7 @@
 #include <bento/detail/http_url.hpp>
 #include <bento/error.hpp>
 #include <bento/fetch.hpp>
+#include <bento/testing/channel.hpp>
 #include <bento/testing/fetch_call.hpp>
 #include <bento/testing/message.hpp>
 #include <bento/testing/state.hpp>
