@@ -226,12 +226,12 @@ def read(connection):
 
 def result(id, value=TENSOR):
     body = struct.pack("<II", 0, 1).ljust(64, b"\0") + value[0] + bytes(value[1])
-    return _frames.HEADER.pack(_frames.MAGIC, 1, _frames.RESULT, 0, id, 0, 0, len(body)) + body + _values.padding(len(body))
+    return _frames.HEADER.pack(_frames.MAGIC, _frames.VERSION, _frames.RESULT, 0, id, 0, 0, len(body)) + body + _values.padding(len(body))
 
 
 def error(id, code, status, message=b"", method=0):
     body = struct.pack("<iI", code, status) + message
-    return _frames.HEADER.pack(_frames.MAGIC, 1, _frames.ERROR, 0, id, method, 0, len(body)) + body + _values.padding(len(body))
+    return _frames.HEADER.pack(_frames.MAGIC, _frames.VERSION, _frames.ERROR, 0, id, method, 0, len(body)) + body + _values.padding(len(body))
 
 
 class FaultyHosts(unittest.TestCase):
