@@ -33,16 +33,25 @@ void Ticket::end(Status status, Values result) {
 }
 
 void Ticket::add(Kept result) {
-  MutexLock lock(mutex_);
-  if (has_ended_) return;
-  queue_.push_back(std::move(result));
-  tell(lock);
+  const auto self = shared_from_this();
+  bool delivers = false;
+  {
+    const MutexLock lock(mutex_);
+    if (has_ended_) return;
+    queue_.push_back(std::move(result));
+    delivers = tell();
+  }
+  if (delivers) deliver();
 }
 
 void Ticket::end(Status status, Kept result) {
-  MutexLock lock(mutex_);
-  if (!end_locked(std::move(status), std::move(result))) return;
-  tell(lock);
+  const auto self = shared_from_this();
+  bool delivers = false;
+  {
+    const MutexLock lock(mutex_);
+    delivers = end_locked(std::move(status), std::move(result)) && tell();
+  }
+  if (delivers) deliver();
 }
 
 bool Ticket::end_locked(Status status, Kept result) {
@@ -52,17 +61,8 @@ bool Ticket::end_locked(Status status, Kept result) {
   return true;
 }
 
-// Wakes who waits.
-void Ticket::tell(MutexLock& lock) {
-  if (!tell_others()) return;
-  const auto self = shared_from_this();
-  lock.unlock();
-  deliver();
-  lock.lock();
-}
-
-// True: the wake is to be delivered here and now.
-bool Ticket::tell_others() {
+// Wakes who waits. True: the wake is to be delivered here and now, without the lock.
+bool Ticket::tell() {
   changed_.notify_all();
   if (!wake_) return false;
   EventLoop* const loop = waiter_.scope->loop();
@@ -74,7 +74,7 @@ bool Ticket::tell_others() {
 
 bool Ticket::mark_ended(Status status) {
   const MutexLock lock(mutex_);
-  return end_locked(std::move(status), {}) && tell_others();
+  return end_locked(std::move(status), {}) && tell();
 }
 
 void Ticket::reopen() {

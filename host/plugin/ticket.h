@@ -83,8 +83,7 @@ class Ticket : public bento_ticket, public std::enable_shared_from_this<Ticket> 
   void leave_scope();
 
   bool end_locked(Status status, Kept result) BENTO_REQUIRES(mutex_);
-  void tell(MutexLock& lock) BENTO_REQUIRES(mutex_);
-  bool tell_others() BENTO_REQUIRES(mutex_);
+  bool tell() BENTO_REQUIRES(mutex_);
   bool is_due() const BENTO_REQUIRES(mutex_) { return has_ended_ || !queue_.empty(); }
   void await() BENTO_REQUIRES(mutex_);
   bool end_in_time() BENTO_REQUIRES(mutex_);

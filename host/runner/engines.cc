@@ -57,6 +57,7 @@ bool Engines::begin(const wire::FrameReader::Frame& frame) {
   {
     const MutexLock lock(mutex_);
     if (!works_.emplace(work->id(), work).second) return true;
+    if (early_cancels_.erase(work->id()) != 0) work->cancel();
   }
   const Status status = call_plugin(note_of(method), [&](bento_error* error) {
     return engine_of(method).begin(self_, runner_->methods[method].abi, work->abi(), error);
@@ -118,9 +119,16 @@ void Engines::end() {
 }
 
 bool Engines::on_cancel(std::uint64_t id) {
-  const WorkPtr work = find(id);
-  if (work != nullptr) work->cancel();
-  return work != nullptr;
+  // Ids grow: the lowest are of calls that were over before.
+  constexpr std::size_t kMostEarly = 4096;
+  const MutexLock lock(mutex_);
+  if (const auto found = works_.find(id); found != works_.end()) {
+    found->second->cancel();
+    return true;
+  }
+  early_cancels_.insert(id);
+  if (early_cancels_.size() > kMostEarly) early_cancels_.erase(early_cancels_.begin());
+  return false;
 }
 
 void Engines::on_room(std::uint64_t id, const wire::Room& room) {

@@ -12,6 +12,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -47,7 +48,7 @@ class Engines {
   // [main] The host is gone: all works are cancelled.
   void end();
 
-  // [any] See FramePipe::News. False: no work has this id.
+  // [any] See FramePipe::News. False: no work has this id; it may come yet.
   bool on_cancel(std::uint64_t id);
   void on_room(std::uint64_t id, const wire::Room& room);
 
@@ -79,6 +80,8 @@ class Engines {
 
   Mutex mutex_;
   std::map<std::uint64_t, WorkPtr> works_ BENTO_GUARDED_BY(mutex_);
+  // Of which there is no work (yet): cancels are read ahead of calls that wait to be begun.
+  std::set<std::uint64_t> early_cancels_ BENTO_GUARDED_BY(mutex_);
 };
 
 }  // namespace bentohost::runner

@@ -55,12 +55,14 @@ class MethodRun {
       return callers_.size() == 1 ? to_view(callers_.front().request_id) : std::string_view();
     }
     const bento_caller* caller(std::size_t i) const override {
-      return i < callers_.size() ? &callers_[i] : nullptr;
+      if (i >= callers_.size()) return nullptr;
+      callers_[i].cancelled = cancelled() ? 1 : 0;
+      return &callers_[i];
     }
 
    private:
     FramePipe& pipe_;
-    std::vector<bento_caller> callers_;
+    mutable std::vector<bento_caller> callers_;
     std::atomic<std::uint64_t> id_ = 0;  // of the batch that is computed; 0: none is
     std::atomic<bool> is_cancelled_ = false;
   };

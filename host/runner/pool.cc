@@ -163,7 +163,8 @@ Pool::Dispatch Pool::take_dispatch_locked(TimePoint now, Failures& failures) {
     }
   }
   if (dispatch.batch == nullptr) {
-    if (scheduler_.ripe_at() != kNoDeadline) fuller_batch_.set(scheduler_.ripe_at() - now);
+    const bool waits = slots.find_idle().count != 0 && scheduler_.ripe_at() != kNoDeadline;
+    if (waits) fuller_batch_.set(scheduler_.ripe_at() - now);
     return {};
   }
   workers_.assign_locked(*dispatch.worker, dispatch.batch);
@@ -238,8 +239,15 @@ void Pool::on_ready() {
     const MutexLock lock(workers_.mutex());
     dispatch = take_dispatch_locked(deps_.clock.now(), failures);
   }
-  if (dispatch && send(std::move(dispatch))) dispatch_all();
+  send_first(std::move(dispatch));
   complete(failures);
+}
+
+// The next batch of a worker that has become free. The worker may have room for more of an engine.
+void Pool::send_first(Dispatch dispatch) {
+  if (!dispatch) return;
+  const bool may_be_more = dispatch.batch->is_engines();
+  if (send(std::move(dispatch)) || may_be_more) dispatch_all();
 }
 
 std::shared_ptr<const Batch> Pool::finish_batch(Worker& worker, std::uint64_t id) {
@@ -259,7 +267,7 @@ std::shared_ptr<const Batch> Pool::finish_batch(Worker& worker, std::uint64_t id
       dispatch = take_dispatch_locked(now, failures);
   }
   // Send the next batch first: the worker computes while the responses to this batch are written.
-  if (dispatch && send(std::move(dispatch))) dispatch_all();
+  send_first(std::move(dispatch));
   complete(failures);
   metrics(*batch).run_duration->observe(seconds(now - batch->sent));
   return batch;
@@ -329,10 +337,32 @@ Failures Pool::on_lost(const Batch& batch, const Status& why) {
 
 // ---- streams -----------------------------------------------------------------------------------
 
+// Whether a result of a stream is one, and its worker heeds the window: what a worker does wrong
+// must not take the memory of this process.
+Status Pool::check_part(const Call& call, const plugin::MethodSpec& method,
+                        std::span<const bento_value> values) const {
+  const auto wrong = [&](const std::string& what) {
+    return Status::with_http(502, BENTO_INTERNAL,
+                             "runner " + spec_.name + "." + method.name + ": " + what);
+  };
+  if (call.ahead.results >= kMostAhead.results || call.ahead.bytes >= kMostAhead.bytes) {
+    return wrong("it has sent " + std::to_string(call.ahead.results) + " results, of " +
+                 std::to_string(call.ahead.bytes) + " bytes, that its caller has not taken yet");
+  }
+  if (values.empty() || (plugin::are_named(method.outs) && values.size() != method.outs.size())) {
+    return wrong("it has sent a result of " + std::to_string(values.size()) + " values");
+  }
+  for (const bento_value& value : values) {
+    if (value.kind == 0) return wrong("it left a value out");
+  }
+  return {};
+}
+
 bool Pool::on_part(Worker& worker, std::uint64_t id, std::span<const bento_value> values,
                    ResultFrame& frame) {
   std::shared_ptr<const Batch> batch;
   CallPtr call;
+  Failures failures;
   {
     const TimePoint now = deps_.clock.now();
     const MutexLock lock(workers_.mutex());
@@ -343,9 +373,17 @@ bool Pool::on_part(Worker& worker, std::uint64_t id, std::span<const bento_value
     call = batch->calls.front();
     if (call->finished) return true;  // it has been told to stop
     call->has_emitted = true;
-    ++call->ahead.results;
-    call->ahead.bytes += frame.bytes();
-    scheduler_.renew_deadline(*call, batch->method, now);
+    if (Status wrong = check_part(*call, spec_.methods[batch->method], values); !wrong.ok()) {
+      scheduler_.fail(*batch, wrong, failures);  // at the next tick the worker is told to stop
+    } else {
+      ++call->ahead.results;
+      call->ahead.bytes += frame.bytes();
+      scheduler_.renew_deadline(*call, batch->method, now);
+    }
+  }
+  if (!failures.empty()) {
+    complete(failures);
+    return true;
   }
   metrics(*batch).results->Increment();
   call->done({Status(), values, &frame, nullptr, /*more=*/true, frame.bytes()});
@@ -406,7 +444,7 @@ bool Pool::tick(TimePoint now) {
   Failures failures;
   WorkerSet::Due due;
   std::vector<Cancel> cancels;
-  bool is_needed = false, is_ripe = false;
+  bool is_needed = false, is_ripe = false, has_dropped = false;
   {
     const MutexLock lock(workers_.mutex());
     is_needed = workers_.tick_locked(
@@ -419,13 +457,15 @@ bool Pool::tick(TimePoint now) {
               metrics(batch).cancels->Increment();
               cancels.push_back({worker, batch.id});
             });
+    const std::size_t before = failures.size();
     is_needed = scheduler_.expire_queued(now, failures) || is_needed;
+    has_dropped = failures.size() != before;
     is_ripe = now >= scheduler_.ripe_at();
   }
   send_cancels(cancels);
   complete(failures);
-  // In case that the timer could not be had.
-  if (is_ripe) dispatch_all();
+  // In case that the timer could not be had; and calls may have waited behind those dropped.
+  if (is_ripe || has_dropped) dispatch_all();
   workers_.handle(std::move(due));
   return is_needed;
 }

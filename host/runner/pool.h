@@ -92,12 +92,15 @@ class Pool final : private EventLoop::TurnEnd,
   void dispatch_all();
   // Returns whether calls were put back for not fitting in a frame: other workers may be idle.
   bool send(Dispatch dispatch);
+  void send_first(Dispatch dispatch);
   Dispatch refuse_to_send(const Dispatch& dispatch);
   struct Cancel {
     WorkerPtr worker;
     std::uint64_t batch = 0;
   };
   void send_cancels(const std::vector<Cancel>& cancels);
+  Status check_part(const Call& call, const plugin::MethodSpec& method,
+                    std::span<const bento_value> values) const;
   // [loop] The batch that the worker has finished; null if no batch with this id is in flight.
   std::shared_ptr<const Batch> finish_batch(Worker& worker, std::uint64_t id);
   Status why_not_ready_locked(const char* because) const BENTO_REQUIRES(workers_.mutex());

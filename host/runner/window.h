@@ -18,6 +18,9 @@ struct Window {
 };
 
 inline constexpr Window kWindow{32, 256u << 10};
+// What the host bears of a worker that sends beyond the window: a `step` does not wait for room,
+// and emits what its turn has made.
+inline constexpr Window kMostAhead{16384, 64u << 20};
 
 inline bool Window::is_full() const { return results >= kWindow.results || bytes >= kWindow.bytes; }
 inline bool Window::is_half() const {

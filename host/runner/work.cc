@@ -1,6 +1,7 @@
 #include "runner/work.h"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "base/log.h"
@@ -92,7 +93,11 @@ Status Work::emit() {
                       ? check_outputs()
                       : Status(BENTO_INVALID_ARGUMENT, name_ + " emitted nothing").as_misuse();
   if (status.ok() && !engines_.is_in_step()) status = wait_for_room();
-  if (status.ok()) status = send_result(true);
+  try {
+    if (status.ok()) status = send_result(true);
+  } catch (const std::bad_alloc&) {
+    status = Status::with_http(503, BENTO_RESOURCE_EXHAUSTED, "out of memory");
+  }
   if (!status.ok() && status.code() != BENTO_CANCELLED && failure_.ok()) failure_ = status;
   return status;
 }
@@ -116,6 +121,7 @@ Status Work::check_outputs() const {
 }
 
 Status Work::send_result(bool more) {
+  out_.clear();  // of one that there was no memory for
   wire::FrameWriter frame(out_, wire::FrameType::kResult, header_.id, header_.method);
   if (more) frame.more();
   std::vector<bento_value> outputs = sink_.views();

@@ -35,6 +35,10 @@ void PipeWriter::send(const AlignedBuffer& frame) {
   const MutexLock lock(mutex_);
   if (!fd_) return;
   const bool was_empty = rest_.empty();
+  if (rest_sent_ > rest_.size() / 2) {  // a busy pipe may never be all sent
+    rest_.erase(rest_.begin(), rest_.begin() + static_cast<std::ptrdiff_t>(rest_sent_));
+    rest_sent_ = 0;
+  }
   const std::size_t sent = was_empty ? write_some(frame.data(), frame.size()) : 0;
   rest_.insert(rest_.end(), frame.begin() + static_cast<std::ptrdiff_t>(sent), frame.end());
   if (was_empty && !rest_.empty()) loop_.set_events(fd_.get(), EPOLLOUT);

@@ -1,6 +1,7 @@
 // Direct APIs of runner methods that stream: their results go from the runner's pipe to the
 // connection, with no code of the plugin in between.
 #include <memory>
+#include <new>
 #include <optional>
 #include <string>
 #include <utility>
@@ -71,11 +72,21 @@ class Endpoint::DirectStream final : public AsyncCall {
   }
 
   static void pump(void* self) { static_cast<DirectStream*>(self)->pump(); }
+  void pump() {
+    try {
+      send_all();
+    } catch (const std::bad_alloc&) {
+      finish(out_of_memory());
+    }
+  }
+
+  // Once it is over there will be no room any more, and the ticket tells why it ends.
+  bool is_over() const { return request()->is_cancelled() || !request()->async()->over().ok(); }
 
   // Sends results as long as there are any, and room for them: so a slow reader slows the model.
-  void pump() {
+  void send_all() {
     while (ticket_ != nullptr) {
-      if (request()->is_streaming() && !request()->has_room()) {
+      if (request()->is_streaming() && !request()->has_room() && !is_over()) {
         waits_for_room_ = true;
         return on_wait();
       }

@@ -337,6 +337,7 @@ class Windows(EngineTest):
             self.wait_stopped(form)
             self.assertEqual(len(self.words(f"/{form}_words", "200 5")), 200, form)
             self.leave(slow)
+            self.wait_metric(0, "bentohost_http_streams_open")
 
     def wait_stopped(self, form):
         counts = [-1]

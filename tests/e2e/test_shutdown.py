@@ -232,7 +232,7 @@ class LastRequests(HostTest):
     def test_a_stream_whose_handler_heeds_the_end_ends_whole(self):
         host = self.start()
         wire = self.ask(host, sized("", to="/beats"))
-        eventually(lambda: host.metrics()["bentohost_http_requests_in_flight"] == 2)
+        eventually(lambda: host.metrics()["bentohost_http_streams_open"] == 1)
         host.process.send_signal(signal.SIGTERM)
         answer = wire.answer()
         self.assertRegex(answer.body, b"^(tick\n)+the end\n$")

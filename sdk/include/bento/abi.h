@@ -352,14 +352,16 @@ typedef struct bento_engine {
   /* May be NULL. An error: all of these works that are not finished have failed with it, and are gone. */
   bento_code (*step)(void *self, const bento_method *, bento_work *const *works, size_t n,
                      bento_error *);                                                     /* [runner] (waits) */
-  /* May be NULL. Nobody waits for the work any more: once, between steps. finish is due all the same, here or later. */
+  /* May be NULL. Nobody waits for the work any more: once, between steps. finish is due all the same, here or later.
+   * Works of an engine with `step` or `cancel` are finished on this thread alone, so that none of them is finished
+   * while it is passed to these. */
   void (*cancel)(void *self, const bento_method *, bento_work *);                        /* [runner] (quick) */
 } bento_engine;
 
 /* One of those whose rows or works they are. */
 typedef struct bento_caller {
   uint32_t size;
-  int32_t cancelled; /* it does not wait any more, as of the call of caller() */
+  int32_t cancelled; /* it does not wait any more, as of the call of caller(); in a batch: none of them does */
   bento_str request_id, traceparent; /* traceparent: W3C's; empty: the request had none */
   uint64_t deadline_ns;              /* CLOCK_MONOTONIC, which all processes share; 0 = none */
 } bento_caller;
@@ -370,7 +372,8 @@ struct bento_method {
   bento_str name;
   int32_t  axis_in, axis_out; /* batch axes; not negative */
   uint32_t max_batch;         /* rows of one `run`; a longer call is split. 0 = the host's default */
-  uint32_t max_latency_ms;    /* a call that queued longer is answered 503. 0 = only its deadline */
+  uint32_t max_latency_ms;    /* a call that queued longer is answered 503. 0 = only its deadline. Of a stream that has
+                                 begun, the longest time between two results: 504; 0 = none */
   const bento_io *in, *out;
   /* rows[i]: caller i's extent on axis_in; the output has as many rows on axis_out. */
   bento_code (*run)(void *self, const bento_method *, bento_ctx *, const bento_value *const *in, size_t n,
