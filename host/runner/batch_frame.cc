@@ -121,7 +121,7 @@ bool encode_batch(const Batch& batch, const plugin::MethodSpec& method, ArenaSet
   callers.reserve(batch.calls.size());
   for (const CallPtr& call : batch.calls) {
     rows.push_back(call->rows);
-    callers.push_back({nanoseconds_of(call->deadline), call->request_id, call->traceparent});
+    callers.push_back({nanoseconds_of(call->wanted_until), call->request_id, call->traceparent});
   }
   const std::size_t inputs = batch.calls.front()->inputs.size();
   const bool is_joined = !method.lists && batch.calls.size() > 1;

@@ -35,8 +35,9 @@ struct Call {
   std::uint32_t rows = 1;  // on the method's axis_in; 1 of lists, and if it is not batchable
   std::size_t bytes = 0;   // of the inputs; set when the call is submitted
   TimePoint enqueued{};
-  TimePoint deadline = kNoDeadline;
-  std::string request_id, traceparent;  // of the request that it is for; may be empty
+  TimePoint wanted_until = kNoDeadline;  // the request's deadline
+  TimePoint deadline = kNoDeadline;      // the same; of a stream, that of its next result
+  std::string request_id, traceparent;   // of the request that it is for; may be empty
   Done done;
 
   // Set when nobody waits for the call any more: if it has not started, it never does and fails

@@ -120,7 +120,7 @@ CallPtr make_call(std::vector<wire::Value> inputs, std::uint32_t rows,
   auto call = std::make_shared<Call>();
   call->inputs = std::move(inputs);
   call->rows = rows;
-  call->deadline = wanted.deadline;
+  call->wanted_until = call->deadline = wanted.deadline;
   call->cancelled = wanted.cancelled;
   call->request_id = wanted.request_id;
   call->traceparent = wanted.traceparent;

@@ -261,10 +261,10 @@ Result<plugin::TicketPtr> BackgroundRow::submit(std::string_view runner, std::st
   if (!target.ok()) return std::move(target).take_status();
   auto waits = waiter();
   if (!waits.ok()) return std::move(waits).take_status();
-  return runner::Client::submit(
-      *target, inputs,
-      {background_.clock_.now() + background_.options_.timeout, background_.stopping_, request_id_},
-      std::move((*waits).scope));
+  return runner::Client::submit(*target, inputs,
+                                {background_.clock_.now() + background_.options_.timeout,
+                                 background_.stopping_, request_id_, traceparent_},
+                                std::move((*waits).scope));
 }
 
 Result<plugin::Waiter> BackgroundRow::waiter() {

@@ -269,7 +269,7 @@ Result<plugin::TicketPtr> RequestContext::fetch(const bento_fetch& asked) {
   FetchSource source{deps_.http_client, &deps_.metrics, &deps_.clock};
   source.service = service_ == nullptr ? std::string_view() : service_->spec().name;
   source.request_id = request_id();
-  source.traceparent = http::find_header(request().headers, "traceparent");
+  source.traceparent = http::traceparent(request().headers);
   source.deadline = is_streaming_ ? kNoDeadline : tracked_.deadline();
   return start_fetch(source, *std::move(its_waiter), asked);
 }

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "http/problem.h"
+#include "http/trace_context.h"
 #include "observe/sharded.h"
 #include "service/live_service.h"
 
@@ -162,7 +163,7 @@ Status TrackedExchange::defer(const std::shared_ptr<const LiveService>& service,
   if (tasks_ == nullptr) {
     tasks_ = std::make_shared<BackgroundRow>(*deps_.background, service, std::string(request_id()),
                                              request().method, request().path);
-    tasks_->set_http_client(deps_.http_client, http::find_header(request().headers, "traceparent"));
+    tasks_->set_http_client(deps_.http_client, http::traceparent(request().headers));
     outer().after_sent([row = tasks_] { row->begin(row); });
   }
   return tasks_->add(task);

@@ -41,13 +41,7 @@ void Connector::begin(Resolver& resolver) {
                               : Result<Whereabouts>(std::move(address).take_status());
     return loop_->post([on_found, found = std::move(found)] { on_found(found); });
   }
-  resolver.find(url_, loop_, on_found);
-}
-
-void Connector::cancel() {
-  done_ = nullptr;
-  timer_.clear();
-  connection_.reset();
+  resolver.find(url_, loop_, weak_from_this(), on_found);
 }
 
 void Connector::finish(Outcome outcome) {

@@ -29,10 +29,9 @@ class Connector final : public std::enable_shared_from_this<Connector>,
   using Done = std::function<void(Connector&, Outcome)>;
 
   Connector(std::shared_ptr<EventLoop> loop, Url url, Duration timeout, Done done);
+  Duration timeout() const { return timeout_; }
 
   void begin(Resolver& resolver);
-  // `done` is not called any more.
-  void cancel();
 
  private:
   void on_found(Result<Whereabouts> found);

@@ -51,7 +51,8 @@ void Fetch::begin(std::unique_ptr<ClientConnection> connection) {
 
 void Fetch::on_acquired(std::unique_ptr<ClientConnection> connection) {
   begin(std::move(connection));
-  run();
+  send();
+  run_later();  // within the end of another fetch nobody is told of anything
 }
 
 void Fetch::run_later() {

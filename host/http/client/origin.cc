@@ -8,7 +8,8 @@ namespace bentohost::http {
 
 Origin::Origin(ClientLoop& shared, Url url) : shared_(shared), url_(std::move(url)) {}
 
-Origin::~Origin() { close_idle(); }
+// The loop's part of the client, which counts idle connections, may be gone before.
+Origin::~Origin() = default;
 
 void Origin::close_idle() {
   shared_.idle -= idle_.size();
@@ -84,11 +85,21 @@ Origin::Waiter* Origin::take_waiter(bool also_fresh) {
 void Origin::on_connected(const Connector& connector, Connector::Outcome outcome) {
   const auto self = shared_from_this();
   std::erase_if(connectors_, [&connector](const auto& one) { return one.get() == &connector; });
-  Waiter* const waiter = take_waiter(true);
   if (outcome.connection == nullptr) {
-    if (waiter != nullptr) waiter->on_no_connection(std::move(outcome.failure));
+    // A timeout is that of the request which the connection was made for, and another one may have
+    // more patience.
+    const bool is_late = outcome.failure.status.code() == BENTO_DEADLINE_EXCEEDED;
+    const auto first = std::find_if(waiters_.begin(), waiters_.end(), [&](const Waiter* one) {
+      return !is_late || one->turn.connect_timeout <= connector.timeout();
+    });
+    if (first != waiters_.end()) {
+      Waiter* const waiter = *first;
+      stop_waiting(*waiter);
+      waiter->on_no_connection(std::move(outcome.failure));
+    }
     return connect();
   }
+  Waiter* const waiter = take_waiter(true);
   ++in_use_;
   if (waiter == nullptr) return release(std::move(outcome.connection), true);
   waiter->on_acquired(std::move(outcome.connection));

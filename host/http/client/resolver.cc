@@ -92,8 +92,13 @@ namespace {
 class LookUpJob final : public ThreadPool::Job {
  public:
   LookUpJob(std::function<Result<Whereabouts>()> find, std::shared_ptr<EventLoop> loop,
-            Resolver::Done done)
-      : find_(std::move(find)), loop_(std::move(loop)), done_(std::move(done)) {}
+            std::weak_ptr<const void> user, Resolver::Done done)
+      : find_(std::move(find)),
+        loop_(std::move(loop)),
+        user_(std::move(user)),
+        done_(std::move(done)) {}
+  // So that look-ups that hang hold up no more than those that wait for them.
+  bool is_wanted() const override { return !user_.expired(); }
   void run() override { tell(find_()); }
   void drop() override { tell(Status(BENTO_UNAVAILABLE, "the server is shutting down")); }
 
@@ -104,6 +109,7 @@ class LookUpJob final : public ThreadPool::Job {
 
   const std::function<Result<Whereabouts>()> find_;
   const std::shared_ptr<EventLoop> loop_;
+  const std::weak_ptr<const void> user_;
   Resolver::Done done_;
 };
 
@@ -115,10 +121,11 @@ Resolver::Resolver(LookUp look_up)
 
 Resolver::~Resolver() { threads_.stop(std::chrono::steady_clock::now()); }
 
-void Resolver::find(const Url& url, const std::shared_ptr<EventLoop>& loop, Done done) {
+void Resolver::find(const Url& url, const std::shared_ptr<EventLoop>& loop,
+                    std::weak_ptr<const void> user, Done done) {
   // Most names are looked up soon; a job that is refused must be told of, too.
-  auto job =
-      std::make_unique<LookUpJob>([state = state_, url] { return state->find(url); }, loop, done);
+  auto job = std::make_unique<LookUpJob>([state = state_, url] { return state->find(url); }, loop,
+                                         std::move(user), done);
   const Status status = threads_.run(std::move(job));
   if (status.ok()) return;
   loop->post([done = std::move(done), status] {

@@ -49,7 +49,9 @@ class Resolver {
 
   // `done` is called once, on the loop, later; never if the loop ends before.
   using Done = std::function<void(Result<Whereabouts>)>;
-  void find(const Url& url, const std::shared_ptr<EventLoop>& loop, Done done);
+  // Without `user` nobody waits any more: a look-up that has not begun never is.
+  void find(const Url& url, const std::shared_ptr<EventLoop>& loop, std::weak_ptr<const void> user,
+            Done done);
 
  private:
   struct State;

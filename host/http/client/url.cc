@@ -12,10 +12,19 @@ constexpr std::uint16_t kHttpPort = 80, kHttpsPort = 443;
 constexpr std::size_t kMaxName = 253;  // RFC 1035 2.3.4, as text
 constexpr std::size_t kMostShown = 100;
 
+// Shows its scheme and host alone: a path, a query or a password may be secret.
 Status refuse(std::string_view url, const char* why) {
+  const std::size_t slashes = url.find("://");
+  const std::size_t host = slashes == url.npos ? 0 : slashes + 3;
+  const std::size_t end = std::min(url.find_first_of("/?#", host), url.size());
+  const std::size_t at = url.substr(0, end).rfind('@');
   std::string shown;
-  for (const char c : url.substr(0, kMostShown)) shown += c >= ' ' && c < 0x7f ? c : '?';
-  if (url.size() > kMostShown) shown += "...";
+  for (const char c : url.substr(0, host)) shown += c >= ' ' && c < 0x7f ? c : '?';
+  const std::size_t from = at == url.npos || at < host ? host : at + 1;
+  for (const char c : url.substr(from, std::min(end - from, kMostShown))) {
+    shown += c >= ' ' && c < 0x7f ? c : '?';
+  }
+  if (from + kMostShown < url.size() || end < url.size()) shown += "...";
   return Status(BENTO_INVALID_ARGUMENT, "URL \"" + shown + "\": " + why);
 }
 

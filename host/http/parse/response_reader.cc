@@ -231,7 +231,11 @@ Status ResponseReader::end_head(Response& response) {
 }
 
 void ResponseReader::drop_named(Response& response) const {
-  for_each_member(connection_, [&response](std::string_view option) {
+  // Each is compared with each field; no server names more of its own.
+  constexpr int kMostNamed = 32;
+  int named = 0;
+  for_each_member(connection_, [&response, &named](std::string_view option) {
+    if (++named > kMostNamed) return;
     std::erase_if(response.headers, [option](const Header& header) {
       return equals_ignoring_case(header.name, option);
     });

@@ -544,8 +544,8 @@ typedef struct bento_fetch {
 } bento_fetch;
 typedef struct bento_http_client {
   uint32_t size, reserved;
-  /* A ticket whose results are events. INVALID_ARGUMENT: the request cannot be sent as it is. RESOURCE_EXHAUSTED: too
-   * many wait. Releasing the ticket gives the request up. */
+  /* A ticket whose results are events. INVALID_ARGUMENT: the request cannot be sent as it is. Releasing the ticket gives
+   * the request up. */
   bento_code (*fetch)(bento_ctx *, const bento_fetch *, bento_ticket **out, bento_error *); /* [worker] [loop] (quick)
                                                                                                CALL */
   /* In place of the ticket's `next`: RESPONSE_START, with all of the body and `more` 0, or, IN_PIECES, without a body,

@@ -78,6 +78,15 @@ class FetchHeaders {
   const Headers* named_ = nullptr;
 };
 
+namespace detail {
+// "https://host:8443": what errors show, as a path may have a secret in it.
+inline std::string origin_of(std::string_view url) {
+  const std::size_t slashes = url.find("://");
+  if (slashes == url.npos) return "a fetch";
+  return std::string(url.substr(0, url.find('/', slashes + 3)));
+}
+}  // namespace detail
+
 // Its texts are read, and copied, by the call of fetch().
 struct FetchRequest {
   std::string_view method = "GET";
@@ -100,7 +109,8 @@ struct FetchResponse {
   // Throws Error, UNAVAILABLE (502), with the URL and the status, unless it is a success.
   void check() const {
     if (!is_success()) {
-      throw Error(BENTO_UNAVAILABLE, url + ": answered " + std::to_string(status), 502);
+      throw Error(BENTO_UNAVAILABLE,
+                  detail::origin_of(url) + ": answered " + std::to_string(status), 502);
     }
   }
 };
@@ -172,7 +182,7 @@ class [[nodiscard]] Fetch {
     Within(Fetch& fetch, std::chrono::nanoseconds limit)
         : LimitedWait(*fetch.ctx_, fetch.ticket_.ticket, limit), fetch_(fetch) {}
     FetchResponse await_resume() {
-      check_limit(fetch_.url_);
+      check_limit(detail::origin_of(fetch_.url_));
       return fetch_.take();
     }
 
