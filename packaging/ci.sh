@@ -60,7 +60,7 @@ threaded_suites+='|^http\.(Server|Stream|Listener|Tls|PlainTransport|HealthClien
 threaded_suites+='|^(runner|observe|upstream|service|runner_rpc|reload)\.'
 threaded_suites+='|^e2e\.(Iris|Health|Errors|Runners|Shutdown|Around|Background|Reload)$'
 threaded_suites+='|^e2e\.(Mounts_faulty|Mounts_reload|Python_runners)$|^http_text\.'
-threaded_suites+='|^plugin\.Ticket|^e2e\.(Async|Async_streams|Coroutines|Arenas|Custom_metrics|Engines|Generating)$'
+threaded_suites+='|^plugin\.Ticket|^e2e\.(Async|Async_streams|Coroutines|Arenas|Custom_metrics)$'
 thread_sanitizer() {
   configure build-tsan -DBENTO_SANITIZE=thread
   cmake --build build-tsan --target bentohost samples/all plugins/all tests/plugins/all \
