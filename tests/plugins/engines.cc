@@ -140,14 +140,21 @@ bento_code step(void*, const bento_method*, bento_work* const* works, size_t n,
                 bento_error* error) {
   unsigned milliseconds = 0;
   bool has_failed = false;
+  std::vector<Prompt*> left;
   for (size_t i = 0; i < n; ++i) {
     auto* const prompt = static_cast<Prompt*>(works[i]->state);
     if (prompt->milliseconds > milliseconds) milliseconds = prompt->milliseconds;
     has_failed = has_failed || (prompt->option == "step" && prompt->done == prompt->at);
-    if (!has_failed && take_turn(works[i], *prompt) == Turn::kFinished) delete prompt;
+    if (!has_failed && take_turn(works[i], *prompt) == Turn::kFinished) {
+      delete prompt;
+    } else {
+      left.push_back(prompt);
+    }
   }
   pause_for(milliseconds);
-  return has_failed ? fail(error, BENTO_UNAVAILABLE, "the step failed") : BENTO_OK;
+  if (!has_failed) return BENTO_OK;
+  for (Prompt* const prompt : left) delete prompt;  // their works are gone
+  return fail(error, BENTO_UNAVAILABLE, "the step failed");
 }
 
 struct Threads {
