@@ -66,8 +66,8 @@ struct bento_ctx {
   virtual bentohost::Status add_header(std::string_view name, std::string_view value);
   virtual bentohost::Status set_route(std::string_view route);
   virtual bool cancelled() const { return false; }
-  // In a runner: the caller of this number; null: there is none.
-  virtual const bento_caller* caller(std::size_t) const { return nullptr; }
+  // In a runner: caller `i` of the batch, or of the work; null if it has fewer callers.
+  virtual const bento_caller* caller(std::size_t /*i*/) const { return nullptr; }
   virtual bentohost::Result<bentohost::plugin::TicketPtr> submit(
       std::string_view runner, std::string_view method, std::span<const bento_value* const> inputs);
   virtual bentohost::Status defer(bento_code (*task)(void*, bento_ctx*, bento_error*), void* arg,

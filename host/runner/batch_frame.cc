@@ -273,4 +273,20 @@ Result<Delivered> deliver_batch(const Batch& batch, const wire::DecodedValues& r
   return Delivery(batch, result, method, frame).run();
 }
 
+Status check_part(const Call& call, std::span<const bento_value> values,
+                  const plugin::MethodSpec& method) {
+  const auto wrong = [](std::string what) { return Status(BENTO_INTERNAL, std::move(what)); };
+  if (call.ahead.results >= kMostAhead.results || call.ahead.bytes >= kMostAhead.bytes) {
+    return wrong("it has sent " + std::to_string(call.ahead.results) + " results, of " +
+                 std::to_string(call.ahead.bytes) + " bytes, that its caller has not taken yet");
+  }
+  if (values.empty() || (plugin::are_named(method.outs) && values.size() != method.outs.size())) {
+    return wrong("it has sent a result of " + std::to_string(values.size()) + " values");
+  }
+  for (const bento_value& value : values) {
+    if (value.kind == 0) return wrong("it left a value out");
+  }
+  return {};
+}
+
 }  // namespace bentohost::runner

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 
 #include "base/aligned_buffer.h"
 #include "base/status.h"
@@ -17,8 +18,8 @@ namespace bentohost::runner {
 // Writes `batch`, of calls of `method`, as one call frame into `out`: inputs of several calls are
 // joined along the batch axis, lists are put one after the other. Large inputs are written into
 // arenas, where there are any; those of engines' calls never are, as several are in flight. Returns
-// false and leaves `out` empty when the batch does not fit in
-// a frame; the arenas are in use until end_batch() in any case.
+// false and leaves `out` empty when the batch does not fit in a frame; the arenas are in use until
+// end_batch() in any case.
 bool encode_batch(const Batch& batch, const plugin::MethodSpec& method, ArenaSet& arenas,
                   AlignedBuffer& out);
 
@@ -31,5 +32,9 @@ struct Delivered {
 // returns an error and completes no call.
 Result<Delivered> deliver_batch(const Batch& batch, const wire::DecodedValues& result,
                                 const plugin::MethodSpec& method, ResultFrame& frame);
+// Whether a result of a stream, other than its last, can be handed out, and its worker heeds the
+// window: a worker's mistakes must not take the memory of this process.
+Status check_part(const Call& call, std::span<const bento_value> values,
+                  const plugin::MethodSpec& method);
 
 }  // namespace bentohost::runner

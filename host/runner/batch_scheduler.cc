@@ -96,7 +96,7 @@ std::shared_ptr<const Batch> BatchScheduler::next_batch(TimePoint now, std::size
     if (calls.empty()) continue;
 
     next_method_ = index + 1;
-    ripe_at_ = kNoDeadline;  // whoever waits is looked at again with the next idle worker
+    ripe_at_ = kNoDeadline;  // the next idle worker asks again when waiting calls are ripe
     return make_batch(index, std::move(calls), now);
   }
   return nullptr;

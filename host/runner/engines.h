@@ -1,5 +1,5 @@
-// Engines: the runner process's side of methods that are engines (bento_engine): their calls in
-// flight (Work), and the turns of those that have a `step`.
+// Engines: in the runner process, the calls that are in flight of methods that are engines
+// (bento_engine). Each call is a Work. Engines with a `step` are called in turns.
 //
 // Threads: what is marked [main] comes from the thread that reads the calls; a plugin emits and
 // finishes on any thread. A work is kept in the table from begin until finish; `step` holds those

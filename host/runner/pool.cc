@@ -273,6 +273,11 @@ std::shared_ptr<const Batch> Pool::finish_batch(Worker& worker, std::uint64_t id
   return batch;
 }
 
+Status Pool::malformed_result(const plugin::MethodSpec& method, const Status& why) const {
+  return Status::with_http(502, BENTO_INTERNAL,
+                           "runner " + spec_.name + "." + method.name + ": " + why.message());
+}
+
 bool Pool::on_result(Worker& worker, std::uint64_t id, const wire::DecodedValues& result,
                      ResultFrame& frame) {
   const auto batch = finish_batch(worker, id);
@@ -291,11 +296,7 @@ bool Pool::on_result(Worker& worker, std::uint64_t id, const wire::DecodedValues
   Failures failures;
   {
     const MutexLock lock(workers_.mutex());
-    scheduler_.fail(*batch,
-                    Status::with_http(502, BENTO_INTERNAL,
-                                      "runner " + spec_.name + "." + method.name + ": " +
-                                          delivered.status().message()),
-                    failures);
+    scheduler_.fail(*batch, malformed_result(method, delivered.status()), failures);
   }
   complete(failures);
   return true;
@@ -337,27 +338,6 @@ Failures Pool::on_lost(const Batch& batch, const Status& why) {
 
 // ---- streams -----------------------------------------------------------------------------------
 
-// Whether a result of a stream is one, and its worker heeds the window: what a worker does wrong
-// must not take the memory of this process.
-Status Pool::check_part(const Call& call, const plugin::MethodSpec& method,
-                        std::span<const bento_value> values) const {
-  const auto wrong = [&](const std::string& what) {
-    return Status::with_http(502, BENTO_INTERNAL,
-                             "runner " + spec_.name + "." + method.name + ": " + what);
-  };
-  if (call.ahead.results >= kMostAhead.results || call.ahead.bytes >= kMostAhead.bytes) {
-    return wrong("it has sent " + std::to_string(call.ahead.results) + " results, of " +
-                 std::to_string(call.ahead.bytes) + " bytes, that its caller has not taken yet");
-  }
-  if (values.empty() || (plugin::are_named(method.outs) && values.size() != method.outs.size())) {
-    return wrong("it has sent a result of " + std::to_string(values.size()) + " values");
-  }
-  for (const bento_value& value : values) {
-    if (value.kind == 0) return wrong("it left a value out");
-  }
-  return {};
-}
-
 bool Pool::on_part(Worker& worker, std::uint64_t id, std::span<const bento_value> values,
                    ResultFrame& frame) {
   std::shared_ptr<const Batch> batch;
@@ -373,8 +353,10 @@ bool Pool::on_part(Worker& worker, std::uint64_t id, std::span<const bento_value
     call = batch->calls.front();
     if (call->finished) return true;  // it has been told to stop
     call->has_emitted = true;
-    if (Status wrong = check_part(*call, spec_.methods[batch->method], values); !wrong.ok()) {
-      scheduler_.fail(*batch, wrong, failures);  // at the next tick the worker is told to stop
+    const plugin::MethodSpec& method = spec_.methods[batch->method];
+    if (const Status wrong = check_part(*call, values, method); !wrong.ok()) {
+      // At the next tick the worker is told to stop.
+      scheduler_.fail(*batch, malformed_result(method, wrong), failures);
     } else {
       ++call->ahead.results;
       call->ahead.bytes += frame.bytes();

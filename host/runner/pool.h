@@ -99,8 +99,7 @@ class Pool final : private EventLoop::TurnEnd,
     std::uint64_t batch = 0;
   };
   void send_cancels(const std::vector<Cancel>& cancels);
-  Status check_part(const Call& call, const plugin::MethodSpec& method,
-                    std::span<const bento_value> values) const;
+  Status malformed_result(const plugin::MethodSpec& method, const Status& why) const;
   // [loop] The batch that the worker has finished; null if no batch with this id is in flight.
   std::shared_ptr<const Batch> finish_batch(Worker& worker, std::uint64_t id);
   Status why_not_ready_locked(const char* because) const BENTO_REQUIRES(workers_.mutex());

@@ -355,5 +355,27 @@ TEST_F(BatchSchedulerTest, ShowsWhatIsPutBackAsWaiting) {
   EXPECT_EQ(counts(kSafe).queue_depth->Value(), 2);
 }
 
+// ---- waits for fuller batches
+
+plugin::RunnerSpec make_spec_that_waits() {
+  plugin::RunnerSpec spec = make_pool_spec();
+  spec.methods[kSafe].max_batch_wait_us = 500;
+  return spec;
+}
+
+class WaitingScheduler : public BatchSchedulerTest {
+ protected:
+  WaitingScheduler() : BatchSchedulerTest(make_spec_that_waits()) {}
+};
+
+TEST_F(WaitingScheduler, AsksForATimerOnlyWhileAWorkerIsKeptIdle) {
+  push(kSafe);
+  const auto other = push(kFragile);
+  EXPECT_THAT(next_calls(), ElementsAre(other));
+  EXPECT_EQ(scheduler_.ripe_at(), kNoDeadline) << "the worker is busy";
+  EXPECT_EQ(next(), nullptr);
+  EXPECT_EQ(scheduler_.ripe_at(), kNow + 500us);
+}
+
 }  // namespace
 }  // namespace bentohost::runner

@@ -14,7 +14,7 @@ using namespace std::chrono_literals;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-constexpr std::uint32_t kStream = 0, kSafeStream = 1, kOther = 2;
+constexpr std::uint32_t kStream = 0, kSafeStream = 1, kOther = 2, kNamed = 3;
 
 const bento_engine kEngine{};
 
@@ -32,6 +32,11 @@ plugin::RunnerSpec make_engine_spec() {
   spec.methods[kSafeStream].idempotent = true;
   spec.methods[kSafeStream].max_latency_ms = 100;
   spec.methods.push_back(make_pool_spec().methods[kFragile]);
+  spec.methods.push_back(spec.methods[kStream]);
+  spec.methods[kNamed].name = "named";
+  spec.methods[kNamed].outs.resize(2, spec.methods[kNamed].outs[0]);
+  spec.methods[kNamed].outs[0].name = "a";
+  spec.methods[kNamed].outs[1].name = "b";
   return spec;
 }
 
@@ -184,6 +189,102 @@ TEST_F(EngineCallsTest, APartOfWhatDoesNotStreamBreaksTheProtocol) {
   (void)receive_call();
   emit(frame_->header.id, 1);
   EXPECT_EQ(a.status.http_status(), 502u);
+}
+
+TEST_F(EngineCallsTest, AWorkerThatComesUpGetsAllThatItHasRoomFor) {
+  Listener a, b, c;
+  begin(a);
+  begin(b);
+  begin(c);
+  make_ready();
+  EXPECT_NE(receive_id(), 0u);
+  EXPECT_NE(receive_id(), 0u) << "max_concurrent is 2";
+  EXPECT_EQ(receive_id(), 0u);
+}
+
+TEST_F(EngineCallsTest, SoDoesAWorkerThatHasFinishedABatch) {
+  make_ready();
+  Caller other;
+  Listener a, b;
+  ASSERT_TRUE(submit(other, kOther, {5}).ok());
+  turn();
+  EXPECT_EQ(receive_call(), Rows{1});
+  begin(a);
+  begin(b);
+  EXPECT_EQ(receive_id(), 0u) << "it computes";
+  answer();
+  EXPECT_NE(receive_id(), 0u);
+  EXPECT_NE(receive_id(), 0u);
+}
+
+TEST_F(EngineCallsTest, CallsGoOnWhenWhatTheyWaitedBehindIsDropped) {
+  make_ready();
+  Listener a, late;
+  Caller other;
+  begin(a);
+  const auto first = receive_id();
+  advance(1ms);
+  ASSERT_TRUE(submit(other, kOther, {5}).ok());
+  turn();
+  advance(1ms);
+  begin(late);
+  EXPECT_EQ(receive_id(), 0u) << "the other method was first";
+  other.call->abandoned = true;
+  advance(25ms);
+  EXPECT_NE(receive_id(), 0u);
+  end(first);
+}
+
+TEST_F(EngineCallsTest, AResultWithoutValuesIsNoEnd) {
+  make_ready();
+  Listener a;
+  begin(a);
+  const auto id = receive_id();
+  AlignedBuffer bytes;
+  wire::FrameWriter frame(bytes, wire::FrameType::kResult, id, 0);
+  frame.more();
+  frame.value_count(0);
+  ASSERT_TRUE(frame.finish());
+  puppet().send(bytes);
+  turn();
+  EXPECT_THAT(a.take(), ElementsAre("502."));
+  advance(25ms);
+  EXPECT_TRUE(receives_cancel(id));
+}
+
+TEST_F(EngineCallsTest, AWorkerThatIgnoresTheWindowFailsItsCallAndNoOther) {
+  make_ready();
+  Listener a, b;
+  begin(a);
+  begin(b);
+  const auto id = receive_id(), second = receive_id();
+  constexpr std::uint32_t kAtOnce = 128;
+  for (std::uint32_t sent = 0; sent <= kMostAhead.results; sent += kAtOnce) {
+    AlignedBuffer bytes;
+    for (std::uint32_t i = 0; i < kAtOnce; ++i) {
+      wire::FrameWriter frame(bytes, wire::FrameType::kResult, id, 0);
+      frame.more();
+      frame.value_count(1);
+      frame.value(make_rows({1}).view());
+      ASSERT_TRUE(frame.finish());
+    }
+    puppet().send(bytes);
+    turn();
+  }
+  EXPECT_EQ(a.heard.size(), kMostAhead.results + 1);
+  EXPECT_EQ(a.heard.back(), "502.");
+  advance(25ms);
+  EXPECT_TRUE(receives_cancel(id));
+  end(second);
+  EXPECT_THAT(b.take(), ElementsAre("."));
+}
+
+TEST_F(EngineCallsTest, AStreamOfSeveralValuesByNameEndsWithoutThem) {
+  make_ready();
+  Listener a;
+  begin(a, kNamed);
+  end(receive_id());
+  EXPECT_THAT(a.take(), ElementsAre("."));
 }
 
 // ---- cancels

@@ -353,6 +353,23 @@ TEST_F(EnginesTest, TellsOfACancelOnceAndBetweenSteps) {
   EXPECT_THAT(sent(), ElementsAre("1."));
 }
 
+TEST_F(EnginesTest, ACancelThatIsReadBeforeItsCallIsBegunIsNotLost) {
+  std::vector<bento_code> emitted;
+  begin_ = [&](bento_work* work, bento_error*) {
+    if (emitted.empty()) {  // while the first call computes, the second one comes and goes
+      send_call(2);
+      send_cancel(2);
+      pipe_->look();
+    }
+    emitted.push_back(emit(work, "x"));
+    return finish(work);
+  };
+  send_call(1);
+  turn();
+  turn();
+  EXPECT_THAT(emitted, ElementsAre(BENTO_OK, BENTO_CANCELLED));
+}
+
 TEST_F(EnginesTest, TheEndOfTheHostCancelsAll) {
   bento_work* mine = nullptr;
   begin_ = [&mine](bento_work* work, bento_error*) {
