@@ -30,6 +30,7 @@ class Endpoint {
   void call(const RequestPtr& request, RequestDeps& deps) const;
 
  private:
+  class DecodedCall;
   class AsyncInvoke;
   class DirectStream;
   // Bodies and results up to this size are decoded and encoded on the event loop: at some 200 MB/s

@@ -7,46 +7,23 @@
 #include "runner/output_sink.h"
 #include "service/async_call.h"
 #include "service/channel.h"
+#include "service/decoded_call.h"
 #include "service/endpoint.h"
 #include "service/input_views.h"
 #include "service/work.h"
 
 namespace bentohost::service {
 
-class Endpoint::AsyncInvoke final : public AsyncCall {
+class Endpoint::AsyncInvoke final : public DecodedCall {
  public:
   AsyncInvoke(const Endpoint& endpoint, const RequestPtr& its_request, RequestDeps& its_deps)
-      : AsyncCall(its_request, its_deps, endpoint.who_, endpoint.stalls_), endpoint_(endpoint) {
+      : DecodedCall(endpoint, its_request, its_deps) {
     set_sink(sink_.get());
   }
 
  private:
-  bool prepare() override {
-    const bool is_large = request()->request().body.size() > kMaxOnLoop;
-    if (!is_large || request()->is_on_thread()) {
-      const Status status = decode();
-      if (!status.ok()) fail(status);
-      return status.ok();
-    }
-    const auto self = std::static_pointer_cast<AsyncInvoke>(shared_from_this());
-    run_for(
-        std::shared_ptr<TrackedExchange>(request(), &request()->tracked()),
-        request()->request().body.size(), deps(),
-        [self] {
-          const Status status = self->decode();
-          status.ok() ? self->ready() : self->fail(status);
-        },
-        [self](const Status& status) { self->fail(status); });
-    return false;
-  }
-  Status decode() {
-    auto values = endpoint_.decode_inputs(request()->request());
-    if (!values.ok()) return std::move(values).take_status();
-    values_ = *std::move(values);
-    inputs_.emplace(values_);
-    return {};
-  }
   bento_code call(bento_done* done, bento_error* error) override {
+    inputs_.emplace(values_);
     return endpoint_.api_.abi->invoke_async(
         endpoint_.service_.instance().self(), endpoint_.api_.abi, request().get(),
         inputs_->pointers().data(), inputs_->pointers().size(), done, error);
@@ -61,8 +38,6 @@ class Endpoint::AsyncInvoke final : public AsyncCall {
             });
   }
 
-  const Endpoint& endpoint_;
-  std::vector<wire::Value> values_;
   std::optional<InputViews> inputs_;
   runner::OutputSink sink_;
 };

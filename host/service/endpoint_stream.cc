@@ -9,7 +9,7 @@
 
 #include "base/log.h"
 #include "codec/stream_text.h"
-#include "service/async_call.h"
+#include "service/decoded_call.h"
 #include "service/endpoint.h"
 #include "service/input_views.h"
 #include "service/open_streams.h"
@@ -17,41 +17,14 @@
 
 namespace bentohost::service {
 
-class Endpoint::DirectStream final : public AsyncCall {
+class Endpoint::DirectStream final : public DecodedCall {
  public:
   DirectStream(const Endpoint& endpoint, const RequestPtr& its_request, RequestDeps& its_deps)
-      : AsyncCall(its_request, its_deps, endpoint.who_, endpoint.stalls_),
-        endpoint_(endpoint),
+      : DecodedCall(endpoint, its_request, its_deps),
         stream_(endpoint.api_.stream),
         at_work_(std::in_place, its_request->tracked()) {}
 
  private:
-  bool prepare() override {
-    const bool is_large = request()->request().body.size() > kMaxOnLoop;
-    if (!is_large || request()->is_on_thread()) {
-      const Status status = decode();
-      if (!status.ok()) fail(status);
-      return status.ok();
-    }
-    const auto self = std::static_pointer_cast<DirectStream>(shared_from_this());
-    run_for(
-        std::shared_ptr<TrackedExchange>(request(), &request()->tracked()),
-        request()->request().body.size(), deps(),
-        [self] {
-          const Status status = self->decode();
-          status.ok() ? self->ready() : self->fail(status);
-        },
-        [self](const Status& status) { self->fail(status); });
-    return false;
-  }
-
-  Status decode() {
-    auto values = endpoint_.decode_inputs(request()->request());
-    if (!values.ok()) return std::move(values).take_status();
-    values_ = *std::move(values);
-    return {};
-  }
-
   bento_code call(bento_done*, bento_error*) override {
     if (!is_on_thread()) deps().streams.add(shared_from_this());
     if (request()->is_head()) {  // the head alone: no model needs to work for it
@@ -162,10 +135,8 @@ class Endpoint::DirectStream final : public AsyncCall {
   }
   void on_over() override { on_room(); }
 
-  const Endpoint& endpoint_;
   const std::uint32_t stream_;
   std::optional<TrackedExchange::AtWork> at_work_;
-  std::vector<wire::Value> values_;
   plugin::TicketPtr ticket_;
   std::vector<bento_value> views_;
   bool waits_for_room_ = false;
