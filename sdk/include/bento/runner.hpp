@@ -92,14 +92,40 @@ struct EngineOptions {
   std::optional<Io> input = {}, output = {};  // as MethodOptions has them
 };
 
+// What all methods of runners are, as the service's handlers see them.
+template <typename In>
+class MethodHandle {
+ public:
+  // The descriptor of what it takes, for an API that passes its input on.
+  const Io& input() const {
+    static_assert(!detail::kIsSeveral<In>, "the method takes several values, each with its own");
+    return method_->in.front();
+  }
+  std::string_view runner_name() const { return runner_->name; }
+  std::string_view name() const { return method_->name; }
+
+ protected:
+  MethodHandle(const detail::RunnerRecord* runner, const detail::MethodRecord* method)
+      : runner_(runner), method_(method) {}
+  bento_ticket* submit(Context& ctx, const In& input) const {
+    return detail::submit_call(ctx, *runner_, *method_, input);
+  }
+
+  const detail::RunnerRecord* runner_;
+  const detail::MethodRecord* method_;
+};
+
 // A runner's method, as the service's handlers call it. Cheap to copy, for lambdas to capture; any
 // thread. It refers to the Service, and is valid as long as that. Only in the serving process: a
 // runner that calls one throws Error, UNIMPLEMENTED.
 template <typename Out, typename In>
-class Method {
+class Method : public MethodHandle<In> {
+  using Handle = MethodHandle<In>;
+  using Handle::method_, Handle::runner_, Handle::submit;
+
  public:
   Method(const detail::RunnerRecord* runner, const detail::MethodRecord* method)
-      : runner_(runner), method_(method) {}
+      : Handle(runner, method) {}
 
   // [waits] For the result; meanwhile the host lets another handler's thread run. Throws Error,
   // whose code or http_status() says
@@ -131,37 +157,23 @@ class Method {
     static_assert(sizeof...(Arguments) > 99,
                   "this method returns one result: call it with run() or async_run()");
   }
-
-  // The descriptor of what it takes, for an API that passes its input on.
-  const Io& input() const {
-    static_assert(!detail::kIsSeveral<In>, "the method takes several values, each with its own");
-    return method_->in.front();
-  }
-  std::string_view runner_name() const { return runner_->name; }
-  std::string_view name() const { return method_->name; }
-
- private:
-  bento_ticket* submit(Context& ctx, const In& input) const {
-    return detail::submit_call(ctx, *runner_, *method_, input);
-  }
-
-  const detail::RunnerRecord* runner_;
-  const detail::MethodRecord* method_;
 };
 
 #if BENTO_ABI_TARGET_MINOR >= 1
 // A runner's streaming method, as the service's handlers call it. As Method else.
 template <typename Out, typename In>
-class StreamMethod {
+class StreamMethod : public MethodHandle<In> {
+  using Handle = MethodHandle<In>;
+  using Handle::method_, Handle::runner_, Handle::submit;
+
  public:
   StreamMethod(const detail::RunnerRecord* runner, const detail::MethodRecord* method)
-      : runner_(runner), method_(method) {}
+      : Handle(runner, method) {}
 
   // Submits the call and returns at once; the input is copied before that. The results are read
   // from what it returns. Throws Error where the call is refused, as Method::async_run() does.
   ResultStream<Out> stream(Context& ctx, const In& input) const {
-    return ResultStream<Out>(ctx, detail::submit_call(ctx, *runner_, *method_, input),
-                             runner_->name, method_->name);
+    return ResultStream<Out>(ctx, submit(ctx, input), runner_->name, method_->name);
   }
 
   template <typename... Arguments>
@@ -174,17 +186,6 @@ class StreamMethod {
     static_assert(sizeof...(Arguments) > 99,
                   "this method returns many results: call it with stream()");
   }
-
-  const Io& input() const {
-    static_assert(!detail::kIsSeveral<In>, "the method takes several values, each with its own");
-    return method_->in.front();
-  }
-  std::string_view runner_name() const { return runner_->name; }
-  std::string_view name() const { return method_->name; }
-
- private:
-  const detail::RunnerRecord* runner_;
-  const detail::MethodRecord* method_;
 };
 #endif
 
