@@ -7,8 +7,8 @@
 
 namespace bentohost::http {
 
-// The request's traceparent, a view into `headers`. Empty if there is none, or several, or it is
-// malformed: then it is to be ignored (Trace Context 3.2.2.5 and 4.3).
+// The request's traceparent, a view into `headers`. Empty if the request has no such header, or
+// several, or a malformed one, which are to be ignored (Trace Context 3.2.2.5 and 4.3).
 std::string_view traceparent(const Headers& headers);
 
 }  // namespace bentohost::http

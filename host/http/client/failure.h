@@ -17,7 +17,7 @@ inline constexpr std::string_view kConnect = "connect", kTls = "tls", kTimeout =
 }
 
 struct FetchFailure {
-  Status status;               // OK: there is none
+  Status status;               // OK: the request has not failed
   std::string_view kind = {};  // one of the above
 
   explicit operator bool() const { return !status.ok(); }

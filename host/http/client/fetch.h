@@ -34,7 +34,8 @@ class FetchUser {
   virtual void on_head(Response head) = 0;
   // The next piece of the body.
   virtual void on_body(std::string_view piece) = 0;
-  // Once, and the last call: the response is complete, or there is none, or not all of it.
+  // The last call, and exactly one: the response is complete, or the request has failed, perhaps in
+  // the middle of the body.
   virtual void on_end(FetchFailure failure) = 0;
   // False: no more is read until resume().
   virtual bool has_room() const { return true; }

@@ -30,8 +30,8 @@ struct FetchRequest {
   FetchLimits limits;
 };
 
-// Whether it can be sent. INVALID_ARGUMENT: the method is none, a header cannot be sent, or is one
-// that the client writes itself.
+// Whether the request can be sent. INVALID_ARGUMENT: its method is not a method's name, or one of
+// its headers cannot be sent, or is written by the client itself.
 Status check(const FetchRequest& request);
 
 // Its head, with the empty line.

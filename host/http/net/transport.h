@@ -49,7 +49,7 @@ class Transport {
   virtual void shutdown_writing() = 0;
   virtual int fd() const = 0;
   virtual bool is_secure() const = 0;
-  // Whether the handshake is done, which read() goes on with; without TLS there is none.
+  // Whether the TLS handshake is done; read() goes on with it. Always true without TLS.
   virtual bool is_established() { return true; }
   // After kPlain: the same connection without TLS. Do not use this one afterwards.
   virtual std::unique_ptr<Transport> without_tls() { return nullptr; }
