@@ -30,41 +30,22 @@ constexpr Model kModels[] = {{2ms, 20us}, {100us, 0us}, {20ms, 0us}};
 
 // The method's number says which model it is.
 [[noreturn]] void work(UniqueFd in, UniqueFd out, UniqueFd) {
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   ::prctl(PR_SET_TIMERSLACK, 1);
-  wire::FrameReader reader;
   wire::DecodedValues values;
-  AlignedBuffer bytes;
-  (void)wire::FrameWriter(bytes, wire::FrameType::kReady, 0, 0).finish();
-  while (write_all(out.get(), bytes)) {
-    bytes.clear();
-    while (bytes.empty()) {
-      auto frame = reader.next();
-      if (!frame.ok()) ::_exit(1);
-      if (!(*frame).has_value()) {
-        const std::span<char> room = reader.writable();
-        const ssize_t n = ::read(in.get(), room.data(), room.size());
-        if (n <= 0) ::_exit(0);
-        reader.commit(static_cast<std::size_t>(n));
-        continue;
-      }
-      if ((**frame).header.type != wire::FrameType::kCall) continue;
-      timespec until{};
-      ::clock_gettime(CLOCK_MONOTONIC, &until);
-      if (!wire::decode_call((**frame).body, values).ok()) ::_exit(1);
-      const Duration time = kModels[(**frame).header.method].of(values.rows.size());
-      const long ns = until.tv_nsec + static_cast<long>(std::chrono::nanoseconds(time).count());
-      until.tv_sec += ns / 1'000'000'000;
-      until.tv_nsec = ns % 1'000'000'000;
-      ::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr);
-      wire::FrameWriter result(bytes, wire::FrameType::kResult, (**frame).header.id,
-                               (**frame).header.method);
-      result.value_count(static_cast<std::uint32_t>(values.values.size()));
-      for (const bento_value& value : values.values) result.value(value);
-      (void)result.finish();
-    }
-  }
-  ::_exit(0);
+  answer_calls(in, out, [&](const wire::FrameReader::Frame& call, AlignedBuffer& bytes) {
+    timespec until{};
+    ::clock_gettime(CLOCK_MONOTONIC, &until);
+    if (!wire::decode_call(call.body, values).ok()) ::_exit(1);
+    const Duration time = kModels[call.header.method].of(values.rows.size());
+    const long ns = until.tv_nsec + static_cast<long>(std::chrono::nanoseconds(time).count());
+    until.tv_sec += ns / 1'000'000'000;
+    until.tv_nsec = ns % 1'000'000'000;
+    ::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr);
+    wire::FrameWriter result(bytes, wire::FrameType::kResult, call.header.id, call.header.method);
+    result.value_count(static_cast<std::uint32_t>(values.values.size()));
+    for (const bento_value& value : values.values) result.value(value);
+    (void)result.finish();
+  });
 }
 
 plugin::RunnerSpec make_spec(std::uint32_t max_batch, std::uint32_t wait_us) {

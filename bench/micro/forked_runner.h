@@ -2,11 +2,14 @@
 #pragma once
 
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cstdlib>
 #include <memory>
+#include <span>
 #include <string>
 #include <thread>
 #include <utility>
@@ -20,6 +23,7 @@
 #include "runner/client.h"
 #include "runner/pool.h"
 #include "runner/spawner.h"
+#include "wire/frame.h"
 
 namespace bentohost::runner {
 
@@ -30,6 +34,32 @@ inline bool write_all(int fd, const AlignedBuffer& bytes) {
     sent += static_cast<std::size_t>(n);
   }
   return true;
+}
+
+// A worker's life: says that it is ready, and has `answer` append a frame for each call, until its
+// pipe ends.
+template <typename Answer>
+[[noreturn]] void answer_calls(const UniqueFd& in, const UniqueFd& out, Answer&& answer) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  wire::FrameReader reader;
+  AlignedBuffer bytes;
+  (void)wire::FrameWriter(bytes, wire::FrameType::kReady, 0, 0).finish();
+  while (write_all(out.get(), bytes)) {
+    bytes.clear();
+    while (bytes.empty()) {
+      auto frame = reader.next();
+      if (!frame.ok()) ::_exit(1);
+      if ((*frame).has_value()) {
+        if ((**frame).header.type == wire::FrameType::kCall) answer(**frame, bytes);
+        continue;
+      }
+      const std::span<char> room = reader.writable();
+      const ssize_t n = ::read(in.get(), room.data(), room.size());
+      if (n <= 0) ::_exit(0);
+      reader.commit(static_cast<std::size_t>(n));
+    }
+  }
+  ::_exit(0);
 }
 
 // Each worker is a fork of this program, which works with its ends of the pipes and of the socket.

@@ -28,44 +28,26 @@ namespace {
 
 // The worker: answers each call with a copy of its first input, until its pipe ends.
 [[noreturn]] void echo(UniqueFd in, UniqueFd out, UniqueFd channel) {
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   WorkerArenas arenas(std::move(channel));
   OutputSink sink(&arenas);
-  wire::FrameReader reader;
   wire::DecodedValues values;
-  AlignedBuffer bytes;
-  (void)wire::FrameWriter(bytes, wire::FrameType::kReady, 0, 0).finish();
-  while (write_all(out.get(), bytes)) {
-    bytes.clear();
-    while (bytes.empty()) {
-      auto frame = reader.next();
-      if (!frame.ok()) ::_exit(1);
-      if (!(*frame).has_value()) {
-        const std::span<char> room = reader.writable();
-        const ssize_t n = ::read(in.get(), room.data(), room.size());
-        if (n <= 0) ::_exit(0);
-        reader.commit(static_cast<std::size_t>(n));
-        continue;
-      }
-      if ((**frame).header.type != wire::FrameType::kCall) continue;
-      if (!wire::decode_call((**frame).body, values, &arenas).ok()) ::_exit(1);
-      const bento_tensor& input = values.values[0].tensor;
-      void* const output =
-          sink.get()->tensor(sink.get(), {}, input.dtype, input.ndim, input.shape, nullptr);
-      std::memcpy(output, input.data.ptr, input.data.len);
-      wire::FrameWriter result(bytes, wire::FrameType::kResult, (**frame).header.id, 0);
-      result.value_count(1);
-      if (const std::uint32_t arena = sink.arena_of(0); arena != 0) {
-        result.value_in(arena, sink.views()[0]);
-      } else {
-        result.value(sink.views()[0]);
-      }
-      (void)result.finish();
-      for (std::size_t i = 0; i < sink.size(); ++i) sink.hand_over_arena(i);
-      sink.clear();
+  answer_calls(in, out, [&](const wire::FrameReader::Frame& call, AlignedBuffer& bytes) {
+    if (!wire::decode_call(call.body, values, &arenas).ok()) ::_exit(1);
+    const bento_tensor& input = values.values[0].tensor;
+    void* const output =
+        sink.get()->tensor(sink.get(), {}, input.dtype, input.ndim, input.shape, nullptr);
+    std::memcpy(output, input.data.ptr, input.data.len);
+    wire::FrameWriter result(bytes, wire::FrameType::kResult, call.header.id, 0);
+    result.value_count(1);
+    if (const std::uint32_t arena = sink.arena_of(0); arena != 0) {
+      result.value_in(arena, sink.views()[0]);
+    } else {
+      result.value(sink.views()[0]);
     }
-  }
-  ::_exit(0);
+    (void)result.finish();
+    for (std::size_t i = 0; i < sink.size(); ++i) sink.hand_over_arena(i);
+    sink.clear();
+  });
 }
 
 plugin::RunnerSpec echo_spec() {
