@@ -138,10 +138,10 @@ void Connector::shake_hands() {
     if (connection_->is_established()) finish({std::move(connection_), {}});
     return;
   }
-  // A server that speaks first is no HTTP server.
-  std::string why = received.kind == Received::Kind::kBroken
-                        ? connection_->failure()
-                        : "the connection was closed in the TLS handshake";
+  const std::string why = received.kind == Received::Kind::kBroken ? connection_->failure()
+                          : received.kind == Received::Kind::kBytes
+                              ? "it spoke before it was asked: no HTTP server"
+                              : "the connection was closed in the TLS handshake";
   give_up_address(FetchFailure::broken(fetch_failure::kTls, why));
 }
 
